@@ -1,0 +1,18 @@
+# install and export: find_package(concertina) gives concertina::core, concertina::model and the rest.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+get_property(_rooms GLOBAL PROPERTY CONCERTINA_ROOMS)
+install(TARGETS ${_rooms} EXPORT concertinaTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/concertina)
+if(TARGET concertina)
+  install(TARGETS concertina RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+install(DIRECTORY core supernet speech db search report distill eval
+        DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/concertina FILES_MATCHING PATTERN "*.h")
+install(EXPORT concertinaTargets NAMESPACE concertina:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/concertina)
+configure_package_config_file(cmake/concertinaConfig.cmake.in ${CMAKE_BINARY_DIR}/concertinaConfig.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/concertina)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/concertinaConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/concertinaConfig.cmake ${CMAKE_BINARY_DIR}/concertinaConfigVersion.cmake
+        cmake/Dependencies.cmake cmake/FindTorch.cmake
+        DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/concertina)

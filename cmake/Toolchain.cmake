@@ -1,0 +1,31 @@
+# The compiler's side of the house: language level, warnings for our own code, caches, linker, sanitizers.
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+
+find_program(CONCERTINA_CCACHE ccache)
+if(CONCERTINA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  # The sloppiness lets ccache cache objects built on a precompiled header.
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CONCERTINA_CCACHE})
+endif()
+find_program(CONCERTINA_MOLD mold)
+if(CONCERTINA_MOLD)
+  add_link_options(-fuse-ld=mold)
+endif()
+
+# Our own targets link this one; dependencies' headers are SYSTEM and stay quiet.
+add_library(concertina_flags INTERFACE)
+target_compile_options(concertina_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
+  -Wno-sign-conversion -Wnon-virtual-dtor -Werror)
+target_include_directories(concertina_flags INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
+if(CONCERTINA_SANITIZE)
+  target_compile_options(concertina_flags INTERFACE -fsanitize=${CONCERTINA_SANITIZE} -fno-omit-frame-pointer)
+  target_link_options(concertina_flags INTERFACE -fsanitize=${CONCERTINA_SANITIZE})
+endif()

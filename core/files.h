@@ -1,0 +1,40 @@
+// Files the safe way: written aside, synced and renamed; read with clear errors; hashed.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <ostream>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace concertina {
+
+std::string read_text(const std::filesystem::path& path);                      // SystemError
+// Writes to a temporary name beside `path`, syncs, renames. SystemError (disk full, permission) leaves the old file.
+void write_atomically(const std::filesystem::path& path, std::string_view bytes);
+void write_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& writer);
+void append_line(const std::filesystem::path& path, std::string_view line);    // for JSONL; flushed
+void make_directories(const std::filesystem::path& path);                      // SystemError names what is in the way
+
+std::string sha256(std::string_view bytes);                                    // lower-case hex
+std::string sha256_file(const std::filesystem::path& path);
+uint64_t hash64(std::string_view bytes);                                       // FNV-1a, stable across machines
+
+// Read-only memory map of a whole file. Movable; the span lives as long as the object.
+class MappedFile {
+ public:
+  explicit MappedFile(const std::filesystem::path& path);                      // SystemError
+  MappedFile(MappedFile&&) noexcept;
+  MappedFile& operator=(MappedFile&&) noexcept;
+  ~MappedFile();
+  std::span<const std::byte> bytes() const noexcept { return {data_, size_}; }
+
+ private:
+  const std::byte* data_ = nullptr;
+  size_t size_ = 0;
+};
+
+}  // namespace concertina

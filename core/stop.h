@@ -1,0 +1,43 @@
+// Asking long work to stop: Ctrl-C, SIGTERM and time caps all arrive as one StopToken that loops poll.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <optional>
+
+#include "core/errors.h"
+
+namespace concertina {
+
+enum class StopReason { kNone, kInterrupt, kTerminate, kTimeUp };
+
+// Cheap to copy; thread-safe. A default token never stops.
+class StopToken {
+ public:
+  StopToken() = default;
+  bool stop_requested() const noexcept { return reason() != StopReason::kNone; }
+  StopReason reason() const noexcept;
+  StopToken with_deadline(std::chrono::steady_clock::duration from_now) const;
+  // Throws Interrupted for a signal ("interrupted; state saved in ..."); returns for kNone and kTimeUp.
+  void throw_if_interrupted(const std::string& what_was_saved) const;
+
+ private:
+  friend class StopSource;
+  std::shared_ptr<const std::atomic<StopReason>> flag_;
+  std::optional<std::chrono::steady_clock::time_point> deadline_;
+};
+
+class StopSource {
+ public:
+  StopSource();
+  // Installs SIGINT and SIGTERM handlers for the process; a second SIGINT ends it at once. Call once, in main.
+  static StopSource from_signals();
+  StopToken token() const;
+  void request(StopReason reason);
+
+ private:
+  std::shared_ptr<std::atomic<StopReason>> flag_;
+};
+
+}  // namespace concertina
