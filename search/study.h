@@ -37,8 +37,12 @@ StudyReport run_study(const SearchSpace& space, Searcher& searcher, const Evalua
                       StudyFile& study, const StudyOptions& options, const StopToken& stop,
                       const std::function<void(const StudyProgress&)>& progress = {});
 
+// Complete trials by number, with the final front's test scores merged in as "test.NAME" and measured latencies under
+// their own name. NoAnswer when there is none.
+std::vector<Trial> scored_trials(const StudyFile& study);
+
 // The front (by the study's objectives) of the trials that meet all budgets; the best by the first objective comes
-// first. Values of the final front's test scores are merged in as "test.NAME", measured latencies under their name.
+// first. Trials are scored_trials(), so budgets on test scores look at the final front alone.
 struct BudgetAnswer {
   std::vector<Trial> fitting;
   std::optional<Trial> nearest;  // when nothing fits: the trial that misses by the least relative excess
