@@ -1,0 +1,48 @@
+// manifest.tsv: one clip a row. Tab-separated with a header; columns: id path samples speaker language text phones
+// source group split. Paths are relative to the manifest's folder. Tabs and newlines in text become spaces.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace concertina {
+
+enum class Split { kTrain, kDev, kTest };
+std::string_view split_name(Split split);  // train | dev | test
+
+struct Clip {
+  std::string id;        // unique in the manifest
+  std::string path;      // 16 kHz mono WAV, relative to the manifest's folder
+  int64_t samples = 0;
+  std::string speaker;   // "" when unknown
+  std::string language;  // ISO 639-1, "" when unknown
+  std::string text;      // "" when unknown
+  std::string phones;    // path of a phone label file (end-time in seconds and label a line), "" when none
+  std::string source;    // the package or folder it came from
+  std::string group;     // what must not be split: dialogue file, utterance, level
+  Split split = Split::kTrain;
+};
+
+struct Manifest {
+  std::filesystem::path folder;
+  std::vector<Clip> clips;
+
+  std::filesystem::path audio_path(const Clip& clip) const { return folder / clip.path; }
+  std::filesystem::path phones_path(const Clip& clip) const { return folder / clip.phones; }
+  double minutes() const;
+  std::string fingerprint() const;  // hash of ids, sizes, splits; identifies the data in studies
+};
+
+Manifest read_manifest(const std::filesystem::path& path);  // InputError names line and column
+void write_manifest(const Manifest& manifest, const std::filesystem::path& path);
+
+struct PhoneSegment {
+  double end_s = 0;
+  std::string label;
+};
+std::vector<PhoneSegment> read_phones(const std::filesystem::path& path);  // festvox .lab: "end 125 phone"
+
+}  // namespace concertina

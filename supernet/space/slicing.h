@@ -1,0 +1,54 @@
+// The slicing rule as data: for one architecture, the list of its tensors, each with the part of the supernet's
+// tensor it is made of. slice, bind, extract, sort and the parameter count all read this one list.
+// Tensor names are fairseq's / LightHuBERT's; layers keep their index in the supernet.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "supernet/space/architecture.h"
+#include "supernet/space/blueprint.h"
+
+namespace concertina {
+
+enum class SlicingRule {
+  kPrefix,       // leading rows and columns; FFN units 0..F-1; positional conv channels in groups c mod groups
+  kLightHubert,  // FFN block-interleave; positional conv normalised on the full weight, then regrouped
+};
+
+// One dimension of one tensor: the first `size` entries, or the listed ones when `indices` is not empty.
+struct DimSlice {
+  int64_t size = 0;
+  std::vector<int64_t> indices;
+  bool operator==(const DimSlice&) const = default;
+};
+
+enum class SliceKind {
+  kPlain,           // the sub-block given by dims
+  kBakedWeightNorm  // g * v / ||v|| of the full tensors NAME_g, NAME_v, then the sub-block; stored as g and v again
+};
+
+struct TensorSlice {
+  std::string name;
+  SliceKind kind = SliceKind::kPlain;
+  std::vector<DimSlice> dims;
+  bool decay = false;      // weight decay applies (matrices and convolutions)
+  bool low_precision = false;  // may be held in bf16 (matrices and convolutions; norms and scalars stay fp32)
+  int64_t numel() const;
+};
+
+struct Storage {
+  Architecture largest;  // the shape the stored tensors have
+  SlicingRule rule = SlicingRule::kPrefix;
+};
+
+// Shapes of the supernet's own tensors: tensor_slices(blueprint, storage, storage.largest).
+// Throws InputError when `architecture` is not covered by the storage.
+std::vector<TensorSlice> tensor_slices(const Blueprint& blueprint, const Storage& storage,
+                                       const Architecture& architecture);
+
+// LightHuBERT's FFN rule: rows of 4 blocks of `storage_embed`, the first min(E, F - bE) of each block b.
+std::vector<int64_t> interleaved_ffn_rows(int32_t storage_embed, int32_t embed_dim, int32_t ffn_dim);
+
+}  // namespace concertina
