@@ -1,0 +1,43 @@
+// What every verb file shares: the global flags and how a verb is registered.
+//
+// A verb file defines one `void add_X_verbs(CLI::App& app, Globals& globals)` that registers subcommands with help and
+// an example in the footer; the callback runs the verb. stdout is the answer, stderr the log and the progress bar.
+// Failures are thrown (core/errors.h); main maps them to exit codes.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "core/stop.h"
+
+namespace concertina {
+
+struct Globals {
+  std::vector<std::string> set;      // --set a.b=c
+  int32_t threads = 0;               // --threads; 0: all
+  std::string device = "cpu";        // --device cpu|cuda[:i]
+  bool deterministic = false;
+  uint64_t seed = 0;                 // --seed
+  bool seed_given = false;
+  std::string log_level = "info";
+  bool quiet = false;
+  bool json = false;                 // --json
+  StopToken stop;
+};
+
+// Loads a config file and applies --set.
+ConfigFile load_config(const std::string& path, const Globals& globals);
+
+void add_corpus_verbs(CLI::App& app, Globals& globals);
+void add_model_verbs(CLI::App& app, Globals& globals);     // model, space, extract, encode, bench
+void add_train_verbs(CLI::App& app, Globals& globals);     // pretrain, train
+void add_eval_verbs(CLI::App& app, Globals& globals);      // eval, latency
+void add_search_verbs(CLI::App& app, Globals& globals);    // search
+void add_study_verbs(CLI::App& app, Globals& globals);     // study, pareto, report
+void add_run_verbs(CLI::App& app, Globals& globals);       // run
+
+}  // namespace concertina

@@ -1,0 +1,79 @@
+// One SQLite file holds a whole study. Opened for writing it runs in WAL mode and one thread writes at a time (calls
+// are serialised by a mutex); closed cleanly it is a single file (journal_mode=DELETE). Schema: docs/formats.md.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "db/trial.h"
+
+namespace concertina {
+
+struct StudyHeader {
+  std::string space_json;      // SearchSpace::to_json(), blueprint inside
+  uint64_t seed = 0;
+  std::string config;          // effective YAML
+  std::string versions;        // JSON: concertina, LibTorch, compiler
+  std::string data;            // manifest fingerprint
+  std::string model;           // supernet file and its hash
+  std::string device;          // CPU model
+  std::vector<MetricInfo> objectives;
+  std::vector<MetricInfo> recorded;
+};
+
+// A committed generation: the searcher's state after it, and the dominated hypervolume.
+struct GenerationRecord {
+  int64_t number = 0;
+  std::string searcher_state;
+  double hypervolume = 0;
+};
+
+struct LatencyModelRecord {
+  std::string json;     // LatencyModel::to_json()
+  std::string sha256;
+};
+
+class StudyFile {
+ public:
+  // InputError: not a SQLite database, not a study, or a newer schema (names the version needed).
+  // SystemError: missing, locked, disk full, permission.
+  static StudyFile create(const std::filesystem::path& path, const StudyHeader& header);  // fails if it exists
+  static StudyFile open(const std::filesystem::path& path);        // read and write; migrates older schemas
+  static StudyFile open_read_only(const std::filesystem::path& path);
+  StudyFile(StudyFile&&) noexcept;
+  StudyFile& operator=(StudyFile&&) noexcept;
+  ~StudyFile();                                                    // checkpoints WAL into one file
+
+  StudyHeader header() const;
+
+  // One transaction: all trials of a generation and its record. A killed process loses at most an uncommitted one.
+  void commit_generation(const std::vector<Trial>& trials, const GenerationRecord& generation);
+  std::vector<Trial> trials() const;                               // by number
+  std::optional<GenerationRecord> last_generation() const;
+  std::vector<GenerationRecord> generations() const;
+
+  void add_latency_points(const std::vector<LatencyPoint>& points);
+  std::vector<LatencyPoint> latency_points() const;
+  void set_latency_model(const LatencyModelRecord& model);
+  std::optional<LatencyModelRecord> latency_model() const;
+
+  // The final front with its test scores; replaces what was there.
+  void set_front(const std::vector<FrontScore>& front);
+  std::vector<FrontScore> front() const;
+
+  void add_artefact(const std::string& name, const std::filesystem::path& path, const std::string& sha256);
+
+  // Everything that must not depend on time or threads, in a fixed order, as text; `with_times` adds the rest.
+  std::string dump(bool with_times) const;
+
+ private:
+  struct Database;
+  explicit StudyFile(std::unique_ptr<Database> database);
+  std::unique_ptr<Database> database_;
+};
+
+}  // namespace concertina

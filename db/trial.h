@@ -1,0 +1,56 @@
+// The words of a study: metrics, trials, measured latencies.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "supernet/space/architecture.h"
+#include "supernet/space/search_space.h"
+
+namespace concertina {
+
+enum class Direction { kMinimise, kMaximise };
+
+// Dotted name, e.g. "pr.frame_acc", "distill.l1", "params", "latency.pred_ms".
+struct MetricInfo {
+  std::string name;
+  Direction direction = Direction::kMinimise;
+  std::string unit;  // "%", "ms", "params", "MACs", "" for losses
+  bool operator==(const MetricInfo&) const = default;
+};
+
+enum class TrialState { kComplete, kFailed };
+
+struct Trial {
+  int64_t number = 0;                    // 0-based, in ask order
+  Architecture architecture;
+  Genome genome;
+  std::string fidelity = "full";         // which data and how much; part of the fingerprint
+  TrialState state = TrialState::kComplete;
+  std::map<std::string, double> values;  // by metric name, on dev data
+  std::string error;                     // for kFailed
+  int64_t generation = 0;
+  int32_t worker = 0;                    // times and workers are left out of `dump --no-times`
+  double wall_s = 0;
+};
+
+struct LatencyPoint {
+  Architecture architecture;
+  std::string device;      // CPU model name
+  int32_t threads = 1;
+  double seconds = 4;      // workload: audio length
+  std::string dtype = "fp32";
+  int32_t n = 0;           // timed repetitions
+  double mean_ms = 0, p50_ms = 0, p95_ms = 0;
+  double spread_ms = 0;    // interquartile range
+};
+
+// A member of the final front, scored once on test and timed again.
+struct FrontScore {
+  Architecture architecture;
+  std::map<std::string, double> values;
+};
+
+}  // namespace concertina

@@ -1,0 +1,52 @@
+// Proxy tasks on frozen features with closed-form probes: phone recognition (pr), speaker identification (sid) and
+// speaker verification (asv). Settings (layer, shrinkage) are chosen on dev, scores are given on dev or test.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "core/stop.h"
+#include "db/trial.h"
+#include "speech/manifest.h"
+#include "supernet/model/supernet.h"
+
+namespace concertina {
+
+struct TaskOptions {
+  std::vector<std::string> tasks = {"pr", "sid", "asv"};
+  int32_t pr_every = 2;              // every n-th training utterance of pr
+  double clip_seconds = 0;           // longest part of a clip that is encoded; 0: all
+  int32_t asv_trials = 4000;         // of each kind (target, non-target)
+  int32_t sid_min_clips = 40;        // speakers with fewer clips are left out
+  std::string layers = "best";       // best (chosen on dev) | last | all (mean)
+  static TaskOptions from_config(ConfigSection section);
+};
+
+// Frame features of one clip for every layer: [layers, T, D] float, `period_s` seconds a frame.
+struct ClipFeatures {
+  at::Tensor layers;
+  double period_s = 0.02;
+};
+using FeatureExtractor = std::function<std::vector<ClipFeatures>(const std::vector<std::vector<float>>& clips)>;
+
+FeatureExtractor subnet_features(Subnet subnet);              // all hidden states at 20 ms
+FeatureExtractor mfcc_floor_features();                       // 20 MFCC with +-8 frames of context, one "layer"
+
+struct TaskScore {
+  std::string metric;    // "pr.frame_acc_lda", "pr.frame_acc" (ridge), "sid.acc", "asv.eer"
+  double value = 0;      // per cent
+  double low = 0, high = 0;  // 95 % bootstrap interval over clips (utterances)
+  std::string setting;   // "layer 1, shrinkage 1e-3", chosen on dev
+};
+
+// All tasks for one feature extractor, scored on `split` (kDev or kTest); layer and shrinkage are always chosen on dev.
+std::vector<TaskScore> score_tasks(const Manifest& manifest, const FeatureExtractor& features, const TaskOptions& options,
+                                   Split split, const StopToken& stop);
+std::vector<MetricInfo> task_metrics();
+
+}  // namespace concertina

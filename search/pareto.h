@@ -1,0 +1,36 @@
+// Non-dominated sorting, crowding, hypervolume and budget queries over plain points.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "db/trial.h"
+
+namespace concertina {
+
+// A point to minimise in every coordinate; see objective_point().
+using ObjectivePoint = std::vector<double>;
+
+bool dominates(const ObjectivePoint& a, const ObjectivePoint& b);
+// Front number of each point, 0 = non-dominated (fast non-dominated sort, Deb et al. 2002).
+std::vector<int32_t> non_dominated_sort(std::span<const ObjectivePoint> points);
+// Crowding distance of each member of one front (Deb et al. 2002).
+std::vector<double> crowding_distance(std::span<const ObjectivePoint> front);
+// Exact dominated hypervolume for 1, 2 or 3 objectives against `reference` (each point must be below it to count).
+double hypervolume(std::vector<ObjectivePoint> points, const ObjectivePoint& reference);
+// Index of the knee: the point farthest from the line between the extremes, on normalised axes. -1 when empty.
+int64_t knee_point(std::span<const ObjectivePoint> front);
+
+// Values of the metrics in minimise direction. A missing metric is a bug.
+ObjectivePoint objective_point(const std::map<std::string, double>& values, std::span<const MetricInfo> metrics);
+// Indices of the complete trials that nobody dominates, one per architecture, ordered by the first metric.
+std::vector<int64_t> pareto_front(std::span<const Trial> trials, std::span<const MetricInfo> metrics);
+
+struct Budget {
+  std::string metric;  // "params" <= limit; metrics to maximise: >= limit
+  double limit = 0;
+};
+
+}  // namespace concertina

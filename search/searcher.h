@@ -1,0 +1,40 @@
+// Who proposes the next architectures. Searchers do no IO and own no threads; results are told in ask order, so a
+// search resumes exactly and does not depend on who finished first.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/config.h"
+#include "search/evaluator.h"
+#include "supernet/space/search_space.h"
+
+namespace concertina {
+
+class Searcher {
+ public:
+  virtual ~Searcher() = default;
+  virtual std::vector<Genome> ask(int64_t count) = 0;         // never one that was asked before, while any is left
+  virtual void tell(std::span<const Trial> trials) = 0;       // all of one ask, in ask order
+  virtual int64_t batch_size() const = 0;                     // natural number of proposals per ask
+  virtual std::string save_state() const = 0;                 // includes the rng
+  virtual void restore_state(std::string_view state) = 0;     // InputError when it is not its own
+};
+
+struct SearcherOptions {
+  std::string kind = "nsga2";      // nsga2 | random
+  int64_t population = 40;
+  double mutation = 0.1;           // per gene
+  double crossover = 0.9;          // share of children with two parents
+  std::vector<MetricInfo> objectives;
+  uint64_t seed = 0;
+};
+
+// NSGA-II (Deb et al. 2002) over genomes: the first ask holds smallest, largest and default, then random members.
+std::unique_ptr<Searcher> make_searcher(const SearcherOptions& options, const SearchSpace& space);
+
+}  // namespace concertina

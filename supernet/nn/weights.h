@@ -1,0 +1,55 @@
+// The tensors of one subnet, by name and as the typed parts the forward pass reads.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "supernet/space/architecture.h"
+#include "supernet/space/blueprint.h"
+
+namespace concertina {
+
+using TensorMap = std::map<std::string, at::Tensor>;  // ordered: every walk over it is deterministic
+
+struct Affine {
+  at::Tensor weight, bias;  // bias may be undefined
+};
+
+struct ConvWeights {
+  at::Tensor weight, bias;  // [out, in, k]; bias undefined unless the blueprint has conv biases
+  Affine norm;              // undefined where the layer has none
+};
+
+struct RateWeights {
+  Affine conv, norm, proj;  // OFA alpha net on the front end's features
+};
+
+struct LayerWeights {
+  LayerShape shape;
+  Affine q, k, v, out, attention_norm;  // undefined when shape.heads == 0
+  Affine fc1, fc2, final_norm;          // undefined when shape.ffn_dim == 0
+};
+
+struct EncoderWeights {
+  std::vector<ConvWeights> convs;    // wave front end
+  at::Tensor mel_mean, mel_std;      // log-mel front end, [bins]
+  Affine feature_norm;               // wave front end
+  Affine projection;                 // [E, C]
+  at::Tensor mask_emb;               // [E]
+  std::optional<RateWeights> rate;
+  Affine positional;                 // weight already normalised, [E, E / groups, k]
+  Affine encoder_norm;
+  std::vector<LayerWeights> layers;  // kept layers, ascending
+};
+
+// Picks the typed parts out of `tensors` (handles are shared). InputError lists every missing tensor.
+EncoderWeights assemble(const Blueprint& blueprint, const Architecture& architecture, const TensorMap& tensors);
+
+// fairseq's weight norm over (out, in) for each tap: g * v / ||v||; g [1,1,k], v [out, in, k]. Differentiable.
+at::Tensor weight_norm(const at::Tensor& g, const at::Tensor& v);
+
+}  // namespace concertina
