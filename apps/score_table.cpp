@@ -1,0 +1,2 @@
+#include "apps/score_table.h"
+namespace concertina { ReportTable read_score_table(const std::filesystem::path&) { return {}; } }
