@@ -4,6 +4,7 @@
 # Usage: smoke_line.sh PROGRAM FOLDER      FOLDER is emptied; the clips are kept in data/smoke.
 set -euo pipefail
 program=$1 folder=$2
+here=$(dirname "$0")
 one=$folder/one two=$folder/two
 rm -rf "$folder"
 mkdir -p "$folder"
@@ -31,8 +32,18 @@ status=0
 [ "$status" = 1 ] || fail "a budget that nothing fits must exit 1, not $status"
 
 clip=$(find data/smoke -name '*.wav' | sort | head -1)
-key=$("$program" model show "$one/subnet.safetensors" --json | python3 -c 'import json,sys; print(json.load(sys.stdin)["architecture"])')
-"$program" encode "$one/subnet.safetensors" "$clip" -o "$folder/alone.npy" --threads 1
-"$program" encode "$one/stage2/model.safetensors" "$clip" --arch "$key" -o "$folder/sliced.npy" --threads 1
-cmp "$folder/alone.npy" "$folder/sliced.npy" || fail "the extracted file and the supernet encode differently"
+show() { "$program" model show "$one/subnet.safetensors" --json | python3 -c "import json,sys; print(json.load(sys.stdin)$1)"; }
+key=$(show "['largest']['architecture']")
+"$program" encode "$one/subnet.safetensors" "$clip" -o "$folder/alone.npy"
+"$program" encode "$one/stage2/model.safetensors" "$clip" --arch "$key" -o "$folder/sliced.npy"
+python=python3
+[ -x .venv/bin/python ] && python=.venv/bin/python
+for features in alone sliced; do  # both against plain PyTorch on the extracted file
+  status=0
+  "$python" "$here/reference_encoder.py" "$one/subnet.safetensors" "$clip" "$folder/$features.npy" | tee "$folder/reference.txt" || status=$?
+  [ "$status" = 0 ] || [ "$status" = 77 ] || fail "$features.npy is not what docs/formats.md describes"
+done
+if [ "$status" = 0 ]; then
+  grep -q "^$(show "['largest']['params']") parameters" "$folder/reference.txt" || fail "the closed form miscounts the file"
+fi
 echo "smoke line: well"
