@@ -44,7 +44,8 @@ bool convert(const ConfigNode& node, bool& value) {
     return std::find(words.begin(), words.end(), node.text) != words.end();
   };
   static constexpr std::array<std::string_view, 5> kTrue = {"true", "True", "TRUE", "yes", "on"};
-  static constexpr std::array<std::string_view, 5> kFalse = {"false", "False", "FALSE", "no", "off"};
+  static constexpr std::array<std::string_view, 5> kFalse = {"false", "False", "FALSE", "no",
+                                                             "off"};
   if (!is(kTrue) && !is(kFalse)) return false;
   value = is(kTrue);
   return true;
@@ -144,7 +145,9 @@ void read_list(ConfigState& state, const std::shared_ptr<ConfigNode>& node, std:
 
 }  // namespace
 
-void ConfigSection::read(std::string_view key, bool& value) { read_key(*state_, node_, key, value); }
+void ConfigSection::read(std::string_view key, bool& value) {
+  read_key(*state_, node_, key, value);
+}
 void ConfigSection::read(std::string_view key, int32_t& value) {
   read_key(*state_, node_, key, value);
 }
@@ -198,7 +201,8 @@ ConfigSection ConfigSection::section(std::string_view key) {
     if (name == key) found.node_ = child;
   }
   node_->ask(key);
-  const bool usable = found.node_ && (found.node_->kind == Kind::kMap || found.node_->kind == Kind::kNull);
+  const bool usable =
+      found.node_ && (found.node_->kind == Kind::kMap || found.node_->kind == Kind::kNull);
   if (found.node_ && !usable) {
     add_problem(*state_, *found.node_,
                 fmt::format("expected a map, found {}", describe(*found.node_)));
@@ -217,7 +221,8 @@ std::vector<ConfigSection> ConfigSection::list(std::string_view key) {
   ConfigNode* child = ask(node_, key);
   if (child == nullptr) return sections;
   if (child->kind != Kind::kList) {
-    add_problem(*state_, *child, fmt::format("expected a list of maps, found {}", describe(*child)));
+    add_problem(*state_, *child,
+                fmt::format("expected a list of maps, found {}", describe(*child)));
     return sections;
   }
   child->entered = true;

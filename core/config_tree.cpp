@@ -71,8 +71,8 @@ class Converter {
     node.kind = Kind::kList;
     for (const auto& item : yaml) {
       const std::string key = std::to_string(node.entries.size());
-      node.entries.emplace_back(
-          key, convert(item, node.path_of(key), place(item.Mark()), depth + 1));
+      node.entries.emplace_back(key,
+                                convert(item, node.path_of(key), place(item.Mark()), depth + 1));
     }
   }
 
@@ -112,8 +112,9 @@ Pointer& entry_of(ConfigNode& node, const std::string& key, const std::string& s
     if (name == key) return child;
   }
   if (node.kind == Kind::kList) {
-    throw InputError(fmt::format("{}: {} is a list of {} items, expected a number below that, found '{}'",
-                                 source, node.path, node.entries.size(), key));
+    throw InputError(
+        fmt::format("{}: {} is a list of {} items, expected a number below that, found '{}'",
+                    source, node.path, node.entries.size(), key));
   }
   if (node.kind != Kind::kMap) {
     throw InputError(fmt::format("{}: {} is {} at {}, expected a map", source, node.path,
@@ -188,8 +189,8 @@ Pointer parse_config(const std::string& text, const std::string& name) {
   Pointer root = converter.convert(load_one(text, converter), "", {name, 1, 1});
   if (root->kind == Kind::kNull) root->kind = Kind::kMap;
   if (root->kind != Kind::kMap) {
-    throw InputError(fmt::format("{}: expected a map of keys, found {}", root->place.text(),
-                                 describe(*root)));
+    throw InputError(
+        fmt::format("{}: expected a map of keys, found {}", root->place.text(), describe(*root)));
   }
   return root;
 }
@@ -230,10 +231,14 @@ void add_unknown_keys(const ConfigNode& node, std::vector<ConfigProblem>& proble
 
 std::string describe(const ConfigNode& node) {
   switch (node.kind) {
-    case Kind::kScalar: return fmt::format("{}'{}'", node.quoted ? "the text " : "", node.text);
-    case Kind::kList: return "a list";
-    case Kind::kMap: return "a map";
-    default: return "nothing";
+    case Kind::kScalar:
+      return fmt::format("{}'{}'", node.quoted ? "the text " : "", node.text);
+    case Kind::kList:
+      return "a list";
+    case Kind::kMap:
+      return "a map";
+    default:
+      return "nothing";
   }
 }
 

@@ -27,8 +27,8 @@ namespace fs = std::filesystem;
 constexpr size_t kChunk = size_t{1} << 16;
 
 [[noreturn]] void fail(std::string_view verb, const fs::path& path, int error) {
-  throw SystemError(fmt::format("cannot {} {}: {}", verb, path.string(),
-                                std::generic_category().message(error)));
+  throw SystemError(
+      fmt::format("cannot {} {}: {}", verb, path.string(), std::generic_category().message(error)));
 }
 
 class File {
@@ -117,8 +117,8 @@ fs::path temporary_name(const fs::path& path) {
   static std::atomic<uint32_t> next = 0;
   // The time keeps apart processes of one number: containers, or a dead one that left its file.
   const int64_t time = std::chrono::system_clock::now().time_since_epoch().count();
-  return folder_of(path) / fmt::format(".{}.{}-{:x}-{}.tmp", path.filename().string(), getpid(),
-                                       time, next++);
+  return folder_of(path) /
+         fmt::format(".{}.{}-{:x}-{}.tmp", path.filename().string(), getpid(), time, next++);
 }
 
 // A file that goes away again unless it is renamed to its real name.
@@ -228,7 +228,8 @@ void make_directories(const fs::path& path) {
   std::error_code error;
   fs::create_directories(path, error);
   if (fs::is_directory(path)) return;
-  for (fs::path part = path; !part.empty() && part != part.parent_path(); part = part.parent_path()) {
+  for (fs::path part = path; !part.empty() && part != part.parent_path();
+       part = part.parent_path()) {
     std::error_code ignored;
     const fs::file_status status = fs::status(part, ignored);
     if (fs::exists(status) && !fs::is_directory(status)) {

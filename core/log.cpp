@@ -20,8 +20,8 @@ spdlog::level::level_enum level_of(LogLevel level) { return kLevels[static_cast<
 
 spdlog::logger& logger() {
   static spdlog::logger* const instance = [] {  // never destroyed: threads may log while statics go
-    auto* made = new spdlog::logger(
-        "concertina", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
+    auto* made =
+        new spdlog::logger("concertina", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
     made->set_pattern("%T %^%l%$ %v");
     return made;
   }();
@@ -37,9 +37,8 @@ LogLevel log_level_from(std::string_view name) {
   for (size_t i = 0; i < kNames.size(); ++i) {
     if (kNames[i] == name) return static_cast<LogLevel>(i);
   }
-  throw InputError(fmt::format(
-      "unknown log level '{}': expected debug, info, warn, error or off{}", name,
-      did_you_mean(name, kNames)));
+  throw InputError(fmt::format("unknown log level '{}': expected debug, info, warn, error or off{}",
+                               name, did_you_mean(name, kNames)));
 }
 
 void log_line(LogLevel level, std::string_view text) {

@@ -1,5 +1,6 @@
-// Philox 4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel random numbers: as easy as
-// 1, 2, 3" (SC 2011): four 32-bit words out of a 128-bit counter and a 64-bit key. Internal to core.
+// Philox 4x32-10, the counter-based generator of Salmon, Moraes, Dror and Shaw, "Parallel random
+// numbers: as easy as 1, 2, 3" (SC 2011): four 32-bit words out of a 128-bit counter and a 64-bit
+// key. Internal to core.
 #pragma once
 
 #include <array>

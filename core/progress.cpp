@@ -41,7 +41,7 @@ std::string fitted(std::string text, size_t columns) {
 
 std::string bar_of(double fraction, size_t columns) {
   const auto filled = static_cast<size_t>(fraction * static_cast<double>(columns));
-  return "[" + std::string(filled, '#') + std::string(columns - filled, '.') + "]";
+  return fmt::format("[{:#<{}}{:.<{}}]", "", filled, "", columns - filled);
 }
 
 }  // namespace
@@ -63,9 +63,7 @@ struct Progress::State {
   std::string note;
   bool finished = false;
 
-  double elapsed_s() const {
-    return std::chrono::duration<double>(Clock::now() - began).count();
-  }
+  double elapsed_s() const { return std::chrono::duration<double>(Clock::now() - began).count(); }
   std::string count() const {
     return total > 0 ? fmt::format("{}/{}", done.load(), total) : fmt::format("{}", done.load());
   }
@@ -84,7 +82,8 @@ struct Progress::State {
     const std::string text = line(eta());
     const size_t used = columns_of(text) + 3;  // brackets and a space
     const double fraction =
-        total > 0 ? std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0, 1.0) : 0;
+        total > 0 ? std::clamp(static_cast<double>(done) / static_cast<double>(total), 0.0, 1.0)
+                  : 0;
     if (total <= 0 || used + 5 > columns) return fitted(text, columns);
     return bar_of(fraction, std::min(kBarColumns, columns - used)) + " " + text;
   }

@@ -66,8 +66,9 @@ StopSource::StopSource() : flag_(std::make_shared<Flag>(StopReason::kNone)) {}
 
 StopSource StopSource::from_signals() {
   StopSource source;
-  static const std::shared_ptr<Flag> kept = source.flag_;  // a signal may come after main's source is gone
-  CONCERTINA_ASSERT(kept == source.flag_);                 // called once
+  static const std::shared_ptr<Flag> kept =
+      source.flag_;                         // a signal may come after main's source is gone
+  CONCERTINA_ASSERT(kept == source.flag_);  // called once
   signal_flag = kept.get();
   install(SIGINT);
   install(SIGTERM);

@@ -38,7 +38,8 @@ Quantity split_unit(std::string_view text) {
   return {text.substr(0, length), trimmed(text.substr(length))};
 }
 
-// number * 10^exponent, rounded once: the text gets the exponent, so that "40ms" is the double nearest to 0.04.
+// number * 10^exponent, rounded once: the text gets the exponent, so that "40ms" is the double
+// nearest to 0.04.
 std::optional<double> parse_scaled(std::string_view number, int exponent) {
   if (exponent == 0 || number.find_first_of("eE") != std::string_view::npos) {
     const auto value = parse_number(number);
@@ -92,8 +93,8 @@ double parse_count(std::string_view text) {
 double parse_seconds(std::string_view text, double bare_unit_s) {
   const auto value = seconds_of(split_unit(text), bare_unit_s);
   if (!value || *value < 0) {
-    throw InputError(fmt::format("'{}' is no duration: expected one like 40ms, 1.5s, 2min or 2h",
-                                 text));
+    throw InputError(
+        fmt::format("'{}' is no duration: expected one like 40ms, 1.5s, 2min or 2h", text));
   }
   return *value;
 }
@@ -111,7 +112,7 @@ std::string format_count(double value) {
 
 std::string format_seconds(double value) {
   if (!std::isfinite(value)) return fmt::format("{} s", value);
-  if (value < 0) return "-" + format_seconds(-value);
+  if (value < 0) return fmt::format("-{}", format_seconds(-value));
   if (value >= 59.95) return format_long_seconds(value);
   if (value == 0 || value >= 0.9995) return fmt::format("{:.3g} s", value);
   if (value >= 0.9995e-3) return fmt::format("{:.3g} ms", value * 1e3);

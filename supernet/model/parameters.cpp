@@ -133,7 +133,7 @@ void Leaves::accumulate(Gradients& gradients, double scale) const {
 std::vector<Parameters::Init> trainable(const TensorMap& weights, const std::vector<TensorSlice>& storage_slices) {
   std::vector<Parameters::Init> values;
   for (const TensorSlice& slice : storage_slices) {
-    if (slice.name.starts_with("feature_extractor.mel.")) continue;
+    if (!slice.trained) continue;
     values.push_back({slice.name, weights.at(slice.name), slice.decay});
   }
   return values;

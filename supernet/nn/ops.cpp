@@ -1,5 +1,7 @@
 #include "supernet/nn/ops.h"
 
+#include <array>
+
 namespace concertina {
 
 at::Tensor layer_norm(const at::Tensor& x, const Affine& norm) {
@@ -15,7 +17,10 @@ at::Tensor conv_time(const at::Tensor& x, const Affine& conv, int64_t stride, in
   at::Tensor image = x.to(dtype).transpose(1, 2).unsqueeze(2);  // [B, C, 1, T]
   at::Tensor kernel = conv.weight.unsqueeze(2).contiguous(at::MemoryFormat::ChannelsLast);
   const at::Tensor bias = conv.bias.defined() ? conv.bias.to(dtype) : at::Tensor();
-  return at::conv2d(image, kernel, bias, {1, stride}, {0, padding}, {1, 1}, groups).squeeze(2).transpose(1, 2);
+  const std::array<int64_t, 2> strides = {1, stride}, paddings = {0, padding}, dilations = {1, 1};
+  at::Tensor y = at::conv2d(image, kernel, bias, at::IntArrayRef(strides), at::IntArrayRef(paddings),
+                            at::IntArrayRef(dilations), groups);
+  return y.squeeze(2).transpose(1, 2);
 }
 
 at::Tensor valid_mask(const at::Tensor& lengths, int64_t frames, at::Device device) {

@@ -1,6 +1,7 @@
 #include "supernet/space/architecture.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>

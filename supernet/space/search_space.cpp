@@ -1,6 +1,7 @@
 #include "supernet/space/search_space.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <numeric>

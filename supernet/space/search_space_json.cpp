@@ -2,6 +2,7 @@
 #include <nlohmann/json.hpp>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "supernet/space/search_space.h"
 #include "supernet/space/space_text.h"

@@ -1,6 +1,7 @@
 #include "supernet/space/space_checks.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <ranges>

@@ -82,7 +82,8 @@ TEST(Config, AbsentKeysKeepTheirDefaults) {
 
 TEST(Config, WrongTypesAreAllReportedWithPlaceAndExpectation) {
   ConfigFile file = ConfigFile::parse(
-      "teacher:\n  steps: many\n  rate: [1]\n  heads: [2, x]\n  wide: 5G\n  deep: 1.5\n  on: maybe\n"
+      "teacher:\n  steps: many\n  rate: [1]\n  heads: [2, x]\n  wide: 5G\n  deep: 1.5\n  on: "
+      "maybe\n"
       "  text: '5'\n  void:\n",
       "c.yaml");
   ConfigSection teacher = file.root().section("teacher");
@@ -128,7 +129,8 @@ TEST(Config, AllowedSubtreesAreNotChecked) {
 }
 
 TEST(Config, ListsOfMapsAreSections) {
-  ConfigFile file = ConfigFile::parse("budgets: [{params: 2M}, {latency: 15, typo: 1}, 7]", "c.yaml");
+  ConfigFile file =
+      ConfigFile::parse("budgets: [{params: 2M}, {latency: 15, typo: 1}, 7]", "c.yaml");
   const auto budgets = file.root().list("budgets");
   ASSERT_EQ(budgets.size(), 2u);
   int64_t params = 0;
@@ -139,8 +141,8 @@ TEST(Config, ListsOfMapsAreSections) {
   }
   EXPECT_EQ(params, 2'000'000);
   EXPECT_EQ(input_error([&] { file.finish(); }),
-            "c.yaml:1:40: budgets.1.typo: unknown key (known here: params, latency)\n"
-            "c.yaml:1:50: budgets.2: expected a map, found '7'");
+            "c.yaml:1:39: budgets.1.typo: unknown key (known here: params, latency)\n"
+            "c.yaml:1:49: budgets.2: expected a map, found '7'");
 }
 
 TEST(Config, ChoicesGiveTheIndex) {
@@ -150,8 +152,9 @@ TEST(Config, ChoicesGiveTheIndex) {
   EXPECT_EQ(index, 1);
   file.root().read_choice("b", {"random", "nsga2"}, index);
   EXPECT_EQ(index, 1);
-  EXPECT_EQ(input_error([&] { file.finish(); }),
-            "c.yaml:2:4: b: expected one of random, nsga2, found 'randon' (did you mean 'random'?)");
+  EXPECT_EQ(
+      input_error([&] { file.finish(); }),
+      "c.yaml:2:4: b: expected one of random, nsga2, found 'randon' (did you mean 'random'?)");
 }
 
 TEST(Config, KeysAndQuestionsAboutThem) {
@@ -183,7 +186,8 @@ TEST(Config, SetOverridesAndMakesMissingMaps) {
   file.set("list.1.p=3");
   file.set("none.k=v");
   EXPECT_EQ(file.dump(),
-            "a:\n  b: 5\nlist:\n  - p: 1\n  - p: 3\nnone:\n  k: v\nx:\n  y:\n    z:\n      - 1\n      - 2\n");
+            "a:\n  b: 5\nlist:\n  - p: 1\n  - p: 3\nnone:\n  k: v\nx:\n  y:\n    z:\n      - 1\n   "
+            "   - 2\n");
 }
 
 TEST(Config, ProblemsOfSetNameTheAssignment) {
@@ -216,7 +220,8 @@ TEST(Config, MalformedFilesAreInputErrorsWithAPlace) {
 TEST(Config, DumpIsCanonicalAndParsesBack) {
   const std::string text = "b: {z: '5', y: 5, n: ~}\na: [x, {}]\nc: []\nd: \"a\\nb\"\n";
   ConfigFile file = ConfigFile::parse(text);
-  ConfigFile turned = ConfigFile::parse("d: \"a\\nb\"\nc: []\na: [x, {}]\nb: {n: ~, y: 5, z: '5'}\n");
+  ConfigFile turned =
+      ConfigFile::parse("d: \"a\\nb\"\nc: []\na: [x, {}]\nb: {n: ~, y: 5, z: '5'}\n");
   EXPECT_EQ(file.root().dump(), turned.root().dump());
   EXPECT_EQ(ConfigFile::parse(file.dump()).dump(), file.dump());
   EXPECT_NE(ConfigFile::parse("a: 5").root().dump(), ConfigFile::parse("a: '5'").root().dump());

@@ -15,8 +15,7 @@ using ::testing::HasSubstr;
 class Files : public ::testing::Test {
  protected:
   void SetUp() override {
-    folder_ = fs::path(::testing::TempDir()) /
-              ("files_test_" + std::to_string(getpid()));
+    folder_ = fs::path(::testing::TempDir()) / ("files_test_" + std::to_string(getpid()));
     make_directories(folder_);
   }
   void TearDown() override { fs::remove_all(folder_); }

@@ -16,10 +16,10 @@ namespace concertina {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::internal::CaptureStderr;
-using ::testing::internal::GetCapturedStderr;
 using ::testing::MatchesRegex;
 using ::testing::Not;
+using ::testing::internal::CaptureStderr;
+using ::testing::internal::GetCapturedStderr;
 
 std::string captured(const std::function<void()>& action) {
   CaptureStderr();
