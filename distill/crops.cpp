@@ -59,8 +59,9 @@ Prefetcher::Prefetcher(const CropSource& source, int64_t first_step)
 }
 
 void Prefetcher::start_one() {
-  ahead_.push_back(std::async(std::launch::async,
-                              [this, step = step_] { return source_.at(step); }));
+  ahead_.push_back(std::async(std::launch::async, [source = &source_, step = step_] {
+    return source->at(step);
+  }));
   ++step_;
 }
 
