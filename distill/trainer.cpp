@@ -94,6 +94,7 @@ void Trainer::step(const Crops& crops) {
   report.audio_s_per_s = speed_;
   report.wall_s = state_.wall_s;
   for (TrainObserver* observer : observers_) observer->on_step(report);
+  if (state_.bad_in_a_row >= kMostBadSteps) give_up();
 }
 
 bool Trainer::update(StepReport& report) {
@@ -110,11 +111,13 @@ void Trainer::refuse(const StepReport& report) {
   ++state_.bad_in_a_row;
   log_warn("step {} skipped: loss {}, gradient norm {}", report.step, report.loss.total,
            report.grad_norm);
-  if (state_.bad_in_a_row < kMostBadSteps) return;
+}
+
+void Trainer::give_up() const {
   throw NumericError(fmt::format(
       "the loss or its gradient was not finite for {} steps in a row, last at step {}; {}; try a "
       "lower optimizer.lr or dtype: fp32",
-      kMostBadSteps, report.step,
+      kMostBadSteps, state_.step,
       checkpoints_.empty() ? "there is no checkpoint yet"
                            : "the last good checkpoint is kept in " + checkpoints_.folder().string()));
 }

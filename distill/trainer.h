@@ -63,6 +63,7 @@ class Trainer {
   void step(const Crops& crops);
   bool update(StepReport& report);
   void refuse(const StepReport& report);
+  [[noreturn]] void give_up() const;
   ValidationReport validate();
   void save();
 
