@@ -44,8 +44,9 @@ class ProgressObserver : public TrainObserver {
   std::unique_ptr<Progress> progress_;
 };
 
-StageContext context_of(const PipelineConfig& config, const Globals& globals, const StageFlags& flags,
-                        std::filesystem::path folder, ProgressObserver& progress) {
+StageContext context_of(const PipelineConfig& config, const Globals& globals,
+                        const StageFlags& flags, std::filesystem::path folder,
+                        ProgressObserver& progress) {
   StageContext context;
   context.folder = std::move(folder);
   context.seed = config.seed;
@@ -71,7 +72,8 @@ void say_end(const std::string& title, const StageResult& result, const TrainOpt
 void answer(const Globals& globals, const std::filesystem::path& model,
             const std::filesystem::path& metrics) {
   if (globals.json) {
-    fmt::print("{}\n", nlohmann::json{{"model", model.string()}, {"metrics", metrics.string()}}.dump());
+    fmt::print("{}\n",
+               nlohmann::json{{"model", model.string()}, {"metrics", metrics.string()}}.dump());
   } else {
     fmt::print("{}\n", model.string());
   }
@@ -130,8 +132,8 @@ void run_distill_stage(const PipelineConfig& config, const Workspace& space, con
   }
   const Manifest manifest = read_manifest(corpus_manifest(config));
   const StageResult result =
-      distill_stage(options, stage, config.space, teacher, previous ? &*previous : nullptr, manifest,
-                    context_of(config, globals, flags, space.stage_dir(stage), progress));
+      distill_stage(options, stage, config.space, teacher, previous ? &*previous : nullptr,
+                    manifest, context_of(config, globals, flags, space.stage_dir(stage), progress));
   say_end(title, result, options.train);
 }
 
@@ -142,7 +144,8 @@ void add_train_verbs(CLI::App& app, Globals& globals) {
   pretrain->footer(
       "Examples:\n"
       "  concertina pretrain configs/quickstart.yaml --out runs/quickstart\n"
-      "  concertina pretrain configs/quickstart.yaml --out runs/quickstart --resume --max-minutes 30");
+      "  concertina pretrain configs/quickstart.yaml --out runs/quickstart --resume --max-minutes "
+      "30");
   add_train_flags(pretrain, *args);
   pretrain->callback([args, &globals] {
     const Workspace space{args->out};
@@ -155,7 +158,8 @@ void add_train_verbs(CLI::App& app, Globals& globals) {
   train->footer(
       "Examples:\n"
       "  concertina train configs/quickstart.yaml --stage 1 --out runs/quickstart\n"
-      "  concertina train configs/quickstart.yaml --stage 2 --out runs/quickstart --set stage2.steps=2000");
+      "  concertina train configs/quickstart.yaml --stage 2 --out runs/quickstart --set "
+      "stage2.steps=2000");
   add_train_flags(train, *args);
   train->add_option("--stage", args->stage, "1 or 2")->required()->check(CLI::Range(1, 2));
   train->callback([args, &globals] {

@@ -43,7 +43,8 @@ enum class Touched { kNone, kSome, kAll };
 
 Touched look(const uint8_t* flags, int64_t count) {
   if (std::memchr(flags, 1, static_cast<size_t>(count)) == nullptr) return Touched::kNone;
-  return std::memchr(flags, 0, static_cast<size_t>(count)) == nullptr ? Touched::kAll : Touched::kSome;
+  return std::memchr(flags, 0, static_cast<size_t>(count)) == nullptr ? Touched::kAll
+                                                                      : Touched::kSome;
 }
 
 void update_range(const Buffers& b, const uint8_t* touched, int64_t begin, int64_t end,
@@ -109,15 +110,17 @@ void AdamW::step_cpu(const Parameters& parameters, const Gradients& gradients, d
   const auto steps = static_cast<double>(steps_);
   const double correction1 = 1 - std::pow(options_.beta1, steps);
   const double correction2 = 1 - std::pow(options_.beta2, steps);
-  const Rates plain{static_cast<float>(scale), static_cast<float>(options_.beta1),
-                    static_cast<float>(options_.beta2), static_cast<float>(lr / correction1), 1.0F,
+  const Rates plain{static_cast<float>(scale),
+                    static_cast<float>(options_.beta1),
+                    static_cast<float>(options_.beta2),
+                    static_cast<float>(lr / correction1),
+                    1.0F,
                     static_cast<float>(1 / std::sqrt(correction2)),
                     static_cast<float>(options_.eps)};
   Rates decayed = plain;
   decayed.keep = static_cast<float>(1 - lr * options_.weight_decay);
-  const Buffers buffers{parameters.flat().data_ptr<float>(),
-                        gradients.flat.const_data_ptr<float>(), first_.data_ptr<float>(),
-                        second_.data_ptr<float>()};
+  const Buffers buffers{parameters.flat().data_ptr<float>(), gradients.flat.const_data_ptr<float>(),
+                        first_.data_ptr<float>(), second_.data_ptr<float>()};
   const uint8_t* touched = gradients.touched.const_data_ptr<uint8_t>();
   at::parallel_for(0, static_cast<int64_t>(chunks_.size()), 1, [&](int64_t from, int64_t to) {
     for (int64_t c = from; c < to; ++c) {
@@ -139,8 +142,8 @@ void AdamW::step_device(const Parameters& parameters, const Gradients& gradients
   second_.copy_(at::where(touched, at::lerp(gradient.square(), second_, options_.beta2), second_));
   const at::Tensor root = second_.sqrt().mul_(1 / std::sqrt(correction2)).add_(options_.eps);
   const at::Tensor& flat = parameters.flat();
-  const at::Tensor moved = flat * (1 - decayed_ * (lr * options_.weight_decay)) -
-                           first_ / root * (lr / correction1);
+  const at::Tensor moved =
+      flat * (1 - decayed_ * (lr * options_.weight_decay)) - first_ / root * (lr / correction1);
   at::Tensor target = flat;
   target.copy_(at::where(touched, moved, flat));
 }

@@ -1,5 +1,6 @@
-// AdamW (Loshchilov & Hutter 2019) over flat buffers in one fused pass. Elements that no sampled slice touched are
-// skipped entirely: neither decay nor momentum nor drift. The bias correction counts the steps of the whole model.
+// AdamW (Loshchilov & Hutter 2019) over flat buffers in one fused pass. Elements that no sampled
+// slice touched are skipped entirely: neither decay nor momentum nor drift. The bias correction
+// counts the steps of the whole model.
 #pragma once
 
 #include <torch/torch.h>
@@ -12,7 +13,8 @@
 
 namespace concertina {
 
-// Rate of step `step` (0-based) of `steps`: linear warm-up to the peak, then linear decay to final_lr * peak.
+// Rate of step `step` (0-based) of `steps`: linear warm-up to the peak, then linear decay to
+// final_lr * peak.
 double learning_rate(const OptimizerOptions& options, int64_t step, int64_t steps);
 
 // What a gradient of norm `norm` is multiplied with so that it is at most `clip` long; clip 0: 1.
@@ -32,9 +34,13 @@ class AdamW {
   const at::Tensor& second_moment() const { return second_; }  // [numel] fp32
 
  private:
-  struct Chunk { int64_t begin, end; bool decay; };  // of one parameter
+  struct Chunk {
+    int64_t begin, end;
+    bool decay;
+  };  // of one parameter
   void step_cpu(const Parameters& parameters, const Gradients& gradients, double lr, double scale);
-  void step_device(const Parameters& parameters, const Gradients& gradients, double lr, double scale);
+  void step_device(const Parameters& parameters, const Gradients& gradients, double lr,
+                   double scale);
 
   OptimizerOptions options_;
   std::vector<Chunk> chunks_;

@@ -50,8 +50,8 @@ void copy_from(const TensorMap& tensors, const std::string& name, at::Tensor int
                const fs::path& path) {
   const auto found = tensors.find(name);
   if (found == tensors.end() || found->second.sizes() != into.sizes()) {
-    throw InputError(fmt::format("{}: {} is missing or has another shape than this run's",
-                                 path.string(), name));
+    throw InputError(
+        fmt::format("{}: {} is missing or has another shape than this run's", path.string(), name));
   }
   into.copy_(found->second);
 }
@@ -75,8 +75,9 @@ void CheckpointFolder::save(const TrainState& state, const Parameters& parameter
   const Json json = {{"step", state.step},       {"updates", optimizer.steps_done()},
                      {"audio_s", state.audio_s}, {"wall_s", state.wall_s},
                      {"skipped", state.skipped}, {"bad_in_a_row", state.bad_in_a_row}};
-  write_safetensors(path, pack(parameters, optimizer),
-                    {{"format", "pt"}, {"kind", "checkpoint"}, {"state", json.dump()}, {"recipe", recipe_}});
+  write_safetensors(
+      path, pack(parameters, optimizer),
+      {{"format", "pt"}, {"kind", "checkpoint"}, {"state", json.dump()}, {"recipe", recipe_}});
   for (const fs::path& old : checkpoints_in(folder_)) {
     std::error_code ignored;
     if (old != path) fs::remove(old, ignored);
@@ -124,7 +125,8 @@ fs::path CheckpointFolder::set_aside() const {
   fs::remove_all(aside, error);
   fs::rename(folder_, aside, error);
   if (error) {
-    throw SystemError(fmt::format("cannot move {} out of the way: {}", folder_.string(), error.message()));
+    throw SystemError(
+        fmt::format("cannot move {} out of the way: {}", folder_.string(), error.message()));
   }
   return aside;
 }

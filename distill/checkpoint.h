@@ -1,5 +1,6 @@
-// Where a training run goes on from: a folder of step-NNNNNNNNN.safetensors, each one file with everything in it
-// (parameters, heads, moments, step, totals, seed, recipe), so that there is never a half-written checkpoint.
+// Where a training run goes on from: a folder of step-NNNNNNNNN.safetensors, each one file with
+// everything in it (parameters, heads, moments, step, totals, seed, recipe), so that there is never
+// a half-written checkpoint.
 #pragma once
 
 #include <cstdint>
@@ -13,17 +14,17 @@
 namespace concertina {
 
 struct TrainState {
-  int64_t step = 0;         // steps done
-  double audio_s = 0;       // audio trained on
-  double wall_s = 0;        // time spent, over all sessions
-  int64_t skipped = 0;      // steps left out because numbers went bad
+  int64_t step = 0;     // steps done
+  double audio_s = 0;   // audio trained on
+  double wall_s = 0;    // time spent, over all sessions
+  int64_t skipped = 0;  // steps left out because numbers went bad
   int64_t bad_in_a_row = 0;
 };
 
 class CheckpointFolder {
  public:
-  // `recipe`: text that settles every number of the run (options, seed, data, teacher). Checkpoints of another recipe
-  // are never restored.
+  // `recipe`: text that settles every number of the run (options, seed, data, teacher). Checkpoints
+  // of another recipe are never restored.
   CheckpointFolder(std::filesystem::path folder, std::string recipe);
 
   const std::filesystem::path& folder() const { return folder_; }

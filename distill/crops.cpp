@@ -19,7 +19,8 @@ CropSource::CropSource(const JoinedClips& clips, const Blueprint& blueprint,
     : clips_(clips),
       crops_(batch.crops),
       frame_samples_(blueprint.base_frame_samples()),
-      stream_frames_(std::llround(batch.seconds * blueprint.sample_rate / blueprint.base_frame_samples())),
+      stream_frames_(
+          std::llround(batch.seconds * blueprint.sample_rate / blueprint.base_frame_samples())),
       frames_(blueprint.frames(stream_frames_ * frame_samples_)),
       sample_rate_(blueprint.sample_rate),
       mask_(mask),
@@ -59,9 +60,8 @@ Prefetcher::Prefetcher(const CropSource& source, int64_t first_step)
 }
 
 void Prefetcher::start_one() {
-  ahead_.push_back(std::async(std::launch::async, [source = &source_, step = step_] {
-    return source->at(step);
-  }));
+  ahead_.push_back(std::async(std::launch::async,
+                              [source = &source_, step = step_] { return source->at(step); }));
   ++step_;
 }
 

@@ -1,4 +1,5 @@
-// Training data of one step: crops of the joined clips, their masks and units, made ahead on another thread.
+// Training data of one step: crops of the joined clips, their masks and units, made ahead on
+// another thread.
 #pragma once
 
 #include <torch/torch.h>
@@ -33,14 +34,16 @@ class CropSource {
  private:
   const JoinedClips& clips_;
   int32_t crops_;
-  int64_t frame_samples_, stream_frames_, frames_;  // frames of a crop: in the stream, out of the encoder
+  int64_t frame_samples_, stream_frames_,
+      frames_;  // frames of a crop: in the stream, out of the encoder
   int32_t sample_rate_;
   std::optional<MaskOptions> mask_;
   at::Tensor units_;
   Rng rng_;
 };
 
-// Reads the next steps' crops while the current one is trained on. Errors of reading come out of next().
+// Reads the next steps' crops while the current one is trained on. Errors of reading come out of
+// next().
 class Prefetcher {
  public:
   Prefetcher(const CropSource& source, int64_t first_step);

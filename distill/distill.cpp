@@ -13,8 +13,8 @@
 namespace concertina {
 namespace {
 
-std::unique_ptr<Objective> stage_objective(const ObjectiveOptions& options, const SearchSpace& space,
-                                           const Supernet& teacher) {
+std::unique_ptr<Objective> stage_objective(const ObjectiveOptions& options,
+                                           const SearchSpace& space, const Supernet& teacher) {
   const Architecture shape = teacher.space().largest();
   return make_objective(nlohmann::json{{"kind", options.kind},
                                        {"top", options.top},
@@ -31,9 +31,11 @@ void check_fit(const Blueprint& student, const Blueprint& teacher) {
       student.sample_rate == teacher.sample_rate) {
     return;
   }
-  throw InputError(fmt::format(
-      "the teacher gives a frame every {} us at {} Hz, the student's space every {} us at {} Hz: both must agree",
-      teacher.base_frame_period_us(), teacher.sample_rate, student.base_frame_period_us(), student.sample_rate));
+  throw InputError(
+      fmt::format("the teacher gives a frame every {} us at {} Hz, the student's space every {} us "
+                  "at {} Hz: both must agree",
+                  teacher.base_frame_period_us(), teacher.sample_rate,
+                  student.base_frame_period_us(), student.sample_rate));
 }
 
 // The teacher's where it has the same front end, else measured on the training crops.
@@ -49,8 +51,9 @@ void settle_mel_statistics(TensorMap& weights, const TensorMap& teacher, const B
   }
 }
 
-Supernet initial_student(const DistillOptions& options, const SearchSpace& space, const Supernet& teacher,
-                         const PreviousStage* previous, const CropSource& crops, const Rng& rng) {
+Supernet initial_student(const DistillOptions& options, const SearchSpace& space,
+                         const Supernet& teacher, const PreviousStage* previous,
+                         const CropSource& crops, const Rng& rng) {
   Supernet student = Supernet::random(space, rng.fork("weights"));
   settle_mel_statistics(student.weights(), teacher.weights(), space.blueprint(), crops);
   if (options.init == StudentInit::kRandom) return student;
@@ -58,18 +61,20 @@ Supernet initial_student(const DistillOptions& options, const SearchSpace& space
   const Inheritance result =
       inherit(student.weights(), from_teacher ? teacher.weights() : previous->model.weights());
   log_info("the student starts from {}: {} tensors taken, {} fresh{}{}",
-           from_teacher ? "the teacher" : "the stage before", result.taken.size(), result.fresh.size(),
-           result.fresh.empty() ? "" : ": ", fmt::join(result.fresh, ", "));
+           from_teacher ? "the teacher" : "the stage before", result.taken.size(),
+           result.fresh.size(), result.fresh.empty() ? "" : ": ", fmt::join(result.fresh, ", "));
   return student;
 }
 
-std::vector<Parameters::Init> initial_heads(const DistillOptions& options, const Objective& objective,
+std::vector<Parameters::Init> initial_heads(const DistillOptions& options,
+                                            const Objective& objective,
                                             const PreviousStage* previous, const Rng& rng) {
   auto heads = objective.parameters(rng.fork("heads"));
   if (options.init != StudentInit::kPreviousStage || previous == nullptr) return heads;
   for (Parameters::Init& head : heads) {
     const auto found = previous->heads.find(head.name);
-    if (found != previous->heads.end() && found->second.sizes() == head.value.sizes()) head.value = found->second;
+    if (found != previous->heads.end() && found->second.sizes() == head.value.sizes())
+      head.value = found->second;
   }
   return heads;
 }
@@ -88,8 +93,8 @@ Inheritance inherit(TensorMap& weights, const TensorMap& older) {
 }
 
 StageResult distill_stage(const DistillOptions& options, int32_t stage, const SearchSpace& space,
-                          const Supernet& teacher, const PreviousStage* previous, const Manifest& manifest,
-                          const StageContext& context) {
+                          const Supernet& teacher, const PreviousStage* previous,
+                          const Manifest& manifest, const StageContext& context) {
   const std::string name = fmt::format("stage{}", stage);
   const Rng rng = Rng(context.seed).fork(name);
   const Blueprint& blueprint = space.blueprint();
@@ -97,9 +102,15 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
   CONCERTINA_ASSERT(previous != nullptr || options.init != StudentInit::kPreviousStage);
   check_fit(blueprint, teacher.blueprint());
   const auto dtype = training_dtype(train.dtype, context.device);
-  RecipeParts parts{name, to_json(options), context.seed, manifest.fingerprint(), space.to_json(),
-                    c10::toString(dtype), {{"teacher", weights_hash(teacher)}}};
-  if (options.init == StudentInit::kPreviousStage) parts.inputs["previous"] = weights_hash(previous->model);
+  RecipeParts parts{name,
+                    to_json(options),
+                    context.seed,
+                    manifest.fingerprint(),
+                    space.to_json(),
+                    c10::toString(dtype),
+                    {{"teacher", weights_hash(teacher)}}};
+  if (options.init == StudentInit::kPreviousStage)
+    parts.inputs["previous"] = weights_hash(previous->model);
 
   auto objective = stage_objective(options.objective, space, teacher);
   auto heads = initial_heads(options, *objective, previous, rng);
@@ -109,7 +120,8 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
     mask = MaskOptions{.probability = options.mask_probability, .length = options.mask_length};
   }
   const CropSource training(data.training, blueprint, train.batch, mask, {}, rng.fork("training"));
-  const CropSource validation(data.validation, blueprint, train.batch, std::nullopt, {}, rng.fork("validation"));
+  const CropSource validation(data.validation, blueprint, train.batch, std::nullopt, {},
+                              rng.fork("validation"));
   Learner learner({.student = initial_student(options, space, teacher, previous, training, rng),
                    .objective = std::move(objective),
                    .heads = std::move(heads),

@@ -1,5 +1,5 @@
-// Lloyd's k-means with k-means++ seeding (Arthur & Vassilvitskii 2007), by matrix products in fp32. The same points,
-// generator and number of threads give the same centroids.
+// Lloyd's k-means with k-means++ seeding (Arthur & Vassilvitskii 2007), by matrix products in fp32.
+// The same points, generator and number of threads give the same centroids.
 #pragma once
 
 #include <torch/torch.h>
@@ -10,8 +10,8 @@
 
 namespace concertina {
 
-// points [N, D] fp32, N >= clusters >= 1 -> centroids [clusters, D]. A cluster that loses all its points moves to the
-// point that is farthest from its centroid.
+// points [N, D] fp32, N >= clusters >= 1 -> centroids [clusters, D]. A cluster that loses all its
+// points moves to the point that is farthest from its centroid.
 at::Tensor kmeans(const at::Tensor& points, int32_t clusters, int32_t iterations, Rng rng);
 
 // Index of the nearest centroid of each point (the lowest among equals): [N] int64.

@@ -42,9 +42,12 @@ void MetricsFile::on_start(int64_t first_step, int64_t steps) {
 
 void MetricsFile::on_step(const StepReport& report) {
   if (!report.skipped && report.step % every_ != 0 && report.step != report.steps) return;
-  Json json = {{"step", report.step},           {"loss", report.loss.total},
-               {"terms", terms_of(report.loss)}, {"lr", report.lr},
-               {"grad_norm", report.grad_norm}, {"audio_s_per_s", report.audio_s_per_s},
+  Json json = {{"step", report.step},
+               {"loss", report.loss.total},
+               {"terms", terms_of(report.loss)},
+               {"lr", report.lr},
+               {"grad_norm", report.grad_norm},
+               {"audio_s_per_s", report.audio_s_per_s},
                {"wall_s", report.wall_s}};
   if (report.skipped) json["skipped"] = true;
   append_line(path_, json.dump());

@@ -80,7 +80,8 @@ void read_units(ConfigSection section, UnitOptions& o) {
   check(section, "coefficients", o.coefficients >= 1 && o.coefficients <= 40, "1 to 40");
   check(section, "splice", o.splice >= 1 && o.splice <= 1000, "1 to 1000 frames of 10 ms");
   check(section, "clusters", o.clusters >= 2 && o.clusters <= 32767, "2 to 32767");
-  check(section, "sample_frames", o.sample_frames >= o.clusters, "at least as many frames as clusters");
+  check(section, "sample_frames", o.sample_frames >= o.clusters,
+        "at least as many frames as clusters");
   check(section, "iterations", o.iterations >= 1, "one or more");
 }
 

@@ -7,7 +7,8 @@
 
 namespace concertina {
 
-// "fp32", "bf16", or "auto": bf16 on CUDA and where the CPU multiplies bf16 in hardware. InputError otherwise.
+// "fp32", "bf16", or "auto": bf16 on CUDA and where the CPU multiplies bf16 in hardware. InputError
+// otherwise.
 at::ScalarType training_dtype(const std::string& name, at::Device device);
 
 }  // namespace concertina

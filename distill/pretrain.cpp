@@ -26,7 +26,8 @@ UnitLabels unit_labels(const PretrainOptions& options, const StageData& data, co
     const SafetensorsFile file = read_safetensors(path);
     const auto made_by = file.metadata.find("recipe");
     if (made_by != file.metadata.end() && made_by->second == recipe) {
-      return {file.tensors.at("labels.training").clone(), file.tensors.at("labels.validation").clone()};
+      return {file.tensors.at("labels.training").clone(),
+              file.tensors.at("labels.validation").clone()};
     }
   }
   log_info("fitting {} units on {} frames of training audio", options.units.clusters,
@@ -44,14 +45,17 @@ UnitLabels unit_labels(const PretrainOptions& options, const StageData& data, co
 
 Supernet fresh_teacher(const PretrainOptions& options, const SearchSpace& space,
                        const StageData& data, const Rng& rng) {
-  const SearchSpace own = SearchSpace::single(space.blueprint(), {teacher_architecture(space), space.storage().rule});
+  const SearchSpace own =
+      SearchSpace::single(space.blueprint(), {teacher_architecture(space), space.storage().rule});
   Supernet teacher = Supernet::random(own, rng.fork("weights"));
-  const CropSource crops(data.training, own.blueprint(), options.train.batch, {}, {}, rng.fork("mel"));
+  const CropSource crops(data.training, own.blueprint(), options.train.batch, {}, {},
+                         rng.fork("mel"));
   set_mel_statistics(teacher.weights(), own.blueprint(), crops);
   return teacher;
 }
 
-std::unique_ptr<Objective> unit_objective(const PretrainOptions& options, const Architecture& shape) {
+std::unique_ptr<Objective> unit_objective(const PretrainOptions& options,
+                                          const Architecture& shape) {
   MaskedUnitsSpec spec;
   spec.layers = options.layers;
   spec.depth = shape.depth();
@@ -76,17 +80,23 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
   const Blueprint& blueprint = space.blueprint();
   const auto dtype = training_dtype(options.train.dtype, context.device);
   auto objective = unit_objective(options, shape);
-  const std::string recipe = recipe_json(
-      {"teacher", to_json(options), context.seed, manifest.fingerprint(), space.to_json(), c10::toString(dtype), {}});
+  const std::string recipe = recipe_json({"teacher",
+                                          to_json(options),
+                                          context.seed,
+                                          manifest.fingerprint(),
+                                          space.to_json(),
+                                          c10::toString(dtype),
+                                          {}});
 
   make_directories(context.folder);
   const StageData data = stage_data(manifest, blueprint, options.train.batch);
-  const UnitLabels labels = unit_labels(options, data, rng.fork("units"), recipe,
-                                        context.folder / "units.safetensors");
+  const UnitLabels labels =
+      unit_labels(options, data, rng.fork("units"), recipe, context.folder / "units.safetensors");
   const MaskOptions mask{.probability = options.mask_probability, .length = options.mask_length};
-  const CropSource training(data.training, blueprint, options.train.batch, mask, labels.training, rng.fork("training"));
-  const CropSource validation(data.validation, blueprint, options.train.batch, mask, labels.validation,
-                              rng.fork("validation"));
+  const CropSource training(data.training, blueprint, options.train.batch, mask, labels.training,
+                            rng.fork("training"));
+  const CropSource validation(data.validation, blueprint, options.train.batch, mask,
+                              labels.validation, rng.fork("validation"));
   Supernet teacher = fresh_teacher(options, space, data, rng);
   const SearchSpace own = teacher.space();
   auto heads = objective->parameters(rng.fork("heads"));

@@ -13,9 +13,14 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json json_of(const OptimizerOptions& o) {
-  return {{"lr", o.lr},       {"warmup", o.warmup}, {"final_lr", o.final_lr},
-          {"beta1", o.beta1}, {"beta2", o.beta2},   {"eps", o.eps},
-          {"weight_decay", o.weight_decay}, {"clip", o.clip}};
+  return {{"lr", o.lr},
+          {"warmup", o.warmup},
+          {"final_lr", o.final_lr},
+          {"beta1", o.beta1},
+          {"beta2", o.beta2},
+          {"eps", o.eps},
+          {"weight_decay", o.weight_decay},
+          {"clip", o.clip}};
 }
 
 Json json_of(const BatchOptions& o) {
@@ -51,9 +56,12 @@ void append_yaml(const Json& json, int32_t indent, std::string& out) {
 std::string to_json(const PretrainOptions& o) {
   Json json;
   add_common(json, o.train);
-  json["units"] = {{"features", o.units.features},           {"coefficients", o.units.coefficients},
-                   {"splice", o.units.splice},               {"clusters", o.units.clusters},
-                   {"sample_frames", o.units.sample_frames}, {"iterations", o.units.iterations}};
+  json["units"] = {{"features", o.units.features},
+                   {"coefficients", o.units.coefficients},
+                   {"splice", o.units.splice},
+                   {"clusters", o.units.clusters},
+                   {"sample_frames", o.units.sample_frames},
+                   {"iterations", o.units.iterations}};
   json["mask"] = mask_of(o.mask_probability, o.mask_length);
   json["unmasked_weight"] = o.unmasked_weight;
   json["layers"] = o.layers;

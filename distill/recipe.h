@@ -17,8 +17,8 @@ struct RecipeParts {
   std::string name;     // teacher | stage1 | stage2
   std::string options;  // JSON
   uint64_t seed = 0;
-  std::string data;     // the manifest's fingerprint
-  std::string space;    // JSON
+  std::string data;   // the manifest's fingerprint
+  std::string space;  // JSON
   std::string dtype;
   std::map<std::string, std::string> inputs;  // hashes of the models it starts from
 };

@@ -22,13 +22,16 @@ void prepare(const CheckpointFolder& checkpoints, const StageContext& context) {
   make_directories(context.folder);
   if (checkpoints.empty()) return;
   if (context.resume == Resume::kFresh) {
-    throw InputError(fmt::format("{} already holds a training run: give --resume to go on with it, "
-                                 "or another --out", context.folder.string()));
+    throw InputError(
+        fmt::format("{} already holds a training run: give --resume to go on with it, "
+                    "or another --out",
+                    context.folder.string()));
   }
   if (!checkpoints.foreign()) return;
   const auto aside = checkpoints.set_aside();
-  log_warn("the checkpoint in {} was made with other settings or data: moved to {}, starting afresh",
-           context.folder.string(), aside.string());
+  log_warn(
+      "the checkpoint in {} was made with other settings or data: moved to {}, starting afresh",
+      context.folder.string(), aside.string());
 }
 
 MelOptions mel_options(const Blueprint& blueprint) {

@@ -1,5 +1,5 @@
-// What the training stages share: where a stage lives, how it resumes, and the files it leaves in its folder:
-// model.safetensors, objective.safetensors, metrics.jsonl, config.yaml and checkpoint/.
+// What the training stages share: where a stage lives, how it resumes, and the files it leaves in
+// its folder: model.safetensors, objective.safetensors, metrics.jsonl, config.yaml and checkpoint/.
 #pragma once
 
 #include <cstdint>
@@ -37,12 +37,15 @@ struct StageResult {
   TrainOutcome outcome;
 };
 
-// Validation reads the dev split, or training clips (with a log line) where the manifest has no dev clip.
-StageData stage_data(const Manifest& manifest, const Blueprint& blueprint, const BatchOptions& batch);
+// Validation reads the dev split, or training clips (with a log line) where the manifest has no dev
+// clip.
+StageData stage_data(const Manifest& manifest, const Blueprint& blueprint,
+                     const BatchOptions& batch);
 
 // Trains and writes the stage's files. Errors: see Trainer::run.
 StageResult run_stage(Learner& learner, const CropSource& training, const CropSource& validation,
-                      const TrainOptions& options, const std::string& recipe, const StageContext& context);
+                      const TrainOptions& options, const std::string& recipe,
+                      const StageContext& context);
 
 // Mean and standard deviation of each log-mel bin over sampled training crops, put into `weights`.
 void set_mel_statistics(TensorMap& weights, const Blueprint& blueprint, const CropSource& crops);

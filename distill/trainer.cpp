@@ -21,7 +21,8 @@ void add(LossValues& sum, const LossValues& value, double weight) {
   if (sum.terms.empty()) {
     for (const auto& [name, term] : value.terms) sum.terms.emplace_back(name, 0.0);
   }
-  for (size_t i = 0; i < sum.terms.size(); ++i) sum.terms[i].second += value.terms[i].second * weight;
+  for (size_t i = 0; i < sum.terms.size(); ++i)
+    sum.terms[i].second += value.terms[i].second * weight;
 }
 
 std::vector<std::pair<std::string, Architecture>> validation_sizes(const SearchSpace& space) {
@@ -118,18 +119,21 @@ void Trainer::give_up() const {
       "the loss or its gradient was not finite for {} steps in a row, last at step {}; {}; try a "
       "lower optimizer.lr or dtype: fp32",
       kMostBadSteps, state_.step,
-      checkpoints_.empty() ? "there is no checkpoint yet"
-                           : "the last good checkpoint is kept in " + checkpoints_.folder().string()));
+      checkpoints_.empty()
+          ? "there is no checkpoint yet"
+          : "the last good checkpoint is kept in " + checkpoints_.folder().string()));
 }
 
 ValidationReport Trainer::validate() {
   ValidationReport report;
   report.step = state_.step;
-  const int64_t batches = std::max(1, options_.validation_crops / std::max(1, options_.batch.crops));
+  const int64_t batches =
+      std::max(1, options_.validation_crops / std::max(1, options_.batch.crops));
   for (const auto& [name, architecture] : validation_sizes(learner_.space())) {
     LossValues mean;
     for (int64_t b = 0; b < batches; ++b) {
-      add(mean, learner_.evaluate(validation_.at(b), architecture), 1.0 / static_cast<double>(batches));
+      add(mean, learner_.evaluate(validation_.at(b), architecture),
+          1.0 / static_cast<double>(batches));
     }
     report.sizes.emplace_back(name, std::move(mean));
   }

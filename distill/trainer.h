@@ -1,5 +1,5 @@
-// The training loop. Observers see what happens; the checkpoint folder makes a run resumable to the bit: the data and
-// the subnets of a step depend on the seed and the step only.
+// The training loop. Observers see what happens; the checkpoint folder makes a run resumable to the
+// bit: the data and the subnets of a step depend on the seed and the step only.
 #pragma once
 
 #include <cstdint>
@@ -20,10 +20,10 @@ struct StepReport {
   int64_t step = 0, steps = 0;  // this one, 1-based; how many there are
   LossValues loss;
   double lr = 0;
-  double grad_norm = 0;        // before clipping
-  double audio_s_per_s = 0;    // over the last steps of this session
-  double wall_s = 0;           // over all sessions
-  bool skipped = false;        // numbers went bad: no update was made
+  double grad_norm = 0;      // before clipping
+  double audio_s_per_s = 0;  // over the last steps of this session
+  double wall_s = 0;         // over all sessions
+  bool skipped = false;      // numbers went bad: no update was made
 };
 
 struct ValidationReport {
@@ -42,8 +42,8 @@ class TrainObserver {
 
 struct TrainOutcome {
   TrainState state;
-  bool finished = false;       // false: the time cap came first
-  ValidationReport validation; // of the last step
+  bool finished = false;        // false: the time cap came first
+  ValidationReport validation;  // of the last step
 };
 
 class Trainer {
@@ -53,8 +53,9 @@ class Trainer {
           const TrainOptions& options, const CheckpointFolder& checkpoints,
           std::vector<TrainObserver*> observers);
 
-  // Goes on from the newest checkpoint. A time cap saves and returns; a signal saves and throws Interrupted.
-  // NumericError after kMostBadSteps steps in a row whose loss or gradient is not finite; the last good checkpoint stays.
+  // Goes on from the newest checkpoint. A time cap saves and returns; a signal saves and throws
+  // Interrupted. NumericError after kMostBadSteps steps in a row whose loss or gradient is not
+  // finite; the last good checkpoint stays.
   TrainOutcome run(StopToken stop);
 
   static constexpr int64_t kMostBadSteps = 5;

@@ -15,9 +15,9 @@
 namespace concertina {
 namespace {
 
-constexpr int64_t kFrameSamples = 320;   // 20 ms at 16 kHz: two MFCC hops
-constexpr int64_t kGroupFrames = 3000;   // whole clips are taken together up to about a minute
-constexpr int64_t kPoolFactor = 4;       // frames looked at for each frame that is sampled
+constexpr int64_t kFrameSamples = 320;  // 20 ms at 16 kHz: two MFCC hops
+constexpr int64_t kGroupFrames = 3000;  // whole clips are taken together up to about a minute
+constexpr int64_t kPoolFactor = 4;      // frames looked at for each frame that is sampled
 
 using Group = std::pair<size_t, size_t>;  // clips first..last-1
 
@@ -37,11 +37,13 @@ std::vector<Group> groups_of(const JoinedClips& clips) {
 }
 
 // Two MFCC frames for each of `frames` stream frames, [2 * frames, coefficients].
-at::Tensor stream_mfcc(const JoinedClips& clips, int64_t first, int64_t frames, int32_t coefficients) {
+at::Tensor stream_mfcc(const JoinedClips& clips, int64_t first, int64_t frames,
+                       int32_t coefficients) {
   std::vector<at::Tensor> blocks;
   for (int64_t done = 0; done < frames; done += kGroupFrames) {
     const int64_t count = std::min(kGroupFrames, frames - done);
-    at::Tensor samples = at::zeros({1, (count + 1) * kFrameSamples});  // one more frame: the last windows need it
+    at::Tensor samples =
+        at::zeros({1, (count + 1) * kFrameSamples});  // one more frame: the last windows need it
     const int64_t there = std::min(count + 1, clips.total_frames() - first - done);
     clips.read(first + done, std::span<float>(samples.data_ptr<float>(),
                                               static_cast<size_t>(there * kFrameSamples)));
@@ -80,8 +82,9 @@ at::Tensor unit_features(const JoinedClips& clips, size_t first, size_t last,
 at::Tensor fit_units(const JoinedClips& clips, const UnitOptions& options, const Rng& rng) {
   at::NoGradGuard no_grad;
   if (clips.total_frames() < options.clusters) {
-    throw InputError(fmt::format("teacher.units.clusters is {}, but the training audio has only {} frames",
-                                 options.clusters, clips.total_frames()));
+    throw InputError(
+        fmt::format("teacher.units.clusters is {}, but the training audio has only {} frames",
+                    options.clusters, clips.total_frames()));
   }
   std::vector<Group> groups = groups_of(clips);
   Rng order = rng.fork("unit sample");
@@ -96,7 +99,8 @@ at::Tensor fit_units(const JoinedClips& clips, const UnitOptions& options, const
   std::vector<int64_t> chosen(static_cast<size_t>(frames));
   std::iota(chosen.begin(), chosen.end(), 0);
   order.shuffle(std::span<int64_t>(chosen));
-  chosen.resize(std::min(chosen.size(), static_cast<size_t>(std::max(options.sample_frames, options.clusters))));
+  chosen.resize(std::min(chosen.size(),
+                         static_cast<size_t>(std::max(options.sample_frames, options.clusters))));
   const at::Tensor points = at::cat(pool).index_select(0, at::tensor(chosen, at::kLong));
   return kmeans(points, options.clusters, options.iterations, rng.fork("kmeans"));
 }

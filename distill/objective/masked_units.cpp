@@ -70,7 +70,8 @@ LossBreakdown MaskedUnitsObjective::loss(const LossInput& input) const {
   for (int32_t layer : spec_.layers) {
     const at::Tensor& hidden = input.student.hidden[static_cast<size_t>(layer)];
     const at::Tensor logits =
-        to_base_frames(frames, apply_head(input.heads, head_name(layer), hidden)).narrow(1, 0, length);
+        to_base_frames(frames, apply_head(input.heads, head_name(layer), hidden))
+            .narrow(1, 0, length);
     const at::Tensor entropy =
         at::cross_entropy_loss(logits.flatten(0, 1), units.flatten(), {}, at::Reduction::None)
             .view_as(units);
@@ -88,12 +89,9 @@ LossBreakdown MaskedUnitsObjective::loss(const LossInput& input) const {
 }
 
 std::string MaskedUnitsObjective::to_json() const {
-  return nlohmann::json{{"kind", "masked_units"},
-                        {"layers", spec_.layers},
-                        {"depth", spec_.depth},
-                        {"clusters", spec_.clusters},
-                        {"model_dim", spec_.model_dim},
-                        {"unmasked_weight", spec_.unmasked_weight}}
+  return nlohmann::json{{"kind", "masked_units"},       {"layers", spec_.layers},
+                        {"depth", spec_.depth},         {"clusters", spec_.clusters},
+                        {"model_dim", spec_.model_dim}, {"unmasked_weight", spec_.unmasked_weight}}
       .dump();
 }
 

@@ -1,10 +1,13 @@
-// What is compared and how. An Objective declares what it needs of student and teacher, so that the engine computes
-// just that; it owns training-only parameters (heads), which slice with the student's width and are never exported.
+// What is compared and how. An Objective declares what it needs of student and teacher, so that the
+// engine computes just that; it owns training-only parameters (heads), which slice with the
+// student's width and are never exported.
 //
-//   at::Tensor target = objective.teacher_target(encode(teacher, batch, *objective.teacher_wants()));
-//   LossBreakdown loss = objective.loss({encode(student, batch, objective.student_wants(depth)), heads, target, mask});
+//   at::Tensor target = objective.teacher_target(encode(teacher, batch,
+//   *objective.teacher_wants())); LossBreakdown loss = objective.loss({encode(student, batch,
+//   objective.student_wants(depth)), heads, target, mask});
 //
-// Objectives hold no tensors and are immutable: thread-safe. Every mean is taken over valid base (20 ms) frames.
+// Objectives hold no tensors and are immutable: thread-safe. Every mean is taken over valid base
+// (20 ms) frames.
 #pragma once
 
 #include <torch/torch.h>
@@ -24,7 +27,8 @@ namespace concertina {
 struct LossBreakdown {
   at::Tensor total;                                       // 0-d fp32, differentiable
   std::vector<std::pair<std::string, at::Tensor>> terms;  // 0-d fp32, detached
-  at::Tensor prediction;  // detached; a target for smaller subnets (in-place distillation). Undefined: not offered
+  at::Tensor prediction;  // detached; a target for smaller subnets (in-place distillation).
+                          // Undefined: not offered
 };
 
 struct LossInput {
@@ -43,9 +47,11 @@ class Objective {
   virtual Wants student_wants(int32_t depth) const = 0;
   virtual LossBreakdown loss(const LossInput& input) const = 0;
 
-  // Nothing when the target does not come from a teacher. The teacher stops at the last layer wanted.
+  // Nothing when the target does not come from a teacher. The teacher stops at the last layer
+  // wanted.
   virtual std::optional<Wants> teacher_wants() const { return std::nullopt; }
-  virtual at::Tensor teacher_target(const EncoderOutput& teacher) const;  // a bug unless teacher_wants()
+  virtual at::Tensor teacher_target(
+      const EncoderOutput& teacher) const;  // a bug unless teacher_wants()
 
   virtual std::string to_json() const = 0;  // make_objective() of it gives the same objective
 };

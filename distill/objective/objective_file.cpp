@@ -56,15 +56,19 @@ TrainedObjective load_objective(const std::filesystem::path& path) {
   SafetensorsFile file = read_safetensors(path);
   const auto description = file.metadata.find("objective");
   if (description == file.metadata.end()) {
-    throw InputError(fmt::format("{} holds no objective: expected the objective.safetensors of a "
-                                 "training stage", path.string()));
+    throw InputError(
+        fmt::format("{} holds no objective: expected the objective.safetensors of a "
+                    "training stage",
+                    path.string()));
   }
   TrainedObjective result{make_objective(description->second), {}};
   for (const Parameters::Init& init : result.objective->parameters(Rng())) {
     const auto found = file.tensors.find(init.name);
     if (found == file.tensors.end() || found->second.sizes() != init.value.sizes()) {
-      throw InputError(fmt::format("{}: tensor {} is missing or has another shape than its "
-                                   "objective needs", path.string(), init.name));
+      throw InputError(
+          fmt::format("{}: tensor {} is missing or has another shape than its "
+                      "objective needs",
+                      path.string(), init.name));
     }
     result.heads[init.name] = found->second.to(at::kFloat).clone();
   }

@@ -1,4 +1,5 @@
-// objective.safetensors: the trained heads beside a stage's model; metadata "objective" holds the objective's JSON.
+// objective.safetensors: the trained heads beside a stage's model; metadata "objective" holds the
+// objective's JSON.
 #pragma once
 
 #include <filesystem>

@@ -21,8 +21,8 @@ void fill(Gradients& gradients, uint64_t seed) {
 // Decoupled weight decay, written from the paper in double precision.
 struct Reference {
   std::vector<double> p, m, v;
-  void step(const at::Tensor& gradient, const OptimizerOptions& o, double lr, double scale, int64_t t,
-            const std::vector<bool>& decay) {
+  void step(const at::Tensor& gradient, const OptimizerOptions& o, double lr, double scale,
+            int64_t t, const std::vector<bool>& decay) {
     for (size_t i = 0; i < p.size(); ++i) {
       const double g = gradient[static_cast<int64_t>(i)].item<double>() * scale;
       m[i] = o.beta1 * m[i] + (1 - o.beta1) * g;
@@ -42,7 +42,8 @@ TEST(AdamW, EqualsThePlainFormula) {
   Gradients gradients(parameters);
   AdamW optimizer(parameters, options);
   const auto numel = static_cast<size_t>(parameters.flat().numel());
-  Reference reference{std::vector<double>(numel), std::vector<double>(numel), std::vector<double>(numel)};
+  Reference reference{std::vector<double>(numel), std::vector<double>(numel),
+                      std::vector<double>(numel)};
   std::vector<bool> decay(numel);
   for (size_t i = 0; i < numel; ++i) {
     reference.p[i] = parameters.flat()[static_cast<int64_t>(i)].item<double>();
@@ -74,7 +75,9 @@ TEST(AdamW, UntouchedElementsNeitherDecayNorDrift) {
   gradients.views.at("matrix").narrow(1, 0, 30).fill_(1);
   gradients.touched_views.at("matrix").narrow(1, 0, 30).fill_(1);
   optimizer.step(parameters, gradients, 0.1, 1);
-  const auto corner = [&](const at::Tensor& flat) { return flat.narrow(0, 0, 2000).view({40, 50}).narrow(1, 30, 20); };
+  const auto corner = [&](const at::Tensor& flat) {
+    return flat.narrow(0, 0, 2000).view({40, 50}).narrow(1, 30, 20);
+  };
   EXPECT_TRUE(corner(parameters.flat()).equal(corner(before)));
   EXPECT_TRUE(corner(optimizer.first_moment()).equal(corner(moment)));
   EXPECT_TRUE(parameters.views().at("bias").equal(before.narrow(0, 2000, 37)));

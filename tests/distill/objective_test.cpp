@@ -58,7 +58,8 @@ TEST(MaskedUnits, AveragesCrossEntropyOverMaskedAndUnmaskedFrames) {
   spec.model_dim = 2;
   spec.unmasked_weight = 0.5;
   const MaskedUnitsObjective objective(spec);
-  const TensorMap heads = {{"objective.heads.1.weight", at::eye(2)}, {"objective.heads.1.bias", at::zeros({2})}};
+  const TensorMap heads = {{"objective.heads.1.weight", at::eye(2)},
+                           {"objective.heads.1.bias", at::zeros({2})}};
   const at::Tensor x = at::tensor({3.0F, 0.0F, 0.0F, 3.0F, 3.0F, 0.0F}).view({1, 3, 2});
   const at::Tensor units = at::tensor({0, 0, 1}, at::kLong).view({1, 3});
   const at::Tensor mask = at::tensor({1, 1, 0}, at::kLong).view({1, 3}).to(at::kBool);
@@ -86,18 +87,19 @@ TEST(Objective, ComesBackFromItsFileAndFollowsTheWidth) {
   EXPECT_EQ(loaded.objective->to_json(), objective.to_json());
   const Architecture narrow({}, 4, 20000, {{0, 1, 4, 0}});
   const TensorMap sliced = slice_tensors(loaded.heads, loaded.objective->slices(narrow));
-  EXPECT_TRUE(sliced.at("objective.head.weight").equal(loaded.heads.at("objective.head.weight").narrow(1, 0, 4)));
+  EXPECT_TRUE(sliced.at("objective.head.weight")
+                  .equal(loaded.heads.at("objective.head.weight").narrow(1, 0, 4)));
 }
 
-// The learner's leaves, with two subnets a step, against autograd through the slices of full tensors.
+// The learner's leaves, with two subnets a step, against autograd through the slices of full
+// tensors.
 TEST(Learner, GradientsEqualAutogradThroughSlices) {
   const SearchSpace space = testing::tiny_space();
   const Rng rng(7);
   const Supernet student = Supernet::random(space, rng);
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), rng.fork("teacher"));
   const auto objective = [&] {
-    return std::make_unique<LayerMeanObjective>(
-        LayerMeanSpec{2, Distance::kMse, true, 2, 32, 32});
+    return std::make_unique<LayerMeanObjective>(LayerMeanSpec{2, Distance::kMse, true, 2, 32, 32});
   };
   auto sampler = make_sampler(SamplerKind::kSandwich, space, 1, rng);
   const auto subnets = sampler->draw(5);
@@ -105,15 +107,19 @@ TEST(Learner, GradientsEqualAutogradThroughSlices) {
   Crops crops;
   crops.speech = make_batch(testing::tones(2, 8000, 3));
 
-  Learner learner({.student = student, .objective = objective(), .heads = objective()->parameters(rng),
-                   .sampler = std::move(sampler), .teacher = teacher});
+  Learner learner({.student = student,
+                   .objective = objective(),
+                   .heads = objective()->parameters(rng),
+                   .sampler = std::move(sampler),
+                   .teacher = teacher});
   Gradients gradients(learner.parameters());
   const LossValues value = learner.learn(crops, 5, gradients);
 
   TensorMap full = student.weights();
   for (const auto& head : objective()->parameters(rng)) full[head.name] = head.value;
   for (auto& [name, tensor] : full) tensor = tensor.clone().requires_grad_();
-  const at::Tensor target = target_of(*objective(), teacher.slice(teacher.space().largest()), crops.speech);
+  const at::Tensor target =
+      target_of(*objective(), teacher.slice(teacher.space().largest()), crops.speech);
   at::Tensor total = at::zeros({});
   for (const SampledSubnet& subnet : subnets) {
     const Architecture& a = subnet.architecture;

@@ -39,15 +39,17 @@ stage2:
 
 TEST(Options, ReportEveryProblem) {
   ConfigFile file = ConfigFile::parse(
-      "stage1: {steps: 0, init: previous, stpes: 3, objective: {distance: l3}, sampler: {in_place: true}}\n");
+      "stage1: {steps: 0, init: previous, stpes: 3, objective: {distance: l3}, sampler: {in_place: "
+      "true}}\n");
   DistillOptions::from_config(file.root().section("stage1"), 1);
   try {
     file.finish();
     FAIL() << "expected an InputError";
   } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), ::testing::AllOf(::testing::HasSubstr("steps"), ::testing::HasSubstr("stpes"),
-                                               ::testing::HasSubstr("init"), ::testing::HasSubstr("distance"),
-                                               ::testing::HasSubstr("in_place")));
+    EXPECT_THAT(error.what(),
+                ::testing::AllOf(::testing::HasSubstr("steps"), ::testing::HasSubstr("stpes"),
+                                 ::testing::HasSubstr("init"), ::testing::HasSubstr("distance"),
+                                 ::testing::HasSubstr("in_place")));
   }
 }
 

@@ -39,12 +39,14 @@ inline at::Tensor tones(int64_t batch, int64_t samples, uint64_t seed) {
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   const at::Tensor time = at::arange(samples, at::kFloat) / 16000;
   const at::Tensor pitch = at::empty({batch, 1}).uniform_(200, 2000, generator);
-  return (time * pitch * 6.2831853).sin() * 0.3 + at::empty({batch, samples}).normal_(0, 0.01, generator);
+  return (time * pitch * 6.2831853).sin() * 0.3 +
+         at::empty({batch, samples}).normal_(0, 0.01, generator);
 }
 
 struct TempFolder {
   explicit TempFolder(const std::string& name)
-      : path(std::filesystem::temp_directory_path() / ("concertina-" + name + "-" + std::to_string(::getpid()))) {
+      : path(std::filesystem::temp_directory_path() /
+             ("concertina-" + name + "-" + std::to_string(::getpid()))) {
     std::filesystem::remove_all(path);
     std::filesystem::create_directories(path);
   }
@@ -65,7 +67,8 @@ inline Manifest tiny_corpus(const std::filesystem::path& folder) {
     clip.samples = samples;
     clip.source = "tones";
     clip.split = i % 4 == 3 ? Split::kDev : Split::kTrain;
-    write_wav(folder / clip.path, std::span<const float>(wave.const_data_ptr<float>(), static_cast<size_t>(samples)));
+    write_wav(folder / clip.path,
+              std::span<const float>(wave.const_data_ptr<float>(), static_cast<size_t>(samples)));
     manifest.clips.push_back(clip);
   }
   return manifest;

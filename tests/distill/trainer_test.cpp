@@ -85,10 +85,14 @@ TEST_F(Training, TeacherLearnsAndLeavesItsFiles) {
   const StageResult result = pretrain_teacher(options, space, manifest, where);
   EXPECT_TRUE(result.outcome.finished);
   EXPECT_LT(recorder.steps.back().loss.total, 0.8 * recorder.steps.front().loss.total);
-  EXPECT_TRUE(same(load_model(where.folder / "model.safetensors").weights(), result.model.weights()));
-  EXPECT_THAT(read_text(where.folder / "metrics.jsonl"), ::testing::HasSubstr("\"validation\":{\"largest\":"));
-  EXPECT_THAT(read_text(where.folder / "config.yaml"), ::testing::HasSubstr("teacher:\n  steps: 60\n"));
-  EXPECT_TRUE(load_objective(where.folder / "objective.safetensors").heads.contains("objective.heads.2.weight"));
+  EXPECT_TRUE(
+      same(load_model(where.folder / "model.safetensors").weights(), result.model.weights()));
+  EXPECT_THAT(read_text(where.folder / "metrics.jsonl"),
+              ::testing::HasSubstr("\"validation\":{\"largest\":"));
+  EXPECT_THAT(read_text(where.folder / "config.yaml"),
+              ::testing::HasSubstr("teacher:\n  steps: 60\n"));
+  EXPECT_TRUE(load_objective(where.folder / "objective.safetensors")
+                  .heads.contains("objective.heads.2.weight"));
 }
 
 TEST_F(Training, ResumedRunEqualsAnUninterruptedOneByteForByte) {
@@ -106,7 +110,8 @@ TEST_F(Training, ResumedRunEqualsAnUninterruptedOneByteForByte) {
   parts.stop = {};
   pretrain_teacher(options, space, manifest, parts);
   for (const char* file : {"model.safetensors", "objective.safetensors"}) {
-    EXPECT_EQ(sha256_file(folder.path / "whole" / file), sha256_file(folder.path / "parts" / file)) << file;
+    EXPECT_EQ(sha256_file(folder.path / "whole" / file), sha256_file(folder.path / "parts" / file))
+        << file;
   }
 }
 
@@ -119,14 +124,16 @@ TEST_F(Training, SupernetStageResumesToo) {
   options.in_place = true;
   options.mask_probability = 0.3;
   options.mask_length = 4;
-  const StageResult whole = distill_stage(options, 2, space, teacher, nullptr, manifest, context("whole"));
+  const StageResult whole =
+      distill_stage(options, 2, space, teacher, nullptr, manifest, context("whole"));
   ASSERT_EQ(whole.outcome.validation.sizes.size(), 3U);
 
   StageContext parts = context("parts");
   StopAt stop(2, StopReason::kTimeUp);
   parts.observers = {&stop};
   parts.stop = stop.source.token();
-  EXPECT_FALSE(distill_stage(options, 2, space, teacher, nullptr, manifest, parts).outcome.finished);
+  EXPECT_FALSE(
+      distill_stage(options, 2, space, teacher, nullptr, manifest, parts).outcome.finished);
   parts.observers.clear();
   parts.stop = {};
   const StageResult resumed = distill_stage(options, 2, space, teacher, nullptr, manifest, parts);
@@ -161,7 +168,8 @@ class Poisoned : public LayerMeanObjective {
   LossBreakdown loss(const LossInput& input) const override {
     LossBreakdown result = LayerMeanObjective::loss(input);
     ++calls_;
-    if (calls_ >= first_ && calls_ <= last_) result.total = result.total * std::numeric_limits<double>::quiet_NaN();
+    if (calls_ >= first_ && calls_ <= last_)
+      result.total = result.total * std::numeric_limits<double>::quiet_NaN();
     return result;
   }
 
@@ -177,10 +185,12 @@ class BadNumbers : public Training {
     const LayerMeanSpec spec{2, Distance::kL1, true, 2, 32, 32};
     auto objective = std::make_unique<Poisoned>(spec, first, last);
     auto heads = objective->parameters(Rng(1));
-    return std::make_unique<Learner>(Learner::Setup{
-        .student = Supernet::random(space, Rng(2)), .objective = std::move(objective), .heads = std::move(heads),
-        .sampler = make_sampler(SamplerKind::kLargest, space, 0, Rng(3)),
-        .teacher = Supernet::random(testing::tiny_teacher(space), Rng(1))});
+    return std::make_unique<Learner>(
+        Learner::Setup{.student = Supernet::random(space, Rng(2)),
+                       .objective = std::move(objective),
+                       .heads = std::move(heads),
+                       .sampler = make_sampler(SamplerKind::kLargest, space, 0, Rng(3)),
+                       .teacher = Supernet::random(testing::tiny_teacher(space), Rng(1))});
   }
   TrainOutcome train(Learner& learner) {
     TrainOptions options = tiny_training(9);

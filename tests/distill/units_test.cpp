@@ -11,9 +11,11 @@ namespace {
 
 TEST(KMeans, FindsTheBlobs) {
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(uint64_t{1});
-  const at::Tensor centres = at::tensor({0.0F, 0.0F, 10.0F, 0.0F, 0.0F, 10.0F, 10.0F, 10.0F}).view({4, 2});
+  const at::Tensor centres =
+      at::tensor({0.0F, 0.0F, 10.0F, 0.0F, 0.0F, 10.0F, 10.0F, 10.0F}).view({4, 2});
   const at::Tensor truth = at::arange(4000, at::kLong).remainder(4);
-  const at::Tensor points = centres.index_select(0, truth) + at::empty({4000, 2}).normal_(0, 0.5, generator);
+  const at::Tensor points =
+      centres.index_select(0, truth) + at::empty({4000, 2}).normal_(0, 0.5, generator);
   const at::Tensor found = kmeans(points, 4, 10, Rng(2));
   const at::Tensor nearest = nearest_centroid(centres, found);
   EXPECT_LT((found.index_select(0, nearest) - centres).abs().max().item<double>(), 0.1);
@@ -25,7 +27,12 @@ TEST(KMeans, FindsTheBlobs) {
 TEST(KMeans, KeepsEveryClusterAlive) {
   const at::Tensor points = at::cat({at::zeros({50, 2}), at::ones({3, 2})});
   const at::Tensor found = kmeans(points, 2, 5, Rng(1));
-  EXPECT_EQ(nearest_centroid(points, found).narrow(0, 50, 3).eq(nearest_centroid(points, found)[0]).sum().item<int64_t>(), 0);
+  EXPECT_EQ(nearest_centroid(points, found)
+                .narrow(0, 50, 3)
+                .eq(nearest_centroid(points, found)[0])
+                .sum()
+                .item<int64_t>(),
+            0);
 }
 
 TEST(Units, DescribeFramesByTheirOwnClip) {
