@@ -19,6 +19,11 @@
 
 namespace concertina {
 
+namespace detail {
+struct ConfigNode;   // core/config_tree.h, internal
+struct ConfigState;
+}
+
 class ConfigSection {
  public:
   // Each read marks `key` as known. A wrong type is remembered as a problem and leaves `value` as it was.
@@ -46,17 +51,16 @@ class ConfigSection {
 
  private:
   friend class ConfigFile;
-  struct State;
-  struct Node;
-  std::shared_ptr<State> state_;
-  std::shared_ptr<Node> node_;
+  std::shared_ptr<detail::ConfigState> state_;
+  std::shared_ptr<detail::ConfigNode> node_;
 };
 
 class ConfigFile {
  public:
   static ConfigFile load(const std::filesystem::path& path);                         // SystemError, InputError
   static ConfigFile parse(const std::string& text, const std::string& name = "config");
-  void set(const std::string& assignment);                        // "a.b=c"; InputError when malformed
+  // "a.b=c": c is YAML, missing maps are made, list items go by number (budgets.0.params=2M). Before root().
+  void set(const std::string& assignment);                        // InputError when malformed
   ConfigSection root();
   void finish() const;                                            // InputError listing everything wrong
   std::string dump() const;                                       // the effective config
@@ -65,7 +69,7 @@ class ConfigFile {
   std::filesystem::path resolve(const std::filesystem::path& path) const;
 
  private:
-  std::shared_ptr<ConfigSection::State> state_;
+  std::shared_ptr<detail::ConfigState> state_;
 };
 
 }  // namespace concertina

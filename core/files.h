@@ -14,6 +14,7 @@ namespace concertina {
 
 std::string read_text(const std::filesystem::path& path);                      // SystemError
 // Writes to a temporary name beside `path`, syncs, renames. SystemError (disk full, permission) leaves the old file.
+// Follows symbolic links; devices and pipes are written in place. The stream of `writer` only goes forward.
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
 void write_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& writer);
 void append_line(const std::filesystem::path& path, std::string_view line);    // for JSONL; flushed

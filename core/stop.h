@@ -19,7 +19,8 @@ class StopToken {
   bool stop_requested() const noexcept { return reason() != StopReason::kNone; }
   StopReason reason() const noexcept;
   StopToken with_deadline(std::chrono::steady_clock::duration from_now) const;
-  // Throws Interrupted for a signal ("interrupted; state saved in ..."); returns for kNone and kTimeUp.
+  // Throws Interrupted for a signal, saying "interrupted; " + what_was_saved (e.g. "state saved in runs/a");
+  // returns for kNone and kTimeUp.
   void throw_if_interrupted(const std::string& what_was_saved) const;
 
  private:

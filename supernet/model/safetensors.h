@@ -20,7 +20,7 @@ struct SafetensorsFile {
 
 // InputError names the byte offset of the problem; SystemError when the file cannot be opened.
 SafetensorsFile read_safetensors(const std::filesystem::path& path);
-// Written aside and renamed. Tensors are stored contiguous, in name order, 64-byte aligned.
+// Written aside and renamed. Tensors are stored contiguous in name order; the data starts at a multiple of 64 bytes.
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
                        const std::map<std::string, std::string>& metadata);
 

@@ -28,7 +28,8 @@ struct LayerShape {
 class Architecture {
  public:
   Architecture() = default;
-  // InputError when a size is not positive or layers are not strictly ascending.
+  // InputError when a size is out of range, no layer is kept, layers are not strictly ascending, a layer has neither
+  // half, or a window is odd. The window of a layer without heads is set to 0.
   Architecture(std::vector<int32_t> conv_channels, int32_t embed_dim, int32_t frame_period_us,
                std::vector<LayerShape> layers);
 
@@ -51,7 +52,8 @@ class Architecture {
   std::vector<LayerShape> layers_;
 };
 
-// True when every dimension of `inner` fits into `outer` (prefix widths, kept layers a subset, same window).
+// True when every dimension of `inner` fits into `outer`: widths, kept layers a subset, windows not wider (global is the
+// widest). The frame period is a rate, not a width, and is left out.
 bool covers(const Architecture& outer, const Architecture& inner);
 
 }  // namespace concertina

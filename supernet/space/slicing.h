@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,9 @@ struct DimSlice {
 
 enum class SliceKind {
   kPlain,           // the sub-block given by dims
-  kBakedWeightNorm  // g * v / ||v|| of the full tensors NAME_g, NAME_v, then the sub-block; stored as g and v again
+  // Entries NAME_g and NAME_v of a narrower subnet: W = the sub-block `dims` (of NAME_v) of g * v / ||v||, taken on the
+  // full tensors; the subnet's v is W, its g the norm of W for each tap. At full width both are kPlain.
+  kBakedWeightNorm
 };
 
 struct TensorSlice {
@@ -35,6 +38,7 @@ struct TensorSlice {
   std::vector<DimSlice> dims;
   bool decay = false;      // weight decay applies (matrices and convolutions)
   bool low_precision = false;  // may be held in bf16 (matrices and convolutions; norms and scalars stay fp32)
+  bool trained = true;         // false: statistics measured once (mel mean and std)
   int64_t numel() const;
 };
 
@@ -43,8 +47,24 @@ struct Storage {
   SlicingRule rule = SlicingRule::kPrefix;
 };
 
+// Conv1d(C, C, kRateKernel), LayerNorm, ReLU, Linear(C, 1) over the front end's features (Chen et al. 2022, OFA); only
+// where rate is cif and the frame period above the base. A storage whose period is above the base has the unit.
+inline constexpr int64_t kRateKernel = 5;
+bool has_rate_unit(const Blueprint& blueprint, const Architecture& architecture);
+
+// InputError unless the architecture has one width for each conv layer (none for log-mel).
+void check_front_end(const Blueprint& blueprint, const Architecture& architecture);
+
+// The first thing of an architecture that cannot be cut from a storage.
+struct Misfit {
+  std::string value;  // "e=100"
+  std::string gene;   // its key in a space file: "embed_dim"
+  std::string why;    // "it must be a multiple of 16"
+};
+std::optional<Misfit> misfit(const Blueprint& blueprint, const Storage& storage, const Architecture& architecture);
+
 // Shapes of the supernet's own tensors: tensor_slices(blueprint, storage, storage.largest).
-// Throws InputError when `architecture` is not covered by the storage.
+// Throws InputError when `architecture` is not covered by the storage (see misfit).
 std::vector<TensorSlice> tensor_slices(const Blueprint& blueprint, const Storage& storage,
                                        const Architecture& architecture);
 

@@ -1,0 +1,63 @@
+// The tree behind ConfigFile: YAML with the place of every node and a record of what was read.
+// Internal to core.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace concertina::detail {
+
+struct ConfigPlace {
+  std::string source;  // the file's name, or "--set a.b=c"
+  int32_t line = 0;    // 1-based; 0: the source has no lines
+  int32_t column = 0;
+  std::string text() const;  // "file:line:column"
+};
+
+struct ConfigNode {
+  enum class Kind { kAbsent, kNull, kScalar, kList, kMap };
+
+  Kind kind = Kind::kAbsent;
+  std::string path;  // from the root: "report.budgets.0.params"
+  ConfigPlace key_place;
+  ConfigPlace place;    // of a scalar its own, else the key's
+  std::string text;     // kScalar
+  bool quoted = false;  // kScalar: a string, whatever it looks like
+  std::vector<std::pair<std::string, std::shared_ptr<ConfigNode>>>
+      entries;  // list items: "0", "1", ...
+
+  std::vector<std::string> asked;  // keys that readers know
+  bool entered = false;            // read as a section or list: its own keys are checked
+  bool open = false;               // any key is welcome
+
+  ConfigNode* find(std::string_view key) const;
+  void ask(std::string_view key);
+  std::string path_of(std::string_view key) const;
+};
+
+struct ConfigProblem {
+  ConfigPlace place;
+  std::string message;
+};
+
+struct ConfigState {
+  std::filesystem::path directory;
+  std::shared_ptr<ConfigNode> root;
+  std::vector<ConfigProblem> problems;
+};
+
+enum class KeyOrder { kAsWritten, kSorted };
+
+std::shared_ptr<ConfigNode> parse_config(const std::string& text,
+                                         const std::string& name);    // InputError
+void assign_config(ConfigNode& root, const std::string& assignment);  // InputError
+std::string dump_config(const ConfigNode& node, KeyOrder order);
+void add_unknown_keys(const ConfigNode& node, std::vector<ConfigProblem>& problems);
+std::string describe(const ConfigNode& node);  // what stands there: "'12x'", "a list", "nothing"
+
+}  // namespace concertina::detail

@@ -1,0 +1,120 @@
+#include "supernet/model/forward.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/errors.h"
+#include "supernet/nn/encoder_layer.h"
+#include "supernet/nn/front_end.h"
+#include "supernet/nn/ops.h"
+#include "supernet/nn/rate.h"
+
+namespace concertina {
+namespace {
+
+at::Tensor zero_invalid(const at::Tensor& x, const at::Tensor& valid) {
+  return valid.defined() ? x * valid.unsqueeze(2) : x;
+}
+
+// Compresses features to the architecture's frame period; the mask follows by majority of weight.
+void compress(const Subnet& subnet, Frames& frames, at::Tensor& mask) {
+  const at::Tensor valid = valid_mask(frames.base_lengths, frames.x.size(1), frames.x.device());
+  at::Tensor target = at::empty_like(frames.base_lengths);
+  for (int64_t b = 0; b < target.size(0); ++b) {
+    target.data_ptr<int64_t>()[b] =
+        compressed_frames(subnet.blueprint, frames.base_lengths.const_data_ptr<int64_t>()[b],
+                          subnet.architecture.frame_period_us());
+  }
+  const Compression compression = cif(cif_alpha(frames.x, valid, *subnet.weights.rate), target);
+  frames.x = compression.forward.matmul(frames.x.to(at::kFloat));
+  frames.lengths = compression.lengths;
+  frames.back_map = compression.back;
+  if (mask.defined()) mask = compression.forward.matmul(mask.to(at::kFloat).unsqueeze(2)).squeeze(2) > 0.5;
+}
+
+bool wanted(const std::vector<int32_t>& list, int32_t layer) {
+  return std::find(list.begin(), list.end(), layer) != list.end();
+}
+
+}  // namespace
+
+SpeechBatch make_batch(std::span<const std::vector<float>> clips, at::Device device) {
+  size_t longest = 0;
+  for (const auto& clip : clips) longest = std::max(longest, clip.size());
+  SpeechBatch batch;
+  batch.waveform = at::zeros({static_cast<int64_t>(clips.size()), static_cast<int64_t>(longest)});
+  batch.lengths = at::empty({static_cast<int64_t>(clips.size())}, at::kLong);
+  for (size_t b = 0; b < clips.size(); ++b) {
+    std::copy(clips[b].begin(), clips[b].end(), batch.waveform.data_ptr<float>() + b * longest);
+    batch.lengths.data_ptr<int64_t>()[b] = static_cast<int64_t>(clips[b].size());
+  }
+  batch.waveform = batch.waveform.to(device);
+  return batch;
+}
+
+SpeechBatch make_batch(const at::Tensor& waveform) {
+  return {waveform, at::full({waveform.size(0)}, waveform.size(1), at::kLong), {}};
+}
+
+Frames begin(const Subnet& subnet, const SpeechBatch& batch) {
+  const Blueprint& blueprint = subnet.blueprint;
+  const EncoderWeights& weights = subnet.weights;
+  Features features = front_end(blueprint, weights, batch.waveform, batch.lengths);
+  if (features.lengths.min().item<int64_t>() < 1) {
+    throw InputError(fmt::format("a clip of {} samples is too short: the model needs at least one frame of {} samples",
+                                 batch.lengths.min().item<int64_t>(), blueprint.base_frame_samples()));
+  }
+  Frames frames;
+  frames.x = features.x;
+  frames.lengths = frames.base_lengths = features.lengths;
+  at::Tensor mask = batch.mask.defined() ? batch.mask.narrow(1, 0, features.x.size(1)) : at::Tensor();
+  if (weights.rate) compress(subnet, frames, mask);
+
+  at::Tensor x = linear(frames.x, weights.projection);
+  if (mask.defined()) x = at::where(mask.unsqueeze(2), weights.mask_emb.to(x.scalar_type()), x);
+  frames.valid = valid_mask(frames.lengths, x.size(1), x.device());
+  x = positional_conv(blueprint.positional, weights.positional, zero_invalid(x, frames.valid));
+  frames.x = blueprint.norm_position == NormPosition::kPost ? layer_norm(x, weights.encoder_norm) : x;
+  if (frames.valid.defined()) frames.attention_mask = frames.valid.unsqueeze(1).unsqueeze(1);
+  return frames;
+}
+
+EncoderOutput encode_from(const Subnet& subnet, Frames frames, const Wants& wants) {
+  const auto& layers = subnet.weights.layers;
+  const int32_t depth = static_cast<int32_t>(layers.size());
+  const int32_t last = wants.last_layer < 0 ? depth : std::min(wants.last_layer, depth);
+  EncoderOutput output;
+  output.hidden.resize(static_cast<size_t>(depth) + 1);
+  output.ffn_results.resize(static_cast<size_t>(depth) + 1);
+  const auto keep = [&](int32_t layer, const at::Tensor& x) {
+    if (wants.all_hidden || wanted(wants.hidden, layer)) output.hidden[static_cast<size_t>(layer)] = x;
+  };
+  for (int32_t i = 0; i < last; ++i) {
+    keep(i, frames.x);
+    at::Tensor* tap = wanted(wants.ffn_results, i + 1) ? &output.ffn_results[static_cast<size_t>(i) + 1] : nullptr;
+    frames.x = encoder_layer(subnet.blueprint, layers[static_cast<size_t>(i)], frames.x, frames.attention_mask, tap);
+  }
+  if (subnet.blueprint.norm_position == NormPosition::kPre && last == depth) {
+    frames.x = layer_norm(frames.x, subnet.weights.encoder_norm);
+  }
+  keep(last, frames.x);
+  output.frames = std::move(frames);
+  return output;
+}
+
+EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants) {
+  return encode_from(subnet, begin(subnet, batch), wants);
+}
+
+at::Tensor to_base_frames(const Frames& frames, const at::Tensor& hidden) {
+  return frames.back_map.defined() ? frames.back_map.to(hidden.scalar_type()).matmul(hidden) : hidden;
+}
+
+at::Tensor base_valid(const Frames& frames) {
+  const int64_t longest = frames.back_map.defined() ? frames.back_map.size(1) : frames.x.size(1);
+  return at::arange(longest, frames.x.options().dtype(at::kLong)).unsqueeze(0) <
+         frames.base_lengths.to(frames.x.device()).unsqueeze(1);
+}
+
+}  // namespace concertina

@@ -1,0 +1,229 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <optional>
+
+#include "core/errors.h"
+#include "supernet/space/search_space.h"
+#include "supernet/space/space_checks.h"
+#include "supernet/space/space_text.h"
+
+namespace concertina {
+namespace {
+
+using Choices = SearchSpace::Choices;
+using Default = SearchSpace::Default;
+
+void report(ConfigSection section, const SpaceProblem& problem) {
+  const size_t dot = problem.key.find('.');
+  if (dot == std::string::npos) {
+    section.problem(problem.key, problem.message);
+  } else {
+    section.section(problem.key.substr(0, dot))
+        .problem(problem.key.substr(dot + 1), problem.message);
+  }
+}
+
+Blueprint read_blueprint(ConfigSection& section, const ConfigFile& file) {
+  if (section.is_map("blueprint")) return Blueprint::from_config(section.section("blueprint"));
+  std::string path;
+  section.read("blueprint", path);
+  if (path.empty()) {
+    section.problem("blueprint", "a blueprint is needed: the path of its file, or a map");
+    return {};
+  }
+  try {
+    ConfigFile blueprint_file = ConfigFile::load(file.resolve(path));
+    Blueprint blueprint = Blueprint::from_config(blueprint_file.root());
+    blueprint_file.finish();
+    return blueprint;
+  } catch (const InputError& error) {
+    section.problem("blueprint", error.what());
+    return {};
+  }
+}
+
+int32_t to_us(double milliseconds) {
+  // Out-of-range values become 0, which the checks refuse.
+  return milliseconds > 0 && milliseconds < 1e6 ? static_cast<int32_t>(std::lround(milliseconds * 1000))
+                                                : 0;
+}
+
+std::vector<int32_t> to_us(const std::vector<double>& milliseconds) {
+  std::vector<int32_t> us;
+  for (double each : milliseconds) us.push_back(to_us(each));
+  return us;
+}
+
+// One width for the whole stack, or a comma list with one for each conv layer.
+std::optional<std::vector<int32_t>> parse_stack(const std::string& text, size_t conv_layers) {
+  std::vector<int32_t> widths;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (true) {
+    int32_t width = 0;
+    const auto [next, error] = std::from_chars(at, end, width);
+    if (error != std::errc()) return std::nullopt;
+    widths.push_back(width);
+    if (next == end) break;
+    if (*next != ',') return std::nullopt;
+    at = next + 1;
+  }
+  if (widths.size() == 1) widths.assign(conv_layers, widths.front());
+  return widths;
+}
+
+std::vector<std::vector<int32_t>> read_stacks(ConfigSection& section, const Blueprint& blueprint) {
+  std::vector<std::string> texts;
+  section.read("conv_channels", texts);
+  std::vector<std::vector<int32_t>> stacks;
+  for (const std::string& text : texts) {
+    if (auto widths = parse_stack(text, blueprint.wave.layers.size())) {
+      stacks.push_back(std::move(*widths));
+    } else {
+      section.problem("conv_channels",
+                      fmt::format("'{}' is no width: expected a number for the whole stack, or a "
+                                  "comma list with one for each conv layer",
+                                  text));
+    }
+  }
+  return stacks;
+}
+
+void read_depth(ConfigSection depth, Choices& choices) {
+  depth.read("of", choices.storage_depth);
+  depth.read("keep", choices.depth);
+  int32_t policy = static_cast<int32_t>(choices.policy);
+  depth.read_choice("policy", kPolicyNames, policy);
+  choices.policy = static_cast<DepthPolicy>(policy);
+  ConfigSection sets = depth.section("sets");
+  for (const std::string& key : sets.keys()) {
+    std::vector<int32_t> layers;
+    sets.read(key, layers);
+    if (key != std::to_string(layers.size())) {
+      sets.problem(key, fmt::format("{} layers are listed for a depth of {}", layers.size(), key));
+    }
+    choices.explicit_sets.push_back(std::move(layers));
+  }
+}
+
+Choices read_choices(ConfigSection& section, const Blueprint& blueprint) {
+  Choices choices;
+  choices.conv_channels = read_stacks(section, blueprint);
+  section.read("embed_dim", choices.embed_dim);
+  section.read("heads", choices.heads);
+  section.read("ffn_ratio", choices.ffn_ratio);
+  section.read("window", choices.window);
+  std::vector<double> periods = {blueprint.base_frame_period_us() / 1000.0};
+  section.read("frame_period_ms", periods);
+  choices.frame_period_us = to_us(periods);
+  read_depth(section.section("depth"), choices);
+  return choices;
+}
+
+Default read_default(ConfigSection section, const Blueprint& blueprint) {
+  Default values;
+  const auto stacks = read_stacks(section, blueprint);
+  if (stacks.size() > 1) section.problem("conv_channels", "one value is expected");
+  if (!stacks.empty()) values.conv_channels = stacks.front();
+  section.read("embed_dim", values.embed_dim);
+  section.read("heads", values.heads);
+  section.read("ffn_ratio", values.ffn_ratio);
+  section.read("window", values.window);
+  section.read("depth", values.depth);
+  double period = 0;
+  section.read("frame_period_ms", period);
+  if (section.has("frame_period_ms")) values.frame_period_us = to_us(period);
+  return values;
+}
+
+SlicingRule read_rule(ConfigSection storage) {
+  int32_t rule = 0;
+  storage.read_choice("rule", kRuleNames, rule);
+  return static_cast<SlicingRule>(rule);
+}
+
+int32_t conv_layers_of(const Blueprint& blueprint) {
+  return static_cast<int32_t>(blueprint.wave.layers.size());
+}
+
+// The storage named in the file: `largest` is a key; the numbers change one equal shape of all layers.
+std::optional<Architecture> read_storage(ConfigSection storage, const Blueprint& blueprint,
+                                         const Architecture& own) {
+  std::string key;
+  storage.read("largest", key);
+  int32_t embed = own.embed_dim(), depth = own.depth();
+  LayerShape shape = own.layers().front();
+  storage.read("embed_dim", embed);
+  storage.read("heads", shape.heads);
+  storage.read("ffn_dim", shape.ffn_dim);
+  storage.read("depth", depth);
+  const auto stacks = read_stacks(storage, blueprint);
+  try {
+    if (!key.empty()) return Architecture::parse(key, conv_layers_of(blueprint));
+    if (depth < 1 || depth > 1000) throw InputError("depth must be 1 to 1000");
+    std::vector<LayerShape> layers;
+    for (shape.index = 0; shape.index < depth; ++shape.index) layers.push_back(shape);
+    return Architecture(stacks.empty() ? own.conv_channels() : stacks.front(), embed,
+                        own.frame_period_us(), layers);
+  } catch (const InputError& error) {
+    storage.problem(key.empty() ? "" : "largest", error.what());
+    return std::nullopt;
+  }
+}
+
+SearchSpace read_single(ConfigSection& section, const Blueprint& blueprint) {
+  std::string key;
+  section.read("architecture", key);
+  const SlicingRule rule = read_rule(section.section("storage"));
+  try {
+    return SearchSpace::single(blueprint,
+                               {Architecture::parse(key, conv_layers_of(blueprint)), rule});
+  } catch (const InputError& error) {
+    section.problem("architecture", error.what());
+    return {};
+  }
+}
+
+}  // namespace
+
+SearchSpace SearchSpace::load(const std::filesystem::path& path) {
+  ConfigFile file = ConfigFile::load(path);
+  SearchSpace space = from_config(file.root(), file);
+  file.finish();
+  return space;
+}
+
+SearchSpace SearchSpace::from_json(std::string_view json) {
+  ConfigFile file = ConfigFile::parse(std::string(json), "search space");
+  SearchSpace space = from_config(file.root(), file);
+  file.finish();
+  return space;
+}
+
+SearchSpace SearchSpace::from_config(ConfigSection section, const ConfigFile& file) {
+  const Blueprint blueprint = read_blueprint(section, file);
+  if (section.has("architecture")) return read_single(section, blueprint);
+  const Choices choices = read_choices(section, blueprint);
+  const Default values = read_default(section.section("default"), blueprint);
+  ConfigSection storage_section = section.section("storage");
+  const SlicingRule rule = read_rule(storage_section);
+  std::vector<SpaceProblem> problems = check_choices(blueprint, choices, values);
+  std::optional<Architecture> storage;
+  if (!problems.empty()) {
+    section.allow("storage");  // it can only be read against sound choices
+  } else {
+    const Architecture own = storage_of(choices);
+    storage = read_storage(storage_section, blueprint, own);
+    if (!storage) return {};
+    problems = check_storage(blueprint, choices, {*storage, rule});
+    if (*storage == own) storage.reset();
+  }
+  for (const SpaceProblem& problem : problems) report(section, problem);
+  if (!problems.empty()) return {};
+  return SearchSpace(blueprint, choices, values, rule, storage);
+}
+
+}  // namespace concertina

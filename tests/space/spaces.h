@@ -1,0 +1,56 @@
+// Spaces and blueprints the tests share.
+#pragma once
+
+#include <filesystem>
+#include <string>
+
+#include "supernet/space/search_space.h"
+
+namespace concertina {
+
+inline SearchSpace load_space(const std::string& name) {
+  return SearchSpace::load(std::filesystem::path(CONCERTINA_SOURCE_DIR) / "configs/spaces" / name);
+}
+
+inline Architecture wave_net(int32_t embed, int32_t heads, int32_t ffn, int32_t depth,
+                             int32_t channels = 512) {
+  std::vector<LayerShape> layers;
+  for (int32_t i = 0; i < depth; ++i) layers.push_back({i, heads, ffn, 0});
+  return Architecture(std::vector<int32_t>(7, channels), embed, 20000, layers);
+}
+
+// Pocket with every gene there is: windows, layers without heads, ratios that round to one width.
+inline SearchSpace rich_space() {
+  SearchSpace::Choices choices;
+  choices.embed_dim = {64, 96};
+  choices.frame_period_us = {20000, 40000, 60000};
+  choices.heads = {0, 1, 2};
+  choices.ffn_ratio = {1.5, 1.501, 2};
+  choices.window = {0, 16};
+  choices.storage_depth = 3;
+  choices.depth = {1, 3};
+  choices.policy = DepthPolicy::kExplicit;
+  choices.explicit_sets = {{2}, {0, 1, 2}};
+  return SearchSpace(load_space("pocket.yaml").blueprint(), choices);
+}
+
+// A waveform supernet with elastic channels, and pre-norm, biases and no weight norm for a change.
+inline SearchSpace wave_space() {
+  Blueprint blueprint;
+  blueprint.wave.bias = true;
+  blueprint.norm_position = NormPosition::kPre;
+  blueprint.positional = {31, 16, true, true};
+  blueprint.rate = RateKind::kCif;
+  SearchSpace::Choices choices;
+  for (int32_t width : {32, 64}) choices.conv_channels.emplace_back(7, width);
+  choices.embed_dim = {64, 128};
+  choices.frame_period_us = {20000, 40000};
+  choices.heads = {1, 2};
+  choices.ffn_ratio = {2, 4};
+  choices.storage_depth = 6;
+  choices.depth = {3, 4, 6};
+  choices.policy = DepthPolicy::kAlternate;
+  return SearchSpace(blueprint, choices);
+}
+
+}  // namespace concertina
