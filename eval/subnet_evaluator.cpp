@@ -75,6 +75,11 @@ std::map<std::string, double> SubnetEvaluator::cheap_values(const Architecture& 
   return values;
 }
 
+std::vector<TaskScore> SubnetEvaluator::task_scores(const Subnet& subnet, const StopToken& stop) const {
+  if (parts_.tasks.tasks.empty()) return {};
+  return score_tasks(*parts_.manifest, subnet_features(subnet), parts_.tasks, Split::kDev, stop);
+}
+
 GroupResult SubnetEvaluator::run(const WorkGroup& group, const StopToken& stop) const {
   const c10::InferenceMode guard;
   const auto group_start = std::chrono::steady_clock::now();
@@ -90,9 +95,10 @@ GroupResult SubnetEvaluator::run(const WorkGroup& group, const StopToken& stop) 
     const auto start = std::chrono::steady_clock::now();
     Evaluation evaluation{.number = group.proposals[i].number, .values = cheap_values(subnets[i].architecture)};
     if (parts_.distill) evaluation.values[kDistill.name] = losses[i];
-    if (!parts_.tasks.tasks.empty()) {
-      const auto scores = score_tasks(*parts_.manifest, subnet_features(subnets[i]), parts_.tasks, Split::kDev, stop);
-      for (const TaskScore& score : scores) evaluation.values[score.metric] = score.value;
+    try {
+      for (const TaskScore& score : task_scores(subnets[i], stop)) evaluation.values[score.metric] = score.value;
+    } catch (const Interrupted&) {
+      break;
     }
     evaluation.wall_s = shared_s + seconds_since(start);
     result.push_back(std::move(evaluation));

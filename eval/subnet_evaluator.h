@@ -5,6 +5,7 @@
 // worker runs intra-op 1: pass use_one_thread as the executor's on_worker_start.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -41,6 +42,7 @@ class SubnetEvaluator : public Evaluator {
 
  private:
   std::map<std::string, double> cheap_values(const Architecture& architecture) const;
+  std::vector<TaskScore> task_scores(const Subnet& subnet, const StopToken& stop) const;
 
   SubnetEvaluatorParts parts_;
 };

@@ -143,6 +143,14 @@ std::vector<TaskScore> score_tasks(const Manifest& manifest, const FeatureExtrac
   return scores;
 }
 
+std::vector<std::string> available_tasks(const Manifest& manifest, const TaskOptions& options, Split split) {
+  std::vector<std::string> names;
+  std::ranges::copy_if(options.tasks, std::back_inserter(names), [&](const std::string& name) {
+    return maker_of(name)(manifest, options, split) != nullptr;
+  });
+  return names;
+}
+
 std::vector<std::string> task_names() { return {"pr", "sid", "asv"}; }
 
 std::vector<MetricInfo> task_metrics() {

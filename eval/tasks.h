@@ -52,6 +52,8 @@ std::vector<TaskScore> score_tasks(const Manifest& manifest, const FeatureExtrac
                                    Split split, const StopToken& stop);
 
 std::vector<std::string> task_names();                        // pr, sid, asv
+// Those of options.tasks that the manifest has data for.
+std::vector<std::string> available_tasks(const Manifest& manifest, const TaskOptions& options, Split split);
 // pr.frame_acc (ridge), pr.frame_acc_lda, pr.nonpause_acc (ridge), pr.nonpause_acc_lda, sid.acc (LDA), sid.acc_ridge,
 // asv.eer. The non-pause scores use the setting chosen by the score of all frames.
 std::vector<MetricInfo> task_metrics();
