@@ -82,9 +82,7 @@ std::vector<std::string> stage_names(const std::vector<Stage>& stages) {
 // A stamp file holds the hash of everything the stage depends on and how far it came: "HASH started" or "HASH done".
 class Stamps {
  public:
-  explicit Stamps(std::filesystem::path folder) : folder_(std::move(folder)) {
-    make_directories(folder_);
-  }
+  explicit Stamps(std::filesystem::path folder) : folder_(std::move(folder)) {}
 
   // Hash of the stage, given the hashes of the stages before it.
   const std::string& add(const Stage& stage) {
@@ -98,6 +96,7 @@ class Stamps {
     return read_text(path) == line(stage, state);
   }
   void set(const Stage& stage, std::string_view state) const {
+    make_directories(folder_);
     write_atomically(folder_ / stage.name, line(stage, state));
   }
 
@@ -124,18 +123,21 @@ void set_aside(const std::filesystem::path& study) {
   log_warn("the search's inputs changed: the old study is kept as {}", kept.string());
 }
 
+bool up_to_date(const Stage& stage, const Stamps& stamps) {
+  return stamps.is(stage, "done") && outputs_exist(stage);
+}
+
 void run_stage(const Stage& stage, const Stamps& stamps, const Line& line) {
-  if (stamps.is(stage, "done") && outputs_exist(stage)) {
+  if (up_to_date(stage, stamps)) {
     log_info("{}: unchanged, skipped", stage.name);
     return;
   }
   const bool resume = stamps.is(stage, "started");
-  // The search continues a study that the latency stage began; only a new study starts empty.
   if (stage.name == "latency" && !resume) set_aside(line.space.study());
   stamps.set(stage, "started");
   log_info("{}: {}", stage.name, resume ? "going on" : "started");
   const auto start = std::chrono::steady_clock::now();
-  stage.run(line, StageFlags{.resume = resume || stage.name == "search", .max_minutes = 0});
+  stage.run(line, StageFlags{});  // training goes on from checkpoints of the same recipe only, and keeps others
   line.globals.stop.throw_if_interrupted("state saved in " + line.space.out.string());
   stamps.set(stage, "done");
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
@@ -179,6 +181,11 @@ struct RunFlags {
   std::string pipeline;
   std::string out;
   std::vector<std::string> stages;
+  bool dry_run = false;
+
+  bool wants(const std::string& stage) const {
+    return stages.empty() || std::ranges::count(stages, stage) > 0;
+  }
 };
 
 void check_stage_names(const RunFlags& flags, const std::vector<std::string>& known) {
@@ -198,15 +205,21 @@ void run_line(const RunFlags& flags, const Globals& globals) {
   const std::vector<Stage> stages = make_stages(file, line);
   check_stage_names(flags, stage_names(stages));
   Stamps stamps(line.space.out / "stamps");
-  write_atomically(line.space.out / "config.yaml", line.config.effective);
+  if (!flags.dry_run) {
+    make_directories(line.space.out);
+    write_atomically(line.space.out / "config.yaml", line.config.effective);
+  }
   for (const Stage& stage : stages) {
-    stamps.add(stage);
-    if (flags.stages.empty() || std::ranges::count(flags.stages, stage.name) > 0) {
+    const std::string hash = stamps.add(stage);
+    if (!flags.wants(stage.name)) continue;
+    if (flags.dry_run) {
+      fmt::print("{:<8} {} {}\n", stage.name, hash.substr(0, 16),
+                 up_to_date(stage, stamps) ? "up to date" : "would run");
+    } else {
       run_stage(stage, stamps, line);
     }
   }
-  const bool whole = flags.stages.empty() || std::ranges::count(flags.stages, "report") > 0;
-  if (whole) print_answer(line);
+  if (!flags.dry_run && flags.wants("report")) print_answer(line);
 }
 
 }  // namespace
@@ -217,6 +230,7 @@ void add_run_verbs(CLI::App& app, Globals& globals) {
   verb->add_option("pipeline", flags->pipeline, "pipeline file")->required();
   verb->add_option("-o,--out", flags->out, "workspace (default: runs/NAME of the file)");
   verb->add_option("--stages", flags->stages, "only these stages, e.g. corpus,teacher")->delimiter(',');
+  verb->add_flag("-n,--dry-run", flags->dry_run, "only say which stages would run");
   verb->footer("Example: concertina run configs/quickstart.yaml --out runs/quickstart --seed 1");
   verb->callback([flags, &globals] { run_line(*flags, globals); });
 }
