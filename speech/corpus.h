@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,6 +12,7 @@
 
 namespace concertina {
 
+// A file that gave no clip, by its path (scan) or the id it would have had (fetch).
 struct SkippedFile {
   std::string path;
   std::string reason;
@@ -21,25 +21,37 @@ struct SkippedFile {
 struct CorpusReport {
   std::filesystem::path manifest;  // manifest.tsv that was written
   int64_t clips = 0;
-  int64_t duplicates = 0;          // byte-identical after decoding
+  int64_t duplicates = 0;          // clips left out because their decoded samples equal an earlier clip's
   double minutes = 0;
   std::vector<SkippedFile> skipped;
-  struct Package { std::string name, version, sha256; };
+  struct Package {
+    std::string name, version, sha256;
+    bool verified = false;         // the hash is the one apt knows for this version
+  };
   std::vector<Package> packages;
+  bool already_there = false;      // nothing was done, `root` held the whole tier
 };
 
 struct FetchOptions {
   std::string tier = "quickstart";   // see tier_names()
   std::filesystem::path root;        // gets packages/, audio/, phones/, manifest.tsv, packages.tsv, skipped.tsv
-  std::filesystem::path from;        // folder with .deb files already there; empty: apt-get download
+  std::filesystem::path from;        // folder with .deb files already there; empty: apt-get download into packages/
 };
 
 std::vector<std::string> tier_names();
-// Does nothing but read the manifest when `root` already holds this tier, complete. SystemError on download failure.
+
+// Packages -> 16 kHz mono WAVs, phone labels and manifest.tsv under `root`, each sound once. Only reads when `root`
+// already holds this tier, complete (corpus.stamp says so); a broken-off fetch is done again from its packages.
+// SystemError: download failed, disk full; InputError: unknown tier, damaged package, or `root` holds something else;
+// Interrupted.
 CorpusReport fetch_corpus(const FetchOptions& options, const StopToken& stop);
 
-// A manifest of any folder of audio: speaker from the folder names (LibriSpeech layout recognised), splits by speaker
-// group hash 80/10/10. Corrupt, empty or too short files are listed in the report, never fatal.
+// A manifest of any folder of audio, searched recursively; clips that are not 16 kHz mono 16-bit WAV are converted into
+// MANIFEST_STEM.audio/ beside the manifest, the others are named where they are. In LibriSpeech's layout
+// (train-*|dev-*|test-*/SPEAKER/CHAPTER/SPEAKER-CHAPTER-N.flac, *.trans.txt) speaker, text and split come from the
+// names; elsewhere the speaker is the parent folder. Without such splits a tenth of the speakers is dev and a tenth test
+// (hash_splits); of the clips instead when there are fewer than ten speakers. Corrupt, empty or too short (< 400
+// samples) files are listed in the report and in MANIFEST_STEM.skipped.tsv, never fatal. InputError when no clip is left.
 CorpusReport scan_corpus(const std::filesystem::path& folder, const std::filesystem::path& manifest, const StopToken& stop);
 
 }  // namespace concertina

@@ -22,7 +22,7 @@ struct Clip {
   std::string text;      // "" when unknown
   std::string phones;    // path of a phone label file (end-time in seconds and label a line), "" when none
   std::string source;    // the package or folder it came from
-  std::string group;     // what must not be split: dialogue file, utterance, level
+  std::string group;     // what must not be split: dialogue file, utterance, chapter
   Split split = Split::kTrain;
 };
 
@@ -38,6 +38,7 @@ struct Manifest {
 
 Manifest read_manifest(const std::filesystem::path& path);  // InputError names line and column
 void write_manifest(const Manifest& manifest, const std::filesystem::path& path);
+std::string tsv_field(std::string text);  // tabs and line breaks become spaces
 
 struct PhoneSegment {
   double end_s = 0;

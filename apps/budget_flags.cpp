@@ -1,0 +1,66 @@
+#include "apps/budget_flags.h"
+
+#include <fmt/format.h>
+
+#include "core/errors.h"
+#include "core/units.h"
+
+namespace concertina {
+namespace {
+
+Budget parse_condition(const std::string& text) {
+  const size_t at = text.find_first_of("<>");
+  if (at == std::string::npos || at + 1 >= text.size() || text[at + 1] != '=') {
+    throw InputError(fmt::format("--where '{}' is not a condition: expected METRIC<=NUMBER or METRIC>=NUMBER", text));
+  }
+  return {text.substr(0, at), parse_count(text.substr(at + 2))};
+}
+
+std::string describe(const std::vector<Budget>& budgets) {
+  std::string text;
+  for (const Budget& budget : budgets) {
+    const bool ms = budget.metric.ends_with("_ms");
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", budget.metric,
+                        ms ? fmt::format("{:.4g} ms", budget.limit) : format_count(budget.limit));
+  }
+  return text;
+}
+
+}  // namespace
+
+void BudgetFlags::add_to(CLI::App& verb) {
+  verb.add_option("--max-params", max_params, "Most parameters, e.g. 2M");
+  verb.add_option("--max-macs", max_macs, "Most MACs per 10 s of audio, e.g. 5G");
+  verb.add_option("--max-latency", max_latency, "Most predicted latency, e.g. 15ms");
+  verb.add_option("--where", where, "Any metric, e.g. 'distill.l1<=0.2'");
+}
+
+bool BudgetFlags::given() const {
+  return !max_params.empty() || !max_macs.empty() || !max_latency.empty() || !where.empty();
+}
+
+std::vector<Budget> BudgetFlags::budgets() const {
+  std::vector<Budget> result;
+  if (!max_params.empty()) result.push_back({"params", parse_count(max_params)});
+  if (!max_macs.empty()) result.push_back({"macs", parse_count(max_macs)});
+  if (!max_latency.empty()) result.push_back({"latency.pred_ms", parse_seconds(max_latency, 1e-3) * 1e3});
+  for (const std::string& condition : where) result.push_back(parse_condition(condition));
+  return result;
+}
+
+Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets) {
+  const BudgetAnswer answer = within_budgets(study, budgets);
+  if (!answer.fitting.empty()) return answer.fitting.front();
+  if (!answer.nearest) throw NoAnswer("the study has no complete trial yet");
+  std::string values;
+  for (const Budget& budget : budgets) {
+    const auto found = answer.nearest->values.find(budget.metric);
+    if (found == answer.nearest->values.end()) continue;
+    values += fmt::format("{}{} {}", values.empty() ? "" : ", ", budget.metric,
+                          budget.metric.ends_with("_ms") ? fmt::format("{:.4g} ms", found->second) : format_count(found->second));
+  }
+  throw NoAnswer(fmt::format("no subnet fits {}; the nearest has {}: {}", describe(budgets), values,
+                             answer.nearest->architecture.key()));
+}
+
+}  // namespace concertina

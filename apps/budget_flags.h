@@ -1,0 +1,26 @@
+// --max-params, --max-macs, --max-latency and --where, as `pareto` and `extract` both take them.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <string>
+#include <vector>
+
+#include "db/study_file.h"
+#include "search/study.h"
+
+namespace concertina {
+
+struct BudgetFlags {
+  std::string max_params, max_macs, max_latency;  // with units: 27M, 5G, 40ms
+  std::vector<std::string> where;                 // "pr.per<=0.3"
+
+  void add_to(CLI::App& verb);
+  bool given() const;
+  std::vector<Budget> budgets() const;            // InputError when a number or a condition cannot be read
+};
+
+// The best member of the front within the budgets; NoAnswer names the nearest when none fits.
+Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets);
+
+}  // namespace concertina

@@ -1,0 +1,13 @@
+// NumPy's .npy, version 1.0: what `encode` writes.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <filesystem>
+
+namespace concertina {
+
+// A float32 tensor of any rank, C order; written aside and renamed.
+void write_npy(const std::filesystem::path& path, const at::Tensor& tensor);
+
+}  // namespace concertina

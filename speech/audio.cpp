@@ -1,0 +1,151 @@
+#include "speech/audio.h"
+
+#include <fmt/format.h>
+#include <sndfile.h>
+#include <soxr.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <memory>
+
+#include "core/errors.h"
+#include "core/files.h"
+
+namespace concertina {
+namespace {
+
+struct CloseSound {
+  void operator()(SNDFILE* file) const { sf_close(file); }
+};
+using Sound = std::unique_ptr<SNDFILE, CloseSound>;
+
+struct Memory {
+  std::span<const std::byte> bytes;
+  sf_count_t position = 0;
+};
+
+sf_count_t memory_size(void* user) { return static_cast<sf_count_t>(static_cast<Memory*>(user)->bytes.size()); }
+sf_count_t memory_tell(void* user) { return static_cast<Memory*>(user)->position; }
+
+sf_count_t memory_seek(sf_count_t offset, int whence, void* user) {
+  auto* memory = static_cast<Memory*>(user);
+  const sf_count_t base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? memory->position : memory_size(user);
+  memory->position = std::clamp<sf_count_t>(base + offset, 0, memory_size(user));
+  return memory->position;
+}
+
+sf_count_t memory_read(void* out, sf_count_t count, void* user) {
+  auto* memory = static_cast<Memory*>(user);
+  const sf_count_t n = std::clamp<sf_count_t>(memory_size(user) - memory->position, 0, count);
+  std::memcpy(out, memory->bytes.data() + memory->position, static_cast<size_t>(n));
+  memory->position += n;
+  return n;
+}
+
+sf_count_t memory_write(const void*, sf_count_t, void*) { return 0; }
+
+// sf_strerror of a failed open reads a global that other threads write, so it is not quoted.
+InputError not_audio(const std::string& name) {
+  return InputError(name + ": not an audio file: in no format that libsndfile reads, or its header is damaged");
+}
+
+std::vector<float> read_mono(SNDFILE* sound, const SF_INFO& info, const std::string& name) {
+  constexpr sf_count_t kBlockFrames = 1 << 14;
+  const auto channels = static_cast<size_t>(info.channels);
+  std::vector<float> block(static_cast<size_t>(kBlockFrames) * channels);
+  std::vector<float> mono;
+  // The frame count of a header is a promise: memory grows with what is really there.
+  for (sf_count_t n; (n = sf_readf_float(sound, block.data(), kBlockFrames)) > 0;) {
+    for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
+      float sum = 0;
+      for (size_t c = 0; c < channels; ++c) sum += block[i * channels + c];
+      mono.push_back(sum / static_cast<float>(channels));
+    }
+  }
+  if (mono.empty()) throw InputError(fmt::format("{}: holds no samples", name));
+  if (!std::all_of(mono.begin(), mono.end(), [](float x) { return std::isfinite(x); })) {
+    throw InputError(fmt::format("{}: holds samples that are not numbers", name));
+  }
+  return mono;
+}
+
+std::vector<float> resample(const std::vector<float>& in, int32_t from, int32_t to, const std::string& name) {
+  if (from == to) return in;
+  const double ratio = static_cast<double>(to) / from;
+  std::vector<float> out(static_cast<size_t>(std::ceil(static_cast<double>(in.size()) * ratio)));
+  const soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
+  size_t made = 0;
+  const soxr_error_t error = soxr_oneshot(from, to, 1, in.data(), in.size(), nullptr, out.data(), out.size(), &made,
+                                          nullptr, &quality, nullptr);
+  if (error != nullptr) throw InputError(fmt::format("{}: cannot be resampled from {} Hz: {}", name, from, error));
+  out.resize(made);
+  return out;
+}
+
+Audio decode(Sound sound, const SF_INFO& info, const std::string& name, int32_t sample_rate) {
+  if (info.channels < 1 || info.samplerate < 100 || info.samplerate > 1'000'000) {
+    throw InputError(fmt::format("{}: not an audio file: {} channels at {} Hz", name, info.channels, info.samplerate));
+  }
+  Audio audio;
+  audio.sample_rate = sample_rate;
+  const std::vector<float> mono = read_mono(sound.get(), info, name);
+  audio.source = {info.samplerate, info.channels, static_cast<int64_t>(mono.size())};
+  audio.samples = resample(mono, info.samplerate, sample_rate, name);
+  if (audio.samples.empty()) throw InputError(fmt::format("{}: holds no samples", name));
+  return audio;
+}
+
+void check_readable(const std::filesystem::path& path) {
+  if (std::filesystem::is_directory(path)) throw InputError(path.string() + ": is a folder, not an audio file");
+  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
+  if (!file) throw SystemError(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
+  if (std::fgetc(file.get()) == EOF) throw InputError(path.string() + ": not an audio file: empty (0 bytes)");
+}
+
+bool is_g722(const std::filesystem::path& path) { return path.extension() == ".g722"; }
+
+Sound open_sound(const std::filesystem::path& path, SF_INFO& info) {
+  check_readable(path);
+  Sound sound(sf_open(path.c_str(), SFM_READ, &info));
+  if (!sound) throw not_audio(path.string());
+  return sound;
+}
+
+}  // namespace
+
+Audio read_audio(const std::filesystem::path& path, int32_t sample_rate) {
+  if (is_g722(path)) {
+    check_readable(path);
+    Audio audio = decode_g722(MappedFile(path).bytes());
+    audio.samples = resample(audio.samples, audio.sample_rate, sample_rate, path.string());
+    audio.sample_rate = sample_rate;
+    return audio;
+  }
+  SF_INFO info{};
+  Sound sound = open_sound(path, info);
+  return decode(std::move(sound), info, path.string(), sample_rate);
+}
+
+Audio decode_audio(std::span<const std::byte> bytes, const std::string& name, int32_t sample_rate) {
+  Memory memory{bytes};
+  SF_VIRTUAL_IO io{memory_size, memory_seek, memory_read, memory_write, memory_tell};
+  SF_INFO info{};
+  Sound sound(sf_open_virtual(&io, SFM_READ, &info, &memory));
+  if (!sound) throw not_audio(name);
+  return decode(std::move(sound), info, name, sample_rate);
+}
+
+AudioInfo audio_info(const std::filesystem::path& path) {
+  if (is_g722(path)) {
+    check_readable(path);
+    return {16000, 1, static_cast<int64_t>(std::filesystem::file_size(path)) * 2};
+  }
+  SF_INFO info{};
+  const Sound sound = open_sound(path, info);
+  return {info.samplerate, info.channels, info.frames};
+}
+
+}  // namespace concertina
