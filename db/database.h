@@ -16,10 +16,14 @@ struct StudyFile::Database {
   ~Database();
 
   void require_writable() const;
-  int32_t conv_layers();  // how many conv layers one channel number of an architecture key stands for
-  Architecture architecture(const std::string& key) { return Architecture::parse(key, conv_layers()); }
-  int64_t architecture_id(const Architecture& architecture, const Genome& genome = {});  // added when new
-  int64_t metric_id(const std::string& name);                                           // added when new
+  int32_t
+  conv_layers();  // how many conv layers one channel number of an architecture key stands for
+  Architecture architecture(const std::string& key) {
+    return Architecture::parse(key, conv_layers());
+  }
+  int64_t architecture_id(const Architecture& architecture,
+                          const Genome& genome = {});  // added when new
+  int64_t metric_id(const std::string& name);          // added when new
   void add_metrics(const std::vector<MetricInfo>& metrics, std::string_view role);
   std::vector<MetricInfo> metrics(std::string_view role);
   void insert_header(const StudyHeader& header);

@@ -9,7 +9,8 @@
 namespace concertina {
 namespace {
 
-// Step i brings schema i to i + 1. Steps that were released are never edited; a change is a new step.
+// Step i brings schema i to i + 1. Steps that were released are never edited; a change is a new
+// step.
 struct Migration {
   const char* needs;  // the first program version that reads the result
   const char* sql;
@@ -55,7 +56,8 @@ CREATE TABLE artefact(name TEXT PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT
 
 bool has_study_tables(const Connection& connection) {
   Statement count(connection,
-                  "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN ('schema_version', 'study')");
+                  "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name IN "
+                  "('schema_version', 'study')");
   count.step();
   return count.integer(0) == 2;
 }
@@ -70,11 +72,13 @@ int64_t check_schema(const Connection& connection) {
     throw InputError(fmt::format("{} holds no Concertina study (its tables are missing)", name));
   }
   Statement read(connection, "SELECT version, needs FROM schema_version");
-  if (!read.step()) throw InputError(fmt::format("{} holds no schema version: it is damaged", name));
+  if (!read.step())
+    throw InputError(fmt::format("{} holds no schema version: it is damaged", name));
   const int64_t version = read.integer(0);
   if (version > latest_schema()) {
-    throw InputError(fmt::format("{} needs Concertina {} or newer (its schema is {}, this program reads up to {})",
-                                 name, read.text(1), version, latest_schema()));
+    throw InputError(fmt::format(
+        "{} needs Concertina {} or newer (its schema is {}, this program reads up to {})", name,
+        read.text(1), version, latest_schema()));
   }
   return version;
 }
@@ -82,7 +86,8 @@ int64_t check_schema(const Connection& connection) {
 void migrate_schema(const Connection& connection, int64_t from) {
   if (from >= latest_schema()) return;
   Transaction transaction(connection);
-  for (auto step = static_cast<size_t>(from); step < kMigrations.size(); ++step) connection.execute(kMigrations[step].sql);
+  for (auto step = static_cast<size_t>(from); step < kMigrations.size(); ++step)
+    connection.execute(kMigrations[step].sql);
   Statement(connection, "UPDATE schema_version SET version = ?, needs = ?")
       .bind(latest_schema(), std::string_view(kMigrations.back().needs))
       .run();

@@ -15,9 +15,12 @@ constexpr int kBusyTimeoutMs = 3000;
 
 int open_flags(OpenMode mode) {
   switch (mode) {
-    case OpenMode::kCreate: return SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
-    case OpenMode::kReadWrite: return SQLITE_OPEN_READWRITE;
-    case OpenMode::kReadOnly: return SQLITE_OPEN_READONLY;
+    case OpenMode::kCreate:
+      return SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+    case OpenMode::kReadWrite:
+      return SQLITE_OPEN_READWRITE;
+    case OpenMode::kReadOnly:
+      return SQLITE_OPEN_READONLY;
   }
   return SQLITE_OPEN_READONLY;
 }
@@ -36,15 +39,22 @@ void check_path(const std::filesystem::path& path, OpenMode mode) {
 [[noreturn]] void fail(const std::filesystem::path& path, int code, const std::string& detail) {
   const std::string name = path.string();
   switch (code & 0xff) {
-    case SQLITE_NOTADB: throw InputError(fmt::format("{} is not a SQLite database", name));
-    case SQLITE_CORRUPT: throw InputError(fmt::format("{} is a damaged SQLite database ({})", name, detail));
+    case SQLITE_NOTADB:
+      throw InputError(fmt::format("{} is not a SQLite database", name));
+    case SQLITE_CORRUPT:
+      throw InputError(fmt::format("{} is a damaged SQLite database ({})", name, detail));
     case SQLITE_BUSY:
-    case SQLITE_LOCKED: throw SystemError(fmt::format("{} is locked by another process", name));
-    case SQLITE_FULL: throw SystemError(fmt::format("{}: the disk is full", name));
-    case SQLITE_READONLY: throw SystemError(fmt::format("{} cannot be written: it is read-only", name));
+    case SQLITE_LOCKED:
+      throw SystemError(fmt::format("{} is locked by another process", name));
+    case SQLITE_FULL:
+      throw SystemError(fmt::format("{}: the disk is full", name));
+    case SQLITE_READONLY:
+      throw SystemError(fmt::format("{} cannot be written: it is read-only", name));
     case SQLITE_PERM:
-    case SQLITE_CANTOPEN: throw SystemError(fmt::format("{} cannot be opened ({})", name, detail));
-    default: throw SystemError(fmt::format("{}: SQLite failed ({})", name, detail));
+    case SQLITE_CANTOPEN:
+      throw SystemError(fmt::format("{} cannot be opened ({})", name, detail));
+    default:
+      throw SystemError(fmt::format("{}: SQLite failed ({})", name, detail));
   }
 }
 
@@ -55,7 +65,8 @@ void Connection::Close::operator()(sqlite3* handle) const { sqlite3_close_v2(han
 Connection::Connection(std::filesystem::path path, OpenMode mode) : path_(std::move(path)) {
   check_path(path_, mode);
   sqlite3* handle = nullptr;
-  const int code = sqlite3_open_v2(path_.c_str(), &handle, open_flags(mode) | SQLITE_OPEN_FULLMUTEX, nullptr);
+  const int code =
+      sqlite3_open_v2(path_.c_str(), &handle, open_flags(mode) | SQLITE_OPEN_FULLMUTEX, nullptr);
   handle_.reset(handle);
   if (handle == nullptr) fail(path_, SQLITE_CANTOPEN, sqlite3_errstr(code));
   check(code);
@@ -75,9 +86,11 @@ void Connection::check(int code) const {
 
 void Statement::Finalize::operator()(sqlite3_stmt* handle) const { sqlite3_finalize(handle); }
 
-Statement::Statement(const Connection& connection, std::string_view sql) : connection_(&connection) {
+Statement::Statement(const Connection& connection, std::string_view sql)
+    : connection_(&connection) {
   sqlite3_stmt* handle = nullptr;
-  connection.check(sqlite3_prepare_v2(connection.handle(), sql.data(), static_cast<int>(sql.size()), &handle, nullptr));
+  connection.check(sqlite3_prepare_v2(connection.handle(), sql.data(), static_cast<int>(sql.size()),
+                                      &handle, nullptr));
   handle_.reset(handle);
 }
 
@@ -86,13 +99,18 @@ void Statement::reset() {
   sqlite3_clear_bindings(handle_.get());
 }
 
-void Statement::bind_one(int index, int64_t value) { connection_->check(sqlite3_bind_int64(handle_.get(), index, value)); }
+void Statement::bind_one(int index, int64_t value) {
+  connection_->check(sqlite3_bind_int64(handle_.get(), index, value));
+}
 
-void Statement::bind_one(int index, double value) { connection_->check(sqlite3_bind_double(handle_.get(), index, value)); }
+void Statement::bind_one(int index, double value) {
+  connection_->check(sqlite3_bind_double(handle_.get(), index, value));
+}
 
 void Statement::bind_one(int index, std::string_view value) {
   const char* data = value.data() == nullptr ? "" : value.data();  // a null pointer would bind NULL
-  connection_->check(sqlite3_bind_text64(handle_.get(), index, data, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
+  connection_->check(
+      sqlite3_bind_text64(handle_.get(), index, data, value.size(), SQLITE_TRANSIENT, SQLITE_UTF8));
 }
 
 bool Statement::step() {
@@ -109,19 +127,25 @@ void Statement::run() {
 int64_t Statement::integer(int column) const { return sqlite3_column_int64(handle_.get(), column); }
 
 double Statement::real(int column) const {
-  if (sqlite3_column_type(handle_.get(), column) == SQLITE_NULL) return std::numeric_limits<double>::quiet_NaN();
+  if (sqlite3_column_type(handle_.get(), column) == SQLITE_NULL)
+    return std::numeric_limits<double>::quiet_NaN();
   return sqlite3_column_double(handle_.get(), column);
 }
 
 std::string Statement::text(int column) const {
   const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(handle_.get(), column));
-  return bytes == nullptr ? std::string() : std::string(bytes, static_cast<size_t>(sqlite3_column_bytes(handle_.get(), column)));
+  return bytes == nullptr
+             ? std::string()
+             : std::string(bytes, static_cast<size_t>(sqlite3_column_bytes(handle_.get(), column)));
 }
 
-Transaction::Transaction(const Connection& connection) : connection_(&connection) { connection.execute("BEGIN IMMEDIATE"); }
+Transaction::Transaction(const Connection& connection) : connection_(&connection) {
+  connection.execute("BEGIN IMMEDIATE");
+}
 
 Transaction::~Transaction() {
-  if (connection_ != nullptr) sqlite3_exec(connection_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
+  if (connection_ != nullptr)
+    sqlite3_exec(connection_->handle(), "ROLLBACK", nullptr, nullptr, nullptr);
 }
 
 void Transaction::commit() {

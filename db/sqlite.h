@@ -1,5 +1,5 @@
-// A thin RAII layer over the SQLite C API: connections, statements, transactions, errors as typed exceptions.
-// Private to db/. A connection is used by one thread at a time.
+// A thin RAII layer over the SQLite C API: connections, statements, transactions, errors as typed
+// exceptions. Private to db/. A connection is used by one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +15,8 @@ namespace concertina {
 
 enum class OpenMode { kCreate, kReadWrite, kReadOnly };
 
-// Errors of SQLite name the file: NOTADB and CORRUPT are InputErrors, everything the system refuses a SystemError.
+// Errors of SQLite name the file: NOTADB and CORRUPT are InputErrors, everything the system refuses
+// a SystemError.
 class Connection {
  public:
   Connection(std::filesystem::path path, OpenMode mode);

@@ -14,7 +14,9 @@ std::string_view direction_name(Direction direction) {
   return direction == Direction::kMinimise ? "minimise" : "maximise";
 }
 
-std::string_view state_name(TrialState state) { return state == TrialState::kComplete ? "complete" : "failed"; }
+std::string_view state_name(TrialState state) {
+  return state == TrialState::kComplete ? "complete" : "failed";
+}
 
 }  // namespace
 
@@ -31,7 +33,8 @@ Genome genome_from(std::string_view text) {
   while (at < end) {
     int32_t gene = 0;
     const auto result = std::from_chars(at, end, gene);
-    if (result.ec != std::errc()) throw InputError(fmt::format("the study holds a malformed genome '{}'", text));
+    if (result.ec != std::errc())
+      throw InputError(fmt::format("the study holds a malformed genome '{}'", text));
     genome.push_back(gene);
     at = result.ptr + 1;
   }
@@ -39,7 +42,8 @@ Genome genome_from(std::string_view text) {
 }
 
 void StudyFile::Database::require_writable() const {
-  if (!writable) throw SystemError(fmt::format("{} was opened for reading only", connection.path().string()));
+  if (!writable)
+    throw SystemError(fmt::format("{} was opened for reading only", connection.path().string()));
 }
 
 int32_t StudyFile::Database::conv_layers() {
@@ -47,16 +51,19 @@ int32_t StudyFile::Database::conv_layers() {
     Statement read(connection, "SELECT space FROM study");
     read.step();
     const SearchSpace space = SearchSpace::from_json(read.text(0));
-    conv_layers_cache = std::max<int32_t>(1, static_cast<int32_t>(space.blueprint().wave.layers.size()));
+    conv_layers_cache =
+        std::max<int32_t>(1, static_cast<int32_t>(space.blueprint().wave.layers.size()));
   }
   return conv_layers_cache;
 }
 
-int64_t StudyFile::Database::architecture_id(const Architecture& architecture, const Genome& genome) {
+int64_t StudyFile::Database::architecture_id(const Architecture& architecture,
+                                             const Genome& genome) {
   const std::string key = architecture.key();
-  Statement(connection,
-            "INSERT INTO architecture(key, genome) VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET genome = "
-            "excluded.genome WHERE genome = ''")
+  Statement(
+      connection,
+      "INSERT INTO architecture(key, genome) VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET genome = "
+      "excluded.genome WHERE genome = ''")
       .bind(key, genome_text(genome))
       .run();
   Statement find(connection, "SELECT id FROM architecture WHERE key = ?");
@@ -72,20 +79,28 @@ int64_t StudyFile::Database::metric_id(const std::string& name) {
   return find.integer(0);
 }
 
-void StudyFile::Database::add_metrics(const std::vector<MetricInfo>& metrics, std::string_view role) {
+void StudyFile::Database::add_metrics(const std::vector<MetricInfo>& metrics,
+                                      std::string_view role) {
   // A metric may be named both as an objective and as recorded: the first role stays.
-  Statement insert(connection, "INSERT OR IGNORE INTO metric(name, direction, unit, role, position) VALUES(?, ?, ?, ?, ?)");
+  Statement insert(
+      connection,
+      "INSERT OR IGNORE INTO metric(name, direction, unit, role, position) VALUES(?, ?, ?, ?, ?)");
   for (size_t i = 0; i < metrics.size(); ++i) {
-    insert.bind(metrics[i].name, direction_name(metrics[i].direction), metrics[i].unit, role, static_cast<int64_t>(i)).run();
+    insert
+        .bind(metrics[i].name, direction_name(metrics[i].direction), metrics[i].unit, role,
+              static_cast<int64_t>(i))
+        .run();
   }
 }
 
 std::vector<MetricInfo> StudyFile::Database::metrics(std::string_view role) {
   std::vector<MetricInfo> found;
-  Statement read(connection, "SELECT name, direction, unit FROM metric WHERE role = ? ORDER BY position, name");
+  Statement read(connection,
+                 "SELECT name, direction, unit FROM metric WHERE role = ? ORDER BY position, name");
   read.bind(role);
   while (read.step()) {
-    const Direction direction = read.text(1) == "maximise" ? Direction::kMaximise : Direction::kMinimise;
+    const Direction direction =
+        read.text(1) == "maximise" ? Direction::kMaximise : Direction::kMinimise;
     found.push_back({read.text(0), direction, read.text(2)});
   }
   return found;
@@ -94,8 +109,8 @@ std::vector<MetricInfo> StudyFile::Database::metrics(std::string_view role) {
 void StudyFile::Database::insert_header(const StudyHeader& header) {
   Transaction transaction(connection);
   Statement(connection, "INSERT INTO study VALUES(1, ?, ?, ?, ?, ?, ?, ?)")
-      .bind(header.space_json, static_cast<int64_t>(header.seed), header.config, header.versions, header.data,
-            header.model, header.device)
+      .bind(header.space_json, static_cast<int64_t>(header.seed), header.config, header.versions,
+            header.data, header.model, header.device)
       .run();
   add_metrics(header.objectives, "objective");
   add_metrics(header.recorded, "recorded");
@@ -104,13 +119,14 @@ void StudyFile::Database::insert_header(const StudyHeader& header) {
 
 void StudyFile::Database::insert_trial(const Trial& trial, int64_t generation) {
   Statement(connection, "INSERT INTO trial VALUES(?, ?, ?, ?, ?, ?, ?, ?)")
-      .bind(trial.number, architecture_id(trial.architecture, trial.genome), generation, trial.fidelity,
-            state_name(trial.state), trial.error, trial.worker, trial.wall_s)
+      .bind(trial.number, architecture_id(trial.architecture, trial.genome), generation,
+            trial.fidelity, state_name(trial.state), trial.error, trial.worker, trial.wall_s)
       .run();
   insert_values("INSERT INTO value VALUES(?, ?, ?)", trial.number, trial.values);
 }
 
-void StudyFile::Database::insert_values(const char* sql, int64_t owner, const std::map<std::string, double>& values) {
+void StudyFile::Database::insert_values(const char* sql, int64_t owner,
+                                        const std::map<std::string, double>& values) {
   Statement insert(connection, sql);
   for (const auto& [name, value] : values) insert.bind(owner, metric_id(name), value).run();
 }

@@ -22,7 +22,10 @@ class FrontChart {
     if (header.objectives.size() > 1) x_ = header.objectives[1];
   }
 
-  XY place(const Trial& trial) const { return {x_ ? trial.values.at(x_->name) : static_cast<double>(trial.number), trial.values.at(y_.name)}; }
+  XY place(const Trial& trial) const {
+    return {x_ ? trial.values.at(x_->name) : static_cast<double>(trial.number),
+            trial.values.at(y_.name)};
+  }
 
   Axis x_axis() const {
     if (!x_) return {"trial", plain};
@@ -34,18 +37,23 @@ class FrontChart {
 
   std::string tooltip(const Trial& trial) const {
     std::string text = fmt::format("trial {}: {}", trial.number, trial.architecture.key());
-    for (const MetricInfo& m : header_.objectives) text += fmt::format("\n{} {}", metric_title(header_, m.name), metric_value(m.name, trial.values.at(m.name)));
+    for (const MetricInfo& m : header_.objectives)
+      text += fmt::format("\n{} {}", metric_title(header_, m.name),
+                          metric_value(m.name, trial.values.at(m.name)));
     return text;
   }
 
-  // What is reached at each cost: a staircase between neighbours. Only two objectives have such a line.
+  // What is reached at each cost: a staircase between neighbours. Only two objectives have such a
+  // line.
   Line staircase(std::span<const Trial> front) const {
     Line line{"front-line", {}, ""};
     if (header_.objectives.size() != 2) return line;
     std::vector<XY> points;
     for (const Trial& trial : front) points.push_back(place(trial));
     const bool ascending = x_->direction == Direction::kMinimise;
-    std::sort(points.begin(), points.end(), [&](const XY& a, const XY& b) { return ascending ? a.first < b.first : a.first > b.first; });
+    std::sort(points.begin(), points.end(), [&](const XY& a, const XY& b) {
+      return ascending ? a.first < b.first : a.first > b.first;
+    });
     for (const XY& point : points) {
       if (!line.points.empty()) line.points.emplace_back(point.first, line.points.back().second);
       line.points.push_back(point);
@@ -67,22 +75,25 @@ std::string styled(size_t index) { return fmt::format("line s{}", index % 5); }
 
 }  // namespace
 
-std::string front_figure(const StudyHeader& header, std::span<const Trial> trials, std::span<const Trial> front,
-                         std::span<const Choice> choices) {
+std::string front_figure(const StudyHeader& header, std::span<const Trial> trials,
+                         std::span<const Trial> front, std::span<const Choice> choices) {
   const FrontChart maker(header);
   Chart chart;
   chart.description = "All trials and the Pareto front";
   chart.x = maker.x_axis();
   chart.y = maker.y_axis();
   chart.lines.push_back(maker.staircase(front));
-  const auto mark = [&](const Trial& trial, const char* style, double radius, const std::string& note) {
+  const auto mark = [&](const Trial& trial, const char* style, double radius,
+                        const std::string& note) {
     const auto [x, y] = maker.place(trial);
     chart.marks.push_back({x, y, style, maker.tooltip(trial) + note, radius});
   };
   for (const Trial& trial : trials) mark(trial, "trial", 2.5, "");
   for (const Trial& trial : front) mark(trial, "front", 4, "\non the front");
   for (const Choice& choice : choices) {
-    mark(choice.trial, "chosen", 7, fmt::format("\n{} {}", choice.fits ? "best for" : "nearest to", budget_text(header, choice.budget)));
+    mark(choice.trial, "chosen", 7,
+         fmt::format("\n{} {}", choice.fits ? "best for" : "nearest to",
+                     budget_text(header, choice.budget)));
   }
   return render_chart(chart);
 }
@@ -97,13 +108,15 @@ std::string hypervolume_figure(std::span<const GenerationRecord> generations) {
   for (const GenerationRecord& g : generations) {
     const auto x = static_cast<double>(g.number);
     line.points.emplace_back(x, g.hypervolume);
-    chart.marks.push_back({x, g.hypervolume, "front", fmt::format("generation {}: {:.5g}", g.number, g.hypervolume), 2.5});
+    chart.marks.push_back({x, g.hypervolume, "front",
+                           fmt::format("generation {}: {:.5g}", g.number, g.hypervolume), 2.5});
   }
   chart.lines.push_back(std::move(line));
   return render_chart(chart);
 }
 
-std::string latency_figure(std::span<const LatencyPoint> points, const std::optional<LatencyModelRecord>& record) {
+std::string latency_figure(std::span<const LatencyPoint> points,
+                           const std::optional<LatencyModelRecord>& record) {
   if (!record) return "";
   const LatencyModel model = LatencyModel::from_json(record->json);
   Chart chart;
@@ -114,7 +127,10 @@ std::string latency_figure(std::span<const LatencyPoint> points, const std::opti
   double low = INFINITY, high = 0;
   for (const LatencyPoint& p : points) {
     const double predicted = model.predict_ms(p.architecture);
-    chart.marks.push_back({p.p50_ms, predicted, "front", fmt::format("{}\nmeasured {:.2f} ms, predicted {:.2f} ms", p.architecture.key(), p.p50_ms, predicted), 2.5});
+    chart.marks.push_back({p.p50_ms, predicted, "front",
+                           fmt::format("{}\nmeasured {:.2f} ms, predicted {:.2f} ms",
+                                       p.architecture.key(), p.p50_ms, predicted),
+                           2.5});
     low = std::min({low, p.p50_ms, predicted}), high = std::max({high, p.p50_ms, predicted});
   }
   if (!points.empty()) chart.lines.push_back({"guide", {{low, low}, {high, high}}, ""});
@@ -128,7 +144,8 @@ std::string training_figure(const TrainingCurve& curve) {
   chart.x = {"step", plain};
   chart.y = {"loss", plain};
   Line loss{"line faint", {}, curve.validation.empty() ? "" : "training"};
-  for (size_t i = 0; i < curve.step.size(); ++i) loss.points.emplace_back(curve.step[i], curve.loss[i]);
+  for (size_t i = 0; i < curve.step.size(); ++i)
+    loss.points.emplace_back(curve.step[i], curve.loss[i]);
   // Steps that only carry a validation must not cut the training line.
   std::erase_if(loss.points, [](const XY& p) { return !std::isfinite(p.second); });
   chart.lines.push_back(std::move(loss));
@@ -138,7 +155,9 @@ std::string training_figure(const TrainingCurve& curve) {
       const double value = curve.validation[v].second[i];
       if (!std::isfinite(value)) continue;
       line.points.emplace_back(curve.step[i], value);
-      chart.marks.push_back({curve.step[i], value, fmt::format("dot s{}", v % 5), fmt::format("{} at step {:g}: {:.4g}", line.label, curve.step[i], value), 2.5});
+      chart.marks.push_back(
+          {curve.step[i], value, fmt::format("dot s{}", v % 5),
+           fmt::format("{} at step {:g}: {:.4g}", line.label, curve.step[i], value), 2.5});
     }
     chart.lines.push_back(std::move(line));
   }

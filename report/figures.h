@@ -18,10 +18,11 @@ struct Choice {
   bool fits = true;
 };
 
-std::string front_figure(const StudyHeader& header, std::span<const Trial> trials, std::span<const Trial> front,
-                         std::span<const Choice> choices);
+std::string front_figure(const StudyHeader& header, std::span<const Trial> trials,
+                         std::span<const Trial> front, std::span<const Choice> choices);
 std::string hypervolume_figure(std::span<const GenerationRecord> generations);
-std::string latency_figure(std::span<const LatencyPoint> points, const std::optional<LatencyModelRecord>& record);
+std::string latency_figure(std::span<const LatencyPoint> points,
+                           const std::optional<LatencyModelRecord>& record);
 std::string training_figure(const TrainingCurve& curve);
 
 }  // namespace concertina

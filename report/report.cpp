@@ -50,14 +50,17 @@ struct Picture {
 
 std::string section(std::string_view title, std::string_view note, std::string_view body) {
   if (body.empty()) return "";
-  const std::string hint = note.empty() ? "" : fmt::format("<p class=\"note\">{}</p>\n", escape_html(note));
+  const std::string hint =
+      note.empty() ? "" : fmt::format("<p class=\"note\">{}</p>\n", escape_html(note));
   return fmt::format("<section>\n<h2>{}</h2>\n{}{}</section>\n", escape_html(title), hint, body);
 }
 
 std::string pictures(const std::vector<Picture>& all) {
   std::string body;
   for (const Picture& p : all) {
-    if (!p.svg.empty()) body += fmt::format("<figure style=\"margin:0\"><h3>{}</h3>\n{}</figure>\n", escape_html(p.title), p.svg);
+    if (!p.svg.empty())
+      body += fmt::format("<figure style=\"margin:0\"><h3>{}</h3>\n{}</figure>\n",
+                          escape_html(p.title), p.svg);
   }
   return body.empty() ? "" : fmt::format("<div class=\"pair\">\n{}</div>\n", body);
 }
@@ -72,30 +75,48 @@ std::vector<Choice> choose(const StudyFile& study, const std::vector<Budget>& bu
   return choices;
 }
 
-std::string results(const StudyFile& study, const StudyHeader& header, const std::vector<Trial>& trials,
-                    const std::vector<Trial>& front, const ReportInputs& inputs) {
+std::string results(const StudyFile& study, const StudyHeader& header,
+                    const std::vector<Trial>& trials, const std::vector<Trial>& front,
+                    const ReportInputs& inputs) {
   const std::vector<Choice> choices = choose(study, inputs.budgets);
   std::string out;
-  if (!choices.empty()) out += section("Chosen for a budget", "The best subnet that fits, and the command that takes it out of the supernet.", choice_cards(header, choices));
-  out += section("Trials and front", "Every dot is one subnet scored on dev data; hover for its architecture. The line joins what nobody beats on all objectives.",
+  if (!choices.empty())
+    out += section("Chosen for a budget",
+                   "The best subnet that fits, and the command that takes it out of the supernet.",
+                   choice_cards(header, choices));
+  out += section("Trials and front",
+                 "Every dot is one subnet scored on dev data; hover for its architecture. The line "
+                 "joins what nobody beats on all objectives.",
                  front_figure(header, trials, front, choices));
-  out += section("The front", "Values are on dev data unless a column says test. A timed column is a fresh measurement of the extracted subnet.",
+  out += section("The front",
+                 "Values are on dev data unless a column says test. A timed column is a fresh "
+                 "measurement of the extracted subnet.",
                  front_table(header, front, choices));
   return out;
 }
 
 std::string measurements(const StudyFile& study, const ReportInputs& inputs) {
-  std::string out = section("Search and latency", "Hypervolume is the share dominated of the first generation's box. The latency model is frozen before the search.",
-      pictures({{"Hypervolume", hypervolume_figure(study.generations())}, {"Latency model", latency_figure(study.latency_points(), study.latency_model())}}));
+  std::string out = section(
+      "Search and latency",
+      "Hypervolume is the share dominated of the first generation's box. The latency model is "
+      "frozen before the search.",
+      pictures({{"Hypervolume", hypervolume_figure(study.generations())},
+                {"Latency model", latency_figure(study.latency_points(), study.latency_model())}}));
   std::vector<Picture> training;
-  for (const TrainingCurve& curve : inputs.curves) training.push_back({curve.title, training_figure(curve)});
+  for (const TrainingCurve& curve : inputs.curves)
+    training.push_back({curve.title, training_figure(curve)});
   return out + section("Training", "", pictures(training));
 }
 
 std::string provenance(const StudyHeader& header) {
   std::string body;
-  for (const auto& [title, text] : {std::pair("Configuration", header.config), {"Versions", header.versions}, {"Search space", header.space_json}, {"Model", header.model}}) {
-    if (!text.empty()) body += fmt::format("<details><summary>{}</summary>\n<pre>{}</pre></details>\n", title, escape_html(text));
+  for (const auto& [title, text] : {std::pair("Configuration", header.config),
+                                    {"Versions", header.versions},
+                                    {"Search space", header.space_json},
+                                    {"Model", header.model}}) {
+    if (!text.empty())
+      body += fmt::format("<details><summary>{}</summary>\n<pre>{}</pre></details>\n", title,
+                          escape_html(text));
   }
   return section("How it was made", "", body);
 }
@@ -110,15 +131,22 @@ std::string render_report(const StudyFile& study, const ReportInputs& inputs) {
     trials = scored_trials(study);
   } catch (const NoAnswer&) {  // a study that has only begun still has a report
   }
-  for (const int64_t i : pareto_front(trials, header.objectives)) front.push_back(trials[static_cast<size_t>(i)]);
+  for (const int64_t i : pareto_front(trials, header.objectives))
+    front.push_back(trials[static_cast<size_t>(i)]);
 
   const std::string title = escape_html(inputs.title);
-  std::string page = fmt::format("<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" "
-                                 "content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<h1>{}</h1>\n",
-                                 title, kStyle, title);
-  page += facts_list(header, study, total, static_cast<int64_t>(trials.size()), static_cast<int64_t>(front.size()));
-  page += trials.empty() ? "<p class=\"note\">No trial is complete yet.</p>\n" : results(study, header, trials, front, inputs);
-  for (const ReportTable& table : inputs.tables) page += section(table.title, "", html_table(table));
+  std::string page = fmt::format(
+      "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta "
+      "name=\"viewport\" "
+      "content=\"width=device-width, "
+      "initial-scale=1\">\n<title>{}</title>\n<style>{}</style>\n</head>\n<body>\n<h1>{}</h1>\n",
+      title, kStyle, title);
+  page += facts_list(header, study, total, static_cast<int64_t>(trials.size()),
+                     static_cast<int64_t>(front.size()));
+  page += trials.empty() ? "<p class=\"note\">No trial is complete yet.</p>\n"
+                         : results(study, header, trials, front, inputs);
+  for (const ReportTable& table : inputs.tables)
+    page += section(table.title, "", html_table(table));
   page += measurements(study, inputs) + provenance(header);
   return page + "</body>\n</html>\n";
 }

@@ -14,12 +14,15 @@ namespace {
 const MetricInfo* find_metric(const StudyHeader& header, std::string_view metric) {
   const std::string_view plain = metric.starts_with("test.") ? metric.substr(5) : metric;
   for (const auto* metrics : {&header.objectives, &header.recorded}) {
-    for (const MetricInfo& m : *metrics) if (m.name == plain) return &m;
+    for (const MetricInfo& m : *metrics)
+      if (m.name == plain) return &m;
   }
   return nullptr;
 }
 
-bool is_count(std::string_view metric) { return metric.ends_with("params") || metric.ends_with("macs"); }
+bool is_count(std::string_view metric) {
+  return metric.ends_with("params") || metric.ends_with("macs");
+}
 
 }  // namespace
 
@@ -27,12 +30,23 @@ std::string escape_html(std::string_view text) {
   std::string out;
   for (const char c : text) {
     switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      case '"': out += "&quot;"; break;
-      case '\'': out += "&#39;"; break;
-      default: out += c;
+      case '&':
+        out += "&amp;";
+        break;
+      case '<':
+        out += "&lt;";
+        break;
+      case '>':
+        out += "&gt;";
+        break;
+      case '"':
+        out += "&quot;";
+        break;
+      case '\'':
+        out += "&#39;";
+        break;
+      default:
+        out += c;
     }
   }
   return out;
@@ -45,8 +59,10 @@ std::string unit_of(const StudyHeader& header, std::string_view metric) {
 
 std::string metric_title(const StudyHeader& header, std::string_view metric) {
   const std::string unit = unit_of(header, metric);
-  const std::string name = metric.starts_with("test.") ? fmt::format("{} on test", metric.substr(5)) : std::string(metric);
-  return unit.empty() || unit == name || is_count(metric) ? name : fmt::format("{} ({})", name, unit);
+  const std::string name = metric.starts_with("test.") ? fmt::format("{} on test", metric.substr(5))
+                                                       : std::string(metric);
+  return unit.empty() || unit == name || is_count(metric) ? name
+                                                          : fmt::format("{} ({})", name, unit);
 }
 
 std::string metric_value(std::string_view metric, double value) {
@@ -60,13 +76,15 @@ std::string budget_text(const StudyHeader& header, const Budget& budget) {
   const bool maximised = metric != nullptr && metric->direction == Direction::kMaximise;
   const Bound bound = budget.bound.value_or(maximised ? Bound::kAtLeast : Bound::kAtMost);
   const std::string unit = is_count(budget.metric) ? "" : unit_of(header, budget.metric);
-  return fmt::format("{} {} {}{}{}", budget.metric, bound == Bound::kAtMost ? "≤" : "≥", metric_value(budget.metric, budget.limit),
-                     unit.empty() ? "" : " ", unit);
+  return fmt::format("{} {} {}{}{}", budget.metric, bound == Bound::kAtMost ? "≤" : "≥",
+                     metric_value(budget.metric, budget.limit), unit.empty() ? "" : " ", unit);
 }
 
 std::string model_path(const StudyHeader& header) {
   const auto json = nlohmann::json::parse(header.model, nullptr, false);
-  return json.is_object() && json.contains("path") && json["path"].is_string() ? json["path"].get<std::string>() : "MODEL";
+  return json.is_object() && json.contains("path") && json["path"].is_string()
+             ? json["path"].get<std::string>()
+             : "MODEL";
 }
 
 }  // namespace concertina

@@ -21,7 +21,8 @@ bool advance(Genome& genome, const std::vector<int32_t>& cardinalities) {
 }  // namespace
 
 size_t Archive::Hash::operator()(const Genome& genome) const noexcept {
-  return static_cast<size_t>(hash64({reinterpret_cast<const char*>(genome.data()), genome.size() * sizeof(int32_t)}));
+  return static_cast<size_t>(
+      hash64({reinterpret_cast<const char*>(genome.data()), genome.size() * sizeof(int32_t)}));
 }
 
 void Archive::restart(std::span<const Trial> told) {

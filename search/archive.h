@@ -26,7 +26,8 @@ class Archive {
   struct Hash {
     size_t operator()(const Genome& genome) const noexcept;
   };
-  std::optional<Genome> first_left();  // by counting through all genomes, for a space that is nearly used up
+  std::optional<Genome>
+  first_left();  // by counting through all genomes, for a space that is nearly used up
 
   SearchSpace space_;
   std::unordered_set<Genome, Hash> asked_;

@@ -22,9 +22,14 @@ namespace {
 
 class WorkerStart : public tbb::task_scheduler_observer {
  public:
-  WorkerStart(tbb::task_arena& arena, const std::function<void()>& start) : tbb::task_scheduler_observer(arena), start_(start) { observe(true); }
+  WorkerStart(tbb::task_arena& arena, const std::function<void()>& start)
+      : tbb::task_scheduler_observer(arena), start_(start) {
+    observe(true);
+  }
   ~WorkerStart() override { observe(false); }
-  void on_scheduler_entry(bool) override { if (start_) start_(); }
+  void on_scheduler_entry(bool) override {
+    if (start_) start_();
+  }
 
  private:
   const std::function<void()>& start_;
@@ -34,11 +39,18 @@ class WorkerStart : public tbb::task_scheduler_observer {
 class Mailbox {
  public:
   void put(GroupResult result) {
-    { const std::lock_guard lock(mutex_); results_.push_back(std::move(result)); }
+    {
+      const std::lock_guard lock(mutex_);
+      results_.push_back(std::move(result));
+    }
     arrived_.notify_one();
   }
   void close(std::exception_ptr error) {
-    { const std::lock_guard lock(mutex_); closed_ = true; error_ = std::move(error); }
+    {
+      const std::lock_guard lock(mutex_);
+      closed_ = true;
+      error_ = std::move(error);
+    }
     arrived_.notify_one();
   }
   // Nothing once the box is closed and empty; rethrows the error it was closed with.
@@ -76,7 +88,8 @@ GroupResult run_group(const Evaluator& evaluator, const WorkGroup& group, const 
   } catch (const NumericError& error) {
     result = failed(group, error.what());
   }
-  const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  const double wall_s =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (Evaluation& evaluation : result) {
     evaluation.worker = tbb::this_task_arena::current_thread_index();
     if (evaluation.wall_s == 0) evaluation.wall_s = wall_s / static_cast<double>(result.size());
@@ -86,14 +99,17 @@ GroupResult run_group(const Evaluator& evaluator, const WorkGroup& group, const 
 
 class TbbExecutor : public Executor {
  public:
-  TbbExecutor(int32_t workers, std::function<void()> start) : workers_(workers), start_(std::move(start)) {
+  TbbExecutor(int32_t workers, std::function<void()> start)
+      : workers_(workers), start_(std::move(start)) {
     if (workers < 1) throw InputError("a search needs at least 1 worker");
   }
 
-  void run(const Evaluator& evaluator, std::span<const WorkGroup> groups, const StopToken& stop, const Done& done) override {
+  void run(const Evaluator& evaluator, std::span<const WorkGroup> groups, const StopToken& stop,
+           const Done& done) override {
     Mailbox mailbox;
     std::atomic<bool> cancelled = false;
-    std::jthread leader([&] { lead(evaluator, groups, stop, cancelled, mailbox); });  // joined on every way out
+    std::jthread leader(
+        [&] { lead(evaluator, groups, stop, cancelled, mailbox); });  // joined on every way out
     try {
       while (auto result = mailbox.take()) done(*result);
     } catch (...) {
@@ -103,12 +119,14 @@ class TbbExecutor : public Executor {
   }
 
  private:
-  // The leader is the arena's first worker, so the caller's thread keeps its own settings and writes the study.
+  // The leader is the arena's first worker, so the caller's thread keeps its own settings and
+  // writes the study.
   void lead(const Evaluator& evaluator, std::span<const WorkGroup> groups, const StopToken& stop,
             const std::atomic<bool>& cancelled, Mailbox& mailbox) const {
     try {
       const auto width = static_cast<size_t>(workers_);
-      // Without it TBB would never run more threads than the machine has CPUs, whatever was asked for.
+      // Without it TBB would never run more threads than the machine has CPUs, whatever was asked
+      // for.
       std::optional<tbb::global_control> limit;
       if (tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism) < width) {
         limit.emplace(tbb::global_control::max_allowed_parallelism, width);
@@ -117,11 +135,15 @@ class TbbExecutor : public Executor {
       const WorkerStart observer(arena, start_);
       const tbb::blocked_range<size_t> all(0, groups.size(), 1);
       arena.execute([&] {
-        tbb::parallel_for(all, [&](const tbb::blocked_range<size_t>& range) {
-          for (size_t i = range.begin(); i != range.end(); ++i) {
-            if (!cancelled && !stop.stop_requested()) mailbox.put(run_group(evaluator, groups[i], stop));
-          }
-        }, tbb::simple_partitioner());
+        tbb::parallel_for(
+            all,
+            [&](const tbb::blocked_range<size_t>& range) {
+              for (size_t i = range.begin(); i != range.end(); ++i) {
+                if (!cancelled && !stop.stop_requested())
+                  mailbox.put(run_group(evaluator, groups[i], stop));
+              }
+            },
+            tbb::simple_partitioner());
       });
       mailbox.close(nullptr);
     } catch (...) {
@@ -135,7 +157,8 @@ class TbbExecutor : public Executor {
 
 }  // namespace
 
-std::unique_ptr<Executor> make_tbb_executor(int32_t workers, std::function<void()> on_worker_start) {
+std::unique_ptr<Executor> make_tbb_executor(int32_t workers,
+                                            std::function<void()> on_worker_start) {
   return std::make_unique<TbbExecutor>(workers, std::move(on_worker_start));
 }
 

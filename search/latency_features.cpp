@@ -9,9 +9,11 @@ struct FrontEndWork {
   double macs = 0, elements = 0;
 };
 
-FrontEndWork front_end_work(const Blueprint& blueprint, const Architecture& architecture, int64_t samples) {
+FrontEndWork front_end_work(const Blueprint& blueprint, const Architecture& architecture,
+                            int64_t samples) {
   FrontEndWork work;
-  if (blueprint.front_end != FrontEndKind::kWave) return work;  // log-mel is the same for every architecture
+  if (blueprint.front_end != FrontEndKind::kWave)
+    return work;  // log-mel is the same for every architecture
   const std::vector<int32_t>& channels = architecture.conv_channels();
   int64_t length = samples;
   double inputs = 1;
@@ -31,7 +33,8 @@ struct EncoderWork {
   double layer_elements = 0, ffn_elements = 0, attention_halves = 0, ffn_halves = 0;
 };
 
-EncoderWork encoder_work(const Blueprint& blueprint, const Architecture& architecture, double frames) {
+EncoderWork encoder_work(const Blueprint& blueprint, const Architecture& architecture,
+                         double frames) {
   EncoderWork work;
   const double width = architecture.embed_dim();
   for (const LayerShape& layer : architecture.layers()) {
@@ -52,14 +55,18 @@ EncoderWork encoder_work(const Blueprint& blueprint, const Architecture& archite
 }  // namespace
 
 const std::vector<std::string>& latency_feature_names() {
-  static const std::vector<std::string> names = {
-      "front_end_macs", "front_end_elements", "projection_macs", "positional_macs", "input_elements", "rate_elements",
-      "attention_linear_macs", "attention_score_macs", "attention_map_elements", "ffn_macs", "layer_elements",
-      "ffn_elements", "attention_halves", "ffn_halves"};
+  static const std::vector<std::string> names = {"front_end_macs",         "front_end_elements",
+                                                 "projection_macs",        "positional_macs",
+                                                 "input_elements",         "rate_elements",
+                                                 "attention_linear_macs",  "attention_score_macs",
+                                                 "attention_map_elements", "ffn_macs",
+                                                 "layer_elements",         "ffn_elements",
+                                                 "attention_halves",       "ffn_halves"};
   return names;
 }
 
-std::vector<double> latency_features(const Blueprint& blueprint, const Architecture& architecture, int64_t samples) {
+std::vector<double> latency_features(const Blueprint& blueprint, const Architecture& architecture,
+                                     int64_t samples) {
   const int64_t base = blueprint.frames(samples);
   const int64_t compressed = compressed_frames(blueprint, base, architecture.frame_period_us());
   const auto base_frames = static_cast<double>(base);

@@ -28,26 +28,33 @@ int64_t workload_samples(const Blueprint& blueprint, double seconds) {
 
 void check_points(std::span<const LatencyPoint> points) {
   if (static_cast<int64_t>(points.size()) < kLeastPoints) {
-    throw InputError(fmt::format("a latency model needs at least {} profiled subnets; there are {}", kLeastPoints, points.size()));
+    throw InputError(fmt::format("a latency model needs at least {} profiled subnets; there are {}",
+                                 kLeastPoints, points.size()));
   }
   const LatencyPoint& first = points[0];
   for (const LatencyPoint& p : points) {
-    if (p.device != first.device || p.threads != first.threads || p.seconds != first.seconds || p.dtype != first.dtype) {
-      throw InputError(fmt::format("latency points of different workloads cannot be fitted together: {}, {} threads, {} s, {} "
-                                   "and {}, {} threads, {} s, {}", first.device, first.threads, first.seconds, first.dtype,
-                                   p.device, p.threads, p.seconds, p.dtype));
+    if (p.device != first.device || p.threads != first.threads || p.seconds != first.seconds ||
+        p.dtype != first.dtype) {
+      throw InputError(
+          fmt::format("latency points of different workloads cannot be fitted together: {}, {} "
+                      "threads, {} s, {} "
+                      "and {}, {} threads, {} s, {}",
+                      first.device, first.threads, first.seconds, first.dtype, p.device, p.threads,
+                      p.seconds, p.dtype));
     }
     if (!(p.p50_ms > 0) || !std::isfinite(p.p50_ms)) {
-      throw InputError(fmt::format("the latency of '{}' is {} ms; a positive time was expected", p.architecture.key(), p.p50_ms));
+      throw InputError(fmt::format("the latency of '{}' is {} ms; a positive time was expected",
+                                   p.architecture.key(), p.p50_ms));
     }
   }
 }
 
-// Least squares of the relative error: every row is weighted by 1 / y. The intercept is not penalised: columns and
-// target are centred by their weighted means, which makes it orthogonal to the rest.
+// Least squares of the relative error: every row is weighted by 1 / y. The intercept is not
+// penalised: columns and target are centred by their weighted means, which makes it orthogonal to
+// the rest.
 struct Problem {
-  MatrixXd rows;               // weighted, standardised
-  VectorXd target, row_weight; // weighted and centred; sqrt of the weights, which sum to n
+  MatrixXd rows;                // weighted, standardised
+  VectorXd target, row_weight;  // weighted and centred; sqrt of the weights, which sum to n
   VectorXd mean, scale;
   double target_mean = 0;
 };
@@ -63,7 +70,9 @@ Problem standardise(const MatrixXd& features, const VectorXd& y) {
   const VectorXd variance = centred.array().square().matrix().transpose() * weight / n;
   problem.scale = variance.array().sqrt();
   // A feature that does not vary among the points says nothing: scale 0 switches it off.
-  const VectorXd inverse = problem.scale.binaryExpr(problem.mean, [](double s, double m) { return s > 1e-9 * std::abs(m) && s > 0 ? 1 / s : 0.0; });
+  const VectorXd inverse = problem.scale.binaryExpr(problem.mean, [](double s, double m) {
+    return s > 1e-9 * std::abs(m) && s > 0 ? 1 / s : 0.0;
+  });
   problem.scale = inverse.unaryExpr([](double i) { return i > 0 ? 1 / i : 0.0; });
   problem.row_weight = weight.array().sqrt();
   problem.rows = problem.row_weight.asDiagonal() * centred * inverse.asDiagonal();
@@ -77,13 +86,16 @@ struct Ridge {
   double loss = std::numeric_limits<double>::infinity();
 };
 
-Ridge solve(const Problem& problem, const Eigen::SelfAdjointEigenSolver<MatrixXd>& eigen, double lambda) {
+Ridge solve(const Problem& problem, const Eigen::SelfAdjointEigenSolver<MatrixXd>& eigen,
+            double lambda) {
   const VectorXd inverse = (eigen.eigenvalues().array().max(0) + lambda).inverse();
   Ridge ridge;
-  ridge.weights = eigen.eigenvectors() * inverse.asDiagonal() * eigen.eigenvectors().transpose() * (problem.rows.transpose() * problem.target);
+  ridge.weights = eigen.eigenvectors() * inverse.asDiagonal() * eigen.eigenvectors().transpose() *
+                  (problem.rows.transpose() * problem.target);
   const MatrixXd rotated = problem.rows * eigen.eigenvectors();
   const auto n = static_cast<double>(problem.target.size());
-  const VectorXd leverage = rotated.array().square().matrix() * inverse + problem.row_weight.array().square().matrix() / n;
+  const VectorXd leverage = rotated.array().square().matrix() * inverse +
+                            problem.row_weight.array().square().matrix() / n;
   const VectorXd residual = problem.target - problem.rows * ridge.weights;
   ridge.held_out = residual.array() / (1 - leverage.array()).max(1e-9);
   ridge.loss = ridge.held_out.squaredNorm();
@@ -94,7 +106,8 @@ Ridge best_ridge(const Problem& problem) {
   const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(problem.rows.transpose() * problem.rows);
   Ridge best;
   for (int step = -12; step <= 2; ++step) {
-    Ridge ridge = solve(problem, eigen, std::pow(10.0, 0.5 * step) * static_cast<double>(problem.target.size()));
+    Ridge ridge = solve(problem, eigen,
+                        std::pow(10.0, 0.5 * step) * static_cast<double>(problem.target.size()));
     if (ridge.loss < best.loss) best = std::move(ridge);
   }
   return best;
@@ -106,7 +119,8 @@ LatencyFit measure(const Problem& problem, const Ridge& ridge, const VectorXd& y
   LatencyFit fit;
   fit.points = y.size();
   fit.mape = (error.array().abs() / y.array()).mean();
-  fit.kendall_tau = kendall_tau({predicted.data(), static_cast<size_t>(y.size())}, {y.data(), static_cast<size_t>(y.size())});
+  fit.kendall_tau = kendall_tau({predicted.data(), static_cast<size_t>(y.size())},
+                                {y.data(), static_cast<size_t>(y.size())});
   return fit;
 }
 
@@ -114,7 +128,8 @@ std::vector<double> to_vector(const VectorXd& v) { return {v.data(), v.data() + 
 
 }  // namespace
 
-LatencyModel LatencyModel::fit(const Blueprint& blueprint, std::span<const LatencyPoint> points, LatencyFit* quality) {
+LatencyModel LatencyModel::fit(const Blueprint& blueprint, std::span<const LatencyPoint> points,
+                               LatencyFit* quality) {
   check_points(points);
   LatencyModel model;
   model.blueprint_ = blueprint;
@@ -134,7 +149,8 @@ LatencyModel LatencyModel::fit(const Blueprint& blueprint, std::span<const Laten
   }
   const Problem problem = standardise(features, y);
   const Ridge ridge = best_ridge(problem);
-  if (!std::isfinite(ridge.loss)) throw NumericError("the latency model could not be fitted: its points are degenerate");
+  if (!std::isfinite(ridge.loss))
+    throw NumericError("the latency model could not be fitted: its points are degenerate");
   model.intercept_ = problem.target_mean;
   model.weights_ = to_vector(ridge.weights);
   model.mean_ = to_vector(problem.mean);
@@ -144,7 +160,8 @@ LatencyModel LatencyModel::fit(const Blueprint& blueprint, std::span<const Laten
 }
 
 double LatencyModel::predict_ms(const Architecture& architecture) const {
-  const std::vector<double> features = latency_features(blueprint_, architecture, workload_samples(blueprint_, workload_.seconds));
+  const std::vector<double> features =
+      latency_features(blueprint_, architecture, workload_samples(blueprint_, workload_.seconds));
   CONCERTINA_ASSERT(features.size() == weights_.size());
   double ms = intercept_;
   for (size_t i = 0; i < features.size(); ++i) {
@@ -172,7 +189,8 @@ LatencyModel LatencyModel::from_json(std::string_view text) {
   try {
     const Json json = Json::parse(text);
     if (json.at("format") != kFormat || json.at("features") != latency_feature_names()) {
-      throw InputError("the latency model was fitted by another version of Concertina: fit it again");
+      throw InputError(
+          "the latency model was fitted by another version of Concertina: fit it again");
     }
     LatencyModel model;
     model.blueprint_ = Blueprint::from_json(json.at("blueprint").dump());
@@ -181,9 +199,12 @@ LatencyModel LatencyModel::from_json(std::string_view text) {
     model.workload_.seconds = json.at("seconds");
     model.workload_.dtype = json.at("dtype");
     model.intercept_ = json.at("intercept");
-    for (auto [key, field] : {std::pair("weights", &model.weights_), {"mean", &model.mean_}, {"scale", &model.scale_}}) {
+    for (auto [key, field] : {std::pair("weights", &model.weights_),
+                              {"mean", &model.mean_},
+                              {"scale", &model.scale_}}) {
       *field = json.at(key).get<std::vector<double>>();
-      if (field->size() != latency_feature_names().size()) throw InputError(fmt::format("the latency model's '{}' has a wrong length", key));
+      if (field->size() != latency_feature_names().size())
+        throw InputError(fmt::format("the latency model's '{}' has a wrong length", key));
     }
     return model;
   } catch (const Json::exception& error) {
@@ -207,7 +228,8 @@ double kendall_tau(std::span<const double> a, std::span<const double> b) {
     }
   }
   const auto pairs = static_cast<double>(a.size()) * (static_cast<double>(a.size()) - 1) / 2;
-  const double scale = std::sqrt((pairs - static_cast<double>(tied_a)) * (pairs - static_cast<double>(tied_b)));
+  const double scale =
+      std::sqrt((pairs - static_cast<double>(tied_a)) * (pairs - static_cast<double>(tied_b)));
   return scale > 0 ? static_cast<double>(concordant - discordant) / scale : 0;
 }
 

@@ -34,9 +34,11 @@ void assign_ranks(std::vector<Member>& members) {
   for (int32_t front = 0; front < fronts; ++front) {
     std::vector<size_t> at;
     std::vector<ObjectivePoint> of;
-    for (size_t i = 0; i < members.size(); ++i) if (ranks[i] == front) at.push_back(i), of.push_back(points[i]);
+    for (size_t i = 0; i < members.size(); ++i)
+      if (ranks[i] == front) at.push_back(i), of.push_back(points[i]);
     const std::vector<double> crowding = crowding_distance(of);
-    for (size_t k = 0; k < at.size(); ++k) members[at[k]].rank = front, members[at[k]].crowding = crowding[k];
+    for (size_t k = 0; k < at.size(); ++k)
+      members[at[k]].rank = front, members[at[k]].crowding = crowding[k];
   }
 }
 
@@ -75,17 +77,22 @@ class Nsga2 : public Searcher {
 
   void restore_state(std::string_view state, std::span<const Trial> told) override {
     const Json json = Json::parse(state, nullptr, false);
-    if (!json.is_object() || json.value("searcher", "") != "nsga2" || !json.contains("rng") || !json.contains("population")) {
-      throw InputError("the study's search state is not that of nsga2: resume it with the searcher it began with");
+    if (!json.is_object() || json.value("searcher", "") != "nsga2" || !json.contains("rng") ||
+        !json.contains("population")) {
+      throw InputError(
+          "the study's search state is not that of nsga2: resume it with the searcher it began "
+          "with");
     }
     rng_ = Rng::from_state(json["rng"].get<std::string>());
     archive_.restart(told);
     const auto numbers = json["population"].get<std::vector<int64_t>>();
     population_.clear();
     for (const Trial& trial : told) {
-      if (std::find(numbers.begin(), numbers.end(), trial.number) != numbers.end()) population_.push_back(member(trial));
+      if (std::find(numbers.begin(), numbers.end(), trial.number) != numbers.end())
+        population_.push_back(member(trial));
     }
-    if (population_.size() != numbers.size()) throw InputError("the study's search state names trials that it does not hold");
+    if (population_.size() != numbers.size())
+      throw InputError("the study's search state names trials that it does not hold");
     assign_ranks(population_);
   }
 
@@ -95,7 +102,8 @@ class Nsga2 : public Searcher {
   }
 
   void add_corners(std::vector<Genome>& genomes, int64_t count) {
-    for (const Architecture& corner : {space_.smallest(), space_.largest(), space_.default_architecture()}) {
+    for (const Architecture& corner :
+         {space_.smallest(), space_.largest(), space_.default_architecture()}) {
       if (static_cast<int64_t>(genomes.size()) >= count || !space_.contains(corner)) continue;
       Genome genome = space_.encode(corner);
       if (archive_.add(genome)) genomes.push_back(std::move(genome));
@@ -112,7 +120,8 @@ class Nsga2 : public Searcher {
 
   Genome child() {
     const Genome& first = tournament().genome;
-    const Genome crossed = rng_.chance(options_.crossover) ? space_.cross(first, tournament().genome, rng_) : first;
+    const Genome crossed =
+        rng_.chance(options_.crossover) ? space_.cross(first, tournament().genome, rng_) : first;
     return space_.canonical(space_.mutate(crossed, options_.mutation, rng_));
   }
 
@@ -131,7 +140,8 @@ class Nsga2 : public Searcher {
       std::sort(population_.begin(), population_.end(), fitter);
       population_.resize(size);
     }
-    std::sort(population_.begin(), population_.end(), [](const Member& a, const Member& b) { return a.number < b.number; });
+    std::sort(population_.begin(), population_.end(),
+              [](const Member& a, const Member& b) { return a.number < b.number; });
     assign_ranks(population_);
   }
 

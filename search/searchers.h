@@ -8,6 +8,7 @@
 namespace concertina {
 
 std::unique_ptr<Searcher> make_nsga2(const SearcherOptions& options, const SearchSpace& space);
-std::unique_ptr<Searcher> make_random_searcher(const SearcherOptions& options, const SearchSpace& space);
+std::unique_ptr<Searcher> make_random_searcher(const SearcherOptions& options,
+                                               const SearchSpace& space);
 
 }  // namespace concertina

@@ -26,7 +26,8 @@ struct Limit {
 
   double excess(const Trial& trial) const {
     const auto found = trial.values.find(metric);
-    if (found == trial.values.end() || std::isnan(found->second)) return std::numeric_limits<double>::infinity();
+    if (found == trial.values.end() || std::isnan(found->second))
+      return std::numeric_limits<double>::infinity();
     return sign * (found->second - limit) / std::max(std::abs(limit), 1e-12);
   }
 };
@@ -34,7 +35,8 @@ struct Limit {
 Direction direction_of(const StudyHeader& header, std::string_view metric) {
   const std::string_view plain = metric.starts_with("test.") ? metric.substr(5) : metric;
   for (const auto* metrics : {&header.objectives, &header.recorded}) {
-    for (const MetricInfo& m : *metrics) if (m.name == plain) return m.direction;
+    for (const MetricInfo& m : *metrics)
+      if (m.name == plain) return m.direction;
   }
   return Direction::kMinimise;
 }
@@ -47,16 +49,20 @@ std::vector<std::string> metric_names(std::span<const Trial> trials) {
   return names;
 }
 
-std::vector<Limit> limits_of(const StudyHeader& header, std::span<const Trial> trials, std::span<const Budget> budgets) {
+std::vector<Limit> limits_of(const StudyHeader& header, std::span<const Trial> trials,
+                             std::span<const Budget> budgets) {
   const std::vector<std::string> names = metric_names(trials);
   std::vector<Limit> limits;
   for (const Budget& budget : budgets) {
     if (std::find(names.begin(), names.end(), budget.metric) == names.end()) {
-      throw InputError(fmt::format("the study has no metric '{}'{}: it has {}", budget.metric, did_you_mean(budget.metric, names),
-                                   fmt::join(names, ", ")));
+      throw InputError(fmt::format("the study has no metric '{}'{}: it has {}", budget.metric,
+                                   did_you_mean(budget.metric, names), fmt::join(names, ", ")));
     }
-    const Bound natural = direction_of(header, budget.metric) == Direction::kMinimise ? Bound::kAtMost : Bound::kAtLeast;
-    limits.push_back({budget.metric, budget.bound.value_or(natural) == Bound::kAtMost ? 1.0 : -1.0, budget.limit});
+    const Bound natural = direction_of(header, budget.metric) == Direction::kMinimise
+                              ? Bound::kAtMost
+                              : Bound::kAtLeast;
+    limits.push_back({budget.metric, budget.bound.value_or(natural) == Bound::kAtMost ? 1.0 : -1.0,
+                      budget.limit});
   }
   return limits;
 }
@@ -73,11 +79,15 @@ double squared_distance(const ObjectivePoint& a, const ObjectivePoint& b) {
   return sum;
 }
 
-std::vector<ObjectivePoint> scaled_points(std::span<const Trial> trials, std::span<const int64_t> members, std::span<const MetricInfo> metrics) {
+std::vector<ObjectivePoint> scaled_points(std::span<const Trial> trials,
+                                          std::span<const int64_t> members,
+                                          std::span<const MetricInfo> metrics) {
   std::vector<ObjectivePoint> points;
-  for (const int64_t i : members) points.push_back(objective_point(trials[static_cast<size_t>(i)].values, metrics));
+  for (const int64_t i : members)
+    points.push_back(objective_point(trials[static_cast<size_t>(i)].values, metrics));
   for (size_t m = 0; m < metrics.size(); ++m) {
-    const auto [low, high] = std::minmax_element(points.begin(), points.end(), [m](const auto& a, const auto& b) { return a[m] < b[m]; });
+    const auto [low, high] = std::minmax_element(
+        points.begin(), points.end(), [m](const auto& a, const auto& b) { return a[m] < b[m]; });
     const double base = (*low)[m], range = (*high)[m] - base;
     for (ObjectivePoint& p : points) p[m] = range > 0 ? (p[m] - base) / range : 0;
   }
@@ -91,10 +101,12 @@ std::vector<size_t> spread(const std::vector<ObjectivePoint>& points, int64_t ke
   const auto choose = [&](size_t i) {
     if (static_cast<int64_t>(chosen.size()) >= keep || nearest[i] == 0) return;
     chosen.push_back(i);
-    for (size_t j = 0; j < points.size(); ++j) nearest[j] = std::min(nearest[j], squared_distance(points[i], points[j]));
+    for (size_t j = 0; j < points.size(); ++j)
+      nearest[j] = std::min(nearest[j], squared_distance(points[i], points[j]));
   };
   for (size_t m = 0; m < points[0].size(); ++m) {
-    const auto best = std::min_element(points.begin(), points.end(), [m](const auto& a, const auto& b) { return a[m] < b[m]; });
+    const auto best = std::min_element(points.begin(), points.end(),
+                                       [m](const auto& a, const auto& b) { return a[m] < b[m]; });
     choose(static_cast<size_t>(best - points.begin()));
   }
   while (static_cast<int64_t>(chosen.size()) < keep) {
@@ -110,14 +122,16 @@ std::vector<size_t> spread(const std::vector<ObjectivePoint>& points, int64_t ke
 std::vector<Trial> scored_trials(const StudyFile& study) {
   std::vector<Trial> trials = complete_trials(study);
   std::unordered_map<std::string, std::map<std::string, double>> scores;
-  for (FrontScore& member : study.front()) scores[member.architecture.key()] = std::move(member.values);
+  for (FrontScore& member : study.front())
+    scores[member.architecture.key()] = std::move(member.values);
   if (scores.empty()) return trials;
   for (Trial& trial : trials) {
     const auto found = scores.find(trial.architecture.key());
     if (found == scores.end()) continue;
     for (const auto& [name, value] : found->second) {
       const auto own = trial.values.find(name);
-      if (own != trial.values.end() && own->second == value) continue;  // params, MACs, predictions: not of a split
+      if (own != trial.values.end() && own->second == value)
+        continue;  // params, MACs, predictions: not of a split
       trial.values[is_measured_time(name) ? name : "test." + name] = value;
     }
   }
@@ -129,13 +143,16 @@ BudgetAnswer within_budgets(const StudyFile& study, std::span<const Budget> budg
   std::vector<Trial> trials = scored_trials(study);
   const std::vector<Limit> limits = limits_of(header, trials, budgets);
   std::vector<Trial> meeting;
-  for (const Trial& trial : trials) if (worst_excess(trial, limits) <= 0) meeting.push_back(trial);
+  for (const Trial& trial : trials)
+    if (worst_excess(trial, limits) <= 0) meeting.push_back(trial);
   BudgetAnswer answer;
-  for (const int64_t i : pareto_front(meeting, header.objectives)) answer.fitting.push_back(meeting[static_cast<size_t>(i)]);
+  for (const int64_t i : pareto_front(meeting, header.objectives))
+    answer.fitting.push_back(meeting[static_cast<size_t>(i)]);
   if (answer.fitting.empty()) {
-    answer.nearest = *std::min_element(trials.begin(), trials.end(), [&](const Trial& a, const Trial& b) {
-      return worst_excess(a, limits) < worst_excess(b, limits);
-    });
+    answer.nearest =
+        *std::min_element(trials.begin(), trials.end(), [&](const Trial& a, const Trial& b) {
+          return worst_excess(a, limits) < worst_excess(b, limits);
+        });
   }
   return answer;
 }

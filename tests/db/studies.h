@@ -11,7 +11,8 @@
 namespace concertina {
 
 inline SearchSpace pocket_space() {
-  return SearchSpace::load(std::filesystem::path(CONCERTINA_SOURCE_DIR) / "configs/spaces/pocket.yaml");
+  return SearchSpace::load(std::filesystem::path(CONCERTINA_SOURCE_DIR) /
+                           "configs/spaces/pocket.yaml");
 }
 
 // A fresh folder for one test, removed afterwards.
@@ -19,7 +20,8 @@ class Folder {
  public:
   Folder() {
     const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    path_ = std::filesystem::path(::testing::TempDir()) / (std::string(test->test_suite_name()) + "." + test->name());
+    path_ = std::filesystem::path(::testing::TempDir()) /
+            (std::string(test->test_suite_name()) + "." + test->name());
     std::filesystem::remove_all(path_);
     std::filesystem::create_directories(path_);
   }
@@ -40,8 +42,10 @@ inline StudyHeader small_header() {
   header.data = "cafe";
   header.model = R"({"path":"m.safetensors","sha256":"00"})";
   header.device = "a CPU";
-  header.objectives = {{"distill.l1", Direction::kMinimise, ""}, {"latency.pred_ms", Direction::kMinimise, "ms"}};
-  header.recorded = {{"pr.frame_acc", Direction::kMaximise, "%"}, {"params", Direction::kMinimise, "params"}};
+  header.objectives = {{"distill.l1", Direction::kMinimise, ""},
+                       {"latency.pred_ms", Direction::kMinimise, "ms"}};
+  header.recorded = {{"pr.frame_acc", Direction::kMaximise, "%"},
+                     {"params", Direction::kMinimise, "params"}};
   return header;
 }
 

@@ -63,7 +63,9 @@ TEST(StudyFile, AFailedCommitLeavesNothing) {
   StudyFile study = StudyFile::create(folder / "s.db", small_header());
   study.commit_generation({small_trial(0, 1, 1)}, {0, "a", "scorer", 0});
   const std::string before = study.dump(true);
-  EXPECT_THROW(study.commit_generation({small_trial(1, 2, 1), small_trial(1, 3, 1)}, {1, "b", "scorer", 0}), Error);
+  EXPECT_THROW(
+      study.commit_generation({small_trial(1, 2, 1), small_trial(1, 3, 1)}, {1, "b", "scorer", 0}),
+      Error);
   EXPECT_THROW(study.commit_generation({small_trial(1, 2, 1)}, {5, "b", "scorer", 0}), SystemError);
   EXPECT_EQ(study.dump(true), before);
 }
@@ -114,7 +116,8 @@ TEST(StudyFile, IsOnePlainFileOnceClosed) {
     StudyFile study = StudyFile::create(folder / "s.db", small_header());
     study.commit_generation({small_trial(0, 1, 1)}, {0, "a", "scorer", 0});
     EXPECT_TRUE(std::filesystem::exists(folder / "s.db-wal"));
-    EXPECT_EQ(StudyFile::open_read_only(folder / "s.db").trials().size(), 1u);  // readers need not wait
+    EXPECT_EQ(StudyFile::open_read_only(folder / "s.db").trials().size(),
+              1u);  // readers need not wait
   }
   EXPECT_FALSE(std::filesystem::exists(folder / "s.db-wal"));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
@@ -138,14 +141,19 @@ TEST(StudyFile, IndexesAnswerTheCommonQuestions) {
   ASSERT_EQ(sqlite3_open((folder / "s.db").c_str(), &db), SQLITE_OK);
   const auto plan = [&](const std::string& sql) {
     std::string text;
-    sqlite3_exec(db, ("EXPLAIN QUERY PLAN " + sql).c_str(), [](void* out, int, char** row, char**) {
-      *static_cast<std::string*>(out) += row[3];
-      return 0;
-    }, &text, nullptr);
+    sqlite3_exec(
+        db, ("EXPLAIN QUERY PLAN " + sql).c_str(),
+        [](void* out, int, char** row, char**) {
+          *static_cast<std::string*>(out) += row[3];
+          return 0;
+        },
+        &text, nullptr);
     return text;
   };
-  EXPECT_THAT(plan("SELECT trial FROM value WHERE metric = 2 AND value <= 5"), HasSubstr("USING COVERING INDEX value_by_metric"));
-  EXPECT_THAT(plan("SELECT * FROM generation ORDER BY number DESC LIMIT 1"), Not(HasSubstr("TEMP B-TREE")));
+  EXPECT_THAT(plan("SELECT trial FROM value WHERE metric = 2 AND value <= 5"),
+              HasSubstr("USING COVERING INDEX value_by_metric"));
+  EXPECT_THAT(plan("SELECT * FROM generation ORDER BY number DESC LIMIT 1"),
+              Not(HasSubstr("TEMP B-TREE")));
   EXPECT_THAT(plan("SELECT * FROM value WHERE trial = 3"), HasSubstr("USING PRIMARY KEY"));
   sqlite3_close(db);
 }

@@ -26,7 +26,11 @@ TEST(Chart, TicksAreRoundAndHoldTheData) {
 
 TEST(Chart, SkipsWhatIsNoNumberAndEscapesText) {
   const Axis axis{"a <b>", [](double) { return std::string("t"); }};
-  Chart chart{"c & d", axis, axis, {{"line", {{0, 1}, {1, std::nan("")}, {2, 3}}, ""}}, {{1, INFINITY, "m", "", 3}, {1, 2, "m", "<tip>", 3}}};
+  Chart chart{"c & d",
+              axis,
+              axis,
+              {{"line", {{0, 1}, {1, std::nan("")}, {2, 3}}, ""}},
+              {{1, INFINITY, "m", "", 3}, {1, 2, "m", "<tip>", 3}}};
   const std::string svg = render_chart(chart);
   EXPECT_THAT(svg, Not(HasSubstr("nan")));
   EXPECT_THAT(svg, Not(HasSubstr("inf")));
@@ -61,7 +65,9 @@ TEST_F(Curves, JoinsLossAndValidationByStep) {
   EXPECT_EQ(curve.validation[0].second[2], 2.8);
 }
 
-TEST_F(Curves, ALineCutShortAtTheEndIsLeftOut) { EXPECT_THAT(read("{\"step\":1,\"loss\":2}\n{\"step\":2,\"lo").step, ElementsAre(1)); }
+TEST_F(Curves, ALineCutShortAtTheEndIsLeftOut) {
+  EXPECT_THAT(read("{\"step\":1,\"loss\":2}\n{\"step\":2,\"lo").step, ElementsAre(1));
+}
 
 TEST_F(Curves, OtherTextIsAnErrorWithItsLine) {
   try {

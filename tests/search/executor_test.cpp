@@ -45,17 +45,22 @@ TEST(Executor, AsManyGroupsAtOnceAsWorkersOnAnyMachine) {
       all_here.notify_all();
       all_here.wait_for(lock, seconds(20), [&] { return met; });
     });
-    make_tbb_executor(workers)->run(evaluator, groups_of_one(workers), {}, [](const GroupResult&) {});
+    make_tbb_executor(workers)->run(evaluator, groups_of_one(workers), {},
+                                    [](const GroupResult&) {});
     EXPECT_TRUE(met) << workers;
   }
 }
 
 TEST(Executor, DoneIsCalledOnTheCallersThreadOnly) {
-  const CallbackEvaluator evaluator([caller = std::this_thread::get_id()](const WorkGroup&) { EXPECT_NE(std::this_thread::get_id(), caller); });
+  const CallbackEvaluator evaluator([caller = std::this_thread::get_id()](const WorkGroup&) {
+    EXPECT_NE(std::this_thread::get_id(), caller);
+  });
   std::set<int64_t> numbers;
   std::set<std::thread::id> threads;
   std::atomic<int32_t> started = 0;
-  make_tbb_executor(2, [&] { ++started; })->run(evaluator, groups_of_one(50), {}, [&](const GroupResult& result) {
+  make_tbb_executor(2, [&] {
+    ++started;
+  })->run(evaluator, groups_of_one(50), {}, [&](const GroupResult& result) {
     numbers.insert(result.at(0).number);
     threads.insert(std::this_thread::get_id());
     EXPECT_GT(result[0].wall_s, 0);
@@ -67,13 +72,20 @@ TEST(Executor, DoneIsCalledOnTheCallersThreadOnly) {
 }
 
 TEST(Executor, NumericErrorsFailTrialsOthersEndTheRun) {
-  const CallbackEvaluator numeric([](const WorkGroup& group) { if (group.proposals[0].number == 3) throw NumericError("NaN"); });
+  const CallbackEvaluator numeric([](const WorkGroup& group) {
+    if (group.proposals[0].number == 3) throw NumericError("NaN");
+  });
   int32_t failed = 0, done = 0;
-  make_tbb_executor(2)->run(numeric, groups_of_one(8), {}, [&](const GroupResult& result) { ++done, failed += result[0].error == "NaN"; });
+  make_tbb_executor(2)->run(numeric, groups_of_one(8), {}, [&](const GroupResult& result) {
+    ++done, failed += result[0].error == "NaN";
+  });
   EXPECT_EQ(done, 8);
   EXPECT_EQ(failed, 1);
-  const CallbackEvaluator broken([](const WorkGroup& group) { if (group.proposals[0].number == 3) throw SystemError("no disk"); });
-  EXPECT_THROW(make_tbb_executor(2)->run(broken, groups_of_one(8), {}, [](const GroupResult&) {}), SystemError);
+  const CallbackEvaluator broken([](const WorkGroup& group) {
+    if (group.proposals[0].number == 3) throw SystemError("no disk");
+  });
+  EXPECT_THROW(make_tbb_executor(2)->run(broken, groups_of_one(8), {}, [](const GroupResult&) {}),
+               SystemError);
 }
 
 TEST(Executor, AThrowingDoneEndsTheRun) {
@@ -82,15 +94,19 @@ TEST(Executor, AThrowingDoneEndsTheRun) {
     ++ran;
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
   });
-  EXPECT_THROW(make_tbb_executor(2)->run(evaluator, groups_of_one(1000), {}, [](const GroupResult&) { throw SystemError("full"); }), SystemError);
+  EXPECT_THROW(make_tbb_executor(2)->run(evaluator, groups_of_one(1000), {},
+                                         [](const GroupResult&) { throw SystemError("full"); }),
+               SystemError);
   EXPECT_LT(ran, 1000);
 }
 
 TEST(Executor, StopsBetweenGroups) {
   StopSource source;
   int32_t done = 0;
-  const CallbackEvaluator evaluator([&](const WorkGroup&) { source.request(StopReason::kInterrupt); });
-  make_tbb_executor(1)->run(evaluator, groups_of_one(10), source.token(), [&](const GroupResult&) { ++done; });
+  const CallbackEvaluator evaluator(
+      [&](const WorkGroup&) { source.request(StopReason::kInterrupt); });
+  make_tbb_executor(1)->run(evaluator, groups_of_one(10), source.token(),
+                            [&](const GroupResult&) { ++done; });
   EXPECT_EQ(done, 1);
 }
 

@@ -17,7 +17,8 @@ inline double formula_loss(const Architecture& architecture) {
   double capacity = 0.2 * std::log(static_cast<double>(architecture.embed_dim()));
   for (const LayerShape& layer : architecture.layers()) {
     const double weight = 1.0 / (1 + layer.index);
-    capacity += weight * (std::sqrt(static_cast<double>(layer.heads)) + 0.3 * std::log1p(layer.ffn_dim / 96.0));
+    capacity += weight * (std::sqrt(static_cast<double>(layer.heads)) +
+                          0.3 * std::log1p(layer.ffn_dim / 96.0));
   }
   return std::exp(-0.3 * capacity) + (architecture.frame_period_us() > 20000 ? 0.02 : 0.0);
 }
@@ -25,7 +26,9 @@ inline double formula_loss(const Architecture& architecture) {
 class FormulaEvaluator : public Evaluator {
  public:
   std::vector<MetricInfo> metrics() const override {
-    return {{"loss", Direction::kMinimise, ""}, {"macs", Direction::kMinimise, "MACs"}, {"params", Direction::kMinimise, "params"}};
+    return {{"loss", Direction::kMinimise, ""},
+            {"macs", Direction::kMinimise, "MACs"},
+            {"params", Direction::kMinimise, "params"}};
   }
   std::string fingerprint() const override { return fingerprint_; }
 
@@ -33,7 +36,8 @@ class FormulaEvaluator : public Evaluator {
     std::vector<WorkGroup> groups;
     for (size_t i = 0; i < proposals.size(); i += 3) {
       const auto end = std::min(proposals.size(), i + 3);
-      groups.push_back({{proposals.begin() + static_cast<std::ptrdiff_t>(i), proposals.begin() + static_cast<std::ptrdiff_t>(end)}});
+      groups.push_back({{proposals.begin() + static_cast<std::ptrdiff_t>(i),
+                         proposals.begin() + static_cast<std::ptrdiff_t>(end)}});
     }
     return groups;
   }
@@ -41,15 +45,16 @@ class FormulaEvaluator : public Evaluator {
   GroupResult run(const WorkGroup& group, const StopToken&) const override {
     GroupResult result;
     for (const Proposal& proposal : group.proposals) {
-      if (shuffle_) std::this_thread::sleep_for(std::chrono::microseconds(100 * ((proposal.number * 7) % 5)));
+      if (shuffle_)
+        std::this_thread::sleep_for(std::chrono::microseconds(100 * ((proposal.number * 7) % 5)));
       result.push_back(score(proposal));
     }
     return result;
   }
 
   std::string fingerprint_ = "formula";
-  bool shuffle_ = false;     // groups take unequal time and end out of order
-  int64_t fail_every_ = 0;   // every n-th trial fails
+  bool shuffle_ = false;    // groups take unequal time and end out of order
+  int64_t fail_every_ = 0;  // every n-th trial fails
 
  private:
   Evaluation score(const Proposal& proposal) const {

@@ -10,9 +10,11 @@ namespace concertina {
 namespace {
 
 // A machine with 40 GMAC/s, a fixed cost, and `noise` (relative, uniform).
-LatencyPoint timed(const SearchSpace& space, const Architecture& architecture, double noise, Rng& rng) {
+LatencyPoint timed(const SearchSpace& space, const Architecture& architecture, double noise,
+                   Rng& rng) {
   const double macs = static_cast<double>(cost_of(space.blueprint(), architecture, 64000).macs);
-  const double ms = (1.5 + macs / 4e7 + 0.2 * architecture.depth()) * (1 + noise * rng.uniform(-1, 1));
+  const double ms =
+      (1.5 + macs / 4e7 + 0.2 * architecture.depth()) * (1 + noise * rng.uniform(-1, 1));
   return {architecture, "a CPU", 1, 4.0, "fp32", 20, ms, ms, ms, 0};
 }
 
@@ -33,7 +35,8 @@ TEST(LatencyModel, PredictsSubnetsItHasNotSeen) {
   EXPECT_EQ(quality.points, 40);
   double error = 0;
   const auto unseen = profile(100, 0, 2);
-  for (const LatencyPoint& p : unseen) error += std::abs(model.predict_ms(p.architecture) - p.p50_ms) / p.p50_ms;
+  for (const LatencyPoint& p : unseen)
+    error += std::abs(model.predict_ms(p.architecture) - p.p50_ms) / p.p50_ms;
   EXPECT_LT(error / 100, 0.03);
 }
 
@@ -53,7 +56,8 @@ TEST(LatencyModel, ComesBackFromJson) {
   EXPECT_EQ(copy.sha256(), model.sha256());
   EXPECT_EQ(copy.predict_ms(pocket_space().largest()), model.predict_ms(pocket_space().largest()));
   EXPECT_EQ(copy.workload().seconds, 4.0);
-  for (const char* text : {"", "[]", "{}", R"({"format":9})"}) EXPECT_THROW(LatencyModel::from_json(text), InputError);
+  for (const char* text : {"", "[]", "{}", R"({"format":9})"})
+    EXPECT_THROW(LatencyModel::from_json(text), InputError);
 }
 
 TEST(LatencyModel, IsNeverNegative) {
@@ -80,7 +84,8 @@ TEST(KendallTau, KnownValues) {
   EXPECT_DOUBLE_EQ(kendall_tau(a, a), 1);
   EXPECT_DOUBLE_EQ(kendall_tau(a, std::vector<double>{4, 3, 2, 1}), -1);
   EXPECT_DOUBLE_EQ(kendall_tau(a, std::vector<double>{1, 3, 2, 4}), 4.0 / 6);
-  EXPECT_DOUBLE_EQ(kendall_tau(a, std::vector<double>{1, 2, 2, 3}), 5 / std::sqrt(30.0));  // tau-b: one tie
+  EXPECT_DOUBLE_EQ(kendall_tau(a, std::vector<double>{1, 2, 2, 3}),
+                   5 / std::sqrt(30.0));  // tau-b: one tie
   EXPECT_DOUBLE_EQ(kendall_tau(a, std::vector<double>{1, 1, 1, 1}), 0);
 }
 

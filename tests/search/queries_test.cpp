@@ -14,10 +14,14 @@ class Queries : public ::testing::Test {
   Queries() : study_(StudyFile::create(folder_ / "s.db", small_header())) {
     std::vector<Trial> trials;
     // Loss falls and latency rises with size; trial 3 is dominated but small.
-    const double rows[][3] = {{0.9, 5, 1.0e6}, {0.5, 9, 2.0e6}, {0.2, 20, 3.0e6}, {0.6, 10, 1.2e6}, {0.1, 40, 2.9e6}};
+    const double rows[][3] = {
+        {0.9, 5, 1.0e6}, {0.5, 9, 2.0e6}, {0.2, 20, 3.0e6}, {0.6, 10, 1.2e6}, {0.1, 40, 2.9e6}};
     for (size_t i = 0; i < 5; ++i) {
       Trial trial = small_trial(static_cast<int64_t>(i), 10 + i, 1);
-      trial.values = {{"distill.l1", rows[i][0]}, {"latency.pred_ms", rows[i][1]}, {"params", rows[i][2]}, {"pr.frame_acc", 50 + 5.0 * static_cast<double>(i)}};
+      trial.values = {{"distill.l1", rows[i][0]},
+                      {"latency.pred_ms", rows[i][1]},
+                      {"params", rows[i][2]},
+                      {"pr.frame_acc", 50 + 5.0 * static_cast<double>(i)}};
       trials.push_back(trial);
     }
     Trial failed = small_trial(5, 77, 1);
@@ -25,7 +29,8 @@ class Queries : public ::testing::Test {
     failed.values.clear();
     trials.push_back(failed);
     study_.commit_generation(trials, {0, "", "", 0});
-    study_.set_front({{trials[1].architecture, {{"pr.frame_acc", 52}, {"latency.p50_ms", 9.5}, {"params", 2e6}}}});
+    study_.set_front({{trials[1].architecture,
+                       {{"pr.frame_acc", 52}, {"latency.p50_ms", 9.5}, {"params", 2e6}}}});
   }
 
   std::vector<int64_t> fitting(const std::vector<Budget>& budgets) const {
@@ -38,11 +43,14 @@ class Queries : public ::testing::Test {
   StudyFile study_;
 };
 
-TEST_F(Queries, NoBudgetGivesTheFrontBestFirst) { EXPECT_EQ(fitting({}), (std::vector<int64_t>{4, 2, 1, 0})); }
+TEST_F(Queries, NoBudgetGivesTheFrontBestFirst) {
+  EXPECT_EQ(fitting({}), (std::vector<int64_t>{4, 2, 1, 0}));
+}
 
 TEST_F(Queries, TheBestThatFitsNeedNotBeOnTheWholeFront) {
   EXPECT_EQ(fitting({{"params", 1.5e6, {}}}), (std::vector<int64_t>{3, 0}));
-  EXPECT_EQ(fitting({{"params", 2.9e6, {}}, {"latency.pred_ms", 9, {}}}), (std::vector<int64_t>{1, 0}));
+  EXPECT_EQ(fitting({{"params", 2.9e6, {}}, {"latency.pred_ms", 9, {}}}),
+            (std::vector<int64_t>{1, 0}));
 }
 
 TEST_F(Queries, MaximisedMetricsNeedAtLeast) {

@@ -22,7 +22,8 @@ SearcherOptions options_of(const std::string& kind, uint64_t seed = 1) {
   return options;
 }
 
-std::vector<Trial> score(const SearchSpace& space, const std::vector<Genome>& genomes, int64_t first) {
+std::vector<Trial> score(const SearchSpace& space, const std::vector<Genome>& genomes,
+                         int64_t first) {
   FormulaEvaluator evaluator;
   std::vector<Proposal> proposals;
   for (const Genome& genome : genomes) proposals.push_back({first++, space.decode(genome), genome});
@@ -39,7 +40,8 @@ std::vector<Trial> score(const SearchSpace& space, const std::vector<Genome>& ge
   return trials;
 }
 
-std::vector<Trial> search(Searcher& searcher, const SearchSpace& space, int64_t count, std::vector<Trial> trials = {}) {
+std::vector<Trial> search(Searcher& searcher, const SearchSpace& space, int64_t count,
+                          std::vector<Trial> trials = {}) {
   while (static_cast<int64_t>(trials.size()) < count) {
     const auto genomes = searcher.ask(searcher.batch_size());
     if (genomes.empty()) break;
@@ -61,7 +63,8 @@ double volume_of(const std::vector<Trial>& trials) {
 }
 
 class EverySearcher : public ::testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Kinds, EverySearcher, ::testing::Values("nsga2", "random"), [](const auto& kind) { return kind.param; });
+INSTANTIATE_TEST_SUITE_P(Kinds, EverySearcher, ::testing::Values("nsga2", "random"),
+                         [](const auto& kind) { return kind.param; });
 
 TEST_P(EverySearcher, NeverAsksTwice) {
   const SearchSpace space = pocket_space();

@@ -33,13 +33,17 @@ SearcherOptions options_of(const Plan& run) {
 StudyReport go(const Plan& run) {
   StudyHeader header = formula_header();
   header.space_json = pocket_space().to_json();
-  StudyFile study = std::filesystem::exists(run.path) ? StudyFile::open(run.path) : StudyFile::create(run.path, header);
+  StudyFile study = std::filesystem::exists(run.path) ? StudyFile::open(run.path)
+                                                      : StudyFile::create(run.path, header);
   const auto searcher = make_searcher(options_of(run), run.space);
   const auto executor = make_tbb_executor(run.workers);
-  return run_study(run.space, *searcher, run.evaluator, *executor, study, {run.trials}, run.stop, run.progress);
+  return run_study(run.space, *searcher, run.evaluator, *executor, study, {run.trials}, run.stop,
+                   run.progress);
 }
 
-std::string dump(const std::filesystem::path& path) { return StudyFile::open_read_only(path).dump(false); }
+std::string dump(const std::filesystem::path& path) {
+  return StudyFile::open_read_only(path).dump(false);
+}
 
 TEST(RunStudy, RecordsEveryTrialInAskOrder) {
   const Folder folder;
@@ -78,7 +82,8 @@ TEST(RunStudy, WorkersDoNotChangeTheStudy) {
 }
 
 class Resume : public ::testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Kinds, Resume, ::testing::Values("nsga2", "random"), [](const auto& kind) { return kind.param; });
+INSTANTIATE_TEST_SUITE_P(Kinds, Resume, ::testing::Values("nsga2", "random"),
+                         [](const auto& kind) { return kind.param; });
 
 TEST_P(Resume, AfterAStopEqualsUninterrupted) {
   const Folder folder;
@@ -87,7 +92,9 @@ TEST_P(Resume, AfterAStopEqualsUninterrupted) {
     const auto path = folder / (std::to_string(stop_at) + ".db");
     StopSource source;
     Plan cut{.path = path, .kind = GetParam(), .stop = source.token()};
-    cut.progress = [&](const StudyProgress& p) { if (p.done >= stop_at) source.request(StopReason::kInterrupt); };
+    cut.progress = [&](const StudyProgress& p) {
+      if (p.done >= stop_at) source.request(StopReason::kInterrupt);
+    };
     const StudyReport report = go(cut);
     EXPECT_TRUE(report.stopped);
     EXPECT_EQ(report.trials % 12, 0);
@@ -145,7 +152,10 @@ TEST(RunStudy, ASmallSpaceEndsTheStudyEarly) {
   StudyFile study = StudyFile::create(folder / "s.db", header);
   const auto searcher = make_searcher(options_of({}), space);
   const auto executor = make_tbb_executor(2);
-  EXPECT_EQ(std::to_string(run_study(space, *searcher, FormulaEvaluator(), *executor, study, {500}, {}).trials), space.size());
+  EXPECT_EQ(
+      std::to_string(
+          run_study(space, *searcher, FormulaEvaluator(), *executor, study, {500}, {}).trials),
+      space.size());
 }
 
 template <class Action>
@@ -173,7 +183,9 @@ TEST(RunStudy, RefusesAnotherSpaceScorerOrObjective) {
   const SearchSpace space = pocket_space();
   const auto searcher = make_searcher(options_of({}), space);
   const auto executor = make_tbb_executor(1);
-  EXPECT_THAT(input_error([&] { run_study(space, *searcher, FormulaEvaluator(), *executor, study, {12}, {}); }),
+  EXPECT_THAT(input_error([&] {
+                run_study(space, *searcher, FormulaEvaluator(), *executor, study, {12}, {});
+              }),
               HasSubstr("objective 'mac' (did you mean 'macs'?)"));
 }
 
