@@ -19,16 +19,21 @@ struct StudyHeader {
   std::string config;          // effective YAML
   std::string versions;        // JSON: concertina, LibTorch, compiler
   std::string data;            // manifest fingerprint
-  std::string model;           // supernet file and its hash
+  std::string model;           // supernet: JSON {"path": ..., "sha256": ...}
   std::string device;          // CPU model
   std::vector<MetricInfo> objectives;
   std::vector<MetricInfo> recorded;
 };
 
+struct Artefact {
+  std::string name, path, sha256;
+};
+
 // A committed generation: the searcher's state after it, and the dominated hypervolume.
 struct GenerationRecord {
   int64_t number = 0;
-  std::string searcher_state;
+  std::string searcher_state;  // what the trials do not hold already (rng, members by number)
+  std::string evaluator;       // Evaluator::fingerprint(): a study is never scored by two different evaluators
   double hypervolume = 0;
 };
 
@@ -65,7 +70,8 @@ class StudyFile {
   void set_front(const std::vector<FrontScore>& front);
   std::vector<FrontScore> front() const;
 
-  void add_artefact(const std::string& name, const std::filesystem::path& path, const std::string& sha256);
+  void add_artefact(const Artefact& artefact);                     // replaces one of the same name
+  std::vector<Artefact> artefacts() const;                         // by name
 
   // Everything that must not depend on time or threads, in a fixed order, as text; `with_times` adds the rest.
   std::string dump(bool with_times) const;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "supernet/space/architecture.h"
@@ -22,6 +23,9 @@ struct MetricInfo {
 };
 
 enum class TrialState { kComplete, kFailed };
+
+// True for what a clock gave (latency.*, except the frozen model's latency.pred_ms): left out of `dump --no-times`.
+bool is_measured_time(std::string_view metric);
 
 struct Trial {
   int64_t number = 0;                    // 0-based, in ask order

@@ -53,7 +53,9 @@ class Executor {
   virtual void run(const Evaluator& evaluator, std::span<const WorkGroup> groups, const StopToken& stop, const Done& done) = 0;
 };
 
-// TBB arena with `workers` slots. `on_worker_start` runs once in each worker thread (eval/ sets intra-op threads).
+// TBB arena with `workers` slots; the caller's thread runs no group, only `done`. `on_worker_start` runs in a worker
+// thread each time it joins (eval/ sets intra-op threads). Fills in Evaluation::worker, and wall_s where it is 0; a
+// NumericError fails the group's trials, any other exception ends the run and is rethrown.
 std::unique_ptr<Executor> make_tbb_executor(int32_t workers, std::function<void()> on_worker_start = {});
 
 }  // namespace concertina

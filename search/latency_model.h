@@ -26,12 +26,14 @@ class LatencyModel {
   static LatencyModel from_json(std::string_view json);
   std::string to_json() const;      // canonical
   std::string sha256() const;       // of to_json()
+  const LatencyPoint& workload() const { return workload_; }  // device, threads, seconds, dtype; the rest is empty
   double predict_ms(const Architecture& architecture) const;   // p50 of the profiled workload, >= 0
 
  private:
   Blueprint blueprint_;
-  double seconds_ = 4;
-  std::vector<double> weights_, mean_, scale_;
+  LatencyPoint workload_;                        // device, threads, seconds, dtype of the points
+  double intercept_ = 0;                         // ms
+  std::vector<double> weights_, mean_, scale_;   // of the standardised features
 };
 
 double kendall_tau(std::span<const double> a, std::span<const double> b);  // tau-b

@@ -18,11 +18,12 @@ namespace concertina {
 class Searcher {
  public:
   virtual ~Searcher() = default;
-  virtual std::vector<Genome> ask(int64_t count) = 0;         // never one that was asked before, while any is left
+  virtual std::vector<Genome> ask(int64_t count) = 0;         // never one that was asked before; fewer when the space is used up
   virtual void tell(std::span<const Trial> trials) = 0;       // all of one ask, in ask order
   virtual int64_t batch_size() const = 0;                     // natural number of proposals per ask
-  virtual std::string save_state() const = 0;                 // includes the rng
-  virtual void restore_state(std::string_view state) = 0;     // InputError when it is not its own
+  virtual std::string save_state() const = 0;                 // the rng and members by trial number: small
+  // Goes on from a saved state; `told` are all trials told before it, by number. InputError when it is not its own.
+  virtual void restore_state(std::string_view state, std::span<const Trial> told) = 0;
 };
 
 struct SearcherOptions {

@@ -28,27 +28,31 @@ enum class DepthPolicy { kLightHubert, kTop, kBottom, kAlternate, kSymmetric, kE
 // The genome of a space with one member is empty.
 using Genome = std::vector<int32_t>;
 
+// SearchSpace sorts every list (widest last; windows with 0 = global last) and drops repeated values.
+struct SpaceChoices {
+  std::vector<std::vector<int32_t>> conv_channels;  // each a full list, one per conv layer; empty: mel
+  std::vector<int32_t> embed_dim;
+  std::vector<int32_t> frame_period_us;
+  std::vector<int32_t> heads;            // per layer
+  std::vector<double> ffn_ratio;         // per layer; ffn_dim = int(ratio * embed_dim)
+  std::vector<int32_t> window = {0};     // per layer
+  int32_t storage_depth = 12;
+  std::vector<int32_t> depth;            // how many layers are kept
+  DepthPolicy policy = DepthPolicy::kTop;
+  std::vector<std::vector<int32_t>> explicit_sets;  // kept layers for each depth, for kExplicit
+};
+
+// One value for every gene; an unset one (empty, 0 or -1 as below) stands for the largest choice.
+struct SpaceDefault {
+  std::vector<int32_t> conv_channels;  // a full list
+  int32_t embed_dim = 0, depth = 0, frame_period_us = 0, heads = -1, window = -1;
+  double ffn_ratio = -1;
+};
+
 class SearchSpace {
  public:
-  // The constructor sorts every list (widest last; windows with 0 = global last) and drops repeated values.
-  struct Choices {
-    std::vector<std::vector<int32_t>> conv_channels;  // each a full list, one per conv layer; empty: mel
-    std::vector<int32_t> embed_dim;
-    std::vector<int32_t> frame_period_us;
-    std::vector<int32_t> heads;            // per layer
-    std::vector<double> ffn_ratio;         // per layer; ffn_dim = int(ratio * embed_dim)
-    std::vector<int32_t> window = {0};     // per layer
-    int32_t storage_depth = 12;
-    std::vector<int32_t> depth;            // how many layers are kept
-    DepthPolicy policy = DepthPolicy::kTop;
-    std::vector<std::vector<int32_t>> explicit_sets;  // kept layers for each depth, for kExplicit
-  };
-  // One value for every gene; an unset one (empty, 0 or -1 as below) stands for the largest choice.
-  struct Default {
-    std::vector<int32_t> conv_channels;  // a full list
-    int32_t embed_dim = 0, depth = 0, frame_period_us = 0, heads = -1, window = -1;
-    double ffn_ratio = -1;
-  };
+  using Choices = SpaceChoices;
+  using Default = SpaceDefault;
 
   SearchSpace() = default;
   // `storage`: the shape of the supernet's tensors when larger than the choices. InputError lists all problems.

@@ -95,8 +95,9 @@ TEST(Genome, ChildrenTakeLayersFromTheParentThatHasThem) {
   const Genome deep = pocket.encode(Architecture::parse("e=96 p=20000 L=0-3:4x384"));
   Rng rng(51);
   for (int32_t i = 0; i < 50; ++i) {
-    for (const LayerShape& layer : pocket.decode(pocket.cross(shallow, deep, rng)).layers()) {
-      if (layer.index == 1 || layer.index == 2) EXPECT_EQ(layer.heads, 4);
+    const Architecture child = pocket.decode(pocket.cross(shallow, deep, rng));
+    for (const LayerShape& layer : child.layers()) {
+      EXPECT_TRUE(layer.heads == 4 || layer.index == 0 || layer.index == 3) << child.key();
     }
   }
 }

@@ -1,0 +1,118 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/errors.h"
+#include "db/database.h"
+
+namespace concertina {
+namespace {
+
+std::string_view direction_name(Direction direction) {
+  return direction == Direction::kMinimise ? "minimise" : "maximise";
+}
+
+std::string_view state_name(TrialState state) { return state == TrialState::kComplete ? "complete" : "failed"; }
+
+}  // namespace
+
+bool is_measured_time(std::string_view metric) {
+  return metric.starts_with("latency.") && metric != "latency.pred_ms";
+}
+
+std::string genome_text(const Genome& genome) { return fmt::format("{}", fmt::join(genome, ",")); }
+
+Genome genome_from(std::string_view text) {
+  Genome genome;
+  const char* at = text.data();
+  const char* const end = at + text.size();
+  while (at < end) {
+    int32_t gene = 0;
+    const auto result = std::from_chars(at, end, gene);
+    if (result.ec != std::errc()) throw InputError(fmt::format("the study holds a malformed genome '{}'", text));
+    genome.push_back(gene);
+    at = result.ptr + 1;
+  }
+  return genome;
+}
+
+void StudyFile::Database::require_writable() const {
+  if (!writable) throw SystemError(fmt::format("{} was opened for reading only", connection.path().string()));
+}
+
+int32_t StudyFile::Database::conv_layers() {
+  if (conv_layers_cache == 0) {
+    Statement read(connection, "SELECT space FROM study");
+    read.step();
+    const SearchSpace space = SearchSpace::from_json(read.text(0));
+    conv_layers_cache = std::max<int32_t>(1, static_cast<int32_t>(space.blueprint().wave.layers.size()));
+  }
+  return conv_layers_cache;
+}
+
+int64_t StudyFile::Database::architecture_id(const Architecture& architecture, const Genome& genome) {
+  const std::string key = architecture.key();
+  Statement(connection,
+            "INSERT INTO architecture(key, genome) VALUES(?, ?) ON CONFLICT(key) DO UPDATE SET genome = "
+            "excluded.genome WHERE genome = ''")
+      .bind(key, genome_text(genome))
+      .run();
+  Statement find(connection, "SELECT id FROM architecture WHERE key = ?");
+  find.bind(key).step();
+  return find.integer(0);
+}
+
+int64_t StudyFile::Database::metric_id(const std::string& name) {
+  Statement find(connection, "SELECT id FROM metric WHERE name = ?");
+  if (find.bind(name).step()) return find.integer(0);
+  add_metrics({{name, Direction::kMinimise, ""}}, "other");
+  find.bind(name).step();
+  return find.integer(0);
+}
+
+void StudyFile::Database::add_metrics(const std::vector<MetricInfo>& metrics, std::string_view role) {
+  // A metric may be named both as an objective and as recorded: the first role stays.
+  Statement insert(connection, "INSERT OR IGNORE INTO metric(name, direction, unit, role, position) VALUES(?, ?, ?, ?, ?)");
+  for (size_t i = 0; i < metrics.size(); ++i) {
+    insert.bind(metrics[i].name, direction_name(metrics[i].direction), metrics[i].unit, role, static_cast<int64_t>(i)).run();
+  }
+}
+
+std::vector<MetricInfo> StudyFile::Database::metrics(std::string_view role) {
+  std::vector<MetricInfo> found;
+  Statement read(connection, "SELECT name, direction, unit FROM metric WHERE role = ? ORDER BY position, name");
+  read.bind(role);
+  while (read.step()) {
+    const Direction direction = read.text(1) == "maximise" ? Direction::kMaximise : Direction::kMinimise;
+    found.push_back({read.text(0), direction, read.text(2)});
+  }
+  return found;
+}
+
+void StudyFile::Database::insert_header(const StudyHeader& header) {
+  Transaction transaction(connection);
+  Statement(connection, "INSERT INTO study VALUES(1, ?, ?, ?, ?, ?, ?, ?)")
+      .bind(header.space_json, static_cast<int64_t>(header.seed), header.config, header.versions, header.data,
+            header.model, header.device)
+      .run();
+  add_metrics(header.objectives, "objective");
+  add_metrics(header.recorded, "recorded");
+  transaction.commit();
+}
+
+void StudyFile::Database::insert_trial(const Trial& trial, int64_t generation) {
+  Statement(connection, "INSERT INTO trial VALUES(?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind(trial.number, architecture_id(trial.architecture, trial.genome), generation, trial.fidelity,
+            state_name(trial.state), trial.error, trial.worker, trial.wall_s)
+      .run();
+  insert_values("INSERT INTO value VALUES(?, ?, ?)", trial.number, trial.values);
+}
+
+void StudyFile::Database::insert_values(const char* sql, int64_t owner, const std::map<std::string, double>& values) {
+  Statement insert(connection, sql);
+  for (const auto& [name, value] : values) insert.bind(owner, metric_id(name), value).run();
+}
+
+}  // namespace concertina

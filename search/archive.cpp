@@ -1,0 +1,50 @@
+#include "search/archive.h"
+
+#include <string_view>
+
+#include "core/files.h"
+
+namespace concertina {
+namespace {
+
+constexpr int kDraws = 200;
+
+// Counts up like an odometer; false after the last combination.
+bool advance(Genome& genome, const std::vector<int32_t>& cardinalities) {
+  for (size_t i = genome.size(); i-- > 0;) {
+    if (++genome[i] < cardinalities[i]) return true;
+    genome[i] = 0;
+  }
+  return false;
+}
+
+}  // namespace
+
+size_t Archive::Hash::operator()(const Genome& genome) const noexcept {
+  return static_cast<size_t>(hash64({reinterpret_cast<const char*>(genome.data()), genome.size() * sizeof(int32_t)}));
+}
+
+void Archive::restart(std::span<const Trial> told) {
+  asked_.clear();
+  for (const Trial& trial : told) asked_.insert(trial.genome);
+}
+
+std::optional<Genome> Archive::fresh(Rng& rng) {
+  for (int draw = 0; draw < kDraws; ++draw) {
+    Genome genome = space_.encode(space_.sample(rng));
+    if (add(genome)) return genome;
+  }
+  return first_left();
+}
+
+std::optional<Genome> Archive::first_left() {
+  const std::vector<int32_t> cardinalities = space_.gene_cardinalities();
+  Genome genome(cardinalities.size(), 0);
+  do {
+    Genome canonical = space_.canonical(genome);
+    if (add(canonical)) return canonical;
+  } while (advance(genome, cardinalities));
+  return std::nullopt;
+}
+
+}  // namespace concertina

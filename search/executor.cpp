@@ -1,0 +1,142 @@
+#include <tbb/blocked_range.h>
+#include <tbb/global_control.h>
+#include <tbb/parallel_for.h>
+#include <tbb/task_arena.h>
+#include <tbb/task_scheduler_observer.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "core/errors.h"
+#include "search/evaluator.h"
+
+namespace concertina {
+namespace {
+
+class WorkerStart : public tbb::task_scheduler_observer {
+ public:
+  WorkerStart(tbb::task_arena& arena, const std::function<void()>& start) : tbb::task_scheduler_observer(arena), start_(start) { observe(true); }
+  ~WorkerStart() override { observe(false); }
+  void on_scheduler_entry(bool) override { if (start_) start_(); }
+
+ private:
+  const std::function<void()>& start_;
+};
+
+// Results on their way from the workers to the caller's thread.
+class Mailbox {
+ public:
+  void put(GroupResult result) {
+    { const std::lock_guard lock(mutex_); results_.push_back(std::move(result)); }
+    arrived_.notify_one();
+  }
+  void close(std::exception_ptr error) {
+    { const std::lock_guard lock(mutex_); closed_ = true; error_ = std::move(error); }
+    arrived_.notify_one();
+  }
+  // Nothing once the box is closed and empty; rethrows the error it was closed with.
+  std::optional<GroupResult> take() {
+    std::unique_lock lock(mutex_);
+    arrived_.wait(lock, [&] { return closed_ || !results_.empty(); });
+    if (results_.empty()) {
+      if (error_) std::rethrow_exception(error_);
+      return std::nullopt;
+    }
+    GroupResult result = std::move(results_.front());
+    results_.pop_front();
+    return result;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::deque<GroupResult> results_;
+  std::exception_ptr error_;
+  bool closed_ = false;
+};
+
+GroupResult failed(const WorkGroup& group, const std::string& error) {
+  GroupResult result;
+  for (const Proposal& proposal : group.proposals) result.push_back({proposal.number, {}, error});
+  return result;
+}
+
+GroupResult run_group(const Evaluator& evaluator, const WorkGroup& group, const StopToken& stop) {
+  const auto start = std::chrono::steady_clock::now();
+  GroupResult result;
+  try {
+    tbb::this_task_arena::isolate([&] { result = evaluator.run(group, stop); });
+  } catch (const NumericError& error) {
+    result = failed(group, error.what());
+  }
+  const double wall_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  for (Evaluation& evaluation : result) {
+    evaluation.worker = tbb::this_task_arena::current_thread_index();
+    if (evaluation.wall_s == 0) evaluation.wall_s = wall_s / static_cast<double>(result.size());
+  }
+  return result;
+}
+
+class TbbExecutor : public Executor {
+ public:
+  TbbExecutor(int32_t workers, std::function<void()> start) : workers_(workers), start_(std::move(start)) {
+    if (workers < 1) throw InputError("a search needs at least 1 worker");
+  }
+
+  void run(const Evaluator& evaluator, std::span<const WorkGroup> groups, const StopToken& stop, const Done& done) override {
+    Mailbox mailbox;
+    std::atomic<bool> cancelled = false;
+    std::jthread leader([&] { lead(evaluator, groups, stop, cancelled, mailbox); });  // joined on every way out
+    try {
+      while (auto result = mailbox.take()) done(*result);
+    } catch (...) {
+      cancelled = true;
+      throw;
+    }
+  }
+
+ private:
+  // The leader is the arena's first worker, so the caller's thread keeps its own settings and writes the study.
+  void lead(const Evaluator& evaluator, std::span<const WorkGroup> groups, const StopToken& stop,
+            const std::atomic<bool>& cancelled, Mailbox& mailbox) const {
+    try {
+      const auto width = static_cast<size_t>(workers_);
+      // Without it TBB would never run more threads than the machine has CPUs, whatever was asked for.
+      std::optional<tbb::global_control> limit;
+      if (tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism) < width) {
+        limit.emplace(tbb::global_control::max_allowed_parallelism, width);
+      }
+      tbb::task_arena arena(workers_);
+      const WorkerStart observer(arena, start_);
+      const tbb::blocked_range<size_t> all(0, groups.size(), 1);
+      arena.execute([&] {
+        tbb::parallel_for(all, [&](const tbb::blocked_range<size_t>& range) {
+          for (size_t i = range.begin(); i != range.end(); ++i) {
+            if (!cancelled && !stop.stop_requested()) mailbox.put(run_group(evaluator, groups[i], stop));
+          }
+        }, tbb::simple_partitioner());
+      });
+      mailbox.close(nullptr);
+    } catch (...) {
+      mailbox.close(std::current_exception());
+    }
+  }
+
+  int32_t workers_;
+  std::function<void()> start_;
+};
+
+}  // namespace
+
+std::unique_ptr<Executor> make_tbb_executor(int32_t workers, std::function<void()> on_worker_start) {
+  return std::make_unique<TbbExecutor>(workers, std::move(on_worker_start));
+}
+
+}  // namespace concertina

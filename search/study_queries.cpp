@@ -1,0 +1,154 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <unordered_map>
+
+#include "core/errors.h"
+#include "search/study.h"
+
+namespace concertina {
+namespace {
+
+std::vector<Trial> complete_trials(const StudyFile& study) {
+  std::vector<Trial> trials = study.trials();
+  std::erase_if(trials, [](const Trial& t) { return t.state != TrialState::kComplete; });
+  if (trials.empty()) throw NoAnswer("the study has no complete trial yet");
+  return trials;
+}
+
+// What a budget measures against, in the sense "at most": excess > 0 misses it.
+struct Limit {
+  std::string metric;
+  double sign = 1;  // -1: at least
+  double limit = 0;
+
+  double excess(const Trial& trial) const {
+    const auto found = trial.values.find(metric);
+    if (found == trial.values.end() || std::isnan(found->second)) return std::numeric_limits<double>::infinity();
+    return sign * (found->second - limit) / std::max(std::abs(limit), 1e-12);
+  }
+};
+
+Direction direction_of(const StudyHeader& header, std::string_view metric) {
+  const std::string_view plain = metric.starts_with("test.") ? metric.substr(5) : metric;
+  for (const auto* metrics : {&header.objectives, &header.recorded}) {
+    for (const MetricInfo& m : *metrics) if (m.name == plain) return m.direction;
+  }
+  return Direction::kMinimise;
+}
+
+std::vector<std::string> metric_names(std::span<const Trial> trials) {
+  std::map<std::string, double> all;
+  for (const Trial& trial : trials) all.insert(trial.values.begin(), trial.values.end());
+  std::vector<std::string> names;
+  for (const auto& [name, value] : all) names.push_back(name);
+  return names;
+}
+
+std::vector<Limit> limits_of(const StudyHeader& header, std::span<const Trial> trials, std::span<const Budget> budgets) {
+  const std::vector<std::string> names = metric_names(trials);
+  std::vector<Limit> limits;
+  for (const Budget& budget : budgets) {
+    if (std::find(names.begin(), names.end(), budget.metric) == names.end()) {
+      throw InputError(fmt::format("the study has no metric '{}'{}: it has {}", budget.metric, did_you_mean(budget.metric, names),
+                                   fmt::join(names, ", ")));
+    }
+    const Bound natural = direction_of(header, budget.metric) == Direction::kMinimise ? Bound::kAtMost : Bound::kAtLeast;
+    limits.push_back({budget.metric, budget.bound.value_or(natural) == Bound::kAtMost ? 1.0 : -1.0, budget.limit});
+  }
+  return limits;
+}
+
+double worst_excess(const Trial& trial, std::span<const Limit> limits) {
+  double worst = -std::numeric_limits<double>::infinity();
+  for (const Limit& limit : limits) worst = std::max(worst, limit.excess(trial));
+  return worst;
+}
+
+double squared_distance(const ObjectivePoint& a, const ObjectivePoint& b) {
+  double sum = 0;
+  for (size_t m = 0; m < a.size(); ++m) sum += (a[m] - b[m]) * (a[m] - b[m]);
+  return sum;
+}
+
+std::vector<ObjectivePoint> scaled_points(std::span<const Trial> trials, std::span<const int64_t> members, std::span<const MetricInfo> metrics) {
+  std::vector<ObjectivePoint> points;
+  for (const int64_t i : members) points.push_back(objective_point(trials[static_cast<size_t>(i)].values, metrics));
+  for (size_t m = 0; m < metrics.size(); ++m) {
+    const auto [low, high] = std::minmax_element(points.begin(), points.end(), [m](const auto& a, const auto& b) { return a[m] < b[m]; });
+    const double base = (*low)[m], range = (*high)[m] - base;
+    for (ObjectivePoint& p : points) p[m] = range > 0 ? (p[m] - base) / range : 0;
+  }
+  return points;
+}
+
+// Farthest-point sampling after the best of every objective.
+std::vector<size_t> spread(const std::vector<ObjectivePoint>& points, int64_t keep) {
+  std::vector<size_t> chosen;
+  std::vector<double> nearest(points.size(), std::numeric_limits<double>::infinity());
+  const auto choose = [&](size_t i) {
+    if (static_cast<int64_t>(chosen.size()) >= keep || nearest[i] == 0) return;
+    chosen.push_back(i);
+    for (size_t j = 0; j < points.size(); ++j) nearest[j] = std::min(nearest[j], squared_distance(points[i], points[j]));
+  };
+  for (size_t m = 0; m < points[0].size(); ++m) {
+    const auto best = std::min_element(points.begin(), points.end(), [m](const auto& a, const auto& b) { return a[m] < b[m]; });
+    choose(static_cast<size_t>(best - points.begin()));
+  }
+  while (static_cast<int64_t>(chosen.size()) < keep) {
+    const auto far = std::max_element(nearest.begin(), nearest.end());
+    if (*far == 0) break;  // only copies are left
+    choose(static_cast<size_t>(far - nearest.begin()));
+  }
+  return chosen;
+}
+
+}  // namespace
+
+std::vector<Trial> scored_trials(const StudyFile& study) {
+  std::vector<Trial> trials = complete_trials(study);
+  std::unordered_map<std::string, std::map<std::string, double>> scores;
+  for (FrontScore& member : study.front()) scores[member.architecture.key()] = std::move(member.values);
+  if (scores.empty()) return trials;
+  for (Trial& trial : trials) {
+    const auto found = scores.find(trial.architecture.key());
+    if (found == scores.end()) continue;
+    for (const auto& [name, value] : found->second) {
+      const auto own = trial.values.find(name);
+      if (own != trial.values.end() && own->second == value) continue;  // params, MACs, predictions: not of a split
+      trial.values[is_measured_time(name) ? name : "test." + name] = value;
+    }
+  }
+  return trials;
+}
+
+BudgetAnswer within_budgets(const StudyFile& study, std::span<const Budget> budgets) {
+  const StudyHeader header = study.header();
+  std::vector<Trial> trials = scored_trials(study);
+  const std::vector<Limit> limits = limits_of(header, trials, budgets);
+  std::vector<Trial> meeting;
+  for (const Trial& trial : trials) if (worst_excess(trial, limits) <= 0) meeting.push_back(trial);
+  BudgetAnswer answer;
+  for (const int64_t i : pareto_front(meeting, header.objectives)) answer.fitting.push_back(meeting[static_cast<size_t>(i)]);
+  if (answer.fitting.empty()) {
+    answer.nearest = *std::min_element(trials.begin(), trials.end(), [&](const Trial& a, const Trial& b) {
+      return worst_excess(a, limits) < worst_excess(b, limits);
+    });
+  }
+  return answer;
+}
+
+std::vector<Architecture> spread_front(const StudyFile& study, int64_t keep) {
+  const StudyHeader header = study.header();
+  const std::vector<Trial> trials = complete_trials(study);
+  const std::vector<int64_t> front = pareto_front(trials, header.objectives);
+  std::vector<Architecture> kept;
+  for (const size_t i : spread(scaled_points(trials, front, header.objectives), keep)) {
+    kept.push_back(trials[static_cast<size_t>(front[i])].architecture);
+  }
+  return kept;
+}
+
+}  // namespace concertina

@@ -1,0 +1,58 @@
+// Small models for tests.
+#pragma once
+
+#include "supernet/model/forward.h"
+#include "supernet/model/supernet.h"
+
+namespace concertina::testing {
+
+inline Blueprint mel_blueprint() {
+  Blueprint blueprint;
+  blueprint.front_end = FrontEndKind::kLogMel;
+  blueprint.positional = {.kernel = 31, .groups = 16, .weight_norm = false, .interleaved = true};
+  blueprint.rate = RateKind::kCif;
+  return blueprint;
+}
+
+inline Blueprint wave_blueprint(ExtractorNorm norm, NormPosition position) {
+  Blueprint blueprint;
+  blueprint.wave.norm = norm;
+  blueprint.norm_position = position;
+  blueprint.normalize_waveform = norm == ExtractorNorm::kLayer;
+  blueprint.positional = {.kernel = 16, .groups = 16, .weight_norm = true};
+  return blueprint;
+}
+
+inline SearchSpace small_space(const Blueprint& blueprint, SlicingRule rule = SlicingRule::kPrefix) {
+  SearchSpace::Choices choices;
+  if (blueprint.front_end == FrontEndKind::kWave) {
+    choices.conv_channels = {std::vector<int32_t>(7, 24), std::vector<int32_t>(7, 32)};
+  }
+  choices.embed_dim = {64, 96, 128};
+  choices.frame_period_us = blueprint.rate == RateKind::kCif ? std::vector<int32_t>{20000, 40000} : std::vector<int32_t>{20000};
+  choices.heads = {1, 2};
+  choices.ffn_ratio = {1, 2, 4};
+  choices.storage_depth = 4;
+  choices.depth = {2, 3, 4};
+  choices.policy = DepthPolicy::kSymmetric;
+  return SearchSpace(blueprint, choices, {}, rule);
+}
+
+// A random supernet whose biases, norms and weight_g are perturbed too.
+inline Supernet perturbed(const SearchSpace& space, uint64_t seed) {
+  Supernet supernet = Supernet::random(space, Rng(seed));
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  for (auto& [name, tensor] : supernet.weights()) {
+    if (tensor.dim() == 1 || name.ends_with("weight_g")) tensor = tensor + at::empty(tensor.sizes()).normal_(0, 0.1, generator);
+  }
+  return supernet;
+}
+
+inline at::Tensor noise(int64_t batch, int64_t samples, uint64_t seed) {
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  return at::empty({batch, samples}).normal_(0, 0.1, generator);
+}
+
+inline double max_difference(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
+
+}  // namespace concertina::testing

@@ -1,0 +1,77 @@
+#include "supernet/model/supernet.h"
+
+#include <gtest/gtest.h>
+
+#include "core/errors.h"
+#include "supernet/space/cost.h"
+#include "tests/model/models.h"
+
+namespace concertina {
+namespace {
+
+using testing::max_difference;
+
+void expect_extraction_agrees(const SearchSpace& space, int count, uint64_t seed) {
+  const Supernet supernet = testing::perturbed(space, seed);
+  const SpeechBatch batch = make_batch(testing::noise(1, 8000, seed));
+  at::InferenceMode inference;
+  Rng rng(seed);
+  for (int i = 0; i < count; ++i) {
+    const Architecture architecture = space.sample(rng);
+    const Supernet extracted = supernet.extract(architecture);
+    int64_t params = 0;
+    for (const auto& [name, tensor] : extracted.weights()) params += tensor.numel();
+    EXPECT_EQ(params, cost_of(space.blueprint(), architecture, 16000).params) << architecture.key();
+    EXPECT_EQ(extracted.space().largest(), architecture);
+    const at::Tensor sliced = encode(supernet.slice(architecture), batch).frames.x;
+    const at::Tensor alone = encode(extracted.slice(architecture), batch).frames.x;
+    EXPECT_LE(max_difference(sliced, alone), 1e-5) << architecture.key();
+  }
+}
+
+TEST(Supernet, ExtractedSubnetEqualsTheSlicedOneMel) { expect_extraction_agrees(testing::small_space(testing::mel_blueprint()), 20, 1); }
+
+TEST(Supernet, ExtractedSubnetEqualsTheSlicedOneWave) {
+  expect_extraction_agrees(testing::small_space(testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost)), 15, 2);
+  expect_extraction_agrees(testing::small_space(testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPre)), 15, 3);
+}
+
+TEST(Supernet, InterleavedGroupsMeanTheSameChannelsAtEveryWidth) {
+  // A prefix of an interleaved positional conv keeps each channel in its group: the sliced conv equals the full one
+  // with the dropped channels set to zero.
+  const SearchSpace space = testing::small_space(testing::mel_blueprint());
+  const Supernet supernet = testing::perturbed(space, 4);
+  Subnet full = supernet.slice(space.largest());
+  const Architecture narrow({}, 64, 20000, space.smallest().layers());
+  const Subnet sliced = supernet.slice(narrow);
+  const int64_t kept_taps = 64 / 16;
+  const at::Tensor rows = full.weights.positional.weight.narrow(0, 0, 64);
+  EXPECT_EQ(max_difference(rows.narrow(1, 0, kept_taps), sliced.weights.positional.weight), 0);
+}
+
+TEST(Supernet, SameSeedSameWeights) {
+  const SearchSpace space = testing::small_space(testing::mel_blueprint());
+  const Supernet a = Supernet::random(space, Rng(5)), b = Supernet::random(space, Rng(5)), c = Supernet::random(space, Rng(6));
+  for (const auto& [name, tensor] : a.weights()) EXPECT_TRUE(tensor.equal(b.weights().at(name))) << name;
+  EXPECT_FALSE(a.weights().at("post_extract_proj.weight").equal(c.weights().at("post_extract_proj.weight")));
+}
+
+TEST(Supernet, MissingExtraAndMisshapedTensorsAreAllListed) {
+  const SearchSpace space = testing::small_space(testing::mel_blueprint());
+  TensorMap weights = Supernet::random(space, Rng(7)).weights();
+  weights.erase("mask_emb");
+  weights["surplus"] = at::zeros({1});
+  weights["post_extract_proj.bias"] = at::zeros({3});
+  try {
+    Supernet broken(space, weights);
+    FAIL();
+  } catch (const InputError& error) {
+    const std::string text = error.what();
+    for (const char* part : {"mask_emb is missing", "surplus is not part", "post_extract_proj.bias is [3], expected [128]"}) {
+      EXPECT_NE(text.find(part), std::string::npos) << text;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace concertina
