@@ -67,8 +67,9 @@ std::optional<Wants> LayerMeanObjective::teacher_wants() const {
 
 at::Tensor LayerMeanObjective::teacher_target(const EncoderOutput& teacher) const {
   const at::Tensor valid = base_valid(teacher.frames);
+  const Wants wants = *teacher_wants();
   at::Tensor sum;
-  for (int32_t i : teacher_wants()->ffn_results) {
+  for (int32_t i : wants.ffn_results) {
     const at::Tensor& result = teacher.ffn_results[static_cast<size_t>(i)];
     CONCERTINA_ASSERT(result.defined());
     at::Tensor x = to_base_frames(teacher.frames, result.to(at::kFloat));
