@@ -46,6 +46,7 @@ struct PipelineConfig {
   TaskOptions tasks;                 // eval/tasks.h
   SearchConfig search;
   std::vector<Budget> budgets;       // report.budgets
+  std::string effective;             // the effective config as canonical YAML, written beside every result
 
   // Relative paths are resolved against the file's folder, corpus.root against the working directory.
   // InputError with every problem of the file.

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -29,8 +30,13 @@ struct Globals {
   StopToken stop;
 };
 
-// Loads a config file and applies --set.
+// Loads a config file and applies --set and --seed, in this order.
 ConfigFile load_config(const std::string& path, const Globals& globals);
+
+// Registers the flags above (accepted before and after the verb) and applies them before the verb's callback runs.
+void add_global_flags(CLI::App& app, Globals& globals);
+// Runs `body` (which parses and so runs a verb) and maps what it throws to one line on stderr and an exit code.
+int run_guarded(CLI::App& app, const std::function<void()>& body);
 
 void add_corpus_verbs(CLI::App& app, Globals& globals);
 void add_model_verbs(CLI::App& app, Globals& globals);     // model, space, extract, encode, bench

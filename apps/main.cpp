@@ -1,0 +1,38 @@
+// The program: registers the verbs, parses the command line, maps failures to exit codes.
+#include "apps/verb.h"
+
+int main(int argc, char** argv) {
+  using namespace concertina;
+  CLI::App app{
+      "Trains one elastic speech encoder, searches its subnets on accuracy, size and latency, and hands\n"
+      "out the one that fits a budget.",
+      "concertina"};
+  app.set_version_flag("--version", "concertina " CONCERTINA_VERSION);
+  app.footer("Start with: concertina run configs/quickstart.yaml --out runs/quickstart");
+
+  const StopSource signals = StopSource::from_signals();
+  Globals globals;
+  globals.stop = signals.token();
+  add_global_flags(app, globals);  // first: verbs inherit the fall-through of flags
+
+  add_run_verbs(app, globals);
+#ifdef CONCERTINA_HAS_CORPUS
+  add_corpus_verbs(app, globals);
+#endif
+#ifdef CONCERTINA_HAS_TRAIN
+  add_train_verbs(app, globals);
+#endif
+#ifdef CONCERTINA_HAS_SEARCH
+  add_search_verbs(app, globals);
+#endif
+#ifdef CONCERTINA_HAS_STUDY
+  add_study_verbs(app, globals);
+#endif
+#ifdef CONCERTINA_HAS_MODEL
+  add_model_verbs(app, globals);
+#endif
+#ifdef CONCERTINA_HAS_EVAL
+  add_eval_verbs(app, globals);
+#endif
+  return run_guarded(app, [&] { app.parse(argc, argv); });
+}

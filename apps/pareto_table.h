@@ -1,0 +1,20 @@
+// How trials are shown to people: one row a subnet, its objectives and size, and its key to extract it with.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string>
+
+#include "db/study_file.h"
+#include "search/pareto.h"
+
+namespace concertina {
+
+// Aligned columns: every metric of the study, then the architecture's key.
+std::string pareto_table(const StudyHeader& header, std::span<const Trial> trials);
+// "2M params", "15 ms latency.pred_ms": a budget in words.
+std::string describe(const Budget& budget);
+// A metric's value in words: 1.64M for counts, 6.71 ms, 0.1835.
+std::string format_metric(const std::string& metric, double value);
+
+}  // namespace concertina

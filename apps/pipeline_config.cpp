@@ -1,0 +1,135 @@
+#include "apps/pipeline_config.h"
+
+#include <optional>
+
+#include "core/units.h"
+#include "speech/corpus.h"
+
+namespace concertina {
+namespace {
+
+void read_resolved(const ConfigFile& file, ConfigSection& section, std::string_view key,
+                   std::filesystem::path& path) {
+  section.read(key, path);
+  if (section.has(key) && !path.empty()) path = file.resolve(path);
+}
+
+CorpusConfig read_corpus(const ConfigFile& file, ConfigSection section) {
+  CorpusConfig corpus;
+  section.read("root", corpus.root);
+  read_resolved(file, section, "from", corpus.from);
+  read_resolved(file, section, "manifest", corpus.manifest);
+  if (!corpus.manifest.empty()) {
+    corpus.tier.clear();
+    if (section.has("tier")) section.problem("manifest", "give either a tier or a manifest");
+    return corpus;
+  }
+  const std::vector<std::string> tiers = tier_names();
+  int32_t tier = -1;
+  section.read_choice("tier", tiers, tier);
+  if (tier >= 0) corpus.tier = tiers[static_cast<size_t>(tier)];
+  return corpus;
+}
+
+SearchSpace read_space(const ConfigFile& file, ConfigSection root) {
+  if (!root.has("space")) {
+    root.problem("space", "is missing: the path of a space file, or its content");
+    return {};
+  }
+  if (root.is_map("space")) return SearchSpace::from_config(root.section("space"), file);
+  std::filesystem::path path;
+  root.read("space", path);
+  try {
+    return SearchSpace::load(file.resolve(path));
+  } catch (const Error& error) {
+    root.problem("space", error.what());
+    return {};
+  }
+}
+
+void read_positive(ConfigSection& section, std::string_view key, int64_t& value) {
+  section.read(key, value);
+  if (value <= 0) section.problem(key, "must be 1 or more");
+}
+
+void read_share(ConfigSection& section, std::string_view key, double& value) {
+  section.read(key, value);
+  if (value < 0 || value > 1) section.problem(key, "must lie in 0..1");
+}
+
+SearchConfig read_search(ConfigSection section) {
+  SearchConfig search;
+  const std::vector<std::string> searchers = {"nsga2", "random"};
+  int32_t searcher = 0;
+  section.read_choice("searcher", searchers, searcher);
+  search.searcher = searchers[static_cast<size_t>(searcher)];
+  read_positive(section, "population", search.population);
+  read_share(section, "mutation", search.mutation);
+  read_share(section, "crossover", search.crossover);
+  section.read("objectives", search.objectives);
+  if (search.objectives.empty()) section.problem("objectives", "name at least one metric");
+  section.read("record", search.record);
+  ConfigSection front = section.section("front");
+  front.read("score", search.front_score);
+  front.read("keep", search.front_keep);
+  read_positive(section, "trials", search.trials);
+  section.read("workers", search.workers);
+  if (search.workers < 0) section.problem("workers", "must be 1 or more (0: as many as threads)");
+  return search;
+}
+
+double parse_limit(std::string_view key, const std::string& text) {
+  return key == "latency" ? parse_seconds(text, 1e-3) * 1e3 : parse_count(text);
+}
+
+std::optional<Budget> read_budget(ConfigSection section) {
+  static const std::vector<std::pair<std::string, std::string>> kMetrics = {
+      {"params", "params"}, {"macs", "macs"}, {"latency", "latency.pred_ms"}};
+  std::optional<Budget> budget;
+  for (const auto& [key, metric] : kMetrics) {
+    if (!section.has(key)) continue;
+    std::string text;
+    section.read(key, text);
+    if (budget) section.problem(key, "one limit for each budget");
+    try {
+      budget = Budget{metric, parse_limit(key, text)};
+    } catch (const InputError& error) {
+      section.problem(key, error.what());
+    }
+  }
+  return budget;
+}
+
+}  // namespace
+
+PipelineConfig PipelineConfig::parse(ConfigFile& file) {
+  PipelineConfig config;
+  ConfigSection root = file.root();
+  int64_t seed = 0;
+  root.read("seed", seed);
+  if (seed < 0) root.problem("seed", "must be 0 or more");
+  config.seed = static_cast<uint64_t>(seed);
+  config.corpus = read_corpus(file, root.section("corpus"));
+  config.space = read_space(file, root);
+
+  ConfigSection teacher = root.section("teacher");
+  read_resolved(file, teacher, "model", config.teacher_model);
+  if (teacher.has("model") && teacher.has("pretrain")) {
+    teacher.problem("model", "give either an existing model or pretrain");
+  }
+  config.teacher = PretrainOptions::from_config(teacher.section("pretrain"));
+  config.stage1 = DistillOptions::from_config(root.section("stage1"), 1);
+  config.stage2 = DistillOptions::from_config(root.section("stage2"), 2);
+  config.latency = LatencyOptions::from_config(root.section("latency"));
+  config.tasks = TaskOptions::from_config(root.section("tasks"));
+  config.search = read_search(root.section("search"));
+  ConfigSection report = root.section("report");
+  for (const ConfigSection& section : report.list("budgets")) {
+    if (const std::optional<Budget> budget = read_budget(section)) config.budgets.push_back(*budget);
+  }
+  file.finish();
+  config.effective = file.dump();
+  return config;
+}
+
+}  // namespace concertina

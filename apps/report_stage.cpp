@@ -1,0 +1,61 @@
+// The last stage: the chosen subnet as a file of its own, and the page that shows the study.
+#include <fmt/format.h>
+
+#include "apps/pareto_table.h"
+#include "apps/score_table.h"
+#include "apps/stages.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "report/report.h"
+#include "search/study.h"
+#include "supernet/model/model_file.h"
+
+namespace concertina {
+namespace {
+
+// The best subnet within the first budget; the nearest to it when none fits, so that a line always ends in a file.
+Trial chosen_subnet(const StudyFile& study, const std::vector<Budget>& budgets) {
+  const std::span<const Budget> first(budgets.data(), std::min<size_t>(1, budgets.size()));
+  const BudgetAnswer answer = within_budgets(study, first);
+  if (!answer.fitting.empty()) return answer.fitting.front();
+  if (!answer.nearest) throw NoAnswer("the study has no complete trial, so no subnet can be chosen");
+  log_warn("no subnet is within {}: the nearest is taken", describe(budgets.front()));
+  return *answer.nearest;
+}
+
+void extract_subnet(const Workspace& space, const Architecture& architecture) {
+  const Supernet supernet = load_model(space.student(2));
+  save_model(supernet.extract(architecture), space.subnet());
+  log_info("report: {} extracted to {}", architecture.key(), space.subnet().string());
+}
+
+std::vector<TrainingCurve> training_curves(const Workspace& space) {
+  const std::vector<std::pair<std::filesystem::path, std::string>> folders = {
+      {space.teacher_dir(), "teacher"}, {space.stage_dir(1), "stage 1"}, {space.stage_dir(2), "stage 2"}};
+  std::vector<TrainingCurve> curves;
+  for (const auto& [folder, title] : folders) {
+    const std::filesystem::path metrics = folder / "metrics.jsonl";
+    if (std::filesystem::exists(metrics)) curves.push_back(read_training_curve(metrics, title));
+  }
+  return curves;
+}
+
+}  // namespace
+
+void run_report_stage(const PipelineConfig& config, const Workspace& space, const Globals& /*globals*/) {
+  StudyFile study = StudyFile::open(space.study());
+  extract_subnet(space, chosen_subnet(study, config.budgets).architecture);
+  study.add_artefact("subnet", space.subnet(), sha256_file(space.subnet()));
+
+  ReportInputs inputs;
+  inputs.title = fmt::format("Concertina: {}", space.out.filename().string());
+  inputs.budgets = config.budgets;
+  inputs.curves = training_curves(space);
+  if (std::filesystem::exists(space.scores())) {
+    inputs.tables.push_back(read_score_table(space.scores()));
+  }
+  write_atomically(space.report(), render_report(study, inputs));
+  log_info("report: {}", space.report().string());
+}
+
+}  // namespace concertina

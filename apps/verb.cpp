@@ -1,0 +1,164 @@
+#include "apps/verb.h"
+
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <new>
+#include <regex>
+
+#include "core/log.h"
+#include "core/progress.h"
+#include "core/threads.h"
+
+namespace concertina {
+namespace {
+
+void check_device(const std::string& device) {
+  static const std::regex kForm("cpu|cuda(:[0-9]+)?");
+  if (!std::regex_match(device, kForm)) {
+    throw InputError("--device " + device + ": expected cpu, cuda or cuda:N");
+  }
+  if (device != "cpu" && !at::hasCUDA()) {
+    throw SystemError("--device " + device + ": this LibTorch sees no CUDA device");
+  }
+}
+
+void apply(const Globals& globals) {
+  set_log_level(globals.quiet ? LogLevel::kWarn : log_level_from(globals.log_level));
+  set_progress_enabled(!globals.quiet);
+  if (globals.threads < 0) throw InputError("--threads must be 1 or more (0: all)");
+  const int32_t threads = globals.threads > 0 ? globals.threads : hardware_threads();
+  set_thread_limit(threads);
+  at::set_num_threads(threads);
+  check_device(globals.device);
+  if (globals.deterministic) at::globalContext().setDeterministicAlgorithms(true, false);
+}
+
+// The innermost verb that was recognised, or the program itself.
+const CLI::App* innermost(const CLI::App& app) {
+  const CLI::App* at = &app;
+  while (!at->get_subcommands().empty()) at = at->get_subcommands().front();
+  return at;
+}
+
+std::vector<std::string> names_of_verbs(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* verb : app.get_subcommands([](const CLI::App*) { return true; })) {
+    names.push_back(verb->get_name());
+  }
+  return names;
+}
+
+std::vector<std::string> names_of_options(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* at = &app; at != nullptr; at = at->get_parent()) {
+    for (const CLI::Option* option : at->get_options()) {
+      for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+    }
+  }
+  return names;
+}
+
+std::string path_of(const CLI::App& verb) {
+  if (verb.get_parent() == nullptr) return "concertina";
+  return path_of(*verb.get_parent()) + " " + verb.get_name();
+}
+
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+// CLI11 lists what is wrong; this says it in one sentence with the nearest name.
+std::string explain(const CLI::App& app, const CLI::ParseError& error) {
+  const CLI::App& verb = *innermost(app);
+  const std::vector<std::string> extra = app.remaining(true);
+  const std::vector<std::string> verbs = names_of_verbs(verb);
+  const std::string help = "; see " + path_of(verb) + " --help";
+  if (!extra.empty() && extra.front().starts_with("-")) {
+    const std::string name = extra.front().substr(0, extra.front().find('='));
+    return "unknown option " + name + did_you_mean(name, names_of_options(verb)) + help;
+  }
+  if (!extra.empty() && !verbs.empty()) {
+    return "unknown verb '" + extra.front() + "'" + did_you_mean(extra.front(), verbs) +
+           "; expected one of " + joined(verbs);
+  }
+  if (!extra.empty()) return "unexpected argument '" + extra.front() + "'" + help;
+  if (!verbs.empty()) return "a verb is missing after '" + path_of(verb) + "': " + joined(verbs);
+  return std::string(error.what()) + help;
+}
+
+int fail(ExitCode code, const std::string& message) {
+  std::string line = message;
+  while (!line.empty() && line.back() == '\n') line.pop_back();
+  std::fprintf(stderr, "concertina: %s\n", line.c_str());
+  return static_cast<int>(code);
+}
+
+int fail_as_bug(const std::string& message) {
+  return fail(ExitCode::kBug, message + " (this is a bug of concertina, please report it)");
+}
+
+int torch_failure(const c10::Error& error) {
+  const std::string what = error.what_without_backtrace();
+  const bool memory = what.find("out of memory") != std::string::npos ||
+                      what.find("can't allocate memory") != std::string::npos;
+  if (memory) return fail(ExitCode::kSystem, "out of memory: " + what.substr(0, what.find('\n')));
+  return fail_as_bug(what);
+}
+
+}  // namespace
+
+ConfigFile load_config(const std::string& path, const Globals& globals) {
+  ConfigFile file = ConfigFile::load(path);
+  for (const std::string& assignment : globals.set) file.set(assignment);
+  if (globals.seed_given) file.set("seed=" + std::to_string(globals.seed));
+  return file;
+}
+
+void add_global_flags(CLI::App& app, Globals& globals) {
+  app.fallthrough();
+  app.require_subcommand(1);
+  app.add_option("--set", globals.set, "override a config value: a.b=c (repeatable)")
+      ->allow_extra_args(false);
+  app.add_option("--threads", globals.threads, "CPU threads; 0: all")->capture_default_str();
+  app.add_option("--device", globals.device, "cpu, cuda or cuda:N")->capture_default_str();
+  app.add_flag("--deterministic", globals.deterministic, "refuse operations that are not repeatable");
+  const CLI::Option* seed = app.add_option("--seed", globals.seed, "seed of every random draw");
+  app.add_option("--log-level", globals.log_level, "debug, info, warn, error or off")
+      ->capture_default_str();
+  app.add_flag("--quiet", globals.quiet, "only warnings and the answer");
+  app.add_flag("--json", globals.json, "the answer as JSON, where a machine may read it");
+  app.parse_complete_callback([&globals, seed] {
+    globals.seed_given = seed->count() > 0;
+    apply(globals);
+  });
+}
+
+int run_guarded(CLI::App& app, const std::function<void()>& body) {
+  try {
+    body();
+    return static_cast<int>(ExitCode::kDone);
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    return fail(ExitCode::kBadInput, explain(app, error));
+  } catch (const Error& error) {
+    return fail(error.code(), error.what());
+  } catch (const std::filesystem::filesystem_error& error) {
+    const std::string path = error.path1().string();
+    return fail(ExitCode::kSystem, path + ": " + error.code().message());
+  } catch (const std::bad_alloc&) {
+    return fail(ExitCode::kSystem, "out of memory");
+  } catch (const c10::Error& error) {
+    return torch_failure(error);
+  } catch (const std::exception& error) {
+    return fail_as_bug(error.what());
+  }
+}
+
+}  // namespace concertina

@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Wrong inputs, one by one: the exit code, one sentence on stderr, and nothing that was there is lost.
+# Usage: bad_inputs.sh PROGRAM SMOKE_FOLDER (made by smoke_line.sh)
+set -euo pipefail
+program=$1
+model=$2/one/subnet.safetensors study=$2/one/study.db
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+expect() {  # expect CODE PHRASE ARGUMENTS...: exit code, and what stderr must speak of
+  local code=$1 phrase=$2 status=0
+  shift 2
+  "$program" "$@" --quiet >"$work/stdout" 2>"$work/stderr" || status=$?
+  local lines
+  lines=$(wc -l <"$work/stderr")
+  if [ "$status" != "$code" ] || [ "$lines" != 1 ] || ! grep -q '^concertina: ' "$work/stderr" ||
+    ! grep -qi -- "$phrase" "$work/stderr"; then
+    printf 'FAILED: concertina %s\n  exit %s (expected %s), %s lines on stderr (expected 1, with "%s"):\n' \
+      "$*" "$status" "$code" "$lines" "$phrase"
+    sed 's/^/  | /' "$work/stderr"
+    failures=$((failures + 1))
+  fi
+}
+
+wav() {  # wav SAMPLES FILE: 16 kHz mono 16-bit silence
+  python3 - "$1" "$2" <<'PY'
+import sys, wave
+with wave.open(sys.argv[2], "wb") as f:
+    f.setnchannels(1), f.setsampwidth(2), f.setframerate(16000)
+    f.writeframes(bytes(2 * int(sys.argv[1])))
+PY
+}
+
+echo "this is no sound" >"$work/text.wav"
+: >"$work/empty.wav"
+wav 100 "$work/short.wav"
+wav 16000 "$work/good.wav"
+head -c 5000 "$model" >"$work/truncated.safetensors"
+head -c 4 "$model" >"$work/header.safetensors"
+echo "no database" >"$work/study.db"
+sed 's/^teacher:/techer:/' configs/smoke.yaml >"$work/misspelt.yaml"
+sed 's/steps: 30/steps: many/' configs/smoke.yaml >"$work/type.yaml"
+sed 's/tier: smoke/tier: smokey/' configs/smoke.yaml >"$work/tier.yaml"
+sed -i "s|spaces/tiny.yaml|$PWD/configs/spaces/tiny.yaml|" "$work"/*.yaml
+echo "precious" >"$work/file"
+
+expect 2 text.wav encode "$model" "$work/text.wav" -o "$work/o.npy"
+expect 2 empty.wav encode "$model" "$work/empty.wav" -o "$work/o.npy"
+expect 2 short.wav encode "$model" "$work/short.wav" -o "$work/o.npy"
+expect 3 missing.wav encode "$model" "$work/missing.wav" -o "$work/o.npy"
+expect 2 "did you mean 'teacher'" run "$work/misspelt.yaml" --out "$work/run"
+expect 2 "steps: expected an integer" run "$work/type.yaml" --out "$work/run"
+expect 2 "did you mean 'smoke'" run "$work/tier.yaml" --out "$work/run"
+expect 3 missing.yaml run "$work/missing.yaml" --out "$work/run"
+expect 2 "unknown verb 'paret'" paret "$study"
+expect 2 "unknown verb 'shw'" model shw "$model"
+expect 2 "a verb is missing" model
+expect 2 "unknown option --maxparams" pareto "$study" --maxparams 3M
+expect 3 "$work/file" encode "$model" "$work/good.wav" -o "$work/file/o.npy"
+expect 3 "$work/file" run configs/smoke.yaml --out "$work/file"
+expect 2 truncated.safetensors encode "$work/truncated.safetensors" "$work/good.wav" -o "$work/o.npy"
+expect 2 header.safetensors model show "$work/header.safetensors"
+expect 2 study.db pareto "$work/study.db"
+expect 2 study.db study dump "$work/study.db"
+expect 3 none.db pareto "$work/none.db"
+expect 2 architecture extract "$model" --arch "e=7 nonsense" -o "$work/o.safetensors"
+
+[ "$(cat "$work/file")" = precious ] || { echo "FAILED: a file that was there was changed"; failures=$((failures + 1)); }
+[ ! -e "$work/run" ] || { echo "FAILED: a workspace was begun for a config that is wrong"; failures=$((failures + 1)); }
+[ ! -e "$work/o.npy" ] || { echo "FAILED: an output was left by a run that failed"; failures=$((failures + 1)); }
+[ "$failures" = 0 ] && echo "bad inputs: well"
+exit "$((failures > 0))"

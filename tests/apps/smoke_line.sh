@@ -1,0 +1,49 @@
+#!/usr/bin/env bash
+# The whole line on one small package of real clips: it runs, it is skipped when nothing changed, one worker and two
+# give the same study, and the extracted file encodes a clip exactly as the supernet does.
+# Usage: smoke_line.sh PROGRAM FOLDER      FOLDER is emptied; the clips are kept in data/smoke.
+set -euo pipefail
+program=$1 folder=$2
+here=$(dirname "$0")
+one=$folder/one two=$folder/two
+rm -rf "$folder"
+mkdir -p "$folder"
+
+fail() { echo "smoke_line: $*" >&2; exit 1; }
+run() { "$program" run configs/smoke.yaml --out "$@"; }
+
+run "$one" --stages corpus,teacher,stage1,stage2,latency
+cp -r "$one" "$two"  # the same supernet and frozen latency model for both searches
+run "$one" --set search.workers=1 | tee "$folder/answer.txt"
+run "$two" --set search.workers=2 >/dev/null
+grep -q "Pareto front" "$folder/answer.txt" || fail "no Pareto table in the answer"
+for made in study.db subnet.safetensors report.html scores.json config.yaml; do
+  [ -s "$one/$made" ] || fail "$made was not made"
+done
+
+dump() { "$program" study dump --no-times "$1/study.db"; }
+diff <(dump "$one") <(dump "$two") >"$folder/dump.diff" || fail "1 and 2 workers gave different studies: $folder/dump.diff"
+
+run "$one" --set search.workers=1 2>"$folder/again.txt" >/dev/null
+[ "$(grep -c 'unchanged, skipped' "$folder/again.txt")" = 8 ] || fail "an unchanged line was not skipped: $folder/again.txt"
+
+status=0
+"$program" pareto "$one/study.db" --max-params 1 >/dev/null 2>"$folder/none.txt" || status=$?
+[ "$status" = 1 ] || fail "a budget that nothing fits must exit 1, not $status"
+
+clip=$(find data/smoke -name '*.wav' | sort | head -1)
+show() { "$program" model show "$one/subnet.safetensors" --json | python3 -c "import json,sys; print(json.load(sys.stdin)$1)"; }
+key=$(show "['largest']['architecture']")
+"$program" encode "$one/subnet.safetensors" "$clip" -o "$folder/alone.npy"
+"$program" encode "$one/stage2/model.safetensors" "$clip" --arch "$key" -o "$folder/sliced.npy"
+python=python3
+[ -x .venv/bin/python ] && python=.venv/bin/python
+for features in alone sliced; do  # both against plain PyTorch on the extracted file
+  status=0
+  "$python" "$here/reference_encoder.py" "$one/subnet.safetensors" "$clip" "$folder/$features.npy" | tee "$folder/reference.txt" || status=$?
+  [ "$status" = 0 ] || [ "$status" = 77 ] || fail "$features.npy is not what docs/formats.md describes"
+done
+if [ "$status" = 0 ]; then
+  grep -q "^$(show "['largest']['params']") parameters" "$folder/reference.txt" || fail "the closed form miscounts the file"
+fi
+echo "smoke line: well"
