@@ -174,7 +174,7 @@ at::Tensor encode_file(const Subnet& subnet, const std::string& path, const Enco
   else layers = wants.hidden = parse_layers(args.layers, depth);
   EncoderOutput output;
   try {
-    output = encode(subnet, make_batch(std::vector{audio.samples}, device), wants);
+    output = encode(subnet, make_batch(std::span(&audio.samples, 1), device), wants);
   } catch (const InputError& error) {
     throw InputError(path + ": " + error.what());
   }

@@ -14,6 +14,11 @@ function(concertina_torch_precompile target)
     target_precompile_headers(concertina_torch_pch PRIVATE <torch/torch.h>)
   endif()
   target_precompile_headers(${target} REUSE_FROM concertina_torch_pch)
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL "EXECUTABLE")  # the header was compiled with -fPIC; -fPIE would not fit it
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
+    target_compile_options(${target} PRIVATE -fPIC)
+  endif()
 endfunction()
 
 function(concertina_room name)

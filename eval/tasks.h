@@ -27,26 +27,35 @@ struct TaskOptions {
   static TaskOptions from_config(ConfigSection section);
 };
 
-// Frame features of one clip for every layer: [layers, T, D] float, `period_s` seconds a frame.
+// Frame features of one clip for every layer: [layers, T, D] float. Frame t is centred at centre_s + t * period_s.
 struct ClipFeatures {
   at::Tensor layers;
   double period_s = 0.02;
+  double centre_s = 0.01;
 };
 using FeatureExtractor = std::function<std::vector<ClipFeatures>(const std::vector<std::vector<float>>& clips)>;
 
-FeatureExtractor subnet_features(Subnet subnet);              // all hidden states at 20 ms
+FeatureExtractor subnet_features(Subnet subnet);              // all hidden states at the base frame period
 FeatureExtractor mfcc_floor_features();                       // 20 MFCC with +-8 frames of context, one "layer"
 
 struct TaskScore {
-  std::string metric;    // "pr.frame_acc_lda", "pr.frame_acc" (ridge), "sid.acc", "asv.eer"
+  std::string metric;    // one of task_metrics()
   double value = 0;      // per cent
   double low = 0, high = 0;  // 95 % bootstrap interval over clips (utterances)
   std::string setting;   // "layer 1, shrinkage 1e-3", chosen on dev
 };
 
 // All tasks for one feature extractor, scored on `split` (kDev or kTest); layer and shrinkage are always chosen on dev.
+// Each clip is read and encoded once for all tasks. A task the manifest has no data for is left out with a line in the
+// log; InputError when none is left. Interrupted when a stop was asked for. Runs in inference mode.
 std::vector<TaskScore> score_tasks(const Manifest& manifest, const FeatureExtractor& features, const TaskOptions& options,
                                    Split split, const StopToken& stop);
+
+std::vector<std::string> task_names();                        // pr, sid, asv
+// Those of options.tasks that the manifest has data for.
+std::vector<std::string> available_tasks(const Manifest& manifest, const TaskOptions& options, Split split);
+// pr.frame_acc (ridge), pr.frame_acc_lda, pr.nonpause_acc (ridge), pr.nonpause_acc_lda, sid.acc (LDA), sid.acc_ridge,
+// asv.eer. The non-pause scores use the setting chosen by the score of all frames.
 std::vector<MetricInfo> task_metrics();
 
 }  // namespace concertina

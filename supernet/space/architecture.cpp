@@ -20,8 +20,8 @@ constexpr int32_t kMaxPeriodUs = 10'000'000;
 
 void check_range(const char* what, int32_t value, int32_t low, int32_t high) {
   if (value < low || value > high) {
-    throw InputError(
-        fmt::format("architecture: {} {} is out of range: expected {} to {}", what, value, low, high));
+    throw InputError(fmt::format("architecture: {} {} is out of range: expected {} to {}", what,
+                                 value, low, high));
   }
 }
 
@@ -31,9 +31,10 @@ void check_layer(const LayerShape& layer) {
   check_range("FFN width", layer.ffn_dim, 0, kMaxSize);
   check_range("window", layer.window, 0, kMaxSize);
   if (layer.window % 2 != 0) {
-    throw InputError(fmt::format("architecture: window {} of layer {} is odd: half of it lies on "
-                                 "each side of a frame",
-                                 layer.window, layer.index));
+    throw InputError(
+        fmt::format("architecture: window {} of layer {} is odd: half of it lies on "
+                    "each side of a frame",
+                    layer.window, layer.index));
   }
   if (layer.heads == 0 && layer.ffn_dim == 0) {
     throw InputError(fmt::format(
@@ -198,15 +199,20 @@ Architecture Architecture::parse(std::string_view key, int32_t conv_layers) {
     } else if (name == "L=") {
       set(layers, parse_layers(value));
     } else {
-      throw InputError(fmt::format("architecture key '{}': unknown part '{}': expected c=, e=, p= "
-                                   "and L=, as in 'c=512 e=384 p=20000 L=0-11:6x1536'",
-                                   key, part));
+      throw InputError(
+          fmt::format("architecture key '{}': unknown part '{}': expected c=, e=, p= "
+                      "and L=, as in 'c=512 e=384 p=20000 L=0-11:6x1536'",
+                      key, part));
     }
   }
   if (!embed_dim || !period || !layers) {
-    throw InputError(fmt::format("architecture key '{}': {} is missing, as in 'c=512 e=384 p=20000 "
-                                 "L=0-11:6x1536'",
-                                 key, !embed_dim ? "e=" : !period ? "p=" : "L="));
+    throw InputError(
+        fmt::format("architecture key '{}': {} is missing, as in 'c=512 e=384 p=20000 "
+                    "L=0-11:6x1536'",
+                    key,
+                    !embed_dim ? "e="
+                    : !period  ? "p="
+                               : "L="));
   }
   return Architecture(channels.value_or(std::vector<int32_t>{}), *embed_dim, *period, *layers);
 }
@@ -218,7 +224,8 @@ bool covers(const Architecture& outer, const Architecture& inner) {
   }
   if (inner.embed_dim() > outer.embed_dim()) return false;
   return std::ranges::all_of(inner.layers(), [&](const LayerShape& layer) {
-    const auto found = std::ranges::lower_bound(outer.layers(), layer.index, {}, &LayerShape::index);
+    const auto found =
+        std::ranges::lower_bound(outer.layers(), layer.index, {}, &LayerShape::index);
     return found != outer.layers().end() && found->index == layer.index &&
            layer.heads <= found->heads && layer.ffn_dim <= found->ffn_dim &&
            (layer.heads == 0 || found->window == 0 ||

@@ -28,8 +28,7 @@ void read_enum(ConfigSection& section, const char* key, const std::vector<std::s
   value = static_cast<Enum>(index);
 }
 
-void read_size(ConfigSection& section, const char* key, int32_t low, int32_t high,
-               int32_t& value) {
+void read_size(ConfigSection& section, const char* key, int32_t low, int32_t high, int32_t& value) {
   int32_t given = value;
   section.read(key, given);
   if (given < low || given > high) {

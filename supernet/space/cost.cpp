@@ -27,8 +27,7 @@ Cost wave_cost(const WaveFrontEnd& wave, const std::vector<int32_t>& channels, i
   return cost;
 }
 
-Cost front_end_cost(const Blueprint& blueprint, const Architecture& architecture,
-                    int64_t samples) {
+Cost front_end_cost(const Blueprint& blueprint, const Architecture& architecture, int64_t samples) {
   if (blueprint.front_end == FrontEndKind::kWave) {
     return wave_cost(blueprint.wave, architecture.conv_channels(), samples);
   }
@@ -59,8 +58,7 @@ Cost cost_of(const Blueprint& blueprint, const Architecture& architecture, int64
     cost.macs += macs;
   };
   const int64_t base_frames = blueprint.frames(samples);
-  const int64_t frames =
-      compressed_frames(blueprint, base_frames, architecture.frame_period_us());
+  const int64_t frames = compressed_frames(blueprint, base_frames, architecture.frame_period_us());
   const int64_t features = blueprint.front_end_dim(architecture.conv_channels());
   const int64_t embed = architecture.embed_dim();
   const PositionalConv& positional = blueprint.positional;

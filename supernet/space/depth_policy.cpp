@@ -25,9 +25,10 @@ std::vector<int32_t> without(int32_t total, std::vector<int32_t> dropped) {
 // The last layer of each block of four goes first, the upper blocks before the lower ones.
 std::vector<int32_t> lighthubert_layers(int32_t total, int32_t depth) {
   if (total != 12 || depth < 6) {
-    throw InputError(fmt::format("depth policy lighthubert keeps 6 to 12 of 12 layers, not {} of "
-                                 "{}: choose top, bottom, alternate, symmetric or explicit",
-                                 depth, total));
+    throw InputError(
+        fmt::format("depth policy lighthubert keeps 6 to 12 of 12 layers, not {} of "
+                    "{}: choose top, bottom, alternate, symmetric or explicit",
+                    depth, total));
   }
   static const std::vector<std::vector<int32_t>> kDropped = {
       {}, {11}, {7, 11}, {3, 7, 11}, {3, 7, 10, 11}, {3, 6, 7, 10, 11}, {2, 3, 6, 7, 10, 11}};
@@ -57,12 +58,18 @@ std::vector<int32_t> kept_layers(DepthPolicy policy, int32_t total, int32_t dept
     throw InputError(fmt::format("depth {} is out of range: expected 1 to {}", depth, total));
   }
   switch (policy) {
-    case DepthPolicy::kLightHubert: return lighthubert_layers(total, depth);
-    case DepthPolicy::kTop: return range(0, depth);
-    case DepthPolicy::kBottom: return range(total - depth, total);
-    case DepthPolicy::kAlternate: return alternate_layers(total, depth);
-    case DepthPolicy::kSymmetric: return symmetric_layers(total, depth);
-    case DepthPolicy::kExplicit: break;
+    case DepthPolicy::kLightHubert:
+      return lighthubert_layers(total, depth);
+    case DepthPolicy::kTop:
+      return range(0, depth);
+    case DepthPolicy::kBottom:
+      return range(total - depth, total);
+    case DepthPolicy::kAlternate:
+      return alternate_layers(total, depth);
+    case DepthPolicy::kSymmetric:
+      return symmetric_layers(total, depth);
+    case DepthPolicy::kExplicit:
+      break;
   }
   throw InputError("depth policy explicit has its sets in the search space");
 }

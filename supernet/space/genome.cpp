@@ -13,7 +13,9 @@ namespace {
 constexpr size_t kChannels = 0, kEmbed = 1, kPeriod = 2, kDepth = 3, kGlobalGenes = 4;
 constexpr size_t kHeads = 0, kFfn = 1, kWindow = 2, kLayerGenes = 3;
 
-size_t layer_start(int32_t layer) { return kGlobalGenes + kLayerGenes * static_cast<size_t>(layer); }
+size_t layer_start(int32_t layer) {
+  return kGlobalGenes + kLayerGenes * static_cast<size_t>(layer);
+}
 
 template <class T>
 int32_t index_of(const std::vector<T>& values, const T& value) {
@@ -69,7 +71,8 @@ Genome SearchSpace::encode(const Architecture& architecture) const {
   genome[kPeriod] = index_of(choices_.frame_period_us, architecture.frame_period_us());
   genome[kDepth] = index_of(choices_.depth, architecture.depth());
   for (const LayerShape& layer : architecture.layers()) {
-    const std::span<int32_t> genes = std::span(genome).subspan(layer_start(layer.index), kLayerGenes);
+    const std::span<int32_t> genes =
+        std::span(genome).subspan(layer_start(layer.index), kLayerGenes);
     genes[kHeads] = index_of(choices_.heads, layer.heads);
     // Two ratios may round to one width: the first stands for both.
     const auto ratio = std::ranges::find(choices_.ffn_ratio, layer.ffn_dim, [&](double each) {
@@ -84,8 +87,8 @@ Genome SearchSpace::encode(const Architecture& architecture) const {
 Architecture SearchSpace::decode(const Genome& genome) const {
   const std::vector<int32_t> counts = gene_cardinalities();
   if (genome.size() != counts.size()) {
-    throw InputError(fmt::format("a genome of this space has {} genes, not {}", counts.size(),
-                                 genome.size()));
+    throw InputError(
+        fmt::format("a genome of this space has {} genes, not {}", counts.size(), genome.size()));
   }
   for (size_t i = 0; i < counts.size(); ++i) {
     if (genome[i] < 0 || genome[i] >= counts[i]) {
@@ -116,7 +119,9 @@ Genome SearchSpace::random_genome(Rng& rng) const {
   const std::vector<int32_t> counts = gene_cardinalities();
   Genome genome(counts.size(), 0);
   if (single_) return genome;
-  const auto draw = [&](size_t gene) { genome[gene] = static_cast<int32_t>(rng.below(counts[gene])); };
+  const auto draw = [&](size_t gene) {
+    genome[gene] = static_cast<int32_t>(rng.below(counts[gene]));
+  };
   for (size_t gene : {kDepth, kChannels, kEmbed, kPeriod}) draw(gene);
   const std::vector<bool> kept = kept_mask(genome);
   for (size_t gene = kGlobalGenes; gene < genome.size(); ++gene) {

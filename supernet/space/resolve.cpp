@@ -30,9 +30,10 @@ int32_t number(const json& value, const std::string& key) {
 const json& member(const json& dict, const char* key) {
   const auto found = dict.find(key);
   if (found == dict.end()) {
-    bad_dict(fmt::format("'{}' is missing: expected atten_dim, embed_dim, ffn_embed, heads_num, "
-                         "layer_num and maybe slide_wsz",
-                         key));
+    bad_dict(
+        fmt::format("'{}' is missing: expected atten_dim, embed_dim, ffn_embed, heads_num, "
+                    "layer_num and maybe slide_wsz",
+                    key));
   }
   return *found;
 }
@@ -85,8 +86,9 @@ Architecture SearchSpace::from_lighthubert_dict(const std::string& text) const {
     }
     layers.push_back({kept[i], heads[i], ffn[i], windows[i]});
   }
-  return Architecture(storage().largest.conv_channels(), number(member(dict, "embed_dim"), "embed_dim"),
-                      largest().frame_period_us(), layers);
+  return Architecture(storage().largest.conv_channels(),
+                      number(member(dict, "embed_dim"), "embed_dim"), largest().frame_period_us(),
+                      layers);
 }
 
 Architecture SearchSpace::resolve_file(const std::filesystem::path& path) const {
@@ -109,9 +111,10 @@ Architecture SearchSpace::resolve(const std::string& given) const {
   if (text == "default") return default_architecture();
   if (text.starts_with('@')) return resolve_file(text.substr(1));
   if (!text.starts_with('{') && !looks_like_key(text)) {
-    throw InputError(fmt::format("unknown architecture '{}'{}: expected smallest, largest, default, "
-                                 "a key such as '{}', @file.json or LightHuBERT's dict",
-                                 text, did_you_mean(text, kNamed), largest().key()));
+    throw InputError(
+        fmt::format("unknown architecture '{}'{}: expected smallest, largest, default, "
+                    "a key such as '{}', @file.json or LightHuBERT's dict",
+                    text, did_you_mean(text, kNamed), largest().key()));
   }
   const Architecture architecture =
       text.starts_with('{')

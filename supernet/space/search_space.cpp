@@ -109,9 +109,9 @@ Storage SearchSpace::storage() const {
   if (!storage_) return {own, rule_};
   // The rate unit belongs to the stored tensors as soon as any member needs it.
   const int32_t period = std::max(own.frame_period_us(), storage_->frame_period_us());
-  return {Architecture(storage_->conv_channels(), storage_->embed_dim(), period,
-                       storage_->layers()),
-          rule_};
+  return {
+      Architecture(storage_->conv_channels(), storage_->embed_dim(), period, storage_->layers()),
+      rule_};
 }
 
 std::string SearchSpace::size() const {
@@ -180,7 +180,8 @@ std::optional<Misfit> SearchSpace::off_grid(const Architecture& architecture) co
   };
   const auto& channels = architecture.conv_channels();
   const int32_t embed = architecture.embed_dim();
-  if (choices_.conv_channels.empty() ? !channels.empty() : !among(choices_.conv_channels, channels)) {
+  if (choices_.conv_channels.empty() ? !channels.empty()
+                                     : !among(choices_.conv_channels, channels)) {
     return miss(fmt::format("c={}", fmt::join(channels, ",")), "conv_channels");
   }
   if (!among(choices_.embed_dim, embed)) return miss(fmt::format("e={}", embed), "embed_dim");
@@ -195,10 +196,12 @@ std::optional<Misfit> SearchSpace::off_grid(const Architecture& architecture) co
     const LayerShape& layer = architecture.layers()[i];
     const std::string at = fmt::format(" in layer {}", layer.index);
     if (layer.index != kept[i]) {
-      return Misfit{fmt::format("layer {}", layer.index), "depth",
-                    fmt::format("at depth {} the layers are {}", kept.size(), fmt::join(kept, ","))};
+      return Misfit{
+          fmt::format("layer {}", layer.index), "depth",
+          fmt::format("at depth {} the layers are {}", kept.size(), fmt::join(kept, ","))};
     }
-    if (!among(choices_.heads, layer.heads)) return miss(fmt::format("{} heads", layer.heads) + at, "heads");
+    if (!among(choices_.heads, layer.heads))
+      return miss(fmt::format("{} heads", layer.heads) + at, "heads");
     if (std::ranges::none_of(choices_.ffn_ratio, [&](double ratio) {
           return ffn_dim_of(ratio, embed) == layer.ffn_dim;
         })) {
@@ -236,7 +239,8 @@ std::string SearchSpace::describe_choices(const std::string& gene) const {
   if (choices_.conv_channels.empty()) return "a log-mel front end has no conv channels";
   std::vector<std::string> stacks;
   for (const auto& widths : choices_.conv_channels) {
-    const bool equal = widths.front() == widths.back() && std::ranges::max(widths) == std::ranges::min(widths);
+    const bool equal =
+        widths.front() == widths.back() && std::ranges::max(widths) == std::ranges::min(widths);
     stacks.push_back(equal ? std::to_string(widths.front())
                            : fmt::format("({})", fmt::join(widths, ",")));
   }

@@ -47,8 +47,9 @@ Blueprint read_blueprint(ConfigSection& section, const ConfigFile& file) {
 
 int32_t to_us(double milliseconds) {
   // Out-of-range values become 0, which the checks refuse.
-  return milliseconds > 0 && milliseconds < 1e6 ? static_cast<int32_t>(std::lround(milliseconds * 1000))
-                                                : 0;
+  return milliseconds > 0 && milliseconds < 1e6
+             ? static_cast<int32_t>(std::lround(milliseconds * 1000))
+             : 0;
 }
 
 std::vector<int32_t> to_us(const std::vector<double>& milliseconds) {
@@ -149,7 +150,8 @@ int32_t conv_layers_of(const Blueprint& blueprint) {
   return static_cast<int32_t>(blueprint.wave.layers.size());
 }
 
-// The storage named in the file: `largest` is a key; the numbers change one equal shape of all layers.
+// The storage named in the file: `largest` is a key; the numbers change one equal shape of all
+// layers.
 std::optional<Architecture> read_storage(ConfigSection storage, const Blueprint& blueprint,
                                          const Architecture& own) {
   std::string key;

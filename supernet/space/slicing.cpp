@@ -17,8 +17,7 @@ bool out_of_blocks(const Storage& storage, int32_t embed, const LayerShape& stor
          stored.ffn_dim;
 }
 
-std::optional<Misfit> layer_misfit(const Storage& storage, int32_t embed,
-                                   const LayerShape& layer) {
+std::optional<Misfit> layer_misfit(const Storage& storage, int32_t embed, const LayerShape& layer) {
   const auto& stored_layers = storage.largest.layers();
   const auto stored = std::ranges::find(stored_layers, layer.index, &LayerShape::index);
   if (stored == stored_layers.end()) {
@@ -91,7 +90,8 @@ class SliceList {
     for (size_t i = 0; i < blueprint_.wave.layers.size(); ++i) {
       const int64_t width = architecture_.conv_channels()[i];
       const std::string name = fmt::format("feature_extractor.conv_layers.{}", i);
-      matrix(name + ".0.weight", {{width, {}}, {before, {}}, {blueprint_.wave.layers[i].kernel, {}}});
+      matrix(name + ".0.weight",
+             {{width, {}}, {before, {}}, {blueprint_.wave.layers[i].kernel, {}}});
       if (blueprint_.wave.bias) vector(name + ".0.bias", width);
       if (blueprint_.wave.norm == ExtractorNorm::kLayer) {
         norm(name + ".2.1", width);

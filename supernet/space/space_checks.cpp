@@ -151,8 +151,7 @@ std::vector<SpaceProblem> check_choices(const Blueprint& blueprint, const Choice
 std::vector<SpaceProblem> check_storage(const Blueprint& blueprint, const Choices& choices,
                                         const Storage& storage) {
   std::vector<SpaceProblem> problems;
-  const auto try_member = [&](const std::vector<int32_t>& channels, int32_t embed,
-                              int32_t period) {
+  const auto try_member = [&](const std::vector<int32_t>& channels, int32_t embed, int32_t period) {
     const int32_t ffn = ffn_dim_of(std::ranges::max(choices.ffn_ratio), embed);
     const Architecture member(channels, embed, period,
                               equal_layers(choices.storage_depth, std::ranges::max(choices.heads),
@@ -188,9 +187,8 @@ std::vector<int32_t> kept_layers(const Choices& choices, int32_t depth) {
   if (choices.policy != DepthPolicy::kExplicit) {
     return kept_layers(choices.policy, choices.storage_depth, depth);
   }
-  const auto found = std::ranges::find_if(choices.explicit_sets, [&](const auto& set) {
-    return std::cmp_equal(set.size(), depth);
-  });
+  const auto found = std::ranges::find_if(
+      choices.explicit_sets, [&](const auto& set) { return std::cmp_equal(set.size(), depth); });
   if (found == choices.explicit_sets.end()) {
     throw InputError(fmt::format("there is no set of {} kept layers", depth));
   }

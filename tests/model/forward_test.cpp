@@ -27,7 +27,7 @@ TEST_P(ForwardTest, PaddedBatchEqualsItsMembers) {
     for (int64_t n : {16000, 9000, 4321}) clips.emplace_back(wave.data_ptr<float>(), wave.data_ptr<float>() + n);
     const EncoderOutput padded = encode(subnet, make_batch(clips), {.all_hidden = true});
     for (size_t b = 0; b < clips.size(); ++b) {
-      const EncoderOutput alone = encode(subnet, make_batch(std::vector{clips[b]}), {.all_hidden = true});
+      const EncoderOutput alone = encode(subnet, make_batch(std::span(&clips[b], 1)), {.all_hidden = true});
       for (size_t layer = 0; layer < alone.hidden.size(); ++layer) {
         const at::Tensor native = alone.hidden[layer][0];
         const auto row = static_cast<int64_t>(b);
@@ -58,7 +58,7 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"wave_group_post", testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost)},
                       Case{"wave_layer_post", testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPost)},
                       Case{"wave_layer_pre", testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPre)}),
-    [](const auto& info) { return info.param.name; });
+    [](const auto& instance) { return std::string(instance.param.name); });
 
 TEST(Forward, MaskReplacesFramesByTheMaskEmbedding) {
   const Blueprint blueprint = testing::mel_blueprint();

@@ -18,8 +18,9 @@ TEST(Architecture, KeyFoldsRuns) {
 }
 
 TEST(Architecture, KeySpellsOutWhatDiffers) {
-  const Architecture net({64, 96}, 128, 40000,
-                         {{0, 2, 256, 0}, {1, 2, 256, 0}, {3, 2, 256, 0}, {4, 0, 128, 0}, {5, 1, 0, 16}});
+  const Architecture net(
+      {64, 96}, 128, 40000,
+      {{0, 2, 256, 0}, {1, 2, 256, 0}, {3, 2, 256, 0}, {4, 0, 128, 0}, {5, 1, 0, 16}});
   EXPECT_EQ(net.key(), "c=64,96 e=128 p=40000 L=0-1:2x256,3:2x256,4:0x128,5:1x0w16");
   EXPECT_EQ(Architecture::parse(net.key(), 2), net);
 }
@@ -29,7 +30,8 @@ TEST(Architecture, AcceptsAnyOrderBlanksAndUnfoldedRuns) {
 }
 
 TEST(Architecture, ALayerWithoutHeadsHasNoWindow) {
-  EXPECT_EQ(Architecture({}, 16, 20000, {{0, 0, 8, 64}}), Architecture({}, 16, 20000, {{0, 0, 8, 0}}));
+  EXPECT_EQ(Architecture({}, 16, 20000, {{0, 0, 8, 64}}),
+            Architecture({}, 16, 20000, {{0, 0, 8, 0}}));
 }
 
 TEST(Architecture, NamesTheBadPart) {
@@ -58,9 +60,9 @@ TEST(Architecture, NamesTheBadPart) {
 }
 
 TEST(Architecture, MutatedKeysNeverCrashAndRoundTrip) {
-  const std::vector<std::string> seeds = {
-      "c=512 e=384 p=20000 L=0-11:6x1536", "c=1,2,3,4,5,6,7 e=16 p=40000 L=0:1x0w2,3-5:2x8",
-      "e=96 p=20000 L=0-1:2x192,3:0x96"};
+  const std::vector<std::string> seeds = {"c=512 e=384 p=20000 L=0-11:6x1536",
+                                          "c=1,2,3,4,5,6,7 e=16 p=40000 L=0:1x0w2,3-5:2x8",
+                                          "e=96 p=20000 L=0-1:2x192,3:0x96"};
   const std::string alphabet = "0123456789-,:xw=cepL \tx\xff";
   Rng rng(7);
   int32_t accepted = 0;
@@ -68,11 +70,17 @@ TEST(Architecture, MutatedKeysNeverCrashAndRoundTrip) {
     std::string text = seeds[static_cast<size_t>(rng.below(3))];
     for (int64_t edits = rng.below(4); edits >= 0 && !text.empty(); --edits) {
       const auto at = static_cast<size_t>(rng.below(static_cast<int64_t>(text.size())));
-      const char c = alphabet[static_cast<size_t>(rng.below(static_cast<int64_t>(alphabet.size())))];
+      const char c =
+          alphabet[static_cast<size_t>(rng.below(static_cast<int64_t>(alphabet.size())))];
       switch (rng.below(3)) {
-        case 0: text[at] = c; break;
-        case 1: text.insert(at, 1, c); break;
-        default: text.erase(at, 1);
+        case 0:
+          text[at] = c;
+          break;
+        case 1:
+          text.insert(at, 1, c);
+          break;
+        default:
+          text.erase(at, 1);
       }
     }
     try {

@@ -51,7 +51,8 @@ TEST(Blueprint, JsonIsCanonicalAndRoundTrips) {
 
 TEST(Blueprint, ReportsAllProblemsAtOnce) {
   try {
-    Blueprint::from_json(R"({"head_dim":0,"rate":"ciff","front_end":{"kernels":[3],"strides":[]},"x":1})");
+    Blueprint::from_json(
+        R"({"head_dim":0,"rate":"ciff","front_end":{"kernels":[3],"strides":[]},"x":1})");
     FAIL();
   } catch (const InputError& error) {
     const std::string message = error.what();

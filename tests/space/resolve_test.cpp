@@ -52,14 +52,17 @@ TEST(Resolve, NamesTheMembersNearby) {
 TEST(Resolve, LightHubertsDict) {
   const SearchSpace small = load_space("lighthubert-small.yaml");
   const std::string ten = "[6,6,6,6,6,6,6,6,6,4]";
-  const std::string dict = R"({"atten_dim":[384,384,384,384,384,384,384,384,384,256],"embed_dim":384,
-      "ffn_embed":[1536,1536,1536,1536,1536,1536,1536,1536,1536,1344],"layer_num":10,"heads_num":)" + ten +
+  const std::string dict =
+      R"({"atten_dim":[384,384,384,384,384,384,384,384,384,256],"embed_dim":384,
+      "ffn_embed":[1536,1536,1536,1536,1536,1536,1536,1536,1536,1344],"layer_num":10,"heads_num":)" +
+      ten +
       R"(,"slide_wsz":["global","global","global","global","global","global","global","global","global","global"]})";
   const Architecture net = small.resolve(dict);
   EXPECT_EQ(net.key(), "c=512 e=384 p=20000 L=0-6:6x1536,8-9:6x1536,10:4x1344");
   EXPECT_TRUE(small.contains(net));
 
-  const std::filesystem::path path = std::filesystem::path(testing::TempDir()) / "space_resolve.json";
+  const std::filesystem::path path =
+      std::filesystem::path(testing::TempDir()) / "space_resolve.json";
   const auto write = [&](const std::string& text) { std::ofstream(path) << text; };
   write(dict);
   EXPECT_EQ(small.resolve("@" + path.string()), net);
@@ -79,8 +82,10 @@ TEST(Resolve, RefusesBrokenDicts) {
   EXPECT_THAT(refusal(small, "{}"), HasSubstr("'layer_num' is missing"));
   EXPECT_THAT(refusal(small, R"({"layer_num": "ten"})"), HasSubstr("whole number"));
   EXPECT_THAT(refusal(small, R"({"layer_num": 10, "heads_num": [6]})"), HasSubstr("list of 10"));
-  EXPECT_THAT(refusal(small, R"({"layer_num": 1, "heads_num": [6], "ffn_embed": [8], "atten_dim": [1],
-      "embed_dim": 384})"), HasSubstr("6 to 12"));
+  EXPECT_THAT(
+      refusal(small, R"({"layer_num": 1, "heads_num": [6], "ffn_embed": [8], "atten_dim": [1],
+      "embed_dim": 384})"),
+      HasSubstr("6 to 12"));
 }
 
 }  // namespace

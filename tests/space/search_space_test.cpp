@@ -85,9 +85,9 @@ TEST(SearchSpace, JsonRoundTrips) {
   for (const SearchSpace& space :
        {load_space("pocket.yaml"), load_space("lighthubert-base.yaml"),
         load_space("lighthubert-small.yaml"), rich_space(), wave_space(),
-        SearchSpace::single(rich_space().blueprint(),
-                            {Architecture::parse("e=96 p=40000 L=0-1:2x192,3:0x96"),
-                             SlicingRule::kLightHubert})}) {
+        SearchSpace::single(
+            rich_space().blueprint(),
+            {Architecture::parse("e=96 p=40000 L=0-1:2x192,3:0x96"), SlicingRule::kLightHubert})}) {
     const SearchSpace again = SearchSpace::from_json(space.to_json());
     EXPECT_EQ(again.to_json(), space.to_json());
     EXPECT_EQ(again.size(), space.size());
@@ -152,7 +152,8 @@ TEST(DepthPolicies, KeepTheirSets) {
   EXPECT_THAT(kept_layers(DepthPolicy::kAlternate, 12, 6), ElementsAre(0, 2, 4, 6, 8, 10));
   EXPECT_THAT(kept_layers(DepthPolicy::kAlternate, 4, 3), ElementsAre(0, 1, 2));
   EXPECT_THAT(kept_layers(DepthPolicy::kAlternate, 4, 1), ElementsAre(0));
-  EXPECT_THAT(kept_layers(DepthPolicy::kLightHubert, 12, 10), ElementsAre(0, 1, 2, 3, 4, 5, 6, 8, 9, 10));
+  EXPECT_THAT(kept_layers(DepthPolicy::kLightHubert, 12, 10),
+              ElementsAre(0, 1, 2, 3, 4, 5, 6, 8, 9, 10));
   EXPECT_THAT(kept_layers(DepthPolicy::kLightHubert, 12, 6), ElementsAre(0, 1, 4, 5, 8, 9));
   EXPECT_THROW(kept_layers(DepthPolicy::kLightHubert, 12, 5), InputError);
   EXPECT_THROW(kept_layers(DepthPolicy::kLightHubert, 6, 6), InputError);

@@ -45,7 +45,8 @@ TEST(TensorSlices, StorageIsTheFairseqModel) {
   const SearchSpace space = load_space("lighthubert-base.yaml");
   const Slices slices = slices_of(space, space.storage().largest);
   EXPECT_EQ(slices.size(), 223U);  // LightHuBERT's 224 without the prediction head
-  EXPECT_EQ(shape(slices, "feature_extractor.conv_layers.0.0.weight"), (std::vector<int64_t>{512, 1, 10}));
+  EXPECT_EQ(shape(slices, "feature_extractor.conv_layers.0.0.weight"),
+            (std::vector<int64_t>{512, 1, 10}));
   EXPECT_EQ(shape(slices, "feature_extractor.conv_layers.6.2.1.bias"), (std::vector<int64_t>{512}));
   EXPECT_EQ(shape(slices, "encoder.pos_conv.0.weight_v"), (std::vector<int64_t>{768, 48, 128}));
   EXPECT_EQ(shape(slices, "encoder.pos_conv.0.weight_g"), (std::vector<int64_t>{1, 1, 128}));
@@ -61,12 +62,13 @@ TEST(TensorSlices, StorageIsTheFairseqModel) {
 
 TEST(TensorSlices, LightHubertRule) {
   const SearchSpace space = load_space("lighthubert-small.yaml");
-  const Architecture net =
-      space.resolve("c=512 e=384 p=20000 L=0-6:6x1344,8-10:4x1536");
+  const Architecture net = space.resolve("c=512 e=384 p=20000 L=0-6:6x1344,8-10:4x1536");
   const Slices slices = slices_of(space, net);
   EXPECT_FALSE(slices.contains("encoder.layers.7.fc1.weight"));
-  EXPECT_EQ(shape(slices, "encoder.layers.8.self_attn.q_proj.weight"), (std::vector<int64_t>{256, 384}));
-  EXPECT_EQ(shape(slices, "encoder.layers.8.self_attn.out_proj.weight"), (std::vector<int64_t>{384, 256}));
+  EXPECT_EQ(shape(slices, "encoder.layers.8.self_attn.q_proj.weight"),
+            (std::vector<int64_t>{256, 384}));
+  EXPECT_EQ(shape(slices, "encoder.layers.8.self_attn.out_proj.weight"),
+            (std::vector<int64_t>{384, 256}));
   EXPECT_EQ(slices.at("encoder.layers.0.fc1.weight").dims[0].indices,
             interleaved_ffn_rows(768, 384, 1344));
   EXPECT_EQ(slices.at("encoder.layers.0.fc1.bias").dims[0].indices,
@@ -104,8 +106,9 @@ TEST(TensorSlices, AnAbsentHalfTakesItsNormAlong) {
 
 TEST(TensorSlices, EverySliceLiesInsideTheStorage) {
   Rng rng(5);
-  for (const SearchSpace& space : {load_space("pocket.yaml"), load_space("lighthubert-base.yaml"),
-                                   load_space("lighthubert-small.yaml"), rich_space(), wave_space()}) {
+  for (const SearchSpace& space :
+       {load_space("pocket.yaml"), load_space("lighthubert-base.yaml"),
+        load_space("lighthubert-small.yaml"), rich_space(), wave_space()}) {
     const Slices stored = slices_of(space, space.storage().largest);
     for (int32_t i = 0; i < 20; ++i) {
       for (const auto& [name, slice] : slices_of(space, space.sample(rng))) {

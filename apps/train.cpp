@@ -1,0 +1,172 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "apps/stages.h"
+#include "apps/verb.h"
+#include "core/errors.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "core/progress.h"
+#include "core/units.h"
+#include "distill/distill.h"
+#include "distill/pretrain.h"
+#include "supernet/model/model_file.h"
+
+namespace concertina {
+namespace {
+
+class ProgressObserver : public TrainObserver {
+ public:
+  explicit ProgressObserver(std::string title) : title_(std::move(title)) {}
+
+  void on_start(int64_t first_step, int64_t steps) override {
+    if (first_step > 0) log_info("{}: going on from step {} of {}", title_, first_step, steps);
+    progress_ = std::make_unique<Progress>(title_, steps, first_step);
+  }
+  void on_step(const StepReport& report) override {
+    progress_->note(fmt::format("loss {:.3f}, {:.0f} audio-s/s, lr {:.2g}", report.loss.total,
+                                report.audio_s_per_s, report.lr));
+    progress_->advance();
+  }
+  void on_validation(const ValidationReport& report) override {
+    std::string sizes;
+    for (const auto& [name, loss] : report.sizes) {
+      sizes += fmt::format("{}{} {:.3f}", sizes.empty() ? "" : ", ", name, loss.total);
+    }
+    log_info("{}: step {}: validation loss: {}", title_, report.step, sizes);
+  }
+
+ private:
+  std::string title_;
+  std::unique_ptr<Progress> progress_;
+};
+
+StageContext context_of(const PipelineConfig& config, const Globals& globals,
+                        const StageFlags& flags, std::filesystem::path folder,
+                        ProgressObserver& progress) {
+  StageContext context;
+  context.folder = std::move(folder);
+  context.seed = config.seed;
+  context.device = at::Device(globals.device);
+  context.resume = flags.resume ? Resume::kIfSame : Resume::kFresh;
+  context.stop = globals.stop;
+  context.observers = {&progress};
+  return context;
+}
+
+void cap(TrainOptions& options, const StageFlags& flags) {
+  if (flags.max_minutes > 0) options.max_minutes = flags.max_minutes;
+}
+
+void say_end(const std::string& title, const StageResult& result, const TrainOptions& options) {
+  const TrainState& state = result.outcome.state;
+  log_info("{}: {} of {} steps, {} of audio in {}{}", title, state.step, options.steps,
+           format_seconds(state.audio_s), format_seconds(state.wall_s),
+           result.outcome.finished ? "" : "; the time cap came first, --resume goes on");
+}
+
+// What the verbs print: where the model is and how it does on dev crops.
+void answer(const Globals& globals, const std::filesystem::path& model,
+            const std::filesystem::path& metrics) {
+  if (globals.json) {
+    fmt::print("{}\n",
+               nlohmann::json{{"model", model.string()}, {"metrics", metrics.string()}}.dump());
+  } else {
+    fmt::print("{}\n", model.string());
+  }
+}
+
+struct TrainArgs {
+  std::string config, out = "out";
+  int32_t stage = 1;
+  StageFlags flags{.resume = false, .max_minutes = 0};
+};
+
+void add_train_flags(CLI::App* verb, TrainArgs& args) {
+  verb->add_option("CONFIG", args.config, "Pipeline file (.yaml)")->required();
+  verb->add_option("--out", args.out, "Folder of the run")->capture_default_str();
+  verb->add_flag("--resume", args.flags.resume, "Go on from the checkpoint in the run's folder");
+  verb->add_option("--max-minutes", args.flags.max_minutes, "Save and end after so many minutes")
+      ->check(CLI::PositiveNumber);
+}
+
+PipelineConfig parse(const TrainArgs& args, const Globals& globals) {
+  ConfigFile file = load_config(args.config, globals);
+  return PipelineConfig::parse(file);
+}
+
+}  // namespace
+
+void run_teacher_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals,
+                       const StageFlags& flags) {
+  if (!config.teacher_model.empty()) {
+    const Supernet teacher = load_model(config.teacher_model);
+    make_directories(space.teacher_dir());
+    save_model(teacher, space.teacher());
+    return;
+  }
+  PretrainOptions options = config.teacher;
+  cap(options.train, flags);
+  ProgressObserver progress("teacher");
+  const Manifest manifest = read_manifest(corpus_manifest(config));
+  const StageResult result =
+      pretrain_teacher(options, config.space, manifest,
+                       context_of(config, globals, flags, space.teacher_dir(), progress));
+  say_end("teacher", result, options.train);
+}
+
+void run_distill_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals,
+                       const StageFlags& flags, int32_t stage) {
+  DistillOptions options = stage == 1 ? config.stage1 : config.stage2;
+  cap(options.train, flags);
+  const std::string title = fmt::format("stage {}", stage);
+  ProgressObserver progress(title);
+  const Supernet teacher = load_model(space.teacher());
+  std::optional<PreviousStage> previous;
+  if (options.init == StudentInit::kPreviousStage) {
+    previous = {load_model(space.student(stage - 1)),
+                load_objective(space.objective(stage - 1)).heads};
+  }
+  const Manifest manifest = read_manifest(corpus_manifest(config));
+  const StageResult result =
+      distill_stage(options, stage, config.space, teacher, previous ? &*previous : nullptr,
+                    manifest, context_of(config, globals, flags, space.stage_dir(stage), progress));
+  say_end(title, result, options.train);
+}
+
+void add_train_verbs(CLI::App& app, Globals& globals) {
+  auto args = std::make_shared<TrainArgs>();
+  CLI::App* pretrain =
+      app.add_subcommand("pretrain", "Train a teacher by masked unit prediction (HuBERT style)");
+  pretrain->footer(
+      "Examples:\n"
+      "  concertina pretrain configs/quickstart.yaml --out runs/quickstart\n"
+      "  concertina pretrain configs/quickstart.yaml --out runs/quickstart --resume --max-minutes "
+      "30");
+  add_train_flags(pretrain, *args);
+  pretrain->callback([args, &globals] {
+    const Workspace space{args->out};
+    run_teacher_stage(parse(*args, globals), space, globals, args->flags);
+    answer(globals, space.teacher(), space.teacher_dir() / "metrics.jsonl");
+  });
+
+  CLI::App* train = app.add_subcommand(
+      "train", "Distil the teacher: 1 into a student of full size, 2 into the elastic supernet");
+  train->footer(
+      "Examples:\n"
+      "  concertina train configs/quickstart.yaml --stage 1 --out runs/quickstart\n"
+      "  concertina train configs/quickstart.yaml --stage 2 --out runs/quickstart --set "
+      "stage2.steps=2000");
+  add_train_flags(train, *args);
+  train->add_option("--stage", args->stage, "1 or 2")->required()->check(CLI::Range(1, 2));
+  train->callback([args, &globals] {
+    const Workspace space{args->out};
+    run_distill_stage(parse(*args, globals), space, globals, args->flags, args->stage);
+    answer(globals, space.student(args->stage), space.stage_dir(args->stage) / "metrics.jsonl");
+  });
+}
+
+}  // namespace concertina

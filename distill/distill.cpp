@@ -1,0 +1,136 @@
+#include "distill/distill.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "core/errors.h"
+#include "core/log.h"
+#include "distill/precision.h"
+
+namespace concertina {
+namespace {
+
+std::unique_ptr<Objective> stage_objective(const ObjectiveOptions& options,
+                                           const SearchSpace& space, const Supernet& teacher) {
+  const Architecture shape = teacher.space().largest();
+  return make_objective(nlohmann::json{{"kind", options.kind},
+                                       {"top", options.top},
+                                       {"distance", options.distance},
+                                       {"instance_norm", options.instance_norm},
+                                       {"teacher_depth", shape.depth()},
+                                       {"teacher_dim", shape.embed_dim()},
+                                       {"student_dim", space.storage().largest.embed_dim()}}
+                            .dump());
+}
+
+void check_fit(const Blueprint& student, const Blueprint& teacher) {
+  if (student.base_frame_period_us() == teacher.base_frame_period_us() &&
+      student.sample_rate == teacher.sample_rate) {
+    return;
+  }
+  throw InputError(
+      fmt::format("the teacher gives a frame every {} us at {} Hz, the student's space every {} us "
+                  "at {} Hz: both must agree",
+                  teacher.base_frame_period_us(), teacher.sample_rate,
+                  student.base_frame_period_us(), student.sample_rate));
+}
+
+// The teacher's where it has the same front end, else measured on the training crops.
+void settle_mel_statistics(TensorMap& weights, const TensorMap& teacher, const Blueprint& blueprint,
+                           const CropSource& crops) {
+  if (blueprint.front_end != FrontEndKind::kLogMel) return;
+  for (const char* name : {"feature_extractor.mel.mean", "feature_extractor.mel.std"}) {
+    const auto found = teacher.find(name);
+    if (found == teacher.end() || found->second.sizes() != weights.at(name).sizes()) {
+      return set_mel_statistics(weights, blueprint, crops);
+    }
+    weights.at(name) = found->second.clone();
+  }
+}
+
+Supernet initial_student(const DistillOptions& options, const SearchSpace& space,
+                         const Supernet& teacher, const PreviousStage* previous,
+                         const CropSource& crops, const Rng& rng) {
+  Supernet student = Supernet::random(space, rng.fork("weights"));
+  settle_mel_statistics(student.weights(), teacher.weights(), space.blueprint(), crops);
+  if (options.init == StudentInit::kRandom) return student;
+  const bool from_teacher = options.init == StudentInit::kTeacher;
+  const Inheritance result =
+      inherit(student.weights(), from_teacher ? teacher.weights() : previous->model.weights());
+  log_info("the student starts from {}: {} tensors taken, {} fresh{}{}",
+           from_teacher ? "the teacher" : "the stage before", result.taken.size(),
+           result.fresh.size(), result.fresh.empty() ? "" : ": ", fmt::join(result.fresh, ", "));
+  return student;
+}
+
+std::vector<Parameters::Init> initial_heads(const DistillOptions& options,
+                                            const Objective& objective,
+                                            const PreviousStage* previous, const Rng& rng) {
+  auto heads = objective.parameters(rng.fork("heads"));
+  if (options.init != StudentInit::kPreviousStage || previous == nullptr) return heads;
+  for (Parameters::Init& head : heads) {
+    const auto found = previous->heads.find(head.name);
+    if (found != previous->heads.end() && found->second.sizes() == head.value.sizes())
+      head.value = found->second;
+  }
+  return heads;
+}
+
+}  // namespace
+
+Inheritance inherit(TensorMap& weights, const TensorMap& older) {
+  Inheritance result;
+  for (auto& [name, tensor] : weights) {
+    const auto found = older.find(name);
+    const bool fits = found != older.end() && found->second.sizes() == tensor.sizes();
+    if (fits) tensor = found->second.to(tensor.scalar_type()).clone();
+    (fits ? result.taken : result.fresh).push_back(name);
+  }
+  return result;
+}
+
+StageResult distill_stage(const DistillOptions& options, int32_t stage, const SearchSpace& space,
+                          const Supernet& teacher, const PreviousStage* previous,
+                          const Manifest& manifest, const StageContext& context) {
+  const std::string name = fmt::format("stage{}", stage);
+  const Rng rng = Rng(context.seed).fork(name);
+  const Blueprint& blueprint = space.blueprint();
+  const TrainOptions& train = options.train;
+  CONCERTINA_ASSERT(previous != nullptr || options.init != StudentInit::kPreviousStage);
+  check_fit(blueprint, teacher.blueprint());
+  const auto dtype = training_dtype(train.dtype, context.device);
+  RecipeParts parts{name,
+                    to_json(options),
+                    context.seed,
+                    manifest.fingerprint(),
+                    space.to_json(),
+                    c10::toString(dtype),
+                    {{"teacher", weights_hash(teacher)}}};
+  if (options.init == StudentInit::kPreviousStage)
+    parts.inputs["previous"] = weights_hash(previous->model);
+
+  auto objective = stage_objective(options.objective, space, teacher);
+  auto heads = initial_heads(options, *objective, previous, rng);
+  const StageData data = stage_data(manifest, blueprint, train.batch);
+  std::optional<MaskOptions> mask;
+  if (options.mask_probability > 0) {
+    mask = MaskOptions{.probability = options.mask_probability, .length = options.mask_length};
+  }
+  const CropSource training(data.training, blueprint, train.batch, mask, {}, rng.fork("training"));
+  const CropSource validation(data.validation, blueprint, train.batch, std::nullopt, {},
+                              rng.fork("validation"));
+  Learner learner({.student = initial_student(options, space, teacher, previous, training, rng),
+                   .objective = std::move(objective),
+                   .heads = std::move(heads),
+                   .sampler = make_sampler(options.sampler, space, options.random_subnets, rng),
+                   .teacher = teacher,
+                   .in_place = options.in_place,
+                   .dtype = dtype,
+                   .device = context.device});
+  return run_stage(learner, training, validation, train, recipe_json(parts), context);
+}
+
+}  // namespace concertina

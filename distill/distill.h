@@ -1,0 +1,30 @@
+// Stages 1 and 2: a student learns to say what the teacher's upper layers say; see
+// distill/objective/layer_mean.h.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "distill/objective/objective_file.h"
+#include "distill/stage.h"
+
+namespace concertina {
+
+struct PreviousStage {
+  Supernet model;
+  TensorMap heads;
+};
+
+// What a new model took from an older one: tensors of the same name and shape.
+struct Inheritance {
+  std::vector<std::string> taken, fresh;
+};
+Inheritance inherit(TensorMap& weights, const TensorMap& older);
+
+// The student has the whole space's storage in both stages; only the sampler differs. `previous`
+// may be null unless the options ask for it. Mel statistics always come from the teacher.
+StageResult distill_stage(const DistillOptions& options, int32_t stage, const SearchSpace& space,
+                          const Supernet& teacher, const PreviousStage* previous,
+                          const Manifest& manifest, const StageContext& context);
+
+}  // namespace concertina

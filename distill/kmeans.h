@@ -1,0 +1,20 @@
+// Lloyd's k-means with k-means++ seeding (Arthur & Vassilvitskii 2007), by matrix products in fp32.
+// The same points, generator and number of threads give the same centroids.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+
+#include "core/rng.h"
+
+namespace concertina {
+
+// points [N, D] fp32, N >= clusters >= 1 -> centroids [clusters, D]. A cluster that loses all its
+// points moves to the point that is farthest from its centroid.
+at::Tensor kmeans(const at::Tensor& points, int32_t clusters, int32_t iterations, Rng rng);
+
+// Index of the nearest centroid of each point (the lowest among equals): [N] int64.
+at::Tensor nearest_centroid(const at::Tensor& points, const at::Tensor& centroids);
+
+}  // namespace concertina

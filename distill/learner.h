@@ -1,0 +1,66 @@
+// What is trained and how one step's gradients come about: the student's parameters and the
+// objective's heads in one flat buffer, the teacher, the sampler. Each subnet's backward runs right
+// after its forward. Not thread-safe.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "distill/crops.h"
+#include "distill/objective/objective.h"
+#include "distill/sampler.h"
+#include "supernet/model/parameters.h"
+#include "supernet/model/supernet.h"
+
+namespace concertina {
+
+struct LossValues {
+  double total = 0;
+  std::vector<std::pair<std::string, double>> terms;
+};
+
+class Learner {
+ public:
+  struct Setup {
+    Supernet student;
+    std::unique_ptr<Objective> objective;
+    std::vector<Parameters::Init> heads;  // the objective's parameters as they start
+    std::unique_ptr<SubnetSampler> sampler;
+    std::optional<Supernet> teacher;  // its largest architecture teaches; none for unit prediction
+    bool in_place = false;  // later subnets of a step learn from the first one's prediction
+    at::ScalarType dtype = at::kFloat;
+    at::Device device = at::kCPU;
+  };
+  explicit Learner(Setup setup);
+
+  // Adds the mean gradient over the step's subnets. Terms: the objective's own for one subnet, else
+  // the subnets' losses by role. A loss that is not finite comes back as it is.
+  LossValues learn(const Crops& crops, int64_t step, Gradients& gradients);
+  LossValues evaluate(const Crops& crops, const Architecture& architecture);  // no gradients
+
+  const Parameters& parameters() const { return parameters_; }
+  const SearchSpace& space() const { return setup_.student.space(); }
+  const Objective& objective() const { return *setup_.objective; }
+  Supernet student(
+      std::string provenance) const;  // a copy of the weights as they are now, on the CPU
+  TensorMap heads() const;            // likewise
+
+ private:
+  struct Bound;  // one architecture's leaves and what they are made into
+  Bound bind(const Architecture& architecture) const;
+  LossBreakdown loss_of(const Bound& bound, const SpeechBatch& batch,
+                        const at::Tensor& target) const;
+  at::Tensor target(const Crops& crops, const SpeechBatch& batch) const;
+  SpeechBatch on_device(const SpeechBatch& batch) const;
+
+  Setup setup_;
+  Parameters parameters_;
+  std::optional<Subnet> teacher_;
+};
+
+}  // namespace concertina

@@ -1,0 +1,101 @@
+#include "distill/objective/layer_mean.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/errors.h"
+
+namespace concertina {
+namespace {
+
+const std::string kHead = "objective.head";
+
+const char* distance_name(Distance distance) { return distance == Distance::kL1 ? "l1" : "mse"; }
+
+at::Tensor initial_head(int64_t out, int64_t in, const Rng& rng) {
+  if (out == in) return at::eye(out);
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(rng.fork(kHead).next_u64());
+  const double bound = std::sqrt(6.0 / static_cast<double>(in + out));
+  return at::empty({out, in}).uniform_(-bound, bound, generator);
+}
+
+}  // namespace
+
+LayerMeanObjective::LayerMeanObjective(const LayerMeanSpec& spec) : spec_(spec) {
+  if (spec.top < 1 || spec.top > spec.teacher_depth) {
+    throw InputError(fmt::format("objective.top is {}: the teacher has layers 1 to {}", spec.top,
+                                 spec.teacher_depth));
+  }
+}
+
+std::vector<Parameters::Init> LayerMeanObjective::parameters(const Rng& rng) const {
+  return {{kHead + ".weight", initial_head(spec_.teacher_dim, spec_.student_dim, rng), true},
+          {kHead + ".bias", at::zeros({spec_.teacher_dim}), false}};
+}
+
+std::vector<TensorSlice> LayerMeanObjective::slices(const Architecture& student) const {
+  return head_slices(kHead, spec_.teacher_dim, student.embed_dim());
+}
+
+Wants LayerMeanObjective::student_wants(int32_t) const { return {}; }
+
+LossBreakdown LayerMeanObjective::loss(const LossInput& input) const {
+  const Frames& frames = input.student.frames;
+  at::Tensor prediction = to_base_frames(frames, apply_head(input.heads, kHead, frames.x));
+  const int64_t length = std::min(prediction.size(1), input.target.size(1));
+  const at::Tensor difference = prediction.narrow(1, 0, length) - input.target.narrow(1, 0, length);
+  const bool l1 = spec_.distance == Distance::kL1;
+  const at::Tensor distance = (l1 ? difference.abs() : difference.square()).mean(-1);
+  LossBreakdown result;
+  result.total = mean_where(distance, base_valid(frames).narrow(1, 0, length));
+  result.terms = {{distance_name(spec_.distance), result.total.detach()}};
+  result.prediction = prediction.detach();
+  return result;
+}
+
+std::optional<Wants> LayerMeanObjective::teacher_wants() const {
+  Wants wants;
+  for (int32_t i = spec_.teacher_depth - spec_.top + 1; i <= spec_.teacher_depth; ++i) {
+    wants.ffn_results.push_back(i);
+  }
+  wants.last_layer = spec_.teacher_depth;
+  return wants;
+}
+
+at::Tensor LayerMeanObjective::teacher_target(const EncoderOutput& teacher) const {
+  const at::Tensor valid = base_valid(teacher.frames);
+  at::Tensor sum;
+  const Wants wants = *teacher_wants();
+  for (int32_t i : wants.ffn_results) {
+    const at::Tensor& result = teacher.ffn_results[static_cast<size_t>(i)];
+    CONCERTINA_ASSERT(result.defined());
+    at::Tensor x = to_base_frames(teacher.frames, result.to(at::kFloat));
+    if (spec_.instance_norm) x = instance_norm_over_time(x, valid);
+    sum = sum.defined() ? sum + x : x;
+  }
+  return sum / static_cast<double>(spec_.top);
+}
+
+std::string LayerMeanObjective::to_json() const {
+  return nlohmann::json{{"kind", "layer_mean"},
+                        {"top", spec_.top},
+                        {"distance", distance_name(spec_.distance)},
+                        {"instance_norm", spec_.instance_norm},
+                        {"teacher_depth", spec_.teacher_depth},
+                        {"teacher_dim", spec_.teacher_dim},
+                        {"student_dim", spec_.student_dim}}
+      .dump();
+}
+
+at::Tensor instance_norm_over_time(const at::Tensor& x, const at::Tensor& valid) {
+  const at::Tensor weight = valid.unsqueeze(2).to(x.scalar_type());
+  const at::Tensor count = weight.sum(1, true).clamp_min(1);
+  const at::Tensor centred = x - (x * weight).sum(1, true) / count;
+  const at::Tensor variance = (centred.square() * weight).sum(1, true) / count;
+  return centred * (variance + 1e-5).rsqrt();
+}
+
+}  // namespace concertina

@@ -1,0 +1,98 @@
+#include "distill/objective/masked_units.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/errors.h"
+
+namespace concertina {
+namespace {
+
+std::string head_name(int32_t layer) { return fmt::format("objective.heads.{}", layer); }
+
+}  // namespace
+
+MaskedUnitsObjective::MaskedUnitsObjective(MaskedUnitsSpec spec) : spec_(std::move(spec)) {
+  std::vector<int32_t>& layers = spec_.layers;
+  for (int32_t layer : layers) {
+    if (layer < 1 || layer > spec_.depth) {
+      throw InputError(
+          fmt::format("teacher.layers names layer {}: the model has 1 to {}", layer, spec_.depth));
+    }
+  }
+  layers.push_back(spec_.depth);
+  std::sort(layers.begin(), layers.end());
+  layers.erase(std::unique(layers.begin(), layers.end()), layers.end());
+}
+
+std::vector<Parameters::Init> MaskedUnitsObjective::parameters(const Rng& rng) const {
+  std::vector<Parameters::Init> values;
+  const double bound = std::sqrt(6.0 / static_cast<double>(spec_.model_dim + spec_.clusters));
+  for (int32_t layer : spec_.layers) {
+    const std::string name = head_name(layer);
+    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(rng.fork(name).next_u64());
+    at::Tensor weight = at::empty({spec_.clusters, spec_.model_dim});
+    values.push_back({name + ".weight", weight.uniform_(-bound, bound, generator), true});
+    values.push_back({name + ".bias", at::zeros({spec_.clusters}), false});
+  }
+  return values;
+}
+
+std::vector<TensorSlice> MaskedUnitsObjective::slices(const Architecture& student) const {
+  std::vector<TensorSlice> result;
+  for (int32_t layer : spec_.layers) {
+    const auto head = head_slices(head_name(layer), spec_.clusters, student.embed_dim());
+    result.insert(result.end(), head.begin(), head.end());
+  }
+  return result;
+}
+
+Wants MaskedUnitsObjective::student_wants(int32_t depth) const {
+  CONCERTINA_ASSERT(depth == spec_.depth);
+  Wants wants;
+  wants.hidden = spec_.layers;
+  return wants;
+}
+
+LossBreakdown MaskedUnitsObjective::loss(const LossInput& input) const {
+  const Frames& frames = input.student.frames;
+  const at::Tensor valid = base_valid(frames);
+  const int64_t length = std::min(valid.size(1), input.target.size(1));
+  const at::Tensor seen = valid.narrow(1, 0, length);
+  const at::Tensor units = input.target.narrow(1, 0, length);
+  const at::Tensor mask = input.mask.defined() ? input.mask.narrow(1, 0, length).logical_and(seen)
+                                               : at::zeros_like(seen);
+  const at::Tensor open = mask.logical_not().logical_and(seen);
+  LossBreakdown result;
+  for (int32_t layer : spec_.layers) {
+    const at::Tensor& hidden = input.student.hidden[static_cast<size_t>(layer)];
+    const at::Tensor logits =
+        to_base_frames(frames, apply_head(input.heads, head_name(layer), hidden))
+            .narrow(1, 0, length);
+    const at::Tensor entropy =
+        at::cross_entropy_loss(logits.flatten(0, 1), units.flatten(), {}, at::Reduction::None)
+            .view_as(units);
+    const at::Tensor masked = mean_where(entropy, mask), unmasked = mean_where(entropy, open);
+    const at::Tensor both = masked + unmasked * spec_.unmasked_weight;
+    result.total = result.total.defined() ? result.total + both : both;
+    if (layer != spec_.depth) continue;
+    const at::Tensor hit = logits.detach().argmax(-1).eq(units).to(at::kFloat);
+    result.terms = {{"masked", masked.detach()},
+                    {"unmasked", unmasked.detach()},
+                    {"accuracy", mean_where(hit, mask)}};
+  }
+  result.total = result.total / static_cast<double>(spec_.layers.size());
+  return result;
+}
+
+std::string MaskedUnitsObjective::to_json() const {
+  return nlohmann::json{{"kind", "masked_units"},       {"layers", spec_.layers},
+                        {"depth", spec_.depth},         {"clusters", spec_.clusters},
+                        {"model_dim", spec_.model_dim}, {"unmasked_weight", spec_.unmasked_weight}}
+      .dump();
+}
+
+}  // namespace concertina

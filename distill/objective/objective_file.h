@@ -1,0 +1,22 @@
+// objective.safetensors: the trained heads beside a stage's model; metadata "objective" holds the
+// objective's JSON.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+
+#include "distill/objective/objective.h"
+
+namespace concertina {
+
+struct TrainedObjective {
+  std::unique_ptr<Objective> objective;
+  TensorMap heads;  // at full width, by name
+};
+
+// InputError when it is no objective file or a head is missing or misshaped.
+TrainedObjective load_objective(const std::filesystem::path& path);
+void save_objective(const Objective& objective, const TensorMap& heads,
+                    const std::filesystem::path& path);
+
+}  // namespace concertina

@@ -1,0 +1,115 @@
+#include "distill/recipe.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "core/files.h"
+
+namespace concertina {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json json_of(const OptimizerOptions& o) {
+  return {{"lr", o.lr},
+          {"warmup", o.warmup},
+          {"final_lr", o.final_lr},
+          {"beta1", o.beta1},
+          {"beta2", o.beta2},
+          {"eps", o.eps},
+          {"weight_decay", o.weight_decay},
+          {"clip", o.clip}};
+}
+
+Json json_of(const BatchOptions& o) {
+  return {{"crops", o.crops}, {"seconds", o.seconds}, {"sources", o.source_weight}};
+}
+
+void add_common(Json& json, const TrainOptions& o) {
+  json["steps"] = o.steps;
+  json["optimizer"] = json_of(o.optimizer);
+  json["batch"] = json_of(o.batch);
+  json["validate_every"] = o.validate_every;
+  json["validation_crops"] = o.validation_crops;
+}
+
+Json mask_of(double probability, int32_t length) {
+  return {{"probability", probability}, {"length", length}};
+}
+
+void append_yaml(const Json& json, int32_t indent, std::string& out) {
+  for (const auto& [key, value] : json.items()) {
+    out += fmt::format("{:{}}{}:", "", indent, key);
+    if (value.is_object() && !value.empty()) {
+      out += '\n';
+      append_yaml(value, indent + 2, out);
+    } else {
+      out += ' ' + value.dump() + '\n';  // JSON scalars and lists are YAML
+    }
+  }
+}
+
+}  // namespace
+
+std::string to_json(const PretrainOptions& o) {
+  Json json;
+  add_common(json, o.train);
+  json["units"] = {{"features", o.units.features},
+                   {"coefficients", o.units.coefficients},
+                   {"splice", o.units.splice},
+                   {"clusters", o.units.clusters},
+                   {"sample_frames", o.units.sample_frames},
+                   {"iterations", o.units.iterations}};
+  json["mask"] = mask_of(o.mask_probability, o.mask_length);
+  json["unmasked_weight"] = o.unmasked_weight;
+  json["layers"] = o.layers;
+  return json.dump();
+}
+
+std::string to_json(const DistillOptions& o) {
+  constexpr const char* kInits[] = {"teacher", "random", "previous"};
+  constexpr const char* kSamplers[] = {"largest", "random", "sandwich"};
+  Json json;
+  add_common(json, o.train);
+  json["objective"] = {{"kind", o.objective.kind},
+                       {"top", o.objective.top},
+                       {"distance", o.objective.distance},
+                       {"instance_norm", o.objective.instance_norm}};
+  json["init"] = kInits[static_cast<size_t>(o.init)];
+  json["sampler"] = {{"kind", kSamplers[static_cast<size_t>(o.sampler)]},
+                     {"random", o.random_subnets},
+                     {"in_place", o.in_place}};
+  json["mask"] = mask_of(o.mask_probability, o.mask_length);
+  return json.dump();
+}
+
+std::string recipe_json(const RecipeParts& parts) {
+  Json json;
+  json["seed"] = parts.seed;
+  json["dtype"] = parts.dtype;
+  json["data"] = parts.data;
+  json["inputs"] = parts.inputs;
+  json[parts.name] = Json::parse(parts.options);
+  json["space"] = Json::parse(parts.space);
+  return json.dump();
+}
+
+std::string weights_hash(const Supernet& model) {
+  std::string digests;
+  for (const auto& [name, tensor] : model.weights()) {
+    const at::Tensor plain = tensor.to(at::kCPU).contiguous();
+    const std::string_view bytes(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes());
+    digests += fmt::format("{} {:016x}\n", name, hash64(bytes));
+  }
+  return fmt::format("{:016x}", hash64(digests));
+}
+
+std::string yaml_of(const std::string& json) {
+  std::string out;
+  append_yaml(Json::parse(json), 0, out);
+  return out;
+}
+
+}  // namespace concertina

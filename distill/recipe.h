@@ -1,0 +1,30 @@
+// A run's settings as text: what config.yaml shows, and what a checkpoint is checked against.
+#pragma once
+
+#include <string>
+
+#include "distill/options.h"
+#include "supernet/model/supernet.h"
+
+namespace concertina {
+
+// JSON with everything that settles a run's numbers; time caps and checkpoint rhythm are left out.
+std::string to_json(const PretrainOptions& options);
+std::string to_json(const DistillOptions& options);
+
+// {"NAME": options, "seed": ..., "data": ..., "space": ..., "inputs": {...}} in one JSON text.
+struct RecipeParts {
+  std::string name;     // teacher | stage1 | stage2
+  std::string options;  // JSON
+  uint64_t seed = 0;
+  std::string data;   // the manifest's fingerprint
+  std::string space;  // JSON
+  std::string dtype;
+  std::map<std::string, std::string> inputs;  // hashes of the models it starts from
+};
+std::string recipe_json(const RecipeParts& parts);
+
+std::string weights_hash(const Supernet& model);
+std::string yaml_of(const std::string& json);  // the same tree as block YAML
+
+}  // namespace concertina

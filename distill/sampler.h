@@ -1,0 +1,30 @@
+// Which subnets one training step trains. The draw of a step depends on the seed and the step only.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "core/rng.h"
+#include "distill/options.h"
+#include "supernet/space/search_space.h"
+
+namespace concertina {
+
+struct SampledSubnet {
+  std::string role;  // largest | smallest | random1, random2, ...: names its loss in the metrics
+  Architecture architecture;
+};
+
+class SubnetSampler {
+ public:
+  virtual ~SubnetSampler() = default;
+  // At least one; the largest first where it is among them (in-place distillation learns from it).
+  virtual std::vector<SampledSubnet> draw(int64_t step) const = 0;
+};
+
+std::unique_ptr<SubnetSampler> make_sampler(SamplerKind kind, const SearchSpace& space,
+                                            int32_t random_subnets, const Rng& rng);
+
+}  // namespace concertina

@@ -1,0 +1,96 @@
+#include "distill/stage.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "core/errors.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "distill/metrics_file.h"
+#include "distill/objective/objective_file.h"
+#include "supernet/model/model_file.h"
+#include "supernet/nn/mel.h"
+
+namespace concertina {
+namespace {
+
+constexpr double kMelSeconds = 900;  // of audio behind the mel statistics
+
+void prepare(const CheckpointFolder& checkpoints, const StageContext& context) {
+  make_directories(context.folder);
+  if (checkpoints.empty()) return;
+  if (context.resume == Resume::kFresh) {
+    throw InputError(
+        fmt::format("{} already holds a training run: give --resume to go on with it, "
+                    "or another --out",
+                    context.folder.string()));
+  }
+  if (!checkpoints.foreign()) return;
+  const auto aside = checkpoints.set_aside();
+  log_warn(
+      "the checkpoint in {} was made with other settings or data: moved to {}, starting afresh",
+      context.folder.string(), aside.string());
+}
+
+MelOptions mel_options(const Blueprint& blueprint) {
+  MelOptions options;
+  options.sample_rate = blueprint.sample_rate;
+  options.bins = blueprint.mel.bins;
+  options.window = blueprint.mel.window;
+  options.hop = blueprint.mel.hop;
+  return options;
+}
+
+}  // namespace
+
+StageData stage_data(const Manifest& manifest, const Blueprint& blueprint,
+                     const BatchOptions& batch) {
+  const auto joined = [&](Split split) {
+    return JoinedClips(manifest, split, blueprint.base_frame_samples(), batch.source_weight);
+  };
+  const bool has_dev = std::any_of(manifest.clips.begin(), manifest.clips.end(),
+                                   [](const Clip& clip) { return clip.split == Split::kDev; });
+  if (!has_dev) log_info("no dev clips in the manifest: validation reads training clips");
+  return {joined(Split::kTrain), joined(has_dev ? Split::kDev : Split::kTrain)};
+}
+
+StageResult run_stage(Learner& learner, const CropSource& training, const CropSource& validation,
+                      const TrainOptions& options, const std::string& recipe,
+                      const StageContext& context) {
+  const CheckpointFolder checkpoints(context.folder / "checkpoint", recipe);
+  prepare(checkpoints, context);
+  write_atomically(context.folder / "config.yaml", yaml_of(recipe));
+  MetricsFile metrics(context.folder / "metrics.jsonl");
+  std::vector<TrainObserver*> observers = {&metrics};
+  observers.insert(observers.end(), context.observers.begin(), context.observers.end());
+
+  Trainer trainer(learner, training, validation, options, checkpoints, observers);
+  TrainOutcome outcome = trainer.run(context.stop);
+  Supernet model = learner.student(recipe);
+  save_objective(learner.objective(), learner.heads(), context.folder / "objective.safetensors");
+  save_model(model, context.folder / "model.safetensors");
+  return {std::move(model), std::move(outcome)};
+}
+
+void set_mel_statistics(TensorMap& weights, const Blueprint& blueprint, const CropSource& crops) {
+  if (blueprint.front_end != FrontEndKind::kLogMel) return;
+  const MelOptions options = mel_options(blueprint);
+  at::Tensor sum = at::zeros({options.bins}, at::kDouble), squares = at::zeros_like(sum);
+  double seconds = 0, frames = 0;
+  for (int64_t step = 0; seconds < kMelSeconds; ++step) {
+    const Crops batch = crops.at(step);
+    const at::Tensor mel = log_mel(batch.speech.waveform, options).flatten(0, 1).to(at::kDouble);
+    sum += mel.sum(0);
+    squares += mel.square().sum(0);
+    frames += static_cast<double>(mel.size(0));
+    seconds += batch.seconds;
+  }
+  const at::Tensor mean = sum / frames;
+  const at::Tensor deviation = (squares / frames - mean.square()).clamp_min(1e-6).sqrt();
+  weights.at("feature_extractor.mel.mean") = mean.to(at::kFloat);
+  weights.at("feature_extractor.mel.std") = deviation.to(at::kFloat);
+}
+
+}  // namespace concertina

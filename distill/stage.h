@@ -1,0 +1,53 @@
+// What the training stages share: where a stage lives, how it resumes, and the files it leaves in
+// its folder: model.safetensors, objective.safetensors, metrics.jsonl, config.yaml and checkpoint/.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "core/stop.h"
+#include "distill/recipe.h"
+#include "distill/trainer.h"
+#include "speech/manifest.h"
+
+namespace concertina {
+
+enum class Resume {
+  kFresh,   // InputError when the folder already holds a checkpoint
+  kIfSame,  // goes on from a checkpoint of the same recipe; one of another recipe is set aside
+};
+
+struct StageContext {
+  std::filesystem::path folder;
+  uint64_t seed = 0;
+  at::Device device = at::kCPU;
+  Resume resume = Resume::kIfSame;
+  StopToken stop;
+  std::vector<TrainObserver*> observers;
+};
+
+struct StageData {
+  JoinedClips training, validation;
+};
+
+struct StageResult {
+  Supernet model;
+  TrainOutcome outcome;
+};
+
+// Validation reads the dev split, or training clips (with a log line) where the manifest has no dev
+// clip.
+StageData stage_data(const Manifest& manifest, const Blueprint& blueprint,
+                     const BatchOptions& batch);
+
+// Trains and writes the stage's files. Errors: see Trainer::run.
+StageResult run_stage(Learner& learner, const CropSource& training, const CropSource& validation,
+                      const TrainOptions& options, const std::string& recipe,
+                      const StageContext& context);
+
+// Mean and standard deviation of each log-mel bin over sampled training crops, put into `weights`.
+void set_mel_statistics(TensorMap& weights, const Blueprint& blueprint, const CropSource& crops);
+
+}  // namespace concertina

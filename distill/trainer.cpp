@@ -1,0 +1,146 @@
+#include "distill/trainer.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "core/errors.h"
+#include "core/log.h"
+
+namespace concertina {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+void add(LossValues& sum, const LossValues& value, double weight) {
+  sum.total += value.total * weight;
+  if (sum.terms.empty()) {
+    for (const auto& [name, term] : value.terms) sum.terms.emplace_back(name, 0.0);
+  }
+  for (size_t i = 0; i < sum.terms.size(); ++i)
+    sum.terms[i].second += value.terms[i].second * weight;
+}
+
+std::vector<std::pair<std::string, Architecture>> validation_sizes(const SearchSpace& space) {
+  std::vector<std::pair<std::string, Architecture>> sizes = {{"largest", space.largest()}};
+  if (space.smallest() == space.largest()) return sizes;
+  sizes.emplace_back("default", space.default_architecture());
+  sizes.emplace_back("smallest", space.smallest());
+  return sizes;
+}
+
+}  // namespace
+
+Trainer::Trainer(Learner& learner, const CropSource& training, const CropSource& validation,
+                 const TrainOptions& options, const CheckpointFolder& checkpoints,
+                 std::vector<TrainObserver*> observers)
+    : learner_(learner),
+      training_(training),
+      validation_(validation),
+      options_(options),
+      checkpoints_(checkpoints),
+      observers_(std::move(observers)),
+      gradients_(learner.parameters()),
+      optimizer_(learner.parameters(), options.optimizer) {}
+
+TrainOutcome Trainer::run(StopToken stop) {
+  state_ = checkpoints_.restore(learner_.parameters(), optimizer_).value_or(TrainState{});
+  if (options_.max_minutes > 0) {
+    stop = stop.with_deadline(std::chrono::duration_cast<Clock::duration>(
+        std::chrono::duration<double>(options_.max_minutes * 60)));
+  }
+  for (TrainObserver* observer : observers_) observer->on_start(state_.step, options_.steps);
+  TrainOutcome outcome;
+  Prefetcher prefetcher(training_, state_.step);
+  auto last_save = Clock::now();
+  while (state_.step < options_.steps && !stop.stop_requested()) {
+    step(prefetcher.next());
+    const bool last = state_.step == options_.steps;
+    if (last || (options_.validate_every > 0 && state_.step % options_.validate_every == 0)) {
+      outcome.validation = validate();
+    }
+    const bool due = seconds_since(last_save) >= options_.checkpoint_minutes * 60;
+    if (due && state_.bad_in_a_row == 0) {
+      save();
+      last_save = Clock::now();
+    }
+  }
+  save();
+  stop.throw_if_interrupted("training state saved in " + checkpoints_.folder().string());
+  if (outcome.validation.sizes.empty()) outcome.validation = validate();
+  outcome.state = state_;
+  outcome.finished = state_.step >= options_.steps;
+  return outcome;
+}
+
+void Trainer::step(const Crops& crops) {
+  constexpr double kSpeedMemory = 0.95;
+  const auto start = Clock::now();
+  StepReport report;
+  report.steps = options_.steps;
+  gradients_.zero();
+  report.loss = learner_.learn(crops, state_.step, gradients_);
+  report.lr = learning_rate(options_.optimizer, state_.step, options_.steps);
+  report.skipped = !update(report);
+  report.step = ++state_.step;
+  if (report.skipped) refuse(report);
+  const double wall = seconds_since(start), speed = crops.seconds / wall;
+  speed_ = speed_ == 0 ? speed : kSpeedMemory * speed_ + (1 - kSpeedMemory) * speed;
+  state_.wall_s += wall;
+  state_.audio_s += crops.seconds;
+  report.audio_s_per_s = speed_;
+  report.wall_s = state_.wall_s;
+  for (TrainObserver* observer : observers_) observer->on_step(report);
+  if (state_.bad_in_a_row >= kMostBadSteps) give_up();
+}
+
+bool Trainer::update(StepReport& report) {
+  report.grad_norm = gradients_.flat.norm().item<double>();
+  if (!std::isfinite(report.loss.total) || !std::isfinite(report.grad_norm)) return false;
+  const double scale = clip_scale(report.grad_norm, options_.optimizer.clip);
+  optimizer_.step(learner_.parameters(), gradients_, report.lr, scale);
+  state_.bad_in_a_row = 0;
+  return true;
+}
+
+void Trainer::refuse(const StepReport& report) {
+  ++state_.skipped;
+  ++state_.bad_in_a_row;
+  log_warn("step {} skipped: loss {}, gradient norm {}", report.step, report.loss.total,
+           report.grad_norm);
+}
+
+void Trainer::give_up() const {
+  throw NumericError(fmt::format(
+      "the loss or its gradient was not finite for {} steps in a row, last at step {}; {}; try a "
+      "lower optimizer.lr or dtype: fp32",
+      kMostBadSteps, state_.step,
+      checkpoints_.empty()
+          ? "there is no checkpoint yet"
+          : "the last good checkpoint is kept in " + checkpoints_.folder().string()));
+}
+
+ValidationReport Trainer::validate() {
+  ValidationReport report;
+  report.step = state_.step;
+  const int64_t batches =
+      std::max(1, options_.validation_crops / std::max(1, options_.batch.crops));
+  for (const auto& [name, architecture] : validation_sizes(learner_.space())) {
+    LossValues mean;
+    for (int64_t b = 0; b < batches; ++b) {
+      add(mean, learner_.evaluate(validation_.at(b), architecture),
+          1.0 / static_cast<double>(batches));
+    }
+    report.sizes.emplace_back(name, std::move(mean));
+  }
+  for (TrainObserver* observer : observers_) observer->on_validation(report);
+  return report;
+}
+
+void Trainer::save() { checkpoints_.save(state_, learner_.parameters(), optimizer_); }
+
+}  // namespace concertina

@@ -1,0 +1,83 @@
+// The training loop. Observers see what happens; the checkpoint folder makes a run resumable to the
+// bit: the data and the subnets of a step depend on the seed and the step only.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/stop.h"
+#include "distill/checkpoint.h"
+#include "distill/crops.h"
+#include "distill/learner.h"
+#include "distill/options.h"
+
+namespace concertina {
+
+struct StepReport {
+  int64_t step = 0, steps = 0;  // this one, 1-based; how many there are
+  LossValues loss;
+  double lr = 0;
+  double grad_norm = 0;      // before clipping
+  double audio_s_per_s = 0;  // over the last steps of this session
+  double wall_s = 0;         // over all sessions
+  bool skipped = false;      // numbers went bad: no update was made
+};
+
+struct ValidationReport {
+  int64_t step = 0;
+  std::vector<std::pair<std::string, LossValues>> sizes;  // "largest", "default", "smallest"
+};
+
+// Called on the trainer's thread, in order. Exceptions end the run.
+class TrainObserver {
+ public:
+  virtual ~TrainObserver() = default;
+  virtual void on_start(int64_t /*first_step*/, int64_t /*steps*/) {}
+  virtual void on_step(const StepReport&) {}
+  virtual void on_validation(const ValidationReport&) {}
+};
+
+struct TrainOutcome {
+  TrainState state;
+  bool finished = false;        // false: the time cap came first
+  ValidationReport validation;  // of the last step
+};
+
+class Trainer {
+ public:
+  // Validation uses crops 0..n-1 of `validation`. All references must outlive the trainer.
+  Trainer(Learner& learner, const CropSource& training, const CropSource& validation,
+          const TrainOptions& options, const CheckpointFolder& checkpoints,
+          std::vector<TrainObserver*> observers);
+
+  // Goes on from the newest checkpoint. A time cap saves and returns; a signal saves and throws
+  // Interrupted. NumericError after kMostBadSteps steps in a row whose loss or gradient is not
+  // finite; the last good checkpoint stays.
+  TrainOutcome run(StopToken stop);
+
+  static constexpr int64_t kMostBadSteps = 5;
+
+ private:
+  void step(const Crops& crops);
+  bool update(StepReport& report);
+  void refuse(const StepReport& report);
+  [[noreturn]] void give_up() const;
+  ValidationReport validate();
+  void save();
+
+  Learner& learner_;
+  const CropSource& training_;
+  const CropSource& validation_;
+  TrainOptions options_;
+  const CheckpointFolder& checkpoints_;
+  std::vector<TrainObserver*> observers_;
+  Gradients gradients_;
+  AdamW optimizer_;
+  TrainState state_;
+  double speed_ = 0;
+};
+
+}  // namespace concertina

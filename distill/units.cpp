@@ -1,0 +1,120 @@
+#include "distill/units.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "core/errors.h"
+#include "distill/kmeans.h"
+#include "supernet/nn/mel.h"
+
+namespace concertina {
+namespace {
+
+constexpr int64_t kFrameSamples = 320;  // 20 ms at 16 kHz: two MFCC hops
+constexpr int64_t kGroupFrames = 3000;  // whole clips are taken together up to about a minute
+constexpr int64_t kPoolFactor = 4;      // frames looked at for each frame that is sampled
+
+using Group = std::pair<size_t, size_t>;  // clips first..last-1
+
+std::vector<Group> groups_of(const JoinedClips& clips) {
+  std::vector<Group> groups;
+  const auto& spans = clips.clips();
+  for (size_t first = 0; first < spans.size();) {
+    size_t last = first;
+    int64_t frames = 0;
+    while (last < spans.size() && (last == first || frames + spans[last].frames <= kGroupFrames)) {
+      frames += spans[last++].frames;
+    }
+    groups.emplace_back(first, last);
+    first = last;
+  }
+  return groups;
+}
+
+// Two MFCC frames for each of `frames` stream frames, [2 * frames, coefficients].
+at::Tensor stream_mfcc(const JoinedClips& clips, int64_t first, int64_t frames,
+                       int32_t coefficients) {
+  std::vector<at::Tensor> blocks;
+  for (int64_t done = 0; done < frames; done += kGroupFrames) {
+    const int64_t count = std::min(kGroupFrames, frames - done);
+    at::Tensor samples =
+        at::zeros({1, (count + 1) * kFrameSamples});  // one more frame: the last windows need it
+    const int64_t there = std::min(count + 1, clips.total_frames() - first - done);
+    clips.read(first + done, std::span<float>(samples.data_ptr<float>(),
+                                              static_cast<size_t>(there * kFrameSamples)));
+    blocks.push_back(mfcc(samples, coefficients)[0].narrow(0, 0, 2 * count));
+  }
+  return blocks.size() == 1 ? blocks[0] : at::cat(blocks);
+}
+
+int64_t frame_count(const JoinedClips& clips, const Group& group) {
+  const auto& last = clips.clips()[group.second - 1];
+  return last.first_frame + last.frames - clips.clips()[group.first].first_frame;
+}
+
+}  // namespace
+
+at::Tensor unit_features(const JoinedClips& clips, size_t first, size_t last,
+                         const UnitOptions& options) {
+  const auto& spans = clips.clips();
+  const int64_t start = spans[first].first_frame;
+  const int64_t frames = frame_count(clips, {first, last});
+  const int64_t splice = options.splice, before = (splice - 1) / 2;
+  at::Tensor mfccs = stream_mfcc(clips, start, frames, options.coefficients);
+  at::Tensor place = at::empty({frames * splice}, at::kLong);
+  int64_t* at = place.data_ptr<int64_t>();
+  for (size_t clip = first; clip < last; ++clip) {
+    const int64_t low = 2 * (spans[clip].first_frame - start), high = low + 2 * spans[clip].frames;
+    at::Tensor own = mfccs.narrow(0, low, high - low);
+    own.sub_(own.mean(0, true));
+    for (int64_t row = low; row < high; row += 2) {
+      for (int64_t j = 0; j < splice; ++j) *at++ = std::clamp(row - before + j, low, high - 1);
+    }
+  }
+  return mfccs.index_select(0, place).view({frames, splice * options.coefficients});
+}
+
+at::Tensor fit_units(const JoinedClips& clips, const UnitOptions& options, const Rng& rng) {
+  at::NoGradGuard no_grad;
+  if (clips.total_frames() < options.clusters) {
+    throw InputError(
+        fmt::format("teacher.units.clusters is {}, but the training audio has only {} frames",
+                    options.clusters, clips.total_frames()));
+  }
+  std::vector<Group> groups = groups_of(clips);
+  Rng order = rng.fork("unit sample");
+  order.shuffle(std::span<Group>(groups));
+  std::vector<at::Tensor> pool;
+  int64_t frames = 0;
+  for (const Group& group : groups) {
+    if (frames >= kPoolFactor * options.sample_frames) break;
+    pool.push_back(unit_features(clips, group.first, group.second, options));
+    frames += pool.back().size(0);
+  }
+  std::vector<int64_t> chosen(static_cast<size_t>(frames));
+  std::iota(chosen.begin(), chosen.end(), 0);
+  order.shuffle(std::span<int64_t>(chosen));
+  chosen.resize(std::min(chosen.size(),
+                         static_cast<size_t>(std::max(options.sample_frames, options.clusters))));
+  const at::Tensor points = at::cat(pool).index_select(0, at::tensor(chosen, at::kLong));
+  return kmeans(points, options.clusters, options.iterations, rng.fork("kmeans"));
+}
+
+at::Tensor label_frames(const JoinedClips& clips, const UnitOptions& options,
+                        const at::Tensor& centroids) {
+  at::NoGradGuard no_grad;
+  at::Tensor labels = at::empty({clips.total_frames()}, at::kShort);
+  for (const Group& group : groups_of(clips)) {
+    const at::Tensor features = unit_features(clips, group.first, group.second, options);
+    labels.narrow(0, clips.clips()[group.first].first_frame, features.size(0))
+        .copy_(nearest_centroid(features, centroids));
+  }
+  return labels;
+}
+
+}  // namespace concertina

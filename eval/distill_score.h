@@ -1,0 +1,51 @@
+// The distillation loss of a subnet on fixed crops: the sensitive score that sees every gene of an architecture.
+#pragma once
+
+#include <torch/torch.h>
+
+#include <cstdint>
+#include <map>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "distill/objective/objective_file.h"
+#include "speech/manifest.h"
+#include "supernet/model/supernet.h"
+
+namespace concertina {
+
+inline constexpr const char* kDistillMetric = "distill.l1";
+
+struct DistillScoreOptions {
+  int32_t crops = 32;
+  double seconds = 3;                           // of one crop
+  std::map<std::string, double> source_weight;  // as in training
+  uint64_t seed = 0;
+};
+
+// Draws its crops and the teacher's targets once, when it is made. Immutable afterwards: thread-safe. fp32.
+class DistillScore {
+ public:
+  // InputError when the split has less audio than one crop or the objective takes no target from a teacher.
+  DistillScore(const Subnet& teacher, TrainedObjective trained, const Manifest& manifest, Split split,
+               const DistillScoreOptions& options);
+
+  // Mean loss of each subnet. All must share front end, frame period and width: that part of the forward pass is run
+  // once for all of them, with the same result as one by one.
+  std::vector<double> scores(std::span<const Subnet> subnets) const;
+  double score(const Subnet& subnet) const { return scores({&subnet, 1}).front(); }
+
+ private:
+  struct Batch {
+    SpeechBatch speech;
+    at::Tensor target;
+  };
+  TrainedObjective trained_;
+  std::vector<Batch> batches_;
+};
+
+// Architectures with equal keys have the same Frames after begin().
+std::string shared_front_key(const Architecture& architecture);
+
+}  // namespace concertina

@@ -1,0 +1,102 @@
+#include "eval/metrics.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "core/errors.h"
+
+namespace concertina {
+namespace {
+
+Interval percentiles(std::vector<double> values) {
+  if (values.empty()) return {};
+  std::ranges::sort(values);
+  const auto at = [&](double share) {
+    return values[static_cast<size_t>(std::lround(share * static_cast<double>(values.size() - 1)))];
+  };
+  return {at(0.025), at(0.975)};
+}
+
+std::vector<int32_t> draw_with_replacement(int64_t n, Rng& rng) {
+  std::vector<int32_t> times(static_cast<size_t>(n), 0);
+  for (int64_t i = 0; i < n; ++i) ++times[static_cast<size_t>(rng.below(n))];
+  return times;
+}
+
+std::vector<VerificationTrial> by_score(std::span<const VerificationTrial> trials) {
+  std::vector<VerificationTrial> sorted(trials.begin(), trials.end());
+  std::ranges::stable_sort(sorted, {}, &VerificationTrial::score);
+  return sorted;
+}
+
+// Walks the ROC from "accept all" to "reject all"; `times` says how often each clip counts, empty: once.
+double sorted_equal_error_rate(std::span<const VerificationTrial> sorted,
+                               std::span<const int32_t> times) {
+  const auto weight = [&](const VerificationTrial& trial) {
+    if (times.empty()) return 1.0;
+    return static_cast<double>(times[static_cast<size_t>(trial.first)]) *
+           times[static_cast<size_t>(trial.second)];
+  };
+  double targets = 0, others = 0;
+  for (const VerificationTrial& trial : sorted) (trial.target ? targets : others) += weight(trial);
+  if (targets == 0 || others == 0) return 0.5;
+
+  double rejected_targets = 0, rejected_others = 0;
+  double miss = 0, alarm = 1;
+  for (size_t i = 0; i < sorted.size();) {
+    const double score = sorted[i].score;
+    for (; i < sorted.size() && sorted[i].score == score; ++i) {
+      (sorted[i].target ? rejected_targets : rejected_others) += weight(sorted[i]);
+    }
+    const double next_miss = rejected_targets / targets;
+    const double next_alarm = 1 - rejected_others / others;
+    if (next_miss >= next_alarm) {
+      const double gap = alarm - miss, next_gap = next_alarm - next_miss;
+      return miss + (next_miss - miss) * gap / (gap - next_gap);
+    }
+    miss = next_miss;
+    alarm = next_alarm;
+  }
+  return 0.5;
+}
+
+}  // namespace
+
+double hit_rate(std::span<const double> hits, std::span<const double> totals) {
+  CONCERTINA_ASSERT(hits.size() == totals.size());
+  const double total = std::accumulate(totals.begin(), totals.end(), 0.0);
+  return total > 0 ? std::accumulate(hits.begin(), hits.end(), 0.0) / total : 0;
+}
+
+Interval bootstrap_hit_rate(std::span<const double> hits, std::span<const double> totals, Rng rng,
+                            int32_t resamples) {
+  CONCERTINA_ASSERT(hits.size() == totals.size());
+  std::vector<double> rates;
+  for (int32_t r = 0; r < resamples && !hits.empty(); ++r) {
+    double hit = 0, total = 0;
+    for (size_t i = 0; i < hits.size(); ++i) {
+      const auto drawn = static_cast<size_t>(rng.below(static_cast<int64_t>(hits.size())));
+      hit += hits[drawn];
+      total += totals[drawn];
+    }
+    rates.push_back(total > 0 ? hit / total : 0);
+  }
+  return percentiles(std::move(rates));
+}
+
+double equal_error_rate(std::span<const VerificationTrial> trials) {
+  return sorted_equal_error_rate(by_score(trials), {});
+}
+
+Interval bootstrap_equal_error_rate(std::span<const VerificationTrial> trials, int64_t clips,
+                                    Rng rng, int32_t resamples) {
+  const std::vector<VerificationTrial> sorted = by_score(trials);
+  std::vector<double> rates;
+  for (int32_t r = 0; r < resamples; ++r) {
+    rates.push_back(sorted_equal_error_rate(sorted, draw_with_replacement(clips, rng)));
+  }
+  return percentiles(std::move(rates));
+}
+
+}  // namespace concertina

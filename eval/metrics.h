@@ -1,0 +1,38 @@
+// Scores of predictions and how sure they are. Plain numbers, no tensors.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/rng.h"
+
+namespace concertina {
+
+struct Interval {
+  double low = 0, high = 0;
+};
+
+inline constexpr int32_t kBootstrapResamples = 1000;
+
+// Share of hits over all clips: sum(hits) / sum(totals); 0 when there is nothing.
+double hit_rate(std::span<const double> hits, std::span<const double> totals);
+// 95 % percentile bootstrap (Efron 1979) of hit_rate over whole clips.
+Interval bootstrap_hit_rate(std::span<const double> hits, std::span<const double> totals, Rng rng,
+                            int32_t resamples = kBootstrapResamples);
+
+// One comparison of two clips of a verification task.
+struct VerificationTrial {
+  int64_t first = 0, second = 0;  // clip numbers, 0-based
+  bool target = false;            // same speaker
+  double score = 0;               // higher: more alike
+};
+
+// Equal error rate in [0, 1]: where the share of rejected targets meets the share of accepted non-targets, on the line
+// between the two neighbouring points of the ROC; equal scores are one point. 0.5 when one kind is missing.
+double equal_error_rate(std::span<const VerificationTrial> trials);
+// 95 % percentile bootstrap over clips: a clip drawn k times weighs each of its trials k times.
+Interval bootstrap_equal_error_rate(std::span<const VerificationTrial> trials, int64_t clips, Rng rng,
+                                    int32_t resamples = kBootstrapResamples);
+
+}  // namespace concertina

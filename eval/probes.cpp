@@ -1,0 +1,132 @@
+#include "eval/probes.h"
+
+#include <array>
+#include <limits>
+
+#include "core/errors.h"
+
+namespace concertina {
+namespace {
+
+constexpr double kNoVariance = 1e-10;  // of a feature, relative to the largest: it carries nothing
+
+struct Moments {
+  double n = 0;
+  at::Tensor mean;         // [D], about the shift
+  at::Tensor class_means;  // [C, D], about the shift
+  at::Tensor prior;        // [C]
+  at::Tensor total;        // [D, D] covariance
+  at::Tensor scale;        // [D] 1 / standard deviation
+};
+
+Moments moments_of(const ProbeSums& sums) {
+  Moments m;
+  m.n = sums.count();
+  m.mean = sums.class_sums().sum(0) / m.n;
+  m.class_means = sums.class_sums() / sums.class_counts().clamp_min(1).unsqueeze(1);
+  m.prior = sums.class_counts() / m.n;
+  m.total = sums.gram() / m.n - at::outer(m.mean, m.mean);
+  const at::Tensor variance = m.total.diagonal();
+  m.scale = at::where(variance > kNoVariance * variance.max(), variance.clamp_min(0).rsqrt(),
+                      at::zeros_like(variance));
+  return m;
+}
+
+at::Tensor scaled(const at::Tensor& covariance, const at::Tensor& scale) {
+  return covariance * scale.unsqueeze(1) * scale;
+}
+
+struct System {
+  at::Tensor matrices;  // [K, D, D], one for each shrinkage
+  at::Tensor right;     // [D, C]
+};
+
+at::Tensor as_column(std::span<const double> shrinkages) {
+  std::vector<double> values(shrinkages.begin(), shrinkages.end());
+  return torch::tensor(values, at::kDouble).view({-1, 1, 1});
+}
+
+System ridge_system(const Moments& m, const at::Tensor& shrinkages) {
+  const at::Tensor unit = at::eye(m.mean.size(0), m.mean.options());
+  const at::Tensor joint = (m.class_means - m.mean) * m.prior.unsqueeze(1);
+  return {scaled(m.total, m.scale) + shrinkages * unit, (joint * m.scale).t()};
+}
+
+System lda_system(const Moments& m, const at::Tensor& shrinkages) {
+  const at::Tensor unit = at::eye(m.mean.size(0), m.mean.options());
+  const at::Tensor centred = m.class_means - m.mean;
+  const at::Tensor between = (centred * m.prior.unsqueeze(1)).t().mm(centred);
+  const at::Tensor within = scaled(m.total - between, m.scale);
+  const at::Tensor level = within.diagonal().mean().clamp_min(1e-12);
+  return {(1 - shrinkages) * within + shrinkages * level * unit, (centred * m.scale).t()};
+}
+
+// [K, C] for weights [K, D, C] that act on raw features.
+at::Tensor biases(const Moments& m, const at::Tensor& shift, const at::Tensor& weights, ProbeKind kind) {
+  at::Tensor bias;
+  if (kind == ProbeKind::kRidge) {
+    bias = m.prior;
+  } else {
+    const at::Tensor centred = m.class_means - m.mean;
+    bias = m.prior.log() - 0.5 * (weights * centred.t()).sum(1);
+  }
+  bias = bias - at::matmul(shift + m.mean, weights);
+  return at::where(m.prior > 0, bias,
+                   at::full_like(bias, -std::numeric_limits<double>::infinity()));
+}
+
+}  // namespace
+
+ProbeSums::ProbeSums(int64_t classes) : classes_(classes) {
+  class_counts_ = at::zeros({classes}, at::kDouble);
+}
+
+void ProbeSums::add(const at::Tensor& features, const at::Tensor& labels) {
+  const int64_t n = features.size(0), width = features.size(1);
+  if (n == 0) return;
+  if (!shift_.defined()) {
+    shift_ = features.mean(0).to(at::kDouble);
+    gram_ = at::zeros({width, width}, at::kDouble);
+    class_sums_ = at::zeros({classes_, width}, at::kDouble);
+  }
+  CONCERTINA_ASSERT(width == shift_.size(0) && labels.size(0) == n);
+  const at::Tensor centred = features - shift_.to(at::kFloat);
+  const at::Tensor one_hot = at::one_hot(labels, classes_).to(at::kFloat);
+  gram_ += centred.t().mm(centred);
+  class_sums_ += one_hot.t().mm(centred);
+  class_counts_ += one_hot.sum(0);
+}
+
+double ProbeSums::count() const { return class_counts_.sum().item<double>(); }
+
+at::Tensor LinearProbe::scores(const at::Tensor& features) const {
+  return at::addmm(bias, features, weight);
+}
+
+std::vector<LinearProbe> solve_probes(const ProbeSums& sums, ProbeKind kind,
+                                      std::span<const double> shrinkages) {
+  CONCERTINA_ASSERT(sums.count() > 0);
+  const Moments m = moments_of(sums);
+  const at::Tensor column = as_column(shrinkages);
+  const System system = kind == ProbeKind::kRidge ? ridge_system(m, column) : lda_system(m, column);
+  const at::Tensor factors = at::linalg_cholesky(system.matrices);
+  const at::Tensor solved =
+      at::cholesky_solve(system.right.expand({column.size(0), -1, -1}).contiguous(), factors);
+  const at::Tensor weights = solved * m.scale.view({1, -1, 1});
+  const at::Tensor bias = biases(m, sums.shift(), weights, kind);
+  std::vector<LinearProbe> probes;
+  for (size_t k = 0; k < shrinkages.size(); ++k) {
+    const auto row = static_cast<int64_t>(k);
+    probes.push_back({shrinkages[k], weights[row].to(at::kFloat), bias[row].to(at::kFloat)});
+  }
+  return probes;
+}
+
+std::span<const double> default_shrinkages(ProbeKind kind) {
+  static constexpr std::array<double, 5> kRidge = {1e-1, 1e-2, 1e-3, 1e-4, 1e-5};
+  static constexpr std::array<double, 5> kLda = {0.3, 0.1, 1e-2, 1e-3, 1e-4};
+  if (kind == ProbeKind::kRidge) return kRidge;
+  return kLda;
+}
+
+}  // namespace concertina

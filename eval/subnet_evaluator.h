@@ -1,0 +1,57 @@
+// Scores subnets of a supernet on dev data, for a search.
+//
+// Subnets that share front end, frame period and width form a group, whose first part of the forward pass is run once.
+// Scores are fp32, in inference mode, and do not depend on the grouping or on the number of workers as long as every
+// worker runs intra-op 1: pass use_one_thread as the executor's on_worker_start.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "eval/distill_score.h"
+#include "eval/tasks.h"
+#include "search/evaluator.h"
+#include "search/latency_model.h"
+#include "supernet/model/supernet.h"
+
+namespace concertina {
+
+inline constexpr double kMacsSeconds = 10;  // the workload that `macs` counts
+
+struct SubnetEvaluatorParts {
+  std::shared_ptr<const Supernet> supernet;
+  std::shared_ptr<const DistillScore> distill;   // gives distill.l1; null: not offered
+  std::optional<LatencyModel> latency;           // gives latency.pred_ms
+  std::shared_ptr<const Manifest> manifest;      // for the tasks
+  TaskOptions tasks;                             // an empty list: none; they cost far more than the rest
+  std::string identity;                          // names the data and models: part of the fingerprint
+};
+
+class SubnetEvaluator : public Evaluator {
+ public:
+  explicit SubnetEvaluator(SubnetEvaluatorParts parts);
+
+  // params, macs (of kMacsSeconds), and what the parts give.
+  std::vector<MetricInfo> metrics() const override;
+  std::string fingerprint() const override;
+  std::vector<WorkGroup> plan(std::span<const Proposal> proposals) const override;
+  GroupResult run(const WorkGroup& group, const StopToken& stop) const override;
+
+ private:
+  std::map<std::string, double> cheap_values(const Architecture& architecture) const;
+  std::vector<TaskScore> task_scores(const Subnet& subnet, const StopToken& stop) const;
+
+  SubnetEvaluatorParts parts_;
+};
+
+void use_one_thread();
+
+// Everything a SubnetEvaluator can be made to give.
+std::vector<MetricInfo> evaluator_metrics();
+// The tasks behind those of `metrics` that are task metrics, in the order of task_names().
+std::vector<std::string> tasks_behind(const std::vector<std::string>& metrics);
+
+}  // namespace concertina

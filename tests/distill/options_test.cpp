@@ -1,0 +1,66 @@
+#include "distill/options.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/errors.h"
+#include "distill/recipe.h"
+
+namespace concertina {
+namespace {
+
+TEST(Options, AreReadFromYaml) {
+  ConfigFile file = ConfigFile::parse(R"(
+teacher:
+  steps: 1500
+  units: {features: mfcc, splice: 10, clusters: 100}
+  mask: {probability: 0.4, length: 6}
+  layers: [3]
+  optimizer: {lr: 2e-3, warmup: 0.1}
+  batch: {crops: 4, seconds: 2, sources: {festvox-ru: 2, asterisk: 1}}
+  dtype: fp32
+stage2:
+  objective: {kind: layer_mean, top: 2, distance: mse, instance_norm: false}
+  sampler: {kind: sandwich, random: 2, in_place: true}
+)");
+  const PretrainOptions teacher = PretrainOptions::from_config(file.root().section("teacher"));
+  const DistillOptions stage2 = DistillOptions::from_config(file.root().section("stage2"), 2);
+  file.finish();
+  EXPECT_EQ(teacher.train.steps, 1500);
+  EXPECT_EQ(teacher.units.clusters, 100);
+  EXPECT_EQ(teacher.mask_length, 6);
+  EXPECT_EQ(teacher.train.batch.source_weight.at("festvox-ru"), 2);
+  EXPECT_EQ(teacher.train.dtype, "fp32");
+  EXPECT_EQ(stage2.objective.distance, "mse");
+  EXPECT_EQ(stage2.init, StudentInit::kPreviousStage);
+  EXPECT_TRUE(stage2.in_place);
+  EXPECT_EQ(stage2.random_subnets, 2);
+}
+
+TEST(Options, ReportEveryProblem) {
+  ConfigFile file = ConfigFile::parse(
+      "stage1: {steps: 0, init: previous, stpes: 3, objective: {distance: l3}, sampler: {in_place: "
+      "true}}\n");
+  DistillOptions::from_config(file.root().section("stage1"), 1);
+  try {
+    file.finish();
+    FAIL() << "expected an InputError";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(),
+                ::testing::AllOf(::testing::HasSubstr("steps"), ::testing::HasSubstr("stpes"),
+                                 ::testing::HasSubstr("init"), ::testing::HasSubstr("distance"),
+                                 ::testing::HasSubstr("in_place")));
+  }
+}
+
+TEST(Recipe, IsYamlWithoutTimeCaps) {
+  PretrainOptions options;
+  options.train.max_minutes = 3;
+  const std::string json = to_json(options);
+  options.train.max_minutes = 0;
+  EXPECT_EQ(json, to_json(options));
+  EXPECT_THAT(yaml_of(json), ::testing::HasSubstr("units:\n  features: \"mfcc\"\n"));
+}
+
+}  // namespace
+}  // namespace concertina

@@ -1,0 +1,224 @@
+#include "distill/trainer.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include "core/errors.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "distill/distill.h"
+#include "distill/objective/layer_mean.h"
+#include "distill/pretrain.h"
+#include "supernet/model/model_file.h"
+#include "tests/distill/tiny.h"
+
+namespace concertina {
+namespace {
+
+namespace fs = std::filesystem;
+
+TrainOptions tiny_training(int64_t steps) {
+  TrainOptions options;
+  options.steps = steps;
+  options.batch = {.crops = 3, .seconds = 0.5, .source_weight = {}};
+  options.validate_every = 4;
+  options.validation_crops = 3;
+  return options;
+}
+
+PretrainOptions tiny_pretraining() {
+  PretrainOptions options;
+  options.train = tiny_training(12);
+  options.units.clusters = 8;
+  options.units.sample_frames = 400;
+  options.layers = {1};
+  return options;
+}
+
+// Asks for a stop after `step`.
+struct StopAt : TrainObserver {
+  StopAt(int64_t at, StopReason why) : step(at), reason(why) {}
+  void on_step(const StepReport& report) override {
+    if (report.step == step) source.request(reason);
+  }
+  int64_t step;
+  StopReason reason;
+  StopSource source;
+};
+
+struct Recorder : TrainObserver {
+  void on_step(const StepReport& report) override { steps.push_back(report); }
+  std::vector<StepReport> steps;
+};
+
+bool same(const TensorMap& a, const TensorMap& b) {
+  if (a.size() != b.size()) return false;
+  for (const auto& [name, tensor] : a) {
+    if (!tensor.equal(b.at(name))) return false;
+  }
+  return true;
+}
+
+class Training : public ::testing::Test {
+ protected:
+  void SetUp() override { set_log_level(LogLevel::kOff); }
+  StageContext context(const std::string& name) {
+    StageContext result;
+    result.folder = folder.path / name;
+    result.seed = 5;
+    return result;
+  }
+  testing::TempFolder folder{"training"};
+  Manifest manifest = testing::tiny_corpus(folder.path);
+  SearchSpace space = testing::tiny_space();
+};
+
+TEST_F(Training, TeacherLearnsAndLeavesItsFiles) {
+  PretrainOptions options = tiny_pretraining();
+  options.train.steps = 60;
+  options.train.optimizer.lr = 5e-3;
+  StageContext where = context("teacher");
+  Recorder recorder;
+  where.observers = {&recorder};
+  const StageResult result = pretrain_teacher(options, space, manifest, where);
+  EXPECT_TRUE(result.outcome.finished);
+  EXPECT_LT(recorder.steps.back().loss.total, 0.8 * recorder.steps.front().loss.total);
+  EXPECT_TRUE(
+      same(load_model(where.folder / "model.safetensors").weights(), result.model.weights()));
+  EXPECT_THAT(read_text(where.folder / "metrics.jsonl"),
+              ::testing::HasSubstr("\"validation\":{\"largest\":"));
+  EXPECT_THAT(read_text(where.folder / "config.yaml"),
+              ::testing::HasSubstr("teacher:\n  steps: 60\n"));
+  EXPECT_TRUE(load_objective(where.folder / "objective.safetensors")
+                  .heads.contains("objective.heads.2.weight"));
+}
+
+TEST_F(Training, ResumedRunEqualsAnUninterruptedOneByteForByte) {
+  const PretrainOptions options = tiny_pretraining();
+  pretrain_teacher(options, space, manifest, context("whole"));
+
+  StageContext parts = context("parts");
+  StopAt first(3, StopReason::kTerminate), second(8, StopReason::kInterrupt);
+  for (StopAt* stop : {&first, &second}) {
+    parts.observers = {stop};
+    parts.stop = stop->source.token();
+    EXPECT_THROW(pretrain_teacher(options, space, manifest, parts), Interrupted);
+  }
+  parts.observers.clear();
+  parts.stop = {};
+  pretrain_teacher(options, space, manifest, parts);
+  for (const char* file : {"model.safetensors", "objective.safetensors"}) {
+    EXPECT_EQ(sha256_file(folder.path / "whole" / file), sha256_file(folder.path / "parts" / file))
+        << file;
+  }
+}
+
+TEST_F(Training, SupernetStageResumesToo) {
+  const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
+  DistillOptions options;
+  options.train = tiny_training(6);
+  options.objective.top = 2;
+  options.sampler = SamplerKind::kSandwich;
+  options.in_place = true;
+  options.mask_probability = 0.3;
+  options.mask_length = 4;
+  const StageResult whole =
+      distill_stage(options, 2, space, teacher, nullptr, manifest, context("whole"));
+  ASSERT_EQ(whole.outcome.validation.sizes.size(), 3U);
+
+  StageContext parts = context("parts");
+  StopAt stop(2, StopReason::kTimeUp);
+  parts.observers = {&stop};
+  parts.stop = stop.source.token();
+  EXPECT_FALSE(
+      distill_stage(options, 2, space, teacher, nullptr, manifest, parts).outcome.finished);
+  parts.observers.clear();
+  parts.stop = {};
+  const StageResult resumed = distill_stage(options, 2, space, teacher, nullptr, manifest, parts);
+  EXPECT_TRUE(same(whole.model.weights(), resumed.model.weights()));
+}
+
+TEST_F(Training, StudentInheritsWhatFits) {
+  const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
+  Supernet student = Supernet::random(space, Rng(2));
+  const Inheritance result = inherit(student.weights(), teacher.weights());
+  EXPECT_THAT(result.fresh, ::testing::Each(::testing::StartsWith("rate.")));
+  EXPECT_TRUE(student.weights().at("mask_emb").equal(teacher.weights().at("mask_emb")));
+}
+
+TEST_F(Training, OtherSettingsSetTheCheckpointAside) {
+  PretrainOptions options = tiny_pretraining();
+  const StageContext where = context("teacher");
+  pretrain_teacher(options, space, manifest, where);
+  options.train.optimizer.lr = 1e-4;
+  EXPECT_EQ(pretrain_teacher(options, space, manifest, where).outcome.state.step, 12);
+  EXPECT_TRUE(fs::exists(where.folder / "checkpoint.old"));
+  StageContext fresh = where;
+  fresh.resume = Resume::kFresh;
+  EXPECT_THROW(pretrain_teacher(options, space, manifest, fresh), InputError);
+}
+
+// Its loss is not finite from call `first` to call `last`.
+class Poisoned : public LayerMeanObjective {
+ public:
+  Poisoned(const LayerMeanSpec& spec, int32_t first, int32_t last)
+      : LayerMeanObjective(spec), first_(first), last_(last) {}
+  LossBreakdown loss(const LossInput& input) const override {
+    LossBreakdown result = LayerMeanObjective::loss(input);
+    ++calls_;
+    if (calls_ >= first_ && calls_ <= last_)
+      result.total = result.total * std::numeric_limits<double>::quiet_NaN();
+    return result;
+  }
+
+ private:
+  int32_t first_, last_;
+  mutable int32_t calls_ = 0;
+};
+
+class BadNumbers : public Training {
+ protected:
+  // Loss goes bad in steps first..last (1-based); a checkpoint is written after every good step.
+  std::unique_ptr<Learner> learner(int32_t first, int32_t last) {
+    const LayerMeanSpec spec{2, Distance::kL1, true, 2, 32, 32};
+    auto objective = std::make_unique<Poisoned>(spec, first, last);
+    auto heads = objective->parameters(Rng(1));
+    return std::make_unique<Learner>(
+        Learner::Setup{.student = Supernet::random(space, Rng(2)),
+                       .objective = std::move(objective),
+                       .heads = std::move(heads),
+                       .sampler = make_sampler(SamplerKind::kLargest, space, 0, Rng(3)),
+                       .teacher = Supernet::random(testing::tiny_teacher(space), Rng(1))});
+  }
+  TrainOutcome train(Learner& learner) {
+    TrainOptions options = tiny_training(9);
+    options.validate_every = 0;
+    options.checkpoint_minutes = 1e-9;
+    const StageData data = stage_data(manifest, space.blueprint(), options.batch);
+    const CropSource crops(data.training, space.blueprint(), options.batch, {}, {}, Rng(4));
+    return Trainer(learner, crops, crops, options, checkpoints, {&recorder}).run({});
+  }
+  CheckpointFolder checkpoints{folder.path / "checkpoint", "recipe"};
+  Recorder recorder;
+};
+
+TEST_F(BadNumbers, OneStepIsSkipped) {
+  auto trained = learner(4, 4);
+  const TrainOutcome outcome = train(*trained);
+  EXPECT_EQ(outcome.state.step, 9);
+  EXPECT_EQ(outcome.state.skipped, 1);
+  EXPECT_TRUE(recorder.steps[3].skipped);
+  EXPECT_TRUE(trained->parameters().flat().isfinite().all().item<bool>());
+}
+
+TEST_F(BadNumbers, FiveInARowStopAndTheLastGoodCheckpointStays) {
+  auto trained = learner(4, 100);
+  EXPECT_THROW(train(*trained), NumericError);
+  EXPECT_EQ(recorder.steps.size(), 8U);
+  EXPECT_TRUE(fs::exists(folder.path / "checkpoint" / "step-000000003.safetensors"));
+}
+
+}  // namespace
+}  // namespace concertina

@@ -1,0 +1,125 @@
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "distill/objective/layer_mean.h"
+#include "eval/subnet_evaluator.h"
+#include "search/searcher.h"
+#include "search/study.h"
+#include "tests/eval/toy_corpus.h"
+#include "tests/model/models.h"
+
+namespace concertina {
+namespace {
+
+// A random supernet scored against a random teacher: nothing is learnt, everything is computed.
+class EvaluatorTest : public ::testing::Test {
+ protected:
+  EvaluatorTest() {
+    const SearchSpace space = testing::small_space(testing::mel_blueprint());
+    parts_.supernet = std::make_shared<Supernet>(testing::perturbed(space, 1));
+    parts_.distill = std::make_shared<DistillScore>(
+        testing::perturbed(space, 2).slice(space.largest()), trained(space.largest()), corpus_.manifest(), Split::kDev,
+        DistillScoreOptions{.crops = 4, .seconds = 1, .source_weight = {}, .seed = 3});
+    parts_.manifest = std::make_shared<Manifest>(corpus_.manifest());
+    parts_.tasks.tasks.clear();
+  }
+
+  static TrainedObjective trained(const Architecture& largest) {
+    TrainedObjective result;
+    result.objective = std::make_unique<LayerMeanObjective>(
+        LayerMeanSpec{.top = 2, .teacher_depth = largest.depth(), .teacher_dim = largest.embed_dim(),
+                      .student_dim = largest.embed_dim()});
+    for (const auto& parameter : result.objective->parameters(Rng(4))) result.heads[parameter.name] = parameter.value;
+    return result;
+  }
+
+  std::vector<Proposal> proposals(int64_t count) const {
+    Rng rng(5);
+    std::vector<Proposal> all;
+    for (int64_t i = 0; i < count; ++i) {
+      const Architecture architecture = space().sample(rng);
+      all.push_back({i, architecture, space().encode(architecture)});
+    }
+    return all;
+  }
+
+  std::string dump_with(int32_t workers) const {
+    const SubnetEvaluator evaluator(parts_);
+    const std::vector<MetricInfo> objectives = {{"distill.l1", Direction::kMinimise, ""},
+                                                {"params", Direction::kMinimise, "params"}};
+    const auto path = std::filesystem::temp_directory_path() / fmt::format("concertina-study-{}-{}.db", ::getpid(), workers);
+    std::filesystem::remove(path);
+    StudyHeader header;
+    header.space_json = space().to_json();
+    header.objectives = objectives;
+    std::string dump;
+    {
+      StudyFile study = StudyFile::create(path, header);
+      const auto searcher = make_searcher({.kind = "nsga2", .population = 8, .objectives = objectives, .seed = 6}, space());
+      const auto executor = make_tbb_executor(workers, use_one_thread);
+      const StudyReport report = run_study(space(), *searcher, evaluator, *executor, study, {.trials = 24}, {});
+      EXPECT_EQ(report.trials, 24);
+      EXPECT_EQ(report.failed, 0);
+      dump = study.dump(false);
+    }
+    std::filesystem::remove(path);
+    return dump;
+  }
+
+  const SearchSpace& space() const { return parts_.supernet->space(); }
+
+  testing::ToyCorpus corpus_{"evaluator"};
+  SubnetEvaluatorParts parts_;
+};
+
+TEST_F(EvaluatorTest, GroupsShareTheirFrontAndHoldEveryProposalOnce) {
+  const SubnetEvaluator evaluator(parts_);
+  const std::vector<Proposal> all = proposals(30);
+  std::vector<int64_t> numbers;
+  for (const WorkGroup& group : evaluator.plan(all)) {
+    for (const Proposal& proposal : group.proposals) {
+      numbers.push_back(proposal.number);
+      EXPECT_EQ(shared_front_key(proposal.architecture), shared_front_key(group.proposals[0].architecture));
+    }
+  }
+  std::ranges::sort(numbers);
+  ASSERT_EQ(numbers.size(), all.size());
+  for (size_t i = 0; i < numbers.size(); ++i) EXPECT_EQ(numbers[i], static_cast<int64_t>(i));
+}
+
+TEST_F(EvaluatorTest, AGroupScoresAsItsMembersDoOneByOne) {
+  const SubnetEvaluator evaluator(parts_);
+  for (const WorkGroup& group : evaluator.plan(proposals(12))) {
+    const GroupResult together = evaluator.run(group, {});
+    ASSERT_EQ(together.size(), group.proposals.size());
+    for (size_t i = 0; i < together.size(); ++i) {
+      const GroupResult alone = evaluator.run({{group.proposals[i]}}, {});
+      EXPECT_EQ(together[i].values, alone[0].values) << group.proposals[i].architecture.key();
+    }
+  }
+}
+
+TEST_F(EvaluatorTest, OneAndTwoWorkersWriteTheSameStudy) { EXPECT_EQ(dump_with(1), dump_with(2)); }
+
+TEST_F(EvaluatorTest, GivesTheMetricsItNamesAndTheFingerprintFollowsThem) {
+  parts_.tasks.sid_min_clips = 5;
+  parts_.tasks.tasks = {"sid"};
+  const SubnetEvaluator evaluator(parts_);
+  const GroupResult result = evaluator.run({{proposals(1)[0]}}, {});
+  ASSERT_EQ(result.size(), 1u);
+  std::vector<std::string> names;
+  for (const MetricInfo& metric : evaluator.metrics()) names.push_back(metric.name);
+  for (const auto& [name, value] : result[0].values) EXPECT_EQ(std::ranges::count(names, name), 1) << name;
+  EXPECT_EQ(result[0].values.size(), names.size());
+  SubnetEvaluatorParts other = parts_;
+  other.identity = "other data";
+  EXPECT_NE(SubnetEvaluator(other).fingerprint(), evaluator.fingerprint());
+}
+
+TEST_F(EvaluatorTest, TasksBehindMetrics) {
+  EXPECT_EQ(tasks_behind({"distill.l1", "asv.eer", "pr.frame_acc"}), (std::vector<std::string>{"pr", "asv"}));
+  EXPECT_TRUE(tasks_behind({"params"}).empty());
+}
+
+}  // namespace
+}  // namespace concertina

@@ -1,0 +1,93 @@
+// An evaluator whose scores are formulas, so that a search can be tested without a network.
+#pragma once
+
+#include <chrono>
+#include <cmath>
+#include <thread>
+
+#include "search/evaluator.h"
+#include "supernet/space/cost.h"
+#include "supernet/space/search_space.h"
+#include "tests/db/studies.h"
+
+namespace concertina {
+
+// Layers matter unequally and saturate, so that good subnets are uneven and pay for what they use.
+inline double formula_loss(const Architecture& architecture) {
+  double capacity = 0.2 * std::log(static_cast<double>(architecture.embed_dim()));
+  for (const LayerShape& layer : architecture.layers()) {
+    const double weight = 1.0 / (1 + layer.index);
+    capacity += weight * (std::sqrt(static_cast<double>(layer.heads)) + 0.3 * std::log1p(layer.ffn_dim / 96.0));
+  }
+  return std::exp(-0.3 * capacity) + (architecture.frame_period_us() > 20000 ? 0.02 : 0.0);
+}
+
+class FormulaEvaluator : public Evaluator {
+ public:
+  std::vector<MetricInfo> metrics() const override {
+    return {{"loss", Direction::kMinimise, ""}, {"macs", Direction::kMinimise, "MACs"}, {"params", Direction::kMinimise, "params"}};
+  }
+  std::string fingerprint() const override { return fingerprint_; }
+
+  std::vector<WorkGroup> plan(std::span<const Proposal> proposals) const override {
+    std::vector<WorkGroup> groups;
+    for (size_t i = 0; i < proposals.size(); i += 3) {
+      const auto end = std::min(proposals.size(), i + 3);
+      groups.push_back({{proposals.begin() + static_cast<std::ptrdiff_t>(i), proposals.begin() + static_cast<std::ptrdiff_t>(end)}});
+    }
+    return groups;
+  }
+
+  GroupResult run(const WorkGroup& group, const StopToken&) const override {
+    GroupResult result;
+    for (const Proposal& proposal : group.proposals) {
+      if (shuffle_) std::this_thread::sleep_for(std::chrono::microseconds(100 * ((proposal.number * 7) % 5)));
+      result.push_back(score(proposal));
+    }
+    return result;
+  }
+
+  std::string fingerprint_ = "formula";
+  bool shuffle_ = false;     // groups take unequal time and end out of order
+  int64_t fail_every_ = 0;   // every n-th trial fails
+
+ private:
+  Evaluation score(const Proposal& proposal) const {
+    Evaluation evaluation{proposal.number, {}, "", 0, 0};
+    if (fail_every_ > 0 && proposal.number % fail_every_ == 1) {
+      evaluation.error = "it did not work";
+      return evaluation;
+    }
+    const Cost cost = cost_of(blueprint_, proposal.architecture, 64000);
+    evaluation.values = {{"loss", formula_loss(proposal.architecture)},
+                         {"macs", static_cast<double>(cost.macs)},
+                         {"params", static_cast<double>(cost.params)}};
+    return evaluation;
+  }
+
+  Blueprint blueprint_ = pocket_space().blueprint();
+};
+
+inline std::vector<MetricInfo> formula_objectives() {
+  return {{"loss", Direction::kMinimise, ""}, {"macs", Direction::kMinimise, "MACs"}};
+}
+
+inline StudyHeader formula_header() {
+  StudyHeader header = small_header();
+  header.seed = 1;
+  header.objectives = formula_objectives();
+  header.recorded = {{"params", Direction::kMinimise, "params"}};
+  return header;
+}
+
+// Twelve members: enough to be used up.
+inline SearchSpace tiny_space() {
+  SearchSpace::Choices choices = pocket_space().choices();
+  choices.embed_dim = {96, 128, 192};
+  choices.heads = {2};
+  choices.ffn_ratio = {2};
+  choices.depth = {2, 4};
+  return SearchSpace(pocket_space().blueprint(), choices);
+}
+
+}  // namespace concertina

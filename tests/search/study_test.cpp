@@ -1,0 +1,181 @@
+#include "search/study.h"
+
+#include <gmock/gmock.h>
+
+#include "core/errors.h"
+#include "tests/search/formulas.h"
+
+namespace concertina {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Run {
+  std::filesystem::path path;
+  int64_t trials = 60;
+  int32_t workers = 1;
+  std::string kind = "nsga2";
+  StopToken stop;
+  std::function<void(const StudyProgress&)> progress;
+  SearchSpace space = pocket_space();
+  FormulaEvaluator evaluator;
+};
+
+SearcherOptions options_of(const Run& run) {
+  SearcherOptions options;
+  options.kind = run.kind;
+  options.population = 12;
+  options.objectives = formula_objectives();
+  options.seed = 1;
+  return options;
+}
+
+StudyReport go(const Run& run) {
+  StudyHeader header = formula_header();
+  header.space_json = pocket_space().to_json();
+  StudyFile study = std::filesystem::exists(run.path) ? StudyFile::open(run.path) : StudyFile::create(run.path, header);
+  const auto searcher = make_searcher(options_of(run), run.space);
+  const auto executor = make_tbb_executor(run.workers);
+  return run_study(run.space, *searcher, run.evaluator, *executor, study, {run.trials}, run.stop, run.progress);
+}
+
+std::string dump(const std::filesystem::path& path) { return StudyFile::open_read_only(path).dump(false); }
+
+TEST(RunStudy, RecordsEveryTrialInAskOrder) {
+  const Folder folder;
+  const StudyReport report = go({.path = folder / "s.db"});
+  EXPECT_EQ(report.trials, 60);
+  EXPECT_EQ(report.failed, 0);
+  EXPECT_FALSE(report.stopped);
+  const auto trials = StudyFile::open_read_only(folder / "s.db").trials();
+  ASSERT_EQ(trials.size(), 60u);
+  for (size_t i = 0; i < trials.size(); ++i) {
+    EXPECT_EQ(trials[i].number, static_cast<int64_t>(i));
+    EXPECT_EQ(trials[i].generation, static_cast<int64_t>(i) / 12);
+    EXPECT_EQ(trials[i].values.at("loss"), formula_loss(trials[i].architecture));
+  }
+}
+
+TEST(RunStudy, HypervolumeNeverFalls) {
+  const Folder folder;
+  go({.path = folder / "s.db", .trials = 120});
+  double last = 0;
+  for (const GenerationRecord& g : StudyFile::open_read_only(folder / "s.db").generations()) {
+    EXPECT_GE(g.hypervolume, last);
+    last = g.hypervolume;
+  }
+  EXPECT_GT(last, 0);
+}
+
+TEST(RunStudy, WorkersDoNotChangeTheStudy) {
+  const Folder folder;
+  Run one{.path = folder / "1.db"}, four{.path = folder / "4.db", .workers = 4};
+  four.evaluator.shuffle_ = true;
+  one.evaluator.fail_every_ = four.evaluator.fail_every_ = 7;
+  go(one);
+  go(four);
+  EXPECT_EQ(dump(folder / "1.db"), dump(folder / "4.db"));
+}
+
+class Resume : public ::testing::TestWithParam<std::string> {};
+INSTANTIATE_TEST_SUITE_P(Kinds, Resume, ::testing::Values("nsga2", "random"), [](const auto& info) { return info.param; });
+
+TEST_P(Resume, AfterAStopEqualsUninterrupted) {
+  const Folder folder;
+  go({.path = folder / "whole.db", .kind = GetParam()});
+  for (const int64_t stop_at : {3, 12, 29, 41}) {  // within and between generations
+    const auto path = folder / fmt::format("{}.db", stop_at);
+    StopSource source;
+    Run cut{.path = path, .kind = GetParam(), .stop = source.token()};
+    cut.progress = [&](const StudyProgress& p) { if (p.done >= stop_at) source.request(StopReason::kInterrupt); };
+    const StudyReport report = go(cut);
+    EXPECT_TRUE(report.stopped);
+    EXPECT_EQ(report.trials % 12, 0);
+    go({.path = path, .workers = 2, .kind = GetParam()});
+    EXPECT_EQ(dump(path), dump(folder / "whole.db")) << stop_at;
+  }
+}
+
+TEST(RunStudy, AFinishedStudyIsLeftAlone) {
+  const Folder folder;
+  go({.path = folder / "s.db"});
+  const std::string before = dump(folder / "s.db");
+  EXPECT_EQ(go({.path = folder / "s.db"}).trials, 60);
+  EXPECT_EQ(dump(folder / "s.db"), before);
+}
+
+TEST(RunStudy, FailedTrialsAreRecordedAndSurvived) {
+  const Folder folder;
+  Run run{.path = folder / "s.db"};
+  run.evaluator.fail_every_ = 2;
+  EXPECT_EQ(go(run).failed, 30);
+  const auto trials = StudyFile::open_read_only(folder / "s.db").trials();
+  EXPECT_EQ(trials[1].state, TrialState::kFailed);
+  EXPECT_EQ(trials[1].error, "it did not work");
+}
+
+class NanEvaluator : public FormulaEvaluator {
+ public:
+  GroupResult run(const WorkGroup& group, const StopToken& stop) const override {
+    GroupResult result = FormulaEvaluator::run(group, stop);
+    for (Evaluation& e : result) {
+      if (e.number == 4) e.values["loss"] = std::nan("");
+      if (e.number == 5) e.values.erase("macs");
+    }
+    return result;
+  }
+};
+
+TEST(RunStudy, ScoresThatAreNoNumbersFail) {
+  const Folder folder;
+  StudyFile study = StudyFile::create(folder / "s.db", formula_header());
+  const SearchSpace space = pocket_space();
+  const auto searcher = make_searcher(options_of({}), space);
+  const auto executor = make_tbb_executor(1);
+  EXPECT_EQ(run_study(space, *searcher, NanEvaluator(), *executor, study, {24}, {}).failed, 2);
+  EXPECT_EQ(study.trials()[4].error, "loss is nan");
+  EXPECT_EQ(study.trials()[5].error, "macs was not measured");
+}
+
+TEST(RunStudy, ASmallSpaceEndsTheStudyEarly) {
+  const Folder folder;
+  StudyHeader header = formula_header();
+  const SearchSpace space = tiny_space();
+  header.space_json = space.to_json();
+  StudyFile study = StudyFile::create(folder / "s.db", header);
+  const auto searcher = make_searcher(options_of({}), space);
+  const auto executor = make_tbb_executor(2);
+  EXPECT_EQ(std::to_string(run_study(space, *searcher, FormulaEvaluator(), *executor, study, {500}, {}).trials), space.size());
+}
+
+template <class Action>
+std::string input_error(const Action& action) {
+  try {
+    action();
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(RunStudy, RefusesAnotherSpaceScorerOrObjective) {
+  const Folder folder;
+  go({.path = folder / "s.db", .trials = 12});
+  Run other_space{.path = folder / "s.db"};
+  other_space.space = tiny_space();
+  EXPECT_THAT(input_error([&] { go(other_space); }), HasSubstr("another search space"));
+  Run other_scorer{.path = folder / "s.db"};
+  other_scorer.evaluator.fingerprint_ = "other";
+  EXPECT_THAT(input_error([&] { go(other_scorer); }), HasSubstr("another model, data or settings"));
+  StudyHeader header = formula_header();
+  header.objectives[1].name = "mac";
+  StudyFile study = StudyFile::create(folder / "typo.db", header);
+  const SearchSpace space = pocket_space();
+  const auto searcher = make_searcher(options_of({}), space);
+  const auto executor = make_tbb_executor(1);
+  EXPECT_THAT(input_error([&] { run_study(space, *searcher, FormulaEvaluator(), *executor, study, {12}, {}); }),
+              HasSubstr("objective 'mac' (did you mean 'macs'?)"));
+}
+
+}  // namespace
+}  // namespace concertina
