@@ -1,6 +1,7 @@
 // concertina run: the whole line, one stage after the other. A stage whose stamp and outputs are as they were is
 // skipped; one that was interrupted goes on where it stopped; one whose inputs changed starts afresh.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <numeric>
 #include <set>
@@ -101,7 +102,7 @@ std::vector<LatencyPoint> profile_latency(const Supernet& supernet, const std::v
     std::vector<std::vector<double>> times(portion.size());
     for (int32_t round = 0; round < rounds; ++round) {
       for (size_t i = 0; i < portion.size(); ++i) {
-        stop.throw_if_interrupted("interrupted while timing; nothing of this profile was saved");
+        stop.throw_if_interrupted("nothing of this profile was saved");
         const double ms = time_ms(subnets[i], batch);
         if (round >= options.warmup) times[i].push_back(ms);
         if (progress) progress(++done, total);
