@@ -36,7 +36,7 @@ SpeechBatch noise(const Blueprint& blueprint, double seconds) {
   std::vector<float> waveform(static_cast<size_t>(samples));
   Rng rng = Rng(0).fork("latency noise");
   for (float& x : waveform) x = static_cast<float>(rng.uniform(-0.1, 0.1));
-  return make_batch(torch::tensor(waveform).view({1, samples}));
+  return make_batch(at::tensor(waveform).view({1, samples}));
 }
 
 double quantile(const std::vector<double>& sorted, double share) {
