@@ -18,3 +18,6 @@ if(Torch_VERSION VERSION_LESS 2.11)
   message(FATAL_ERROR "LibTorch ${Torch_VERSION} at ${Torch_DIR} is too old: 2.11 or newer is needed (scripts/setup installs it).")
 endif()
 message(STATUS "LibTorch ${Torch_VERSION} at ${Torch_DIR}")
+
+# LibTorch's headers bring an fmt of their own, newer than the system's library: whoever includes them uses it inline.
+target_compile_definitions(torch INTERFACE FMT_HEADER_ONLY)

@@ -67,8 +67,8 @@ std::optional<Wants> LayerMeanObjective::teacher_wants() const {
 
 at::Tensor LayerMeanObjective::teacher_target(const EncoderOutput& teacher) const {
   const at::Tensor valid = base_valid(teacher.frames);
-  at::Tensor sum;
   const Wants wants = *teacher_wants();
+  at::Tensor sum;
   for (int32_t i : wants.ffn_results) {
     const at::Tensor& result = teacher.ffn_results[static_cast<size_t>(i)];
     CONCERTINA_ASSERT(result.defined());

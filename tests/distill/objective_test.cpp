@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/errors.h"
+#include "distill/learner.h"
 #include "distill/objective/layer_mean.h"
 #include "distill/objective/masked_units.h"
 #include "distill/objective/objective_file.h"
