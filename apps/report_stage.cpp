@@ -45,7 +45,7 @@ std::vector<TrainingCurve> training_curves(const Workspace& space) {
 void run_report_stage(const PipelineConfig& config, const Workspace& space, const Globals& /*globals*/) {
   StudyFile study = StudyFile::open(space.study());
   extract_subnet(space, chosen_subnet(study, config.budgets).architecture);
-  study.add_artefact("subnet", space.subnet(), sha256_file(space.subnet()));
+  study.add_artefact({"subnet", space.subnet().filename().string(), sha256_file(space.subnet())});
 
   ReportInputs inputs;
   inputs.title = fmt::format("Concertina: {}", space.out.filename().string());
