@@ -8,14 +8,6 @@
 namespace concertina {
 namespace {
 
-Budget parse_condition(const std::string& text) {
-  const size_t at = text.find_first_of("<>");
-  if (at == std::string::npos || at + 1 >= text.size() || text[at + 1] != '=') {
-    throw InputError(fmt::format("--where '{}' is not a condition: expected METRIC<=NUMBER or METRIC>=NUMBER", text));
-  }
-  return {text.substr(0, at), parse_count(text.substr(at + 2))};
-}
-
 std::string describe(const std::vector<Budget>& budgets) {
   std::string text;
   for (const Budget& budget : budgets) {
@@ -44,14 +36,28 @@ std::vector<Budget> BudgetFlags::budgets() const {
   if (!max_params.empty()) result.push_back({"params", parse_count(max_params)});
   if (!max_macs.empty()) result.push_back({"macs", parse_count(max_macs)});
   if (!max_latency.empty()) result.push_back({"latency.pred_ms", parse_seconds(max_latency, 1e-3) * 1e3});
-  for (const std::string& condition : where) result.push_back(parse_condition(condition));
+  for (const std::string& condition : where) result.push_back(parse_budget(condition));
   return result;
 }
 
-Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets) {
-  const BudgetAnswer answer = within_budgets(study, budgets);
-  if (!answer.fitting.empty()) return answer.fitting.front();
-  if (!answer.nearest) throw NoAnswer("the study has no complete trial yet");
+Budget parse_budget(const std::string& text) {
+  const size_t at = text.find_first_of("<>=");
+  const bool two = at != std::string::npos && text[at] != '=';
+  if (at == std::string::npos || at == 0 || (two && (at + 1 >= text.size() || text[at + 1] != '='))) {
+    throw InputError(fmt::format("'{}' is not a budget: expected METRIC=LIMIT, METRIC<=LIMIT or METRIC>=LIMIT", text));
+  }
+  const std::string name = text.substr(0, at), limit = text.substr(at + (two ? 2 : 1));
+  Budget budget{name == "latency" ? "latency.pred_ms" : name, 0, std::nullopt};
+  budget.limit = budget.metric.ends_with("_ms") ? parse_seconds(limit, 1e-3) * 1e3 : parse_count(limit);
+  if (two) budget.bound = text[at] == '<' ? Bound::kAtMost : Bound::kAtLeast;
+  return budget;
+}
+
+Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets) { return all_within(study, budgets).front(); }
+
+std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>& budgets) {
+  BudgetAnswer answer = within_budgets(study, budgets);
+  if (!answer.fitting.empty()) return std::move(answer.fitting);
   std::string values;
   for (const Budget& budget : budgets) {
     const auto found = answer.nearest->values.find(budget.metric);

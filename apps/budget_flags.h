@@ -20,7 +20,11 @@ struct BudgetFlags {
   std::vector<Budget> budgets() const;            // InputError when a number or a condition cannot be read
 };
 
-// The best member of the front within the budgets; NoAnswer names the nearest when none fits.
+// "params=2M", "latency<=15ms", "pr.frame_acc>=60": with `=` the metric's direction says which side. InputError otherwise.
+Budget parse_budget(const std::string& text);
+
+// The front within the budgets, best first; NoAnswer names the nearest when none fits.
+std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>& budgets);
 Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets);
 
 }  // namespace concertina

@@ -16,23 +16,11 @@ int main(int argc, char** argv) {
   add_global_flags(app, globals);  // first: verbs inherit the fall-through of flags
 
   add_run_verbs(app, globals);
-#ifdef CONCERTINA_HAS_CORPUS
   add_corpus_verbs(app, globals);
-#endif
-#ifdef CONCERTINA_HAS_TRAIN
   add_train_verbs(app, globals);
-#endif
-#ifdef CONCERTINA_HAS_SEARCH
   add_search_verbs(app, globals);
-#endif
-#ifdef CONCERTINA_HAS_STUDY
   add_study_verbs(app, globals);
-#endif
-#ifdef CONCERTINA_HAS_MODEL
   add_model_verbs(app, globals);
-#endif
-#ifdef CONCERTINA_HAS_EVAL
   add_eval_verbs(app, globals);
-#endif
   return run_guarded(app, [&] { app.parse(argc, argv); });
 }

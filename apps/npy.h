@@ -1,7 +1,7 @@
 // NumPy's .npy, version 1.0: what `encode` writes.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <filesystem>
 

@@ -3,23 +3,24 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 #include <vector>
 
 #include "apps/text_table.h"
 #include "core/units.h"
 
 namespace concertina {
-namespace {
 
-std::vector<MetricInfo> metrics_of(const StudyHeader& header) {
-  std::vector<MetricInfo> metrics = header.objectives;
-  for (const MetricInfo& metric : header.recorded) {
-    if (std::ranges::count(metrics, metric) == 0) metrics.push_back(metric);
-  }
-  return metrics;
+std::vector<std::string> metric_columns(const StudyHeader& header, std::span<const Trial> trials) {
+  std::vector<std::string> names;
+  const auto add = [&](const std::string& name) { if (std::ranges::count(names, name) == 0) names.push_back(name); };
+  for (const MetricInfo& metric : header.objectives) add(metric.name);
+  for (const MetricInfo& metric : header.recorded) add(metric.name);
+  std::set<std::string> others;
+  for (const Trial& trial : trials) for (const auto& [name, value] : trial.values) others.insert(name);
+  std::ranges::for_each(others, add);
+  return names;
 }
-
-}  // namespace
 
 std::string format_metric(const std::string& metric, double value) {
   if (metric == "params" || metric == "macs") return format_count(value);
@@ -32,15 +33,15 @@ std::string describe(const Budget& budget) {
 }
 
 std::string pareto_table(const StudyHeader& header, std::span<const Trial> trials) {
-  const std::vector<MetricInfo> metrics = metrics_of(header);
-  std::vector<std::vector<std::string>> rows(1);
-  for (const MetricInfo& metric : metrics) rows.front().push_back(metric.name);
+  const std::vector<std::string> metrics = metric_columns(header, trials);
+  std::vector<std::vector<std::string>> rows = {{"trial"}};
+  rows.front().insert(rows.front().end(), metrics.begin(), metrics.end());
   rows.front().push_back("architecture");
   for (const Trial& trial : trials) {
-    std::vector<std::string> row;
-    for (const MetricInfo& metric : metrics) {
-      const auto value = trial.values.find(metric.name);
-      row.push_back(value == trial.values.end() ? "-" : format_metric(metric.name, value->second));
+    std::vector<std::string> row = {fmt::format("{}", trial.number)};
+    for (const std::string& metric : metrics) {
+      const auto value = trial.values.find(metric);
+      row.push_back(value == trial.values.end() ? "-" : format_metric(metric, value->second));
     }
     row.push_back(trial.architecture.key());
     rows.push_back(std::move(row));

@@ -4,13 +4,16 @@
 #include <map>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "db/study_file.h"
 #include "search/pareto.h"
 
 namespace concertina {
 
-// Aligned columns: every metric of the study, then the architecture's key.
+// The metrics to show: objectives, recorded ones, then what only the final front has ("test.pr.per").
+std::vector<std::string> metric_columns(const StudyHeader& header, std::span<const Trial> trials);
+// Aligned columns: the trial's number, its metrics, then the architecture's key.
 std::string pareto_table(const StudyHeader& header, std::span<const Trial> trials);
 // "2M params", "15 ms latency.pred_ms": a budget in words.
 std::string describe(const Budget& budget);

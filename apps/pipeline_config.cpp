@@ -92,7 +92,7 @@ std::optional<Budget> read_budget(ConfigSection section) {
     section.read(key, text);
     if (budget) section.problem(key, "one limit for each budget");
     try {
-      budget = Budget{metric, parse_limit(key, text)};
+      budget = Budget{metric, parse_limit(key, text), {}};
     } catch (const InputError& error) {
       section.problem(key, error.what());
     }

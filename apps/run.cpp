@@ -1,6 +1,7 @@
 // concertina run: the whole line, one stage after the other. A stage whose stamp and outputs are as they were is
 // skipped; one that was interrupted goes on where it stopped; one whose inputs changed starts afresh.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -38,6 +39,11 @@ std::string section_text(ConfigFile& file, std::string_view key) {
   return file.root().has(key) ? file.root().section(key).dump() : "";
 }
 
+// Files that a config names count by their content.
+std::string file_hash(const std::filesystem::path& path) {
+  return path.empty() ? "" : sha256_file(path);
+}
+
 // What a study is about. A study keeps its trials when only their number, the workers or the scores of its front change.
 std::string study_identity(const SearchConfig& search) {
   return fmt::format("{} {} {} {} | {} | {}", search.searcher, search.population, search.mutation,
@@ -49,14 +55,16 @@ std::vector<Stage> make_stages(ConfigFile& file, const Line& line) {
   const PipelineConfig& config = line.config;
   const Workspace& space = line.space;
   const std::string seed = fmt::format("seed {}\n", config.seed);
+  const std::string corpus = section_text(file, "corpus") + file_hash(config.corpus.manifest);
   const std::string shape = config.space.to_json();
+  const std::string teacher = section_text(file, "teacher") + file_hash(config.teacher_model);
   const std::string tasks = section_text(file, "tasks");
   const std::string search = section_text(file, "search") + tasks;
   const std::string latency = section_text(file, "latency") + study_identity(config.search);
   return {
-      {"corpus", section_text(file, "corpus"), {}, {corpus_manifest(config)},
+      {"corpus", corpus, {}, {corpus_manifest(config)},
        [](const Line& l, const StageFlags&) { run_corpus_stage(l.config, l.globals); }},
-      {"teacher", seed + shape + section_text(file, "teacher"), {"corpus"}, {space.teacher()},
+      {"teacher", seed + shape + teacher, {"corpus"}, {space.teacher()},
        [](const Line& l, const StageFlags& f) { run_teacher_stage(l.config, l.space, l.globals, f); }},
       {"stage1", section_text(file, "stage1"), {"teacher"}, {space.student(1)},
        [](const Line& l, const StageFlags& f) { run_distill_stage(l.config, l.space, l.globals, f, 1); }},
@@ -156,7 +164,8 @@ void print_budgets(const Line& line, const StudyFile& study) {
   }
 }
 
-void print_next_steps(const Workspace& space) {
+void print_next_steps(const Line& line) {
+  const Workspace& space = line.space;
   const std::string study = space.study().string(), subnet = space.subnet().string();
   const std::string supernet = space.student(2).string();
   fmt::print(
@@ -164,8 +173,8 @@ void print_next_steps(const Workspace& space) {
       "  concertina pareto {0} --max-params 1M\n"
       "  concertina extract {2} --study {0} --max-params 1M -o small.safetensors\n"
       "  concertina encode {1} AUDIO.wav -o features.npy\n"
-      "  concertina eval {1} --tasks all\n",
-      study, subnet, supernet, space.report().string());
+      "  concertina eval {1} --data {4} --beside random,mfcc\n",
+      study, subnet, supernet, space.report().string(), corpus_manifest(line.config).string());
 }
 
 void print_answer(const Line& line) {
@@ -174,7 +183,7 @@ void print_answer(const Line& line) {
   fmt::print("Pareto front on dev data ({})\n", line.space.study().string());
   fmt::print("{}\n", pareto_table(header, within_budgets(study, {}).fitting));
   print_budgets(line, study);
-  print_next_steps(line.space);
+  print_next_steps(line);
 }
 
 struct RunFlags {

@@ -3,7 +3,7 @@
 // counts the steps of the whole model.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <cstdint>
 #include <vector>

@@ -2,7 +2,7 @@
 // The same points, generator and number of threads give the same centroids.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <cstdint>
 

@@ -3,7 +3,7 @@
 // after its forward. Not thread-safe.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <memory>
 #include <optional>

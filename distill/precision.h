@@ -1,7 +1,7 @@
 // Which precision a training run computes in. Parameters, gradients and moments are always fp32.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <string>
 

@@ -2,7 +2,7 @@
 // `splice` neighbouring 10 ms MFCC frames of its own clip, whose mean over the clip is removed.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <filesystem>
 #include <string>

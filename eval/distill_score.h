@@ -1,7 +1,7 @@
 // The distillation loss of a subnet on fixed crops: the sensitive score that sees every gene of an architecture.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <cstdint>
 #include <map>

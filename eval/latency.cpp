@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <numeric>
 #include <set>
@@ -35,7 +36,7 @@ SpeechBatch noise(const Blueprint& blueprint, double seconds) {
   std::vector<float> waveform(static_cast<size_t>(samples));
   Rng rng = Rng(0).fork("latency noise");
   for (float& x : waveform) x = static_cast<float>(rng.uniform(-0.1, 0.1));
-  return make_batch(torch::tensor(waveform).view({1, samples}));
+  return make_batch(at::tensor(waveform).view({1, samples}));
 }
 
 double quantile(const std::vector<double>& sorted, double share) {
@@ -101,7 +102,7 @@ std::vector<LatencyPoint> profile_latency(const Supernet& supernet, const std::v
     std::vector<std::vector<double>> times(portion.size());
     for (int32_t round = 0; round < rounds; ++round) {
       for (size_t i = 0; i < portion.size(); ++i) {
-        stop.throw_if_interrupted("interrupted while timing; nothing of this profile was saved");
+        stop.throw_if_interrupted("nothing of this profile was saved");
         const double ms = time_ms(subnets[i], batch);
         if (round >= options.warmup) times[i].push_back(ms);
         if (progress) progress(++done, total);

@@ -43,7 +43,7 @@ struct System {
 
 at::Tensor as_column(std::span<const double> shrinkages) {
   std::vector<double> values(shrinkages.begin(), shrinkages.end());
-  return torch::tensor(values, at::kDouble).view({-1, 1, 1});
+  return at::tensor(values, at::kDouble).view({-1, 1, 1});
 }
 
 System ridge_system(const Moments& m, const at::Tensor& shrinkages) {

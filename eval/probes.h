@@ -7,7 +7,7 @@
 //   at::Tensor guess = probes[0].scores(features).argmax(1);
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <cstdint>
 #include <span>

@@ -1,7 +1,7 @@
 // Inside eval: one proxy task, fed clip by clip.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <cstdint>
 #include <memory>

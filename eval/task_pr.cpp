@@ -84,7 +84,7 @@ class PhoneTask : public Task {
     std::vector<int64_t> speech;
     std::ranges::transform(data_.labels, std::back_inserter(speech),
                            [](const std::string& label) { return is_pause(label) ? 0 : 1; });
-    speech_class_ = torch::tensor(speech, at::kLong);
+    speech_class_ = at::tensor(speech, at::kLong);
   }
 
   bool wants(int64_t clip) const override { return data_.clips.contains(clip); }
@@ -122,7 +122,7 @@ class PhoneTask : public Task {
     for (int64_t t = 0; t < features.layers.size(1); ++t) {
       classes.push_back(clip.at(features.centre_s + static_cast<double>(t) * features.period_s));
     }
-    return torch::tensor(classes, at::kLong);
+    return at::tensor(classes, at::kLong);
   }
 
   void train(const at::Tensor& layers, const at::Tensor& target) {

@@ -20,7 +20,7 @@ struct Pooled {
     for (const at::Tensor& clip : clips) rows.push_back(clip[l]);
     return at::stack(rows);
   }
-  at::Tensor labels() const { return torch::tensor(speakers, at::kLong); }
+  at::Tensor labels() const { return at::tensor(speakers, at::kLong); }
 };
 
 ClipHits hits_of(const LinearProbe& probe, const at::Tensor& features, const at::Tensor& labels) {

@@ -87,9 +87,7 @@ class Pass {
 
   void feed(bool training) const {
     for (const ClipBatch& batch : length_sorted_batches(manifest_, wanted(training), options_)) {
-      if (stop_.stop_requested()) {
-        stop_.throw_if_interrupted("interrupted while scoring; nothing of this score was saved");
-      }
+      stop_.throw_if_interrupted("nothing of this score was saved");
       std::vector<std::vector<float>> audio;
       for (const int64_t clip : batch) audio.push_back(read_clip(manifest_, clip, options_));
       const std::vector<ClipFeatures> features = features_(audio);

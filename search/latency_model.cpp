@@ -105,7 +105,7 @@ LatencyFit measure(const Problem& problem, const Ridge& ridge, const VectorXd& y
   const VectorXd predicted = y - error;
   LatencyFit fit;
   fit.points = y.size();
-  fit.mape = 100 * (error.array().abs() / y.array()).mean();
+  fit.mape = (error.array().abs() / y.array()).mean();
   fit.kendall_tau = kendall_tau({predicted.data(), static_cast<size_t>(y.size())}, {y.data(), static_cast<size_t>(y.size())});
   return fit;
 }

@@ -14,7 +14,7 @@
 namespace concertina {
 
 struct LatencyFit {
-  double mape = 0;         // mean absolute percentage error on held-out points (leave-one-out)
+  double mape = 0;         // mean absolute relative error on held-out points (leave-one-out): 0.05 is 5 %
   double kendall_tau = 0;  // rank agreement on held-out points
   int64_t points = 0;
 };

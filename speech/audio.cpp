@@ -27,12 +27,16 @@ struct Memory {
   sf_count_t position = 0;
 };
 
-sf_count_t memory_size(void* user) { return static_cast<sf_count_t>(static_cast<Memory*>(user)->bytes.size()); }
+sf_count_t memory_size(void* user) {
+  return static_cast<sf_count_t>(static_cast<Memory*>(user)->bytes.size());
+}
 sf_count_t memory_tell(void* user) { return static_cast<Memory*>(user)->position; }
 
 sf_count_t memory_seek(sf_count_t offset, int whence, void* user) {
   auto* memory = static_cast<Memory*>(user);
-  const sf_count_t base = whence == SEEK_SET ? 0 : whence == SEEK_CUR ? memory->position : memory_size(user);
+  const sf_count_t base = whence == SEEK_SET   ? 0
+                          : whence == SEEK_CUR ? memory->position
+                                               : memory_size(user);
   memory->position = std::clamp<sf_count_t>(base + offset, 0, memory_size(user));
   return memory->position;
 }
@@ -49,7 +53,8 @@ sf_count_t memory_write(const void*, sf_count_t, void*) { return 0; }
 
 // sf_strerror of a failed open reads a global that other threads write, so it is not quoted.
 InputError not_audio(const std::string& name) {
-  return InputError(name + ": not an audio file: in no format that libsndfile reads, or its header is damaged");
+  return InputError(
+      name + ": not an audio file: in no format that libsndfile reads, or its header is damaged");
 }
 
 std::vector<float> read_mono(SNDFILE* sound, const SF_INFO& info, const std::string& name) {
@@ -72,22 +77,25 @@ std::vector<float> read_mono(SNDFILE* sound, const SF_INFO& info, const std::str
   return mono;
 }
 
-std::vector<float> resample(const std::vector<float>& in, int32_t from, int32_t to, const std::string& name) {
+std::vector<float> resample(const std::vector<float>& in, int32_t from, int32_t to,
+                            const std::string& name) {
   if (from == to) return in;
   const double ratio = static_cast<double>(to) / from;
   std::vector<float> out(static_cast<size_t>(std::ceil(static_cast<double>(in.size()) * ratio)));
   const soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
   size_t made = 0;
-  const soxr_error_t error = soxr_oneshot(from, to, 1, in.data(), in.size(), nullptr, out.data(), out.size(), &made,
-                                          nullptr, &quality, nullptr);
-  if (error != nullptr) throw InputError(fmt::format("{}: cannot be resampled from {} Hz: {}", name, from, error));
+  const soxr_error_t error = soxr_oneshot(from, to, 1, in.data(), in.size(), nullptr, out.data(),
+                                          out.size(), &made, nullptr, &quality, nullptr);
+  if (error != nullptr)
+    throw InputError(fmt::format("{}: cannot be resampled from {} Hz: {}", name, from, error));
   out.resize(made);
   return out;
 }
 
 Audio decode(Sound sound, const SF_INFO& info, const std::string& name, int32_t sample_rate) {
   if (info.channels < 1 || info.samplerate < 100 || info.samplerate > 1'000'000) {
-    throw InputError(fmt::format("{}: not an audio file: {} channels at {} Hz", name, info.channels, info.samplerate));
+    throw InputError(fmt::format("{}: not an audio file: {} channels at {} Hz", name, info.channels,
+                                 info.samplerate));
   }
   Audio audio;
   audio.sample_rate = sample_rate;
@@ -99,10 +107,13 @@ Audio decode(Sound sound, const SF_INFO& info, const std::string& name, int32_t 
 }
 
 void check_readable(const std::filesystem::path& path) {
-  if (std::filesystem::is_directory(path)) throw InputError(path.string() + ": is a folder, not an audio file");
+  if (std::filesystem::is_directory(path))
+    throw InputError(path.string() + ": is a folder, not an audio file");
   std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file) throw SystemError(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
-  if (std::fgetc(file.get()) == EOF) throw InputError(path.string() + ": not an audio file: empty (0 bytes)");
+  if (!file)
+    throw SystemError(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
+  if (std::fgetc(file.get()) == EOF)
+    throw InputError(path.string() + ": not an audio file: empty (0 bytes)");
 }
 
 bool is_g722(const std::filesystem::path& path) { return path.extension() == ".g722"; }

@@ -26,11 +26,13 @@ Outcome collect_one(const RawClip& raw, const std::filesystem::path& folder) {
     const Audio audio = raw.decode();
     outcome.samples = static_cast<int64_t>(audio.samples.size());
     if (outcome.samples < kMinSamples) {
-      outcome.problem = fmt::format("too short: {} samples at 16 kHz, at least {} are needed", outcome.samples, kMinSamples);
+      outcome.problem = fmt::format("too short: {} samples at 16 kHz, at least {} are needed",
+                                    outcome.samples, kMinSamples);
       return outcome;
     }
     const std::vector<int16_t> pcm = to_int16(audio.samples);
-    outcome.hash = hash64({reinterpret_cast<const char*>(pcm.data()), pcm.size() * sizeof(int16_t)});
+    outcome.hash =
+        hash64({reinterpret_cast<const char*>(pcm.data()), pcm.size() * sizeof(int16_t)});
     if (!raw.stored) write_wav(folder / raw.clip.path, audio.samples);
   } catch (const InputError& error) {
     outcome.problem = error.what();
@@ -48,7 +50,8 @@ void make_folders(const std::vector<RawClip>& clips, const std::filesystem::path
 
 }  // namespace
 
-CollectedClips collect_clips(const RawClips& raw, const std::filesystem::path& folder, const StopToken& stop) {
+CollectedClips collect_clips(const RawClips& raw, const std::filesystem::path& folder,
+                             const StopToken& stop) {
   make_folders(raw.clips, folder);
   const auto count = static_cast<int64_t>(raw.clips.size());
   std::vector<Outcome> outcomes(raw.clips.size());
@@ -82,7 +85,8 @@ CollectedClips collect_clips(const RawClips& raw, const std::filesystem::path& f
 void write_skipped(const std::vector<SkippedFile>& skipped, const std::filesystem::path& path) {
   write_atomically(path, [&skipped](std::ostream& out) {
     out << "path\treason\n";
-    for (const SkippedFile& file : skipped) out << tsv_field(file.path) << '\t' << tsv_field(file.reason) << '\n';
+    for (const SkippedFile& file : skipped)
+      out << tsv_field(file.path) << '\t' << tsv_field(file.reason) << '\n';
   });
 }
 

@@ -1,4 +1,5 @@
-// From clips in any format to clips of a manifest: decode in parallel, drop duplicates, store as 16 kHz mono WAV.
+// From clips in any format to clips of a manifest: decode in parallel, drop duplicates, store as 16
+// kHz mono WAV.
 #pragma once
 
 #include <filesystem>
@@ -13,13 +14,13 @@
 
 namespace concertina {
 
-// A clip where it was found. `clip.path` says where its WAV goes, relative to the manifest's folder; with `stored` the
-// WAV is there already and is only looked through.
+// A clip where it was found. `clip.path` says where its WAV goes, relative to the manifest's
+// folder; with `stored` the WAV is there already and is only looked through.
 struct RawClip {
   Clip clip;                      // all but `samples`
   std::function<Audio()> decode;  // 16 kHz; thread-safe; InputError: the clip is skipped and listed
   bool stored = false;
-  std::string origin;             // names it in the list of skipped files; "": its id
+  std::string origin;  // names it in the list of skipped files; "": its id
 };
 
 // What a reader makes of one package or folder.
@@ -36,8 +37,10 @@ struct CollectedClips {
 
 inline constexpr int64_t kMinSamples = 400;  // 25 ms: one analysis frame
 
-// Of clips with equal decoded samples the first is kept. SystemError when a WAV cannot be written; Interrupted.
-CollectedClips collect_clips(const RawClips& raw, const std::filesystem::path& folder, const StopToken& stop);
+// Of clips with equal decoded samples the first is kept. SystemError when a WAV cannot be written;
+// Interrupted.
+CollectedClips collect_clips(const RawClips& raw, const std::filesystem::path& folder,
+                             const StopToken& stop);
 
 // skipped.tsv: path and reason, one a row.
 void write_skipped(const std::vector<SkippedFile>& skipped, const std::filesystem::path& path);

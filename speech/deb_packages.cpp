@@ -35,38 +35,47 @@ std::string field_of(std::string_view control, std::string_view name) {
   return std::string(trimmed(text.substr(first, text.find('\n', first) - first)));
 }
 
-std::optional<std::filesystem::path> newest_file(const std::string& name, const std::filesystem::path& folder) {
+std::optional<std::filesystem::path> newest_file(const std::string& name,
+                                                 const std::filesystem::path& folder) {
   std::optional<std::filesystem::path> found;
   std::error_code error;
   for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
     const std::string file = entry.path().filename().string();
-    if (file.starts_with(name + "_") && file.ends_with(".deb") && (!found || *found < entry.path())) found = entry.path();
+    if (file.starts_with(name + "_") && file.ends_with(".deb") && (!found || *found < entry.path()))
+      found = entry.path();
   }
   return found;
 }
 
 // "" when apt does not know this version (another suite, no package lists).
-std::string published_sha256(const std::string& name, const std::string& version, const StopToken& stop) {
+std::string published_sha256(const std::string& name, const std::string& version,
+                             const StopToken& stop) {
   try {
-    const auto answer = run_program({"apt-cache", "show", fmt::format("{}={}", name, version)}, {}, stop);
+    const auto answer =
+        run_program({"apt-cache", "show", fmt::format("{}={}", name, version)}, {}, stop);
     return answer.status == 0 ? field_of(answer.output, "SHA256") : "";
   } catch (const SystemError&) {
     return "";
   }
 }
 
-DebPackage inspect(const std::string& name, const std::filesystem::path& file, const StopToken& stop) {
-  const auto answer = run_program({"dpkg-deb", "-f", file.string(), "Package", "Version"}, {}, stop);
+DebPackage inspect(const std::string& name, const std::filesystem::path& file,
+                   const StopToken& stop) {
+  const auto answer =
+      run_program({"dpkg-deb", "-f", file.string(), "Package", "Version"}, {}, stop);
   if (answer.status != 0) {
-    throw InputError(fmt::format("{}: not a Debian package, or a damaged one: {}", file.string(), last_line(answer.errors)));
+    throw InputError(fmt::format("{}: not a Debian package, or a damaged one: {}", file.string(),
+                                 last_line(answer.errors)));
   }
   const std::string package = field_of(answer.output, "Package");
-  if (package != name) throw InputError(fmt::format("{}: holds package '{}', expected '{}'", file.string(), package, name));
+  if (package != name)
+    throw InputError(
+        fmt::format("{}: holds package '{}', expected '{}'", file.string(), package, name));
   DebPackage result{name, field_of(answer.output, "Version"), sha256_file(file), false, file};
   const std::string published = published_sha256(name, result.version, stop);
   if (!published.empty() && published != result.sha256) {
-    throw InputError(fmt::format("{}: damaged: its SHA256 is {}, but {} {} has {}", file.string(), result.sha256, name, result.version,
-                                 published));
+    throw InputError(fmt::format("{}: damaged: its SHA256 is {}, but {} {} has {}", file.string(),
+                                 result.sha256, name, result.version, published));
   }
   result.verified = !published.empty();
   return result;
@@ -74,14 +83,17 @@ DebPackage inspect(const std::string& name, const std::filesystem::path& file, c
 
 }  // namespace
 
-DebPackage find_deb(const std::string& name, const std::filesystem::path& folder, const StopToken& stop) {
-  if (!std::filesystem::is_directory(folder)) throw SystemError(fmt::format("{}: no such folder of packages", folder.string()));
+DebPackage find_deb(const std::string& name, const std::filesystem::path& folder,
+                    const StopToken& stop) {
+  if (!std::filesystem::is_directory(folder))
+    throw SystemError(fmt::format("{}: no such folder of packages", folder.string()));
   const auto file = newest_file(name, folder);
   if (!file) throw SystemError(fmt::format("{}: holds no {}_*.deb", folder.string(), name));
   return inspect(name, *file, stop);
 }
 
-DebPackage download_deb(const std::string& name, const std::filesystem::path& folder, const StopToken& stop) {
+DebPackage download_deb(const std::string& name, const std::filesystem::path& folder,
+                        const StopToken& stop) {
   if (const auto file = newest_file(name, folder)) {
     try {
       return inspect(name, *file, stop);
@@ -96,8 +108,11 @@ DebPackage download_deb(const std::string& name, const std::filesystem::path& fo
   const auto answer = run_program({"apt-get", "download", "-q", name}, incoming, stop);
   const auto file = newest_file(name, incoming);
   if (answer.status != 0 || !file) {
-    throw SystemError(fmt::format("apt-get download {}: {} (are the package lists there? `apt-get update` gets them; or give a folder "
-                                  "with the packages)", name, last_line(answer.errors)));
+    throw SystemError(
+        fmt::format("apt-get download {}: {} (are the package lists there? `apt-get update` gets "
+                    "them; or give a folder "
+                    "with the packages)",
+                    name, last_line(answer.errors)));
   }
   const std::filesystem::path kept = folder / file->filename();
   std::filesystem::rename(*file, kept);
@@ -105,11 +120,15 @@ DebPackage download_deb(const std::string& name, const std::filesystem::path& fo
   return inspect(name, kept, stop);
 }
 
-void unpack_deb(const DebPackage& package, const std::filesystem::path& folder, const StopToken& stop) {
+void unpack_deb(const DebPackage& package, const std::filesystem::path& folder,
+                const StopToken& stop) {
   make_directories(folder);
-  const auto answer = run_program({"dpkg-deb", "-x", std::filesystem::absolute(package.file).string(), folder.string()}, {}, stop);
+  const auto answer = run_program(
+      {"dpkg-deb", "-x", std::filesystem::absolute(package.file).string(), folder.string()}, {},
+      stop);
   if (answer.status != 0) {
-    throw InputError(fmt::format("{}: cannot be unpacked: {}", package.file.string(), last_line(answer.errors)));
+    throw InputError(
+        fmt::format("{}: cannot be unpacked: {}", package.file.string(), last_line(answer.errors)));
   }
 }
 

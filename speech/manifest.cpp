@@ -24,7 +24,8 @@ struct Place {
 };
 
 [[noreturn]] void fail(const Place& at, const std::string& message) {
-  throw InputError(fmt::format("{}:{}: column '{}': {}", at.path.string(), at.line, at.column, message));
+  throw InputError(
+      fmt::format("{}:{}: column '{}': {}", at.path.string(), at.line, at.column, message));
 }
 
 // How one column reads and writes a clip; the one list of columns.
@@ -37,8 +38,9 @@ struct Column {
 
 template <std::string Clip::* member>
 Column text_column(std::string name, bool required = false) {
-  return {std::move(name), required, [](const Clip& clip) { return clip.*member; },
-          [](Clip& clip, std::string_view text, const Place&) { clip.*member = std::string(text); }};
+  return {
+      std::move(name), required, [](const Clip& clip) { return clip.*member; },
+      [](Clip& clip, std::string_view text, const Place&) { clip.*member = std::string(text); }};
 }
 
 template <std::string Clip::* member>
@@ -61,7 +63,8 @@ void read_samples(Clip& clip, std::string_view text, const Place& at) {
 void read_split(Clip& clip, std::string_view text, const Place& at) {
   const auto found = std::find(kSplitNames.begin(), kSplitNames.end(), text);
   if (found == kSplitNames.end()) {
-    fail(at, fmt::format("'{}' is not train, dev or test{}", text, did_you_mean(text, kSplitNames)));
+    fail(at,
+         fmt::format("'{}' is not train, dev or test{}", text, did_you_mean(text, kSplitNames)));
   }
   clip.split = static_cast<Split>(found - kSplitNames.begin());
 }
@@ -70,14 +73,16 @@ const std::vector<Column>& columns() {
   static const std::vector<Column> all = {
       filled_column<&Clip::id>("id"),
       filled_column<&Clip::path>("path"),
-      {"samples", true, [](const Clip& clip) { return std::to_string(clip.samples); }, read_samples},
+      {"samples", true, [](const Clip& clip) { return std::to_string(clip.samples); },
+       read_samples},
       text_column<&Clip::speaker>("speaker"),
       text_column<&Clip::language>("language"),
       text_column<&Clip::text>("text"),
       text_column<&Clip::phones>("phones"),
       text_column<&Clip::source>("source"),
       text_column<&Clip::group>("group"),
-      {"split", false, [](const Clip& clip) { return std::string(split_name(clip.split)); }, read_split},
+      {"split", false, [](const Clip& clip) { return std::string(split_name(clip.split)); },
+       read_split},
   };
   return all;
 }
@@ -108,16 +113,19 @@ std::vector<const Column*> read_header(std::string_view line, const std::filesys
   for (const std::string_view field : split_fields(line)) {
     const auto found = std::find(names.begin(), names.end(), field);
     if (found == names.end()) {
-      throw InputError(fmt::format("{}:1: not a manifest: unknown column '{}'{}; expected a tab-separated header of {}",
-                                   path.string(), field.substr(0, 40), did_you_mean(field.substr(0, 40), names),
-                                   fmt::join(names, " ")));
+      throw InputError(fmt::format(
+          "{}:1: not a manifest: unknown column '{}'{}; expected a tab-separated header of {}",
+          path.string(), field.substr(0, 40), did_you_mean(field.substr(0, 40), names),
+          fmt::join(names, " ")));
     }
     result.push_back(&columns()[static_cast<size_t>(found - names.begin())]);
   }
   for (const Column& column : columns()) {
     const auto count = std::count(result.begin(), result.end(), &column);
-    if (count > 1) throw InputError(fmt::format("{}:1: column '{}' is there twice", path.string(), column.name));
-    if (count == 0 && column.required) throw InputError(fmt::format("{}:1: column '{}' is missing", path.string(), column.name));
+    if (count > 1)
+      throw InputError(fmt::format("{}:1: column '{}' is there twice", path.string(), column.name));
+    if (count == 0 && column.required)
+      throw InputError(fmt::format("{}:1: column '{}' is missing", path.string(), column.name));
   }
   return result;
 }
@@ -134,7 +142,8 @@ double Manifest::minutes() const {
 
 std::string Manifest::fingerprint() const {
   std::string bytes;
-  for (const Clip& clip : clips) bytes += fmt::format("{}\t{}\t{}\n", clip.id, clip.samples, split_name(clip.split));
+  for (const Clip& clip : clips)
+    bytes += fmt::format("{}\t{}\t{}\n", clip.id, clip.samples, split_name(clip.split));
   return sha256(bytes).substr(0, 16);
 }
 
@@ -149,11 +158,14 @@ Manifest read_manifest(const std::filesystem::path& path) {
     const auto fields = split_fields(take_line(rest));
     if (fields.size() == 1 && fields[0].empty()) continue;
     if (fields.size() != header.size()) {
-      throw InputError(fmt::format("{}:{}: {} columns where the header has {}", path.string(), line, fields.size(), header.size()));
+      throw InputError(fmt::format("{}:{}: {} columns where the header has {}", path.string(), line,
+                                   fields.size(), header.size()));
     }
     Clip& clip = manifest.clips.emplace_back();
-    for (size_t i = 0; i < fields.size(); ++i) header[i]->read(clip, fields[i], {path, line, header[i]->name});
-    if (!ids.insert(clip.id).second) fail({path, line, "id"}, fmt::format("'{}' is there twice", clip.id));
+    for (size_t i = 0; i < fields.size(); ++i)
+      header[i]->read(clip, fields[i], {path, line, header[i]->name});
+    if (!ids.insert(clip.id).second)
+      fail({path, line, "id"}, fmt::format("'{}' is there twice", clip.id));
   }
   return manifest;
 }
@@ -172,7 +184,8 @@ void write_manifest(const Manifest& manifest, const std::filesystem::path& path)
 }
 
 std::string tsv_field(std::string text) {
-  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\t' || c == '\n' || c == '\r'; }, ' ');
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c == '\t' || c == '\n' || c == '\r'; }, ' ');
   return text;
 }
 
@@ -194,11 +207,13 @@ std::vector<PhoneSegment> read_phones(const std::filesystem::path& path) {
     PhoneSegment segment{std::strtod(text.c_str(), &end), ""};
     const size_t label = text.find_last_of(" \t") + 1;
     segment.label = text.substr(label);
-    const bool sound = end != text.c_str() && end < text.c_str() + label && !segment.label.empty() && std::isfinite(segment.end_s) &&
+    const bool sound = end != text.c_str() && end < text.c_str() + label &&
+                       !segment.label.empty() && std::isfinite(segment.end_s) &&
                        segment.end_s >= (segments.empty() ? 0.0 : segments.back().end_s);
     if (!sound) {
-      throw InputError(fmt::format("{}:{}: expected 'END-TIME 125 PHONE' with end times that do not fall, found '{}'", path.string(),
-                                   line, text.substr(0, 60)));
+      throw InputError(fmt::format(
+          "{}:{}: expected 'END-TIME 125 PHONE' with end times that do not fall, found '{}'",
+          path.string(), line, text.substr(0, 60)));
     }
     segments.push_back(std::move(segment));
   }

@@ -1,5 +1,6 @@
-// manifest.tsv: one clip a row. Tab-separated with a header; columns: id path samples speaker language text phones
-// source group split. Paths are relative to the manifest's folder. Tabs and newlines in text become spaces.
+// manifest.tsv: one clip a row. Tab-separated with a header; columns: id path samples speaker
+// language text phones source group split. Paths are relative to the manifest's folder. Tabs and
+// newlines in text become spaces.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +15,13 @@ enum class Split { kTrain, kDev, kTest };
 std::string_view split_name(Split split);  // train | dev | test
 
 struct Clip {
-  std::string id;        // unique in the manifest
-  std::string path;      // 16 kHz mono WAV, relative to the manifest's folder
+  std::string id;    // unique in the manifest
+  std::string path;  // 16 kHz mono WAV, relative to the manifest's folder
   int64_t samples = 0;
   std::string speaker;   // "" when unknown
   std::string language;  // ISO 639-1, "" when unknown
   std::string text;      // "" when unknown
-  std::string phones;    // path of a phone label file (end-time in seconds and label a line), "" when none
+  std::string phones;    // path of a phone label file (see read_phones), "" when none
   std::string source;    // the package or folder it came from
   std::string group;     // what must not be split: dialogue file, utterance, chapter
   Split split = Split::kTrain;
@@ -44,6 +45,7 @@ struct PhoneSegment {
   double end_s = 0;
   std::string label;
 };
-std::vector<PhoneSegment> read_phones(const std::filesystem::path& path);  // festvox .lab: "end 125 phone"
+// A festvox .lab file: lines of "END 125 PHONE", END in seconds.
+std::vector<PhoneSegment> read_phones(const std::filesystem::path& path);
 
 }  // namespace concertina

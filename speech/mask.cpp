@@ -21,7 +21,8 @@ std::vector<uint8_t> span_mask(int64_t frames, const MaskOptions& options, Rng& 
   std::vector<int64_t> starts(static_cast<size_t>(places));
   std::iota(starts.begin(), starts.end(), 0);
   for (int64_t i = 0; i < spans; ++i) {
-    std::swap(starts[static_cast<size_t>(i)], starts[static_cast<size_t>(i + rng.below(places - i))]);
+    std::swap(starts[static_cast<size_t>(i)],
+              starts[static_cast<size_t>(i + rng.below(places - i))]);
     const int64_t first = starts[static_cast<size_t>(i)];
     const int64_t last = std::min(first + options.length, frames);
     std::fill(mask.begin() + first, mask.begin() + last, uint8_t{1});

@@ -55,7 +55,8 @@ std::vector<std::string> plain_environment() {
   return result;
 }
 
-pid_t start(std::vector<std::string> words, const std::filesystem::path& folder, const Pipe& out, const Pipe& err) {
+pid_t start(std::vector<std::string> words, const std::filesystem::path& folder, const Pipe& out,
+            const Pipe& err) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -64,7 +65,8 @@ pid_t start(std::vector<std::string> words, const std::filesystem::path& folder,
   if (!folder.empty()) posix_spawn_file_actions_addchdir_np(&actions, folder.c_str());
   auto environment = plain_environment();
   pid_t child = 0;
-  const int error = ::posix_spawnp(&child, words[0].c_str(), &actions, nullptr, pointers(words).data(), pointers(environment).data());
+  const int error = ::posix_spawnp(&child, words[0].c_str(), &actions, nullptr,
+                                   pointers(words).data(), pointers(environment).data());
   posix_spawn_file_actions_destroy(&actions);
   if (error != 0) cannot_start(words[0], error);
   return child;
@@ -90,7 +92,8 @@ bool collect_output(Pipe& out, Pipe& err, const StopToken& stop, ProgramResult& 
   constexpr int kPollMs = 200;
   while (out.ends[0] >= 0 || err.ends[0] >= 0) {
     if (stop.stop_requested()) return false;
-    std::array<pollfd, 2> waiting = {pollfd{out.ends[0], POLLIN, 0}, pollfd{err.ends[0], POLLIN, 0}};
+    std::array<pollfd, 2> waiting = {pollfd{out.ends[0], POLLIN, 0},
+                                     pollfd{err.ends[0], POLLIN, 0}};
     if (::poll(waiting.data(), waiting.size(), kPollMs) <= 0) continue;
     if (waiting[0].revents != 0 && !drain(out.ends[0], result.output)) out.close_end(0);
     if (waiting[1].revents != 0 && !drain(err.ends[0], result.errors)) err.close_end(0);
@@ -100,7 +103,8 @@ bool collect_output(Pipe& out, Pipe& err, const StopToken& stop, ProgramResult& 
 
 }  // namespace
 
-ProgramResult run_program(const std::vector<std::string>& words, const std::filesystem::path& folder, const StopToken& stop) {
+ProgramResult run_program(const std::vector<std::string>& words,
+                          const std::filesystem::path& folder, const StopToken& stop) {
   CONCERTINA_ASSERT(!words.empty());
   Pipe out(words[0]);
   Pipe err(words[0]);

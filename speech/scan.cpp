@@ -21,10 +21,12 @@ namespace fs = std::filesystem;
 constexpr size_t kManySpeakers = 10;  // from here on whole speakers are held out
 
 bool is_audio_name(const fs::path& path) {
-  static const std::set<std::string> kKnown = {".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".g722", ".aif",
-                                               ".aiff", ".aifc", ".au", ".snd", ".caf", ".w64", ".rf64", ".sph"};
+  static const std::set<std::string> kKnown = {".wav",  ".flac", ".ogg",  ".oga",  ".opus", ".mp3",
+                                               ".g722", ".aif",  ".aiff", ".aifc", ".au",   ".snd",
+                                               ".caf",  ".w64",  ".rf64", ".sph"};
   std::string extension = path.extension().string();
-  std::transform(extension.begin(), extension.end(), extension.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(extension.begin(), extension.end(), extension.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   return kKnown.contains(extension);
 }
 
@@ -33,13 +35,19 @@ std::vector<fs::path> audio_files(const fs::path& folder, const fs::path& conver
   std::vector<fs::path> files;
   std::set<fs::path> visited = {folder, converted};
   std::error_code error;
-  fs::recursive_directory_iterator it(folder, fs::directory_options::follow_directory_symlink | fs::directory_options::skip_permission_denied, error);
-  if (error) throw SystemError(fmt::format("{}: cannot be read: {}", folder.string(), error.message()));
+  fs::recursive_directory_iterator it(folder,
+                                      fs::directory_options::follow_directory_symlink |
+                                          fs::directory_options::skip_permission_denied,
+                                      error);
+  if (error)
+    throw SystemError(fmt::format("{}: cannot be read: {}", folder.string(), error.message()));
   for (const auto end = fs::recursive_directory_iterator(); it != end; it.increment(error)) {
-    if (error) throw SystemError(fmt::format("{}: cannot be read: {}", folder.string(), error.message()));
+    if (error)
+      throw SystemError(fmt::format("{}: cannot be read: {}", folder.string(), error.message()));
     if (it->is_directory(error)) {
       // Links are followed, but nothing is visited twice.
-      if (!visited.insert(fs::weakly_canonical(it->path(), error)).second) it.disable_recursion_pending();
+      if (!visited.insert(fs::weakly_canonical(it->path(), error)).second)
+        it.disable_recursion_pending();
     } else if (is_audio_name(it->path())) {
       files.push_back(it->path());
     }
@@ -48,7 +56,9 @@ std::vector<fs::path> audio_files(const fs::path& folder, const fs::path& conver
   return files;
 }
 
-bool is_number(const std::string& text) { return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos; }
+bool is_number(const std::string& text) {
+  return !text.empty() && text.find_first_not_of("0123456789") == std::string::npos;
+}
 
 // LibriSpeech's SPEAKER-CHAPTER-N, when the folders above agree.
 struct LibriName {
@@ -62,7 +72,8 @@ std::optional<LibriName> libri_name(const fs::path& file) {
   std::getline(parts, number);
   const fs::path folder = file.parent_path();
   if (!is_number(speaker) || !is_number(chapter) || !is_number(number)) return std::nullopt;
-  if (folder.filename() != chapter || folder.parent_path().filename() != speaker) return std::nullopt;
+  if (folder.filename() != chapter || folder.parent_path().filename() != speaker)
+    return std::nullopt;
   return LibriName{speaker, chapter};
 }
 
@@ -71,7 +82,8 @@ std::optional<Split> split_of_folders(const fs::path& file) {
   for (const fs::path& part : file.parent_path()) {
     const std::string name = part.string();
     for (const Split split : {Split::kTrain, Split::kDev, Split::kTest}) {
-      if (name == split_name(split) || name.starts_with(fmt::format("{}-", split_name(split)))) return split;
+      if (name == split_name(split) || name.starts_with(fmt::format("{}-", split_name(split))))
+        return split;
     }
   }
   return std::nullopt;
@@ -81,7 +93,8 @@ std::optional<Split> split_of_folders(const fs::path& file) {
 class Transcripts {
  public:
   std::string text_of(const fs::path& file, const LibriName& name) {
-    const fs::path path = file.parent_path() / fmt::format("{}-{}.trans.txt", name.speaker, name.chapter);
+    const fs::path path =
+        file.parent_path() / fmt::format("{}-{}.trans.txt", name.speaker, name.chapter);
     auto [entry, is_new] = files_.try_emplace(path);
     if (is_new && fs::exists(path)) entry->second = read(path);
     const auto text = entry->second.find(file.stem().string());
@@ -166,7 +179,8 @@ void make_unique_ids(std::vector<ScannedFile>& files, const std::vector<fs::path
   }
 }
 
-void place(RawClip& raw, const fs::path& file, const fs::path& manifest_folder, const std::string& converted) {
+void place(RawClip& raw, const fs::path& file, const fs::path& manifest_folder,
+           const std::string& converted) {
   raw.stored = is_ready(file);
   raw.origin = file.string();
   if (raw.stored) {
@@ -203,7 +217,8 @@ bool has_control_character(const fs::path& path) {
 
 CorpusReport scan_corpus(const fs::path& folder, const fs::path& manifest, const StopToken& stop) {
   if (!fs::exists(folder)) throw SystemError(folder.string() + ": no such folder");
-  if (!fs::is_directory(folder)) throw InputError(folder.string() + ": is a file, expected a folder of audio");
+  if (!fs::is_directory(folder))
+    throw InputError(folder.string() + ": is a file, expected a folder of audio");
   const fs::path from = fs::canonical(folder);
   const fs::path home = fs::weakly_canonical(fs::absolute(manifest)).parent_path();
   make_directories(home);
@@ -234,12 +249,18 @@ CorpusReport scan_corpus(const fs::path& folder, const fs::path& manifest, const
   split_rest(collected.clips, has_split);
   write_skipped(collected.skipped, home / (stem + ".skipped.tsv"));
   if (collected.clips.empty()) {
-    throw InputError(fmt::format("{}: no clip could be read ({} files skipped, see {}.skipped.tsv)", folder.string(),
-                                 collected.skipped.size(), stem));
+    throw InputError(fmt::format("{}: no clip could be read ({} files skipped, see {}.skipped.tsv)",
+                                 folder.string(), collected.skipped.size(), stem));
   }
   const Manifest result{home, std::move(collected.clips)};
   write_manifest(result, manifest);
-  return {manifest, static_cast<int64_t>(result.clips.size()), collected.duplicates, result.minutes(), std::move(collected.skipped), {}, false};
+  return {manifest,
+          static_cast<int64_t>(result.clips.size()),
+          collected.duplicates,
+          result.minutes(),
+          std::move(collected.skipped),
+          {},
+          false};
 }
 
 }  // namespace concertina

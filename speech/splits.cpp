@@ -16,7 +16,7 @@ struct Character {
   std::vector<size_t> files;  // the nearest to a third of the clips first
   double clips = 0;
   double clips_in_test = 0;
-  size_t given = 0;           // of `files`
+  size_t given = 0;  // of `files`
 
   double test_share() const { return clips_in_test / std::max(clips, 1.0); }
   bool can_give_another() const { return given > 0 && files.size() - given >= 2; }
@@ -31,9 +31,11 @@ std::map<std::string, Character> by_character(const std::vector<Dialogue>& dialo
   }
   for (auto& [name, character] : characters) {
     const auto rank = [&dialogues, third = character.clips / 3](size_t i) {
-      return std::pair(std::abs(static_cast<double>(dialogues[i].clips) - third), std::string_view(dialogues[i].name));
+      return std::pair(std::abs(static_cast<double>(dialogues[i].clips) - third),
+                       std::string_view(dialogues[i].name));
     };
-    std::sort(character.files.begin(), character.files.end(), [&rank](size_t a, size_t b) { return rank(a) < rank(b); });
+    std::sort(character.files.begin(), character.files.end(),
+              [&rank](size_t a, size_t b) { return rank(a) < rank(b); });
   }
   return characters;
 }
@@ -68,7 +70,8 @@ std::vector<Split> dialogue_splits(const std::vector<Dialogue>& dialogues, int64
 }
 
 std::vector<std::string> hash_order(std::vector<std::string> names) {
-  // SHA-256, because the order of a weaker hash keeps names together that differ in their last letter only.
+  // SHA-256, because the order of a weaker hash keeps names together that differ in their last
+  // letter only.
   std::map<std::string, std::string> by_hash;
   for (std::string& name : names) by_hash.emplace(sha256(name), std::move(name));
   std::vector<std::string> result;
@@ -81,7 +84,9 @@ std::vector<Split> hash_splits(const std::vector<std::string>& names) {
   const size_t held_out = order.size() < 3 ? 0 : std::max<size_t>(1, (order.size() + 5) / 10);
   std::map<std::string, Split> split_of;
   for (size_t i = 0; i < order.size(); ++i) {
-    split_of[order[i]] = i < held_out ? Split::kDev : i < 2 * held_out ? Split::kTest : Split::kTrain;
+    split_of[order[i]] = i < held_out       ? Split::kDev
+                         : i < 2 * held_out ? Split::kTest
+                                            : Split::kTrain;
   }
   std::vector<Split> result;
   for (const std::string& name : names) result.push_back(split_of[name]);

@@ -9,18 +9,21 @@
 
 namespace concertina {
 
-// Holds out a tenth of the names for dev and a tenth for test, at least one each, by the order of their hashes: the
-// same names give the same splits whatever their order. Fewer than three names are all train. The result is in the
-// order of `names`, which may repeat.
+// Holds out a tenth of the names for dev and a tenth for test, at least one each, by the order of
+// their hashes: the same names give the same splits whatever their order. Fewer than three names
+// are all train. The result is in the order of `names`, which may repeat.
 std::vector<Split> hash_splits(const std::vector<std::string>& names);
 
 // `names` without repetitions, ordered by hash: a shuffle that is the same everywhere.
 std::vector<std::string> hash_order(std::vector<std::string> names);
 
-// Which dialogue files of a game are held out, so that every character who has several is heard in train and in test.
-// 1. Each character with two or more gives test the one nearest to a third of the character's clips.
+// Which dialogue files of a game are held out, so that every character who has several is heard in
+// train and in test.
+// 1. Each character with two or more gives test the one nearest to a third of the character's
+// clips.
 // 2. Each with three or more gives dev the next nearest.
-// 3. Until `test_files` are held out, the character with the smallest share in test gives another, keeping one for train.
+// 3. Until `test_files` are held out, the character with the smallest share in test gives another,
+// keeping one for train.
 struct Dialogue {
   std::string name;       // file name, e.g. SPARKY3
   std::string character;  // e.g. SPARKY

@@ -10,7 +10,7 @@
 // (20 ms) frames.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <memory>
 #include <optional>

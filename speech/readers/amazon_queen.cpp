@@ -1,10 +1,11 @@
-// queen.1c, all numbers big-endian: "QTBL", 5 characters of version, 4 bytes, u16 count at byte 13, then `count`
-// entries of 21 bytes: name[12], a byte, u32 offset, u32 size.
-// *.DOG (a dialogue): 20 bytes, then i16 header[11] (0: lines, 2: the dialogue's key, 3 and 4: strings of the hero and
-// of the other), u16 offset of the other's strings. The hero's strings stand 32 + 96 * |header[0]| bytes in.
-// A string: u16 0, u16 line, u8 length, text, with 1 + length padded to 4.
-// Speech: KKIIIIWS.SB, an MP3: KK key, IIII line (hex; SSSS and XXXX: greeting and parting), W speaker J (the hero) or P (the
-// other), S segment, counted from 1. Segments of a line are parted by codes like "*AB".
+// queen.1c, all numbers big-endian: "QTBL", 5 characters of version, 4 bytes, u16 count at byte 13,
+// then `count` entries of 21 bytes: name[12], a byte, u32 offset, u32 size.
+// *.DOG (a dialogue): 20 bytes, then i16 header[11] (0: lines, 2: the dialogue's key, 3 and 4:
+// strings of the hero and of the other), u16 offset of the other's strings. The hero's strings
+// stand 32 + 96 * |header[0]| bytes in. A string: u16 0, u16 line, u8 length, text, with 1 + length
+// padded to 4. Speech: KKIIIIWS.SB, an MP3: KK key, IIII line (hex; SSSS and XXXX: greeting and
+// parting), W speaker J (the hero) or P (the other), S segment, counted from 1. Segments of a line
+// are parted by codes like "*AB".
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -35,13 +36,16 @@ constexpr int64_t kTestDialogues = 23;
 uint32_t number(Bytes bytes, size_t at, size_t size) {
   if (at > bytes.size() || bytes.size() - at < size) return 0;
   uint32_t value = 0;
-  for (const std::byte b : bytes.subspan(at, size)) value = value << 8 | std::to_integer<uint32_t>(b);
+  for (const std::byte b : bytes.subspan(at, size))
+    value = value << 8 | std::to_integer<uint32_t>(b);
   return value;
 }
 
 int32_t signed16(Bytes bytes, size_t at) { return static_cast<int16_t>(number(bytes, at, 2)); }
 
-std::string text_of(Bytes bytes) { return {reinterpret_cast<const char*>(bytes.data()), bytes.size()}; }
+std::string text_of(Bytes bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
 
 bool is_code_character(char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
@@ -49,7 +53,8 @@ bool is_code_character(char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c
 std::string stem_of_speech(const std::string& file) {
   if (!file.ends_with(".SB")) return "";
   const std::string stem = file.substr(0, file.size() - 3);
-  const bool plain = std::all_of(stem.begin(), stem.end(), [](char c) { return is_code_character(c) || c == '_'; });
+  const bool plain = std::all_of(stem.begin(), stem.end(),
+                                 [](char c) { return is_code_character(c) || c == '_'; });
   return plain ? stem : "";
 }
 
@@ -58,7 +63,8 @@ std::map<std::string, Bytes> read_index(Bytes archive, const std::string& name) 
   constexpr size_t kEntry = 21;
   const size_t count = number(archive, 13, 2);
   if (archive.size() < kHeader + count * kEntry || text_of(archive.first(4)) != "QTBL") {
-    throw InputError(fmt::format("{}: not the game's archive, or cut off in its index of {} files", name, count));
+    throw InputError(fmt::format("{}: not the game's archive, or cut off in its index of {} files",
+                                 name, count));
   }
   std::map<std::string, Bytes> files;
   for (size_t i = 0; i < count; ++i) {
@@ -68,7 +74,8 @@ std::map<std::string, Bytes> read_index(Bytes archive, const std::string& name) 
     file = file.substr(0, file.find_last_not_of(' ') + 1);
     const size_t offset = number(entry, 13, 4);
     const size_t size = number(entry, 17, 4);
-    // What lies beyond the end of a cut-off archive stays in the list, empty, and is reported as a skipped clip.
+    // What lies beyond the end of a cut-off archive stays in the list, empty, and is reported as a
+    // skipped clip.
     const bool inside = offset <= archive.size() && size <= archive.size() - offset;
     files[file] = inside ? archive.subspan(offset, size) : Bytes{};
   }
@@ -77,7 +84,7 @@ std::map<std::string, Bytes> read_index(Bytes archive, const std::string& name) 
 
 Lines read_strings(Bytes dialogue, size_t at, int32_t count) {
   Lines lines;
-  for (int32_t i = 0; i <= count && at + 5 <= dialogue.size(); ++i) {
+  for (int32_t i = 0; i < count && at + 5 <= dialogue.size(); ++i) {
     const size_t length = number(dialogue, at + 4, 1);
     if (dialogue.size() - at - 5 < length) break;
     const std::string text = text_of(dialogue.subspan(at + 5, length));
@@ -104,7 +111,8 @@ std::map<int32_t, DialogueFile> read_dialogues(const std::map<std::string, Bytes
     DialogueFile dialogue;
     dialogue.name = file.substr(0, file.size() - 4);
     dialogue.character = dialogue.name.substr(0, dialogue.name.find_last_not_of("0123456789") + 1);
-    dialogue.hero = read_strings(body, 32 + 96 * static_cast<size_t>(std::abs(header(0))), header(3));
+    dialogue.hero =
+        read_strings(body, 32 + 96 * static_cast<size_t>(std::abs(header(0))), header(3));
     dialogue.other = read_strings(body, number(body, 22, 2), header(4));
     dialogues[header(2)] = std::move(dialogue);
   }
@@ -143,12 +151,12 @@ std::optional<SpeechName> parse_name(std::string_view stem) {
   return name;
 }
 
-
 // The segment of a line, counted from 1; "" when there is none.
 std::string segment_of(std::string_view line, int32_t segment) {
   std::vector<std::string> segments(1);
   for (size_t i = 0; i < line.size(); ++i) {
-    const bool code = line[i] == '*' && i + 2 < line.size() && is_code_character(line[i + 1]) && is_code_character(line[i + 2]);
+    const bool code = line[i] == '*' && i + 2 < line.size() && is_code_character(line[i + 1]) &&
+                      is_code_character(line[i + 2]);
     if (code) {
       segments.emplace_back();
       i += 2;
@@ -159,7 +167,8 @@ std::string segment_of(std::string_view line, int32_t segment) {
   if (segment < 1 || segment > static_cast<int32_t>(segments.size())) return "";
   const std::string& text = segments[static_cast<size_t>(segment - 1)];
   const size_t first = text.find_first_not_of(' ');
-  return first == std::string::npos ? "" : text.substr(first, text.find_last_not_of(' ') - first + 1);
+  return first == std::string::npos ? ""
+                                    : text.substr(first, text.find_last_not_of(' ') - first + 1);
 }
 
 std::string text_of(const DialogueFile& dialogue, const SpeechName& name) {
@@ -175,7 +184,8 @@ void label(Clip& clip, const DialogueFile& dialogue, const SpeechName& name) {
   clip.group = fmt::format("{}/{}", clip.source, dialogue.name);
 }
 
-std::map<int32_t, Split> split_dialogues(const std::map<int32_t, DialogueFile>& files, const std::map<int32_t, int64_t>& clips) {
+std::map<int32_t, Split> split_dialogues(const std::map<int32_t, DialogueFile>& files,
+                                         const std::map<int32_t, int64_t>& clips) {
   std::vector<Dialogue> dialogues;
   for (const auto& [key, file] : files) {
     const auto count = clips.find(key);
@@ -192,9 +202,11 @@ std::map<int32_t, Split> split_dialogues(const std::map<int32_t, DialogueFile>& 
 
 PackageClips read_amazon_queen(const fs::path& unpacked, const std::string& package) {
   const fs::path path = unpacked / kArchivePath;
-  if (!fs::exists(path)) throw InputError(fmt::format("{}: no {} in the package", package, kArchivePath));
+  if (!fs::exists(path))
+    throw InputError(fmt::format("{}: no {} in the package", package, kArchivePath));
   const auto archive = std::make_shared<const MappedFile>(path);
-  const auto files = read_index(archive->bytes(), fmt::format("{}: {}", package, path.filename().string()));
+  const auto files =
+      read_index(archive->bytes(), fmt::format("{}: {}", package, path.filename().string()));
   const auto dialogues = read_dialogues(files);
 
   std::map<int32_t, int64_t> clips_of;
@@ -216,7 +228,8 @@ PackageClips read_amazon_queen(const fs::path& unpacked, const std::string& pack
     clip.source = package;
     clip.group = clip.id;
     const auto name = parse_name(stem);
-    if (const auto found = name ? dialogues.find(name->key) : dialogues.end(); found != dialogues.end()) {
+    if (const auto found = name ? dialogues.find(name->key) : dialogues.end();
+        found != dialogues.end()) {
       label(clip, found->second, *name);
       clip.split = splits.at(name->key);
     }

@@ -15,7 +15,8 @@ constexpr uintmax_t kHalfSecondBytes = 4000;  // at 64 kbit/s
 std::vector<fs::path> g722_files(const fs::path& folder) {
   std::vector<fs::path> files;
   for (const auto& entry : fs::recursive_directory_iterator(folder)) {
-    if (entry.is_regular_file() && entry.path().extension() == ".g722") files.push_back(entry.path());
+    if (entry.is_regular_file() && entry.path().extension() == ".g722")
+      files.push_back(entry.path());
   }
   std::sort(files.begin(), files.end());
   return files;
@@ -31,13 +32,15 @@ std::string why_not_speech(const fs::path& name, const fs::path& file) {
 
 PackageClips read_asterisk(const fs::path& unpacked, const std::string& package) {
   const fs::path sounds = unpacked / "usr/share/asterisk/sounds";
-  if (!fs::is_directory(sounds)) throw InputError(package + ": no usr/share/asterisk/sounds in the package");
+  if (!fs::is_directory(sounds))
+    throw InputError(package + ": no usr/share/asterisk/sounds in the package");
   PackageClips result;
   for (const fs::path& file : g722_files(sounds)) {
     const fs::path inside = file.lexically_relative(sounds);
     const std::string speaker = inside.begin()->string();  // e.g. fr_CA_f_June
     const fs::path name = inside.lexically_relative(speaker);
-    const std::string id = fmt::format("{}/{}", package, (name.parent_path() / name.stem()).string());
+    const std::string id =
+        fmt::format("{}/{}", package, (name.parent_path() / name.stem()).string());
     if (const std::string reason = why_not_speech(name, file); !reason.empty()) {
       result.skipped.push_back({id, reason});
       continue;

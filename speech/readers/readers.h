@@ -1,5 +1,6 @@
-// One reader a package format: unpacked files in, clips with ids, speakers, texts and splits out. Readers look at
-// names and tables only; the sounds are decoded later, in parallel, by each clip's own `decode`.
+// One reader a package format: unpacked files in, clips with ids, speakers, texts and splits out.
+// Readers look at names and tables only; the sounds are decoded later, in parallel, by each clip's
+// own `decode`.
 #pragma once
 
 #include <cstdint>
@@ -11,24 +12,30 @@
 
 namespace concertina {
 
-// `unpacked` is what dpkg-deb -x made of `package`. Clip ids start with "PACKAGE/", paths with "audio/PACKAGE/", phone
-// labels with "phones/PACKAGE/"; clip.phones files are copied there from phone_files by the caller. InputError when the
-// package does not hold what the reader knows.
+// `unpacked` is what dpkg-deb -x made of `package`. Clip ids start with "PACKAGE/", paths with
+// "audio/PACKAGE/", phone labels with "phones/PACKAGE/"; clip.phones files are copied there from
+// phone_files by the caller. InputError when the package does not hold what the reader knows.
 struct PackageClips : RawClips {
-  struct PhoneFile { std::filesystem::path from; std::string to; };
+  struct PhoneFile {
+    std::filesystem::path from;
+    std::string to;
+  };
   std::vector<PhoneFile> phone_files;
 };
-using PackageReader = PackageClips (*)(const std::filesystem::path& unpacked, const std::string& package);
+using PackageReader = PackageClips (*)(const std::filesystem::path& unpacked,
+                                       const std::string& package);
 
-// festvox voices: wav/ID.wav, lab/ID.lab, etc/txt.done.data. Split by utterance number mod 10: 8 dev, 9 test.
+// festvox voices: wav/ID.wav, lab/ID.lab, etc/txt.done.data. Split by utterance number mod 10: 8
+// dev, 9 test.
 PackageClips read_festvox(const std::filesystem::path& unpacked, const std::string& package);
 
-// Asterisk prompts: sounds/xx_YY_gender_Name/**.g722, one speaker a package; ids only, no text. All train. silence/ and
-// clips under half a second (tones, clicks, cut words) are skipped and listed.
+// Asterisk prompts: sounds/xx_YY_gender_Name/**.g722, one speaker a package; ids only, no text. All
+// train. silence/ and clips under half a second (tones, clicks, cut words) are skipped and listed.
 PackageClips read_asterisk(const std::filesystem::path& unpacked, const std::string& package);
 
-// Flight of the Amazon Queen: queen.1c, an archive of MP3 speech and dialogue files. What a dialogue says is grouped
-// and split by dialogue (dialogue_splits); cut scenes and remarks have no labelled speaker and are train.
+// Flight of the Amazon Queen: queen.1c, an archive of MP3 speech and dialogue files. What a
+// dialogue says is grouped and split by dialogue (dialogue_splits); cut scenes and remarks have no
+// labelled speaker and are train.
 PackageClips read_amazon_queen(const std::filesystem::path& unpacked, const std::string& package);
 
 }  // namespace concertina

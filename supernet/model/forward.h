@@ -4,7 +4,7 @@
 // Thread-safe: weights are read only, the active width is an argument. Grad mode is the caller's.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <cstdint>
 #include <span>

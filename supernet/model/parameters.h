@@ -8,7 +8,7 @@
 //   leaves.accumulate(gradients);                       // adds into the slices, marks them touched
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <cstdint>
 #include <string>

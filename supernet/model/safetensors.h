@@ -2,7 +2,7 @@
 // and checks every size against the file before any memory is taken.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <cstdint>
 #include <filesystem>

@@ -2,7 +2,7 @@
 // one member. Weights are named by fairseq's names; see supernet/space/slicing.h for the list.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 // The transformer's parts: positional convolution and encoder layer, time-major.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "supernet/nn/weights.h"
 

@@ -2,7 +2,7 @@
 // padded batch gives what its members give alone.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "supernet/nn/weights.h"
 

@@ -1,7 +1,7 @@
 // Log-mel energies and MFCCs on tensors: the log-mel front end, k-means units and the MFCC floor share them.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include <cstdint>
 

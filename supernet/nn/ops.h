@@ -1,7 +1,7 @@
 // Small operations every layer shares. Inputs are time-major [B, T, C]; weights decide the compute dtype.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "supernet/nn/weights.h"
 

@@ -5,7 +5,7 @@
 // [k, k+1]. A[k, t] is the length of their overlap: each full output's row sums to 1.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
 
 #include "supernet/nn/weights.h"
 

@@ -1,7 +1,8 @@
 // The tensors of one subnet, by name and as the typed parts the forward pass reads.
 #pragma once
 
-#include <torch/torch.h>
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
 
 #include <map>
 #include <optional>

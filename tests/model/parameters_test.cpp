@@ -47,7 +47,9 @@ void expect_leaves_agree(const SearchSpace& space) {
       const double scale = std::max(1.0, expected.abs().max().item<double>());
       EXPECT_LE(max_difference(view, expected), 2e-5 * scale) << name << " " << architecture.key();
       const at::Tensor outside = expected.masked_select(gradients.touched_views.at(name) == 0);
-      if (outside.numel() > 0) EXPECT_EQ(outside.abs().max().item<double>(), 0) << name;
+      if (outside.numel() > 0) {
+        EXPECT_EQ(outside.abs().max().item<double>(), 0) << name;
+      }
     }
   }
 }

@@ -28,7 +28,7 @@ TEST(LatencyModel, PredictsSubnetsItHasNotSeen) {
   const SearchSpace space = pocket_space();
   LatencyFit quality;
   const LatencyModel model = LatencyModel::fit(space.blueprint(), profile(40, 0.03, 1), &quality);
-  EXPECT_LT(quality.mape, 4);
+  EXPECT_LT(quality.mape, 0.04);
   EXPECT_GT(quality.kendall_tau, 0.9);
   EXPECT_EQ(quality.points, 40);
   double error = 0;
@@ -43,7 +43,7 @@ TEST(LatencyModel, HeldOutErrorIsNotTheTrainingError) {  // pure noise cannot be
   for (LatencyPoint& p : points) p.p50_ms = rng.uniform(5, 15);
   LatencyFit quality;
   LatencyModel::fit(pocket_space().blueprint(), points, &quality);
-  EXPECT_GT(quality.mape, 15);
+  EXPECT_GT(quality.mape, 0.15);
   EXPECT_LT(std::abs(quality.kendall_tau), 0.5);
 }
 

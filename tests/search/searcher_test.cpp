@@ -61,7 +61,7 @@ double volume_of(const std::vector<Trial>& trials) {
 }
 
 class EverySearcher : public ::testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Kinds, EverySearcher, ::testing::Values("nsga2", "random"), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Kinds, EverySearcher, ::testing::Values("nsga2", "random"), [](const auto& kind) { return kind.param; });
 
 TEST_P(EverySearcher, NeverAsksTwice) {
   const SearchSpace space = pocket_space();

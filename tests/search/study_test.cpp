@@ -10,7 +10,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-struct Run {
+struct Plan {
   std::filesystem::path path;
   int64_t trials = 60;
   int32_t workers = 1;
@@ -21,7 +21,7 @@ struct Run {
   FormulaEvaluator evaluator;
 };
 
-SearcherOptions options_of(const Run& run) {
+SearcherOptions options_of(const Plan& run) {
   SearcherOptions options;
   options.kind = run.kind;
   options.population = 12;
@@ -30,7 +30,7 @@ SearcherOptions options_of(const Run& run) {
   return options;
 }
 
-StudyReport go(const Run& run) {
+StudyReport go(const Plan& run) {
   StudyHeader header = formula_header();
   header.space_json = pocket_space().to_json();
   StudyFile study = std::filesystem::exists(run.path) ? StudyFile::open(run.path) : StudyFile::create(run.path, header);
@@ -69,7 +69,7 @@ TEST(RunStudy, HypervolumeNeverFalls) {
 
 TEST(RunStudy, WorkersDoNotChangeTheStudy) {
   const Folder folder;
-  Run one{.path = folder / "1.db"}, four{.path = folder / "4.db", .workers = 4};
+  Plan one{.path = folder / "1.db"}, four{.path = folder / "4.db", .workers = 4};
   four.evaluator.shuffle_ = true;
   one.evaluator.fail_every_ = four.evaluator.fail_every_ = 7;
   go(one);
@@ -78,15 +78,15 @@ TEST(RunStudy, WorkersDoNotChangeTheStudy) {
 }
 
 class Resume : public ::testing::TestWithParam<std::string> {};
-INSTANTIATE_TEST_SUITE_P(Kinds, Resume, ::testing::Values("nsga2", "random"), [](const auto& info) { return info.param; });
+INSTANTIATE_TEST_SUITE_P(Kinds, Resume, ::testing::Values("nsga2", "random"), [](const auto& kind) { return kind.param; });
 
 TEST_P(Resume, AfterAStopEqualsUninterrupted) {
   const Folder folder;
   go({.path = folder / "whole.db", .kind = GetParam()});
   for (const int64_t stop_at : {3, 12, 29, 41}) {  // within and between generations
-    const auto path = folder / fmt::format("{}.db", stop_at);
+    const auto path = folder / (std::to_string(stop_at) + ".db");
     StopSource source;
-    Run cut{.path = path, .kind = GetParam(), .stop = source.token()};
+    Plan cut{.path = path, .kind = GetParam(), .stop = source.token()};
     cut.progress = [&](const StudyProgress& p) { if (p.done >= stop_at) source.request(StopReason::kInterrupt); };
     const StudyReport report = go(cut);
     EXPECT_TRUE(report.stopped);
@@ -106,7 +106,7 @@ TEST(RunStudy, AFinishedStudyIsLeftAlone) {
 
 TEST(RunStudy, FailedTrialsAreRecordedAndSurvived) {
   const Folder folder;
-  Run run{.path = folder / "s.db"};
+  Plan run{.path = folder / "s.db"};
   run.evaluator.fail_every_ = 2;
   EXPECT_EQ(go(run).failed, 30);
   const auto trials = StudyFile::open_read_only(folder / "s.db").trials();
@@ -161,10 +161,10 @@ std::string input_error(const Action& action) {
 TEST(RunStudy, RefusesAnotherSpaceScorerOrObjective) {
   const Folder folder;
   go({.path = folder / "s.db", .trials = 12});
-  Run other_space{.path = folder / "s.db"};
+  Plan other_space{.path = folder / "s.db"};
   other_space.space = tiny_space();
   EXPECT_THAT(input_error([&] { go(other_space); }), HasSubstr("another search space"));
-  Run other_scorer{.path = folder / "s.db"};
+  Plan other_scorer{.path = folder / "s.db"};
   other_scorer.evaluator.fingerprint_ = "other";
   EXPECT_THAT(input_error([&] { go(other_scorer); }), HasSubstr("another model, data or settings"));
   StudyHeader header = formula_header();

@@ -1,0 +1,184 @@
+// corpus fetch | scan | show
+#include <fmt/format.h>
+
+#include <iostream>
+#include <map>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "apps/verb.h"
+#include "core/log.h"
+#include "speech/corpus.h"
+#include "speech/manifest.h"
+
+namespace concertina {
+namespace {
+
+using nlohmann::json;
+
+constexpr double kSamplesPerMinute = 16000.0 * 60;
+constexpr size_t kShownSkips = 10;
+
+json to_json(const CorpusReport& report) {
+  json packages = json::array();
+  for (const auto& p : report.packages) {
+    packages.push_back(
+        {{"name", p.name}, {"version", p.version}, {"sha256", p.sha256}, {"verified", p.verified}});
+  }
+  json skipped = json::array();
+  for (const SkippedFile& file : report.skipped)
+    skipped.push_back({{"path", file.path}, {"reason", file.reason}});
+  return {
+      {"manifest", report.manifest.string()}, {"clips", report.clips}, {"minutes", report.minutes},
+      {"duplicates", report.duplicates},      {"packages", packages},  {"skipped", skipped},
+      {"already_there", report.already_there}};
+}
+
+void log_skipped(const CorpusReport& report) {
+  if (report.already_there) return;
+  for (size_t i = 0; i < report.skipped.size() && i < kShownSkips; ++i) {
+    log_info("skipped {}: {}", report.skipped[i].path, report.skipped[i].reason);
+  }
+  if (report.skipped.size() > kShownSkips) {
+    log_info("and {} more, all listed beside the manifest", report.skipped.size() - kShownSkips);
+  }
+}
+
+void print_report(const CorpusReport& report, bool as_json) {
+  log_skipped(report);
+  if (as_json) {
+    std::cout << to_json(report).dump(2) << '\n';
+    return;
+  }
+  std::cout << fmt::format(
+      "{}: {} clips, {:.1f} minutes; {} duplicates left out, {} files skipped{}\n",
+      report.manifest.string(), report.clips, report.minutes, report.duplicates,
+      report.skipped.size(), report.already_there ? " (already there)" : "");
+}
+
+struct Tally {
+  int64_t clips = 0;
+  double minutes = 0;
+  std::set<std::string> speakers;
+
+  void add(const Clip& clip) {
+    ++clips;
+    minutes += static_cast<double>(clip.samples) / kSamplesPerMinute;
+    if (!clip.speaker.empty()) speakers.insert(clip.speaker);
+  }
+};
+using Tallies = std::map<std::string, Tally>;
+
+struct Summary {
+  Tally all;
+  Tallies sources, languages, splits;
+  int64_t with_text = 0;
+  int64_t with_phones = 0;
+};
+
+Summary summarise(const Manifest& manifest) {
+  Summary summary;
+  for (const Clip& clip : manifest.clips) {
+    summary.all.add(clip);
+    summary.sources[clip.source.empty() ? "unknown" : clip.source].add(clip);
+    summary.languages[clip.language.empty() ? "unknown" : clip.language].add(clip);
+    summary.splits[std::string(split_name(clip.split))].add(clip);
+    summary.with_text += clip.text.empty() ? 0 : 1;
+    summary.with_phones += clip.phones.empty() ? 0 : 1;
+  }
+  return summary;
+}
+
+json to_json(const Tally& tally) {
+  return {{"clips", tally.clips}, {"minutes", tally.minutes}, {"speakers", tally.speakers.size()}};
+}
+
+json to_json(const Tallies& tallies) {
+  json result = json::object();
+  for (const auto& [name, tally] : tallies) result[name] = to_json(tally);
+  return result;
+}
+
+void print_table(const std::string& title, const Tallies& tallies) {
+  std::cout << fmt::format("\n{:<36} {:>8} {:>9} {:>9}\n", title, "clips", "minutes", "speakers");
+  for (const auto& [name, t] : tallies) {
+    std::cout << fmt::format("{:<36} {:>8} {:>9.1f} {:>9}\n", name, t.clips, t.minutes,
+                             t.speakers.size());
+  }
+}
+
+void show(const std::string& path, bool as_json) {
+  const Manifest manifest = read_manifest(path);
+  const Summary summary = summarise(manifest);
+  if (as_json) {
+    json result = to_json(summary.all);
+    result["fingerprint"] = manifest.fingerprint();
+    result["with_text"] = summary.with_text;
+    result["with_phones"] = summary.with_phones;
+    result["sources"] = to_json(summary.sources);
+    result["languages"] = to_json(summary.languages);
+    result["splits"] = to_json(summary.splits);
+    std::cout << result.dump(2) << '\n';
+    return;
+  }
+  std::cout << fmt::format(
+      "{}: {} clips, {:.1f} minutes, {} speakers, {} with text, {} with phones; data {}\n", path,
+      summary.all.clips, summary.all.minutes, summary.all.speakers.size(), summary.with_text,
+      summary.with_phones, manifest.fingerprint());
+  print_table("source", summary.sources);
+  print_table("language", summary.languages);
+  print_table("split", summary.splits);
+}
+
+void add_fetch(CLI::App& corpus, Globals& globals) {
+  auto* verb = corpus.add_subcommand(
+      "fetch", "Get a tier of Debian's speech packages as 16 kHz audio and manifest.tsv");
+  auto options = std::make_shared<FetchOptions>();
+  verb->add_option("--tier", options->tier,
+                   fmt::format("One of: {}", fmt::join(tier_names(), ", ")))
+      ->capture_default_str();
+  verb->add_option("--root", options->root, "Folder that gets the corpus")->required();
+  verb->add_option("--from", options->from,
+                   "Folder with the .deb files; without it they are downloaded (apt-get download)");
+  verb->footer("Example: concertina corpus fetch --tier quickstart --root data");
+  verb->callback(
+      [options, &globals] { print_report(fetch_corpus(*options, globals.stop), globals.json); });
+}
+
+void add_scan(CLI::App& corpus, Globals& globals) {
+  auto* verb = corpus.add_subcommand("scan", "Make a manifest of any folder of audio");
+  struct Scan {
+    std::string folder, manifest;
+  };
+  auto scan = std::make_shared<Scan>();
+  verb->add_option("DIR", scan->folder, "Folder of audio (LibriSpeech's layout is recognised)")
+      ->required();
+  verb->add_option("-o,--out", scan->manifest, "The manifest to write")->required();
+  verb->footer("Example: concertina corpus scan LibriSpeech -o libri.tsv");
+  verb->callback([scan, &globals] {
+    print_report(scan_corpus(scan->folder, scan->manifest, globals.stop), globals.json);
+  });
+}
+
+void add_show(CLI::App& corpus, Globals& globals) {
+  auto* verb =
+      corpus.add_subcommand("show", "Clips, minutes and speakers by source, language and split");
+  auto path = std::make_shared<std::string>();
+  verb->add_option("MANIFEST", *path, "A manifest.tsv")->required();
+  verb->footer("Example: concertina corpus show data/manifest.tsv");
+  verb->callback([path, &globals] { show(*path, globals.json); });
+}
+
+}  // namespace
+
+void add_corpus_verbs(CLI::App& app, Globals& globals) {
+  auto* corpus = app.add_subcommand("corpus", "Get, scan and describe speech data");
+  corpus->require_subcommand(1);
+  corpus->footer("Example: concertina corpus fetch --tier quickstart --root data");
+  add_fetch(*corpus, globals);
+  add_scan(*corpus, globals);
+  add_show(*corpus, globals);
+}
+
+}  // namespace concertina

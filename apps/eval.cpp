@@ -1,0 +1,96 @@
+// concertina eval: a model beside its random initialisation, the MFCC floor and other models.
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "apps/latency.h"
+#include "apps/side_by_side.h"
+#include "apps/stages.h"
+#include "core/errors.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "supernet/model/model_file.h"
+
+namespace concertina {
+namespace {
+
+struct EvalFlags {
+  std::string model, architecture = "default", data = "data/manifest.tsv", split = "test", output;
+  std::vector<std::string> tasks = {"all"}, beside;
+};
+
+Supernet random_of_shape(const Supernet& model, const Architecture& architecture, uint64_t seed) {
+  const SearchSpace shape = SearchSpace::single(model.blueprint(), {architecture, model.storage().rule});
+  return untrained_twin(model, shape, seed);
+}
+
+void evaluate(const EvalFlags& flags, const Globals& globals) {
+  const Supernet model = load_model(flags.model);
+  const Architecture architecture = model.space().resolve(flags.architecture);
+  const Manifest manifest = read_manifest(flags.data);
+  TaskOptions options;
+  options.tasks = flags.tasks == std::vector<std::string>{"all"} ? task_names() : flags.tasks;
+  SideBySide table(manifest, options, flags.split == "dev" ? Split::kDev : Split::kTest, globals.stop);
+  table.add_subnet(std::filesystem::path(flags.model).stem().string(), model.slice(architecture));
+  for (const std::string& other : flags.beside) {
+    if (other == "random") {
+      table.add_subnet("random", random_of_shape(model, architecture, globals.seed).slice(architecture));
+    } else if (other == "mfcc") {
+      table.add_mfcc_floor();
+    } else {
+      const Supernet beside = load_model(other);
+      table.add_subnet(other, beside.slice(beside.space().default_architecture()));
+    }
+  }
+  if (!flags.output.empty()) write_atomically(flags.output, table.to_json(globals.seed));
+  fmt::print("{}", globals.json ? table.to_json(globals.seed) : table.table());
+}
+
+struct Member {
+  std::string name;
+  Architecture architecture;
+};
+
+}  // namespace
+
+void run_eval_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals) {
+  const Manifest manifest = read_manifest(corpus_manifest(config));
+  const Supernet teacher = load_model(space.teacher());
+  const Supernet supernet = load_model(space.student(2));
+  TaskOptions options = config.tasks;
+  options.tasks = available_tasks(manifest, options, Split::kTest);
+  if (options.tasks.empty()) log_info("eval: the corpus has no data for the tasks asked for, so there are no scores");
+
+  SideBySide table(manifest, options, Split::kTest, globals.stop);
+  const Architecture& shape = teacher.storage().largest;
+  table.add_subnet("teacher", teacher.slice(shape));
+  table.add_subnet("random", untrained_twin(teacher, teacher.space(), config.seed).slice(shape));
+  table.add_mfcc_floor();
+  const Supernet untrained = untrained_twin(supernet, supernet.space(), config.seed);
+  const std::vector<Member> members = {{"largest", supernet.space().largest()},
+                                       {"default", supernet.space().default_architecture()},
+                                       {"smallest", supernet.space().smallest()}};
+  for (const Member& member : members) {
+    table.add_subnet(member.name, supernet.slice(member.architecture));
+    table.add_subnet(member.name + " untrained", untrained.slice(member.architecture));
+  }
+  write_atomically(space.scores(), table.to_json(config.seed));
+  log_info("eval: scores on test in {}\n{}", space.scores().string(), table.table());
+}
+
+void add_eval_verbs(CLI::App& app, Globals& globals) {
+  CLI::App* verb = app.add_subcommand("eval", "score a model on proxy tasks, beside floors and other models");
+  auto flags = std::make_shared<EvalFlags>();
+  verb->add_option("MODEL", flags->model, "model file")->required();
+  verb->add_option("--arch", flags->architecture, "subnet: a key, smallest, largest, default")->capture_default_str();
+  verb->add_option("--tasks", flags->tasks, "all, or some of pr,sid,asv")->delimiter(',')->capture_default_str();
+  verb->add_option("--data", flags->data, "manifest of the corpus")->capture_default_str();
+  verb->add_option("--beside", flags->beside, "random, mfcc or model files")->delimiter(',');
+  verb->add_option("--split", flags->split, "dev or test")->check(CLI::IsMember({"dev", "test"}))->capture_default_str();
+  verb->add_option("-o,--output", flags->output, "also write the scores as JSON");
+  verb->footer("Example: concertina eval runs/quickstart/teacher/model.safetensors --beside random,mfcc");
+  verb->callback([flags, &globals] { evaluate(*flags, globals); });
+  add_latency_verbs(app, globals);
+}
+
+}  // namespace concertina

@@ -1,0 +1,96 @@
+#include "apps/side_by_side.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+
+#include "apps/text_table.h"
+#include "core/log.h"
+#include "core/units.h"
+#include "supernet/space/cost.h"
+
+namespace concertina {
+namespace {
+
+bool same_tensors(const TensorMap& a, const TensorMap& b) {
+  return std::ranges::equal(a, b, [](const auto& x, const auto& y) {
+    return x.first == y.first && x.second.sizes() == y.second.sizes() && at::equal(x.second, y.second);
+  });
+}
+
+std::vector<std::string> metrics_of(const std::vector<ScoredModel>& models) {
+  std::vector<std::string> metrics;
+  for (const ScoredModel& model : models) {
+    for (const TaskScore& score : model.scores) {
+      if (std::ranges::count(metrics, score.metric) == 0) metrics.push_back(score.metric);
+    }
+  }
+  return metrics;
+}
+
+std::string cell(const ScoredModel& model, const std::string& metric) {
+  const auto score = std::ranges::find(model.scores, metric, &TaskScore::metric);
+  if (score == model.scores.end()) return "-";
+  return fmt::format("{:.1f} [{:.1f}, {:.1f}]", score->value, score->low, score->high);
+}
+
+}  // namespace
+
+Supernet untrained_twin(const Supernet& trained, const SearchSpace& space, uint64_t seed) {
+  Supernet twin = Supernet::random(space, Rng(seed).fork("teacher").fork("weights"));
+  for (const TensorSlice& slice : tensor_slices(space.blueprint(), twin.storage(), twin.storage().largest)) {
+    if (!slice.trained) twin.weights()[slice.name] = trained.weights().at(slice.name);
+  }
+  return twin;
+}
+
+SideBySide::SideBySide(const Manifest& manifest, TaskOptions options, Split split, StopToken stop)
+    : manifest_(manifest), options_(std::move(options)), split_(split), stop_(std::move(stop)) {}
+
+std::vector<TaskScore> SideBySide::score(const std::string& name, const FeatureExtractor& features) const {
+  if (options_.tasks.empty()) return {};
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<TaskScore> scores = score_tasks(manifest_, features, options_, split_, stop_);
+  const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
+  log_info("eval: {} scored in {}", name, format_seconds(wall.count()));
+  return scores;
+}
+
+void SideBySide::add_subnet(const std::string& name, const Subnet& subnet) {
+  const auto twin = std::ranges::find_if(scored_, [&](const auto& seen) { return same_tensors(seen.first, subnet.tensors); });
+  ScoredModel model{name, subnet.architecture.key(), cost_of(subnet.blueprint, subnet.architecture, 0).params, {}};
+  model.scores = twin != scored_.end() ? models_[twin->second].scores : score(name, subnet_features(subnet));
+  scored_.emplace_back(subnet.tensors, models_.size());
+  models_.push_back(std::move(model));
+}
+
+void SideBySide::add_mfcc_floor() { models_.push_back({"mfcc", "", 0, score("mfcc", mfcc_floor_features())}); }
+
+std::string SideBySide::table() const {
+  const std::vector<std::string> metrics = metrics_of(models_);
+  std::vector<std::vector<std::string>> rows = {{"model", "params"}};
+  rows[0].insert(rows[0].end(), metrics.begin(), metrics.end());
+  for (const ScoredModel& model : models_) {
+    std::vector<std::string> row = {model.name, model.params > 0 ? format_count(static_cast<double>(model.params)) : "-"};
+    for (const std::string& metric : metrics) row.push_back(cell(model, metric));
+    rows.push_back(std::move(row));
+  }
+  return text_table(rows);
+}
+
+std::string SideBySide::to_json(uint64_t seed) const {
+  nlohmann::ordered_json models = nlohmann::ordered_json::array();
+  for (const ScoredModel& model : models_) {
+    nlohmann::ordered_json scores = nlohmann::ordered_json::array();
+    for (const TaskScore& s : model.scores) {
+      scores.push_back({{"metric", s.metric}, {"value", s.value}, {"low", s.low}, {"high", s.high}, {"setting", s.setting}});
+    }
+    models.push_back({{"name", model.name}, {"params", model.params}, {"architecture", model.architecture}, {"scores", scores}});
+  }
+  return nlohmann::ordered_json{{"split", split_name(split_)}, {"seed", seed}, {"data", manifest_.fingerprint()},
+                                {"models", models}}.dump(1) + "\n";
+}
+
+}  // namespace concertina

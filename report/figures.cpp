@@ -1,0 +1,148 @@
+#include "report/figures.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "report/svg.h"
+#include "report/text.h"
+#include "search/latency_model.h"
+
+namespace concertina {
+namespace {
+
+std::string plain(double value) { return fmt::format("{:g}", std::abs(value) < 1e-12 ? 0 : value); }
+
+// One objective is drawn over the trial number; of more than two the first two are drawn.
+class FrontChart {
+ public:
+  explicit FrontChart(const StudyHeader& header) : header_(header) {
+    y_ = header.objectives.at(0);
+    if (header.objectives.size() > 1) x_ = header.objectives[1];
+  }
+
+  XY place(const Trial& trial) const { return {x_ ? trial.values.at(x_->name) : static_cast<double>(trial.number), trial.values.at(y_.name)}; }
+
+  Axis x_axis() const {
+    if (!x_) return {"trial", plain};
+    return {metric_title(header_, x_->name), [name = x_->name](double v) { return tick(name, v); }};
+  }
+  Axis y_axis() const {
+    return {metric_title(header_, y_.name), [name = y_.name](double v) { return tick(name, v); }};
+  }
+
+  std::string tooltip(const Trial& trial) const {
+    std::string text = fmt::format("trial {}: {}", trial.number, trial.architecture.key());
+    for (const MetricInfo& m : header_.objectives) text += fmt::format("\n{} {}", metric_title(header_, m.name), metric_value(m.name, trial.values.at(m.name)));
+    return text;
+  }
+
+  // What is reached at each cost: a staircase between neighbours. Only two objectives have such a line.
+  Line staircase(std::span<const Trial> front) const {
+    Line line{"front-line", {}, ""};
+    if (header_.objectives.size() != 2) return line;
+    std::vector<XY> points;
+    for (const Trial& trial : front) points.push_back(place(trial));
+    const bool ascending = x_->direction == Direction::kMinimise;
+    std::sort(points.begin(), points.end(), [&](const XY& a, const XY& b) { return ascending ? a.first < b.first : a.first > b.first; });
+    for (const XY& point : points) {
+      if (!line.points.empty()) line.points.emplace_back(point.first, line.points.back().second);
+      line.points.push_back(point);
+    }
+    return line;
+  }
+
+ private:
+  static std::string tick(const std::string& metric, double value) {
+    return metric == "params" || metric == "macs" ? metric_value(metric, value) : plain(value);
+  }
+
+  const StudyHeader& header_;
+  MetricInfo y_;
+  std::optional<MetricInfo> x_;
+};
+
+std::string styled(size_t index) { return fmt::format("line s{}", index % 5); }
+
+}  // namespace
+
+std::string front_figure(const StudyHeader& header, std::span<const Trial> trials, std::span<const Trial> front,
+                         std::span<const Choice> choices) {
+  const FrontChart maker(header);
+  Chart chart;
+  chart.description = "All trials and the Pareto front";
+  chart.x = maker.x_axis();
+  chart.y = maker.y_axis();
+  chart.lines.push_back(maker.staircase(front));
+  const auto mark = [&](const Trial& trial, const char* style, double radius, const std::string& note) {
+    const auto [x, y] = maker.place(trial);
+    chart.marks.push_back({x, y, style, maker.tooltip(trial) + note, radius});
+  };
+  for (const Trial& trial : trials) mark(trial, "trial", 2.5, "");
+  for (const Trial& trial : front) mark(trial, "front", 4, "\non the front");
+  for (const Choice& choice : choices) {
+    mark(choice.trial, "chosen", 7, fmt::format("\n{} {}", choice.fits ? "best for" : "nearest to", budget_text(header, choice.budget)));
+  }
+  return render_chart(chart);
+}
+
+std::string hypervolume_figure(std::span<const GenerationRecord> generations) {
+  Chart chart;
+  chart.description = "Dominated hypervolume after each generation";
+  chart.width = 420, chart.height = 260;
+  chart.x = {"generation", plain};
+  chart.y = {"hypervolume", plain};
+  Line line{"line s0", {}, ""};
+  for (const GenerationRecord& g : generations) {
+    const auto x = static_cast<double>(g.number);
+    line.points.emplace_back(x, g.hypervolume);
+    chart.marks.push_back({x, g.hypervolume, "front", fmt::format("generation {}: {:.5g}", g.number, g.hypervolume), 2.5});
+  }
+  chart.lines.push_back(std::move(line));
+  return render_chart(chart);
+}
+
+std::string latency_figure(std::span<const LatencyPoint> points, const std::optional<LatencyModelRecord>& record) {
+  if (!record) return "";
+  const LatencyModel model = LatencyModel::from_json(record->json);
+  Chart chart;
+  chart.description = "Predicted against measured latency";
+  chart.width = 420, chart.height = 260;
+  chart.x = {"measured median (ms)", plain};
+  chart.y = {"predicted (ms)", plain};
+  double low = INFINITY, high = 0;
+  for (const LatencyPoint& p : points) {
+    const double predicted = model.predict_ms(p.architecture);
+    chart.marks.push_back({p.p50_ms, predicted, "front", fmt::format("{}\nmeasured {:.2f} ms, predicted {:.2f} ms", p.architecture.key(), p.p50_ms, predicted), 2.5});
+    low = std::min({low, p.p50_ms, predicted}), high = std::max({high, p.p50_ms, predicted});
+  }
+  if (!points.empty()) chart.lines.push_back({"guide", {{low, low}, {high, high}}, ""});
+  return render_chart(chart);
+}
+
+std::string training_figure(const TrainingCurve& curve) {
+  Chart chart;
+  chart.description = curve.title + ": loss over steps";
+  chart.width = 420, chart.height = 260;
+  chart.x = {"step", plain};
+  chart.y = {"loss", plain};
+  Line loss{"line faint", {}, curve.validation.empty() ? "" : "training"};
+  for (size_t i = 0; i < curve.step.size(); ++i) loss.points.emplace_back(curve.step[i], curve.loss[i]);
+  // Steps that only carry a validation must not cut the training line.
+  std::erase_if(loss.points, [](const XY& p) { return !std::isfinite(p.second); });
+  chart.lines.push_back(std::move(loss));
+  for (size_t v = 0; v < curve.validation.size(); ++v) {
+    Line line{styled(v), {}, curve.validation[v].first};
+    for (size_t i = 0; i < curve.step.size(); ++i) {
+      const double value = curve.validation[v].second[i];
+      if (!std::isfinite(value)) continue;
+      line.points.emplace_back(curve.step[i], value);
+      chart.marks.push_back({curve.step[i], value, fmt::format("dot s{}", v % 5), fmt::format("{} at step {:g}: {:.4g}", line.label, curve.step[i], value), 2.5});
+    }
+    chart.lines.push_back(std::move(line));
+  }
+  return render_chart(chart);
+}
+
+}  // namespace concertina

@@ -1,0 +1,27 @@
+// The report's charts as SVG text; "" where there is nothing to show. Private to report/.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "db/study_file.h"
+#include "report/report.h"
+
+namespace concertina {
+
+// A budget and the subnet that answers it; `fits` false: the nearest instead.
+struct Choice {
+  Budget budget;
+  Trial trial;
+  bool fits = true;
+};
+
+std::string front_figure(const StudyHeader& header, std::span<const Trial> trials, std::span<const Trial> front,
+                         std::span<const Choice> choices);
+std::string hypervolume_figure(std::span<const GenerationRecord> generations);
+std::string latency_figure(std::span<const LatencyPoint> points, const std::optional<LatencyModelRecord>& record);
+std::string training_figure(const TrainingCurve& curve);
+
+}  // namespace concertina

@@ -1,0 +1,122 @@
+#include "report/tables.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cctype>
+#include <set>
+
+#include "report/text.h"
+
+namespace concertina {
+namespace {
+
+bool is_number(std::string_view cell) {
+  return !cell.empty() && (std::isdigit(static_cast<unsigned char>(cell[0])) || cell[0] == '-' || cell.starts_with("–"));
+}
+
+std::string cell(std::string_view tag, std::string_view text, bool number) {
+  return fmt::format("<{0}{1}>{2}</{0}>", tag, number ? " class=\"n\"" : "", escape_html(text));
+}
+
+// Objectives, then recorded metrics, then what only the final front has.
+std::vector<std::string> metric_columns(const StudyHeader& header, std::span<const Trial> front) {
+  std::vector<std::string> names;
+  for (const auto* metrics : {&header.objectives, &header.recorded}) {
+    for (const MetricInfo& m : *metrics) if (std::find(names.begin(), names.end(), m.name) == names.end()) names.push_back(m.name);
+  }
+  std::set<std::string> rest;
+  for (const Trial& trial : front) for (const auto& [name, value] : trial.values) rest.insert(name);
+  for (const std::string& name : names) rest.erase(name);
+  names.insert(names.end(), rest.begin(), rest.end());
+  return names;
+}
+
+std::string badges(const StudyHeader& header, const Trial& trial, std::span<const Choice> choices) {
+  std::string out;
+  for (const Choice& choice : choices) {
+    if (choice.trial.number == trial.number) out += fmt::format(" <span class=\"badge\">{}</span>", escape_html(budget_text(header, choice.budget)));
+  }
+  return out;
+}
+
+std::string fact(std::string_view name, std::string_view value) {
+  return fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_html(name), escape_html(value));
+}
+
+// For a POSIX shell: quotes of the text itself are closed, escaped and opened again.
+std::string shell_quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : text) c == '\'' ? out += "'\\''" : out += c;
+  return out + "'";
+}
+
+}  // namespace
+
+std::string html_table(const ReportTable& table) {
+  std::vector<bool> numeric(table.columns.size(), !table.rows.empty());
+  for (const auto& row : table.rows) {
+    for (size_t i = 0; i < numeric.size(); ++i) numeric[i] = numeric[i] && i < row.size() && is_number(row[i]);
+  }
+  std::string out = "<div class=\"scroll\"><table><thead><tr>";
+  for (size_t i = 0; i < table.columns.size(); ++i) out += cell("th", table.columns[i], numeric[i]);
+  out += "</tr></thead>\n<tbody>\n";
+  for (const auto& row : table.rows) {
+    out += "<tr>";
+    for (size_t i = 0; i < row.size(); ++i) out += cell("td", row[i], i < numeric.size() && numeric[i]);
+    out += "</tr>\n";
+  }
+  return out + "</tbody></table></div>\n";
+}
+
+std::string front_table(const StudyHeader& header, std::span<const Trial> front, std::span<const Choice> choices) {
+  const std::vector<std::string> metrics = metric_columns(header, front);
+  std::string out = "<div class=\"scroll\"><table><thead><tr><th class=\"n\">trial</th>";
+  for (const std::string& name : metrics) out += cell("th", metric_title(header, name), true);
+  out += "<th>architecture</th></tr></thead>\n<tbody>\n";
+  for (const Trial& trial : front) {
+    const std::string marks = badges(header, trial, choices);
+    out += fmt::format("<tr{}><td class=\"n\">{}</td>", marks.empty() ? "" : " class=\"picked\"", trial.number);
+    for (const std::string& name : metrics) {
+      const auto value = trial.values.find(name);
+      out += cell("td", value == trial.values.end() ? "" : metric_value(name, value->second), true);
+    }
+    out += fmt::format("<td><code>{}</code>{}</td></tr>\n", escape_html(trial.architecture.key()), marks);
+  }
+  return out + "</tbody></table></div>\n";
+}
+
+std::string facts_list(const StudyHeader& header, const StudyFile& study, int64_t trials, int64_t complete, int64_t front_size) {
+  std::string out = "<dl class=\"facts\">\n";
+  out += fact("trials", complete == trials ? fmt::format("{}", trials) : fmt::format("{} ({} failed)", trials, trials - complete));
+  out += fact("on the front", fmt::format("{}", front_size));
+  if (const auto last = study.last_generation()) {
+    out += fact("generations", fmt::format("{}", last->number + 1));
+    out += fact("hypervolume", fmt::format("{:.4g}", last->hypervolume));
+  }
+  out += fact("seed", fmt::format("{}", header.seed));
+  if (!header.device.empty()) out += fact("device", header.device);
+  if (!header.data.empty()) out += fact("data", header.data.substr(0, 16));
+  out += fact("model", model_path(header));
+  return out + "</dl>\n";
+}
+
+std::string choice_cards(const StudyHeader& header, std::span<const Choice> choices) {
+  std::string out = "<div class=\"cards\">\n";
+  for (const Choice& choice : choices) {
+    const std::string key = choice.trial.architecture.key();
+    out += fmt::format("<article><h3>{}{}</h3>\n<p>", escape_html(budget_text(header, choice.budget)), choice.fits ? "" : ": none fits, the nearest is");
+    for (const auto* metrics : {&header.objectives, &header.recorded}) {
+      for (const MetricInfo& m : *metrics) {
+        const auto value = choice.trial.values.find(m.name);
+        if (value == choice.trial.values.end()) continue;
+        out += fmt::format("<span>{} <b>{}</b></span> ", escape_html(metric_title(header, m.name)), metric_value(m.name, value->second));
+      }
+    }
+    out += fmt::format("</p>\n<pre>concertina extract {} --arch {} -o subnet.safetensors</pre></article>\n",
+                       escape_html(shell_quoted(model_path(header))), escape_html(shell_quoted(key)));
+  }
+  return out + "</div>\n";
+}
+
+}  // namespace concertina

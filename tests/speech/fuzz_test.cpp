@@ -1,0 +1,101 @@
+// Damaged bytes in, a typed error or a result out; never a crash, never another exception.
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include "core/errors.h"
+#include "speech/audio.h"
+#include "speech/manifest.h"
+#include "speech/readers/readers.h"
+#include "tests/speech/made_up_data.h"
+
+namespace concertina {
+namespace {
+
+using testing::sine;
+using testing::TempFolder;
+using testing::write_file;
+
+// Runs `read` on `count` damaged versions of `bytes`, written to `path`.
+void damage(const std::string& bytes, const std::filesystem::path& path, int count,
+            const std::function<void()>& read) {
+  for (int seed = 0; seed < count; ++seed) {
+    write_file(path, testing::mutated(bytes, static_cast<uint64_t>(seed)));
+    try {
+      read();
+    } catch (const InputError&) {
+    }
+  }
+}
+
+std::string wav_bytes() {
+  const TempFolder folder;
+  write_wav(folder / "a.wav", sine(300, 200));
+  return testing::read_file(folder / "a.wav");
+}
+
+TEST(Fuzz, Wav) {
+  const TempFolder folder;
+  const auto path = folder / "a.wav";
+  damage(wav_bytes().substr(0, 60), path, 500, [&] {
+    if (const auto layout = wav_layout(path)) {
+      EXPECT_LE(layout->data_offset + 2 * layout->samples, 60);
+    }
+    audio_info(path);
+    read_audio(path);
+  });
+}
+
+TEST(Fuzz, Mp3) {
+  const std::string mp3 = testing::mp3_of(sine(300, 4000, 11025), 11025);
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    const std::string bytes = testing::mutated(mp3, seed, 20);
+    try {
+      decode_audio(std::as_bytes(std::span(bytes)), "clip");
+    } catch (const InputError&) {
+    }
+  }
+}
+
+TEST(Fuzz, G722TakesAnyBytes) {
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    const std::string bytes = testing::mutated(std::string(1000, 'x'), seed, 500);
+    if (!bytes.empty()) {
+      EXPECT_EQ(decode_g722(std::as_bytes(std::span(bytes))).samples.size(), 2 * bytes.size());
+    }
+  }
+}
+
+TEST(Fuzz, AmazonQueen) {
+  const TempFolder folder;
+  const auto path = folder / "usr/share/scummvm/flight-of-the-amazon-queen/queen.1c";
+  // Index and dialogues only: that is where the reader follows offsets.
+  const std::string archive = testing::queen_archive(
+      {{"BOB1.DOG", testing::dialogue_file(7, {{1, "Hello*A1there"}}, {{1, "Hi"}, {2, "Ho"}})},
+       {"BOB2.DOG", testing::dialogue_file(8, {{1, "Hey"}}, {{1, "Hm"}})},
+       {"070001J1.SB", "xx"},
+       {"080001P1.SB", "yy"}});
+  damage(archive, path, 1000, [&] {
+    for (const RawClip& raw : read_amazon_queen(folder.path(), "queen").clips) raw.decode();
+  });
+}
+
+TEST(Fuzz, ManifestAndPhones) {
+  const TempFolder folder;
+  damage("id\tpath\tsamples\tsplit\na\ta.wav\t100\ttrain\nb\tb.wav\t200\tdev\n", folder / "m.tsv",
+         1000, [&] { read_manifest(folder / "m.tsv"); });
+  damage("#\n0.5 125 pau\n0.602 125 e\n0.7 125 gg\n", folder / "a.lab", 1000,
+         [&] { read_phones(folder / "a.lab"); });
+}
+
+TEST(Fuzz, FestvoxTexts) {
+  const TempFolder folder;
+  const auto voice = folder / "v";
+  std::filesystem::create_directories(voice / "wav");
+  write_wav(voice / "wav/ru_0001.wav", sine(300, 1000));
+  damage("( ru_0001 \"one two\" )\n( ru_0002 \"three\" )\n", voice / "etc/txt.done.data", 500,
+         [&] { read_festvox(folder.path(), "festvox-ru"); });
+}
+
+}  // namespace
+}  // namespace concertina

@@ -1,0 +1,113 @@
+#include "speech/manifest.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/errors.h"
+#include "tests/speech/made_up_data.h"
+
+namespace concertina {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::message_of;
+using testing::TempFolder;
+using testing::write_file;
+
+Clip clip_named(const std::string& id) {
+  Clip clip;
+  clip.id = id;
+  clip.path = "audio/" + id + ".wav";
+  clip.samples = 960000;
+  clip.speaker = "s";
+  clip.language = "ru";
+  clip.text = "да\tи\nнет";
+  clip.phones = "phones/" + id + ".lab";
+  clip.source = "festvox-ru";
+  clip.group = id;
+  clip.split = Split::kTest;
+  return clip;
+}
+
+TEST(Manifest, ReadsWhatItWrote) {
+  const TempFolder folder;
+  write_manifest({folder.path(), {clip_named("a"), clip_named("b/c")}}, folder / "m.tsv");
+  const Manifest manifest = read_manifest(folder / "m.tsv");
+  ASSERT_EQ(manifest.clips.size(), 2U);
+  const Clip& clip = manifest.clips[1];
+  EXPECT_EQ(clip.id, "b/c");
+  EXPECT_EQ(clip.text, "да и нет");
+  EXPECT_EQ(clip.samples, 960000);
+  EXPECT_EQ(clip.language, "ru");
+  EXPECT_EQ(clip.source, "festvox-ru");
+  EXPECT_EQ(clip.split, Split::kTest);
+  EXPECT_EQ(manifest.audio_path(clip), folder / "audio/b/c.wav");
+  EXPECT_EQ(manifest.phones_path(clip), folder / "phones/b/c.lab");
+  EXPECT_DOUBLE_EQ(manifest.minutes(), 2);
+}
+
+TEST(Manifest, TakesColumnsInAnyOrderAndWindowsLineEnds) {
+  const TempFolder folder;
+  write_file(folder / "m.tsv", "samples\tpath\tid\r\n7\tx.wav\tx\r\n");
+  const Manifest manifest = read_manifest(folder / "m.tsv");
+  ASSERT_EQ(manifest.clips.size(), 1U);
+  EXPECT_EQ(manifest.clips[0].id, "x");
+  EXPECT_EQ(manifest.clips[0].samples, 7);
+  EXPECT_EQ(manifest.clips[0].split, Split::kTrain);
+}
+
+TEST(Manifest, FingerprintSeesIdsSizesAndSplits) {
+  Manifest manifest{{}, {clip_named("a")}};
+  const std::string before = manifest.fingerprint();
+  manifest.folder = "/elsewhere";
+  manifest.clips[0].text = "other";
+  EXPECT_EQ(manifest.fingerprint(), before);
+  manifest.clips[0].split = Split::kDev;
+  EXPECT_NE(manifest.fingerprint(), before);
+}
+
+TEST(Manifest, NamesLineAndColumnOfWhatIsWrong) {
+  const TempFolder folder;
+  const auto message = [&](const std::string& text) {
+    write_file(folder / "m.tsv", text);
+    return message_of<InputError>([&] { read_manifest(folder / "m.tsv"); });
+  };
+  const std::string head = "id\tpath\tsamples\tsplit\n";
+  EXPECT_THAT(message(head + "a\ta.wav\t9\ttrain\nb\tb.wav\tmany\ttrain\n"),
+              HasSubstr("m.tsv:3: column 'samples': 'many'"));
+  EXPECT_THAT(message(head + "a\ta.wav\t-9\ttrain\n"),
+              HasSubstr("'-9' is not a number of samples"));
+  EXPECT_THAT(message(head + "a\ta.wav\t9\ttrian\n"), HasSubstr("did you mean 'train'?"));
+  EXPECT_THAT(message(head + "a\ta.wav\t9\n"),
+              HasSubstr("m.tsv:2: 3 columns where the header has 4"));
+  EXPECT_THAT(message(head + "a\ta.wav\t9\ttrain\na\tb.wav\t9\ttrain\n"),
+              HasSubstr("m.tsv:3: column 'id': 'a' is there twice"));
+  EXPECT_THAT(message(head + "\ta.wav\t9\ttrain\n"), HasSubstr("column 'id': is empty"));
+  EXPECT_THAT(message("id\tpath\tsamples\tspeeker\n"), HasSubstr("did you mean 'speaker'?"));
+  EXPECT_THAT(message("id\tpath\n"), HasSubstr("column 'samples' is missing"));
+  EXPECT_THAT(message(""), HasSubstr("empty (0 bytes)"));
+  EXPECT_THROW(read_manifest(folder / "missing.tsv"), SystemError);
+}
+
+TEST(Phones, ReadsFestvoxLabels) {
+  const TempFolder folder;
+  write_file(folder / "a.lab", "separator ;\n#\n0.5 125 pau\n0.602 125 e\n0.76200 \t125 gg\n");
+  const auto phones = read_phones(folder / "a.lab");
+  ASSERT_EQ(phones.size(), 3U);
+  EXPECT_DOUBLE_EQ(phones[1].end_s, 0.602);
+  EXPECT_EQ(phones[2].label, "gg");
+}
+
+TEST(Phones, ReadsPlainLabelsAndRefusesTimesThatFall) {
+  const TempFolder folder;
+  write_file(folder / "a.lab", "0.5 a\n1.0 b\n");
+  EXPECT_EQ(read_phones(folder / "a.lab").size(), 2U);
+  for (const std::string bad : {"0.5 a\n0.4 b\n", "x a\n", "0.5\n", "nan 125 a\n"}) {
+    write_file(folder / "b.lab", bad);
+    EXPECT_THAT(message_of<InputError>([&] { read_phones(folder / "b.lab"); }), HasSubstr("b.lab:"))
+        << bad;
+  }
+}
+
+}  // namespace
+}  // namespace concertina
