@@ -46,8 +46,9 @@ at::Tensor squared_distance(const at::Tensor& points, const at::Tensor& centre) 
 
 at::Tensor seed_centroids(const at::Tensor& points, int32_t clusters, Rng& rng) {
   const int64_t count = std::min(points.size(0), kSeedsPerCluster * clusters);
-  const int64_t stride = points.size(0) / count;
-  const at::Tensor sample = points.slice(0, 0, count * stride, stride).contiguous();
+  at::Tensor rows = at::empty({count}, at::kLong);
+  for (int64_t i = 0; i < count; ++i) rows.data_ptr<int64_t>()[i] = rng.below(points.size(0));
+  const at::Tensor sample = points.index_select(0, rows);
   std::vector<at::Tensor> centroids = {sample[rng.below(count)]};
   at::Tensor closest = squared_distance(sample, centroids[0]);
   while (static_cast<int32_t>(centroids.size()) < clusters) {
