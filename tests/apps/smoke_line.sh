@@ -32,18 +32,25 @@ status=0
 [ "$status" = 1 ] || fail "a budget that nothing fits must exit 1, not $status"
 
 clip=$(find data/smoke -name '*.wav' | sort | head -1)
-show() { "$program" model show "$one/subnet.safetensors" --json | python3 -c "import json,sys; print(json.load(sys.stdin)$1)"; }
-key=$(show "['largest']['architecture']")
-"$program" encode "$one/subnet.safetensors" "$clip" -o "$folder/alone.npy"
-"$program" encode "$one/stage2/model.safetensors" "$clip" --arch "$key" -o "$folder/sliced.npy"
 python=python3
 [ -x .venv/bin/python ] && python=.venv/bin/python
-for features in alone sliced; do  # both against plain PyTorch on the extracted file
-  status=0
-  "$python" "$here/reference_encoder.py" "$one/subnet.safetensors" "$clip" "$folder/$features.npy" | tee "$folder/reference.txt" || status=$?
-  [ "$status" = 0 ] || [ "$status" = 77 ] || fail "$features.npy is not what docs/formats.md describes"
+shown() { "$program" model show "$1" --json | python3 -c "import json,sys; print(json.load(sys.stdin)['largest']['$2'])"; }
+
+agree() {  # agree FILE: the extracted file alone, the supernet sliced the same way and plain PyTorch encode alike
+  local file=$1 status=0
+  "$program" encode "$file" "$clip" -o "$folder/alone.npy"
+  "$program" encode "$one/stage2/model.safetensors" "$clip" --arch "$(shown "$file" architecture)" -o "$folder/sliced.npy"
+  for features in alone sliced; do
+    "$python" "$here/reference_encoder.py" "$file" "$clip" "$folder/$features.npy" >"$folder/reference.txt" || status=$?
+    cat "$folder/reference.txt"
+    [ "$status" = 77 ] && return
+    [ "$status" = 0 ] || fail "$features.npy of $file is not what docs/formats.md describes"
+  done
+  grep -q "^$(shown "$file" params) parameters" "$folder/reference.txt" || fail "the closed form miscounts $file"
+}
+agree "$one/subnet.safetensors"
+for arch in smallest largest; do  # the smallest has the rate unit
+  "$program" extract "$one/stage2/model.safetensors" --arch $arch -o "$folder/$arch.safetensors"
+  agree "$folder/$arch.safetensors"
 done
-if [ "$status" = 0 ]; then
-  grep -q "^$(show "['largest']['params']") parameters" "$folder/reference.txt" || fail "the closed form miscounts the file"
-fi
 echo "smoke line: well"
