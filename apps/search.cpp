@@ -1,4 +1,5 @@
 // concertina search: subnets of the trained supernet, scored on dev data; then the front, once, on test.
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>

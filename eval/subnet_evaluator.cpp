@@ -1,5 +1,6 @@
 #include "eval/subnet_evaluator.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
