@@ -1,5 +1,6 @@
 // corpus fetch | scan | show
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <iostream>
 #include <map>

@@ -9,6 +9,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "distill/precision.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {
@@ -16,6 +17,7 @@ namespace {
 
 struct EvalFlags {
   std::string model, architecture = "default", data = "data/manifest.tsv", split = "test", output;
+  std::string dtype = "auto";
   std::vector<std::string> tasks = {"all"}, beside;
 };
 
@@ -30,16 +32,17 @@ void evaluate(const EvalFlags& flags, const Globals& globals) {
   const Manifest manifest = read_manifest(flags.data);
   TaskOptions options;
   options.tasks = flags.tasks == std::vector<std::string>{"all"} ? task_names() : flags.tasks;
+  const at::ScalarType dtype = training_dtype(flags.dtype, at::kCPU);
   SideBySide table(manifest, options, flags.split == "dev" ? Split::kDev : Split::kTest, globals.stop);
-  table.add_subnet(std::filesystem::path(flags.model).stem().string(), model.slice(architecture));
+  table.add_subnet(std::filesystem::path(flags.model).stem().string(), model.slice(architecture, dtype));
   for (const std::string& other : flags.beside) {
     if (other == "random") {
-      table.add_subnet("random", random_of_shape(model, architecture, globals.seed).slice(architecture));
+      table.add_subnet("random", random_of_shape(model, architecture, globals.seed).slice(architecture, dtype));
     } else if (other == "mfcc") {
       table.add_mfcc_floor();
     } else {
       const Supernet beside = load_model(other);
-      table.add_subnet(other, beside.slice(beside.space().default_architecture()));
+      table.add_subnet(other, beside.slice(beside.space().default_architecture(), dtype));
     }
   }
   if (!flags.output.empty()) write_atomically(flags.output, table.to_json(globals.seed));
@@ -62,17 +65,18 @@ void run_eval_stage(const PipelineConfig& config, const Workspace& space, const 
   if (options.tasks.empty()) log_info("eval: the corpus has no data for the tasks asked for, so there are no scores");
 
   SideBySide table(manifest, options, Split::kTest, globals.stop);
+  const at::ScalarType dtype = training_dtype(options.dtype, at::kCPU);  // one for all columns
   const Architecture& shape = teacher.storage().largest;
-  table.add_subnet("teacher", teacher.slice(shape));
-  table.add_subnet("random", untrained_twin(teacher, teacher.space(), config.seed).slice(shape));
+  table.add_subnet("teacher", teacher.slice(shape, dtype));
+  table.add_subnet("random", untrained_twin(teacher, teacher.space(), config.seed).slice(shape, dtype));
   table.add_mfcc_floor();
   const Supernet untrained = untrained_twin(supernet, supernet.space(), config.seed);
   const std::vector<Member> members = {{"largest", supernet.space().largest()},
                                        {"default", supernet.space().default_architecture()},
                                        {"smallest", supernet.space().smallest()}};
   for (const Member& member : members) {
-    table.add_subnet(member.name, supernet.slice(member.architecture));
-    table.add_subnet(member.name + " untrained", untrained.slice(member.architecture));
+    table.add_subnet(member.name, supernet.slice(member.architecture, dtype));
+    table.add_subnet(member.name + " untrained", untrained.slice(member.architecture, dtype));
   }
   write_atomically(space.scores(), table.to_json(config.seed));
   log_info("eval: scores on test in {}\n{}", space.scores().string(), table.table());
@@ -87,6 +91,7 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
   verb->add_option("--data", flags->data, "manifest of the corpus")->capture_default_str();
   verb->add_option("--beside", flags->beside, "random, mfcc or model files")->delimiter(',');
   verb->add_option("--split", flags->split, "dev or test")->check(CLI::IsMember({"dev", "test"}))->capture_default_str();
+  verb->add_option("--dtype", flags->dtype, "of the encoder: auto, fp32 or bf16")->capture_default_str();
   verb->add_option("-o,--output", flags->output, "also write the scores as JSON");
   verb->footer("Example: concertina eval runs/quickstart/teacher/model.safetensors --beside random,mfcc");
   verb->callback([flags, &globals] { evaluate(*flags, globals); });

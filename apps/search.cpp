@@ -1,4 +1,5 @@
 // concertina search: subnets of the trained supernet, scored on dev data; then the front, once, on test.
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/threads.h"
+#include "distill/precision.h"
 #include "eval/subnet_evaluator.h"
 #include "search/study.h"
 #include "supernet/model/model_file.h"
@@ -63,6 +65,7 @@ SubnetEvaluator make_evaluator(const SearchInputs& inputs, const StudyFile& stud
   if (const auto record = study.latency_model()) parts.latency = LatencyModel::from_json(record->json);
   parts.manifest = inputs.manifest;
   parts.tasks = tasks_for(inputs, inputs.metric_names(), Split::kDev);
+  parts.task_dtype = training_dtype(parts.tasks.dtype, at::kCPU);
   const TrainOptions& train = inputs.config.stage2.train;
   parts.identity = fmt::format("{} {} {} {} {}", sha256_file(inputs.space.student(2)), sha256_file(inputs.space.teacher()),
                                inputs.manifest->fingerprint(), train.validation_crops, train.batch.seconds);
@@ -108,11 +111,11 @@ void score_front(const SearchInputs& inputs, StudyFile& study, const StopToken& 
   std::vector<FrontScore> front;
   Progress bar("front on test", static_cast<int64_t>(members.size()));
   for (const Architecture& architecture : members) {
-    const Subnet subnet = inputs.supernet->slice(architecture);
     FrontScore scored{architecture, {}};
-    if (distill) scored.values[kDistillMetric] = distill->score(subnet);
+    if (distill) scored.values[kDistillMetric] = distill->score(inputs.supernet->slice(architecture));
     if (!tasks.tasks.empty()) {
-      for (const TaskScore& score : score_tasks(*inputs.manifest, subnet_features(subnet), tasks, Split::kTest, stop)) {
+      const auto features = subnet_features(inputs.supernet->slice(architecture, training_dtype(tasks.dtype, at::kCPU)));
+      for (const TaskScore& score : score_tasks(*inputs.manifest, features, tasks, Split::kTest, stop)) {
         if (std::ranges::count(inputs.config.search.front_score, score.metric) > 0) scored.values[score.metric] = score.value;
       }
     }

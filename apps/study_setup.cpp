@@ -1,6 +1,7 @@
 #include "apps/study_setup.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <torch/version.h>
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 #include "distill/adamw.h"
 
+#include <ATen/core/grad_mode.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 #include "distill/checkpoint.h"
 
+#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 #include "distill/kmeans.h"
 
+#include <ATen/core/grad_mode.h>
 #include <algorithm>
 #include <tuple>
 #include <vector>

@@ -1,5 +1,7 @@
 #include "distill/learner.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include "core/errors.h"
 
 namespace concertina {

@@ -1,5 +1,6 @@
 #include "eval/latency.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>

@@ -1,5 +1,6 @@
 #include "eval/subnet_evaluator.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -46,9 +47,10 @@ std::vector<MetricInfo> SubnetEvaluator::metrics() const {
 
 std::string SubnetEvaluator::fingerprint() const {
   const TaskOptions& tasks = parts_.tasks;
-  return sha256(fmt::format("v{} {} latency {} tasks {} {} {} {} {} {}", kScoreVersion, parts_.identity,
+  return sha256(fmt::format("v{} {} latency {} tasks {} {} {} {} {} {} {}", kScoreVersion, parts_.identity,
                             parts_.latency ? parts_.latency->sha256() : "none", fmt::join(tasks.tasks, ","),
-                            tasks.pr_every, tasks.clip_seconds, tasks.asv_trials, tasks.sid_min_clips, tasks.layers));
+                            tasks.pr_every, tasks.clip_seconds, tasks.asv_trials, tasks.sid_min_clips, tasks.layers,
+                            static_cast<int32_t>(parts_.task_dtype)));
 }
 
 std::vector<WorkGroup> SubnetEvaluator::plan(std::span<const Proposal> proposals) const {
@@ -75,9 +77,10 @@ std::map<std::string, double> SubnetEvaluator::cheap_values(const Architecture& 
   return values;
 }
 
-std::vector<TaskScore> SubnetEvaluator::task_scores(const Subnet& subnet, const StopToken& stop) const {
+std::vector<TaskScore> SubnetEvaluator::task_scores(const Architecture& architecture, const StopToken& stop) const {
   if (parts_.tasks.tasks.empty()) return {};
-  return score_tasks(*parts_.manifest, subnet_features(subnet), parts_.tasks, Split::kDev, stop);
+  const FeatureExtractor features = subnet_features(parts_.supernet->slice(architecture, parts_.task_dtype));
+  return score_tasks(*parts_.manifest, features, parts_.tasks, Split::kDev, stop);
 }
 
 GroupResult SubnetEvaluator::run(const WorkGroup& group, const StopToken& stop) const {
@@ -96,7 +99,7 @@ GroupResult SubnetEvaluator::run(const WorkGroup& group, const StopToken& stop) 
     Evaluation evaluation{.number = group.proposals[i].number, .values = cheap_values(subnets[i].architecture)};
     if (parts_.distill) evaluation.values[kDistill.name] = losses[i];
     try {
-      for (const TaskScore& score : task_scores(subnets[i], stop)) evaluation.values[score.metric] = score.value;
+      for (const TaskScore& score : task_scores(subnets[i].architecture, stop)) evaluation.values[score.metric] = score.value;
     } catch (const Interrupted&) {
       break;
     }

@@ -59,6 +59,19 @@ struct TrialSet {
   std::vector<VerificationTrial> trials;
 };
 
+// What is done to a pooled clip before the cosine, by the training clips' mean and spread; chosen on dev.
+enum class Pooling { kPlain, kCentred, kStandardised };
+
+const char* name_of(Pooling pooling) {
+  if (pooling == Pooling::kPlain) return "plain";
+  return pooling == Pooling::kCentred ? "centred" : "standardised";
+}
+
+struct Setting {
+  int64_t layer = 0;
+  Pooling pooling = Pooling::kCentred;
+};
+
 class VerificationTask : public Task {
  public:
   VerificationTask(std::map<Split, TrialSet> sets, std::set<int64_t> training, std::string rule, Split split)
@@ -73,46 +86,51 @@ class VerificationTask : public Task {
 
   void add(int64_t clip, const ClipFeatures& features) override {
     const at::Tensor mean = features.layers.mean(1);
-    if (training_.contains(clip)) {
-      training_sum_ = training_sum_.defined() ? training_sum_ + mean.to(at::kDouble) : mean.to(at::kDouble);
-    } else {
+    if (!training_.contains(clip)) {
       means_[clip] = mean;
+      return;
     }
+    const at::Tensor moments = at::stack({mean, mean.square()}).to(at::kDouble);
+    training_sums_ = training_sums_.defined() ? training_sums_ + moments : moments;
   }
 
   std::vector<TaskScore> scores() const override {
-    const at::Tensor centre = (training_sum_ / static_cast<double>(training_.size())).to(at::kFloat);
     double best_dev = 2;
-    int64_t best_layer = 0;
-    bool best_centred = false;
-    for (int64_t l = 0; l < centre.size(0); ++l) {
-      for (const bool centred : {true, false}) {
-        const double rate = equal_error_rate(scored_trials(Split::kDev, l, centred, centre));
+    Setting best;
+    for (int64_t l = 0; l < training_sums_.size(1); ++l) {
+      for (const Pooling pooling : {Pooling::kCentred, Pooling::kStandardised, Pooling::kPlain}) {
+        const double rate = equal_error_rate(scored_trials(Split::kDev, {l, pooling}));
         if (rate >= best_dev) continue;
         best_dev = rate;
-        best_layer = l;
-        best_centred = centred;
+        best = {l, pooling};
       }
     }
-    const auto trials = scored_trials(split_, best_layer, best_centred, centre);
+    const auto trials = scored_trials(split_, best);
     const Interval interval = bootstrap_equal_error_rate(
         trials, static_cast<int64_t>(sets_.at(split_).clips.size()), Rng(0).fork("bootstrap asv.eer"));
     return {{"asv.eer", 100 * equal_error_rate(trials), 100 * interval.low, 100 * interval.high,
-             layer_name(best_layer, rule_) + (best_centred ? ", centred" : ", not centred")}};
+             fmt::format("{}, {}", layer_name(best.layer, rule_), name_of(best.pooling))}};
   }
 
  private:
-  std::vector<VerificationTrial> scored_trials(Split part, int64_t layer, bool centred,
-                                               const at::Tensor& centre) const {
-    const TrialSet& set = sets_.at(part);
+  at::Tensor pooled(Split part, const Setting& setting) const {
     std::vector<at::Tensor> rows;
-    for (const Speaking& clip : set.clips) rows.push_back(means_.at(clip.clip)[layer]);
-    at::Tensor pooled = at::stack(rows);
-    if (centred) pooled = pooled - centre[layer];
-    const at::Tensor direction = pooled / pooled.norm(2, {1}, true).clamp_min(1e-12);
+    for (const Speaking& clip : sets_.at(part).clips) rows.push_back(means_.at(clip.clip)[setting.layer]);
+    const at::Tensor plain = at::stack(rows);
+    if (setting.pooling == Pooling::kPlain) return plain;
+    const at::Tensor moments = training_sums_.select(1, setting.layer) / static_cast<double>(training_.size());
+    const at::Tensor centred = plain - moments[0].to(at::kFloat);
+    if (setting.pooling == Pooling::kCentred) return centred;
+    const at::Tensor variance = (moments[1] - moments[0].square()).clamp_min(1e-12);
+    return centred * variance.rsqrt().to(at::kFloat);
+  }
+
+  std::vector<VerificationTrial> scored_trials(Split part, const Setting& setting) const {
+    const at::Tensor clips = pooled(part, setting);
+    const at::Tensor direction = clips / clips.norm(2, {1}, true).clamp_min(1e-12);
     const at::Tensor cosines = direction.mm(direction.t()).contiguous();
     const float* cosine = cosines.const_data_ptr<float>();
-    std::vector<VerificationTrial> trials = set.trials;
+    std::vector<VerificationTrial> trials = sets_.at(part).trials;
     for (VerificationTrial& trial : trials) trial.score = cosine[trial.first * cosines.size(1) + trial.second];
     return trials;
   }
@@ -121,7 +139,7 @@ class VerificationTask : public Task {
   std::set<int64_t> training_, wanted_;
   std::string rule_;
   Split split_;
-  at::Tensor training_sum_;              // [L, D] double
+  at::Tensor training_sums_;             // [2, L, D] double: of the clips' means and of their squares
   std::map<int64_t, at::Tensor> means_;  // [L, D] by clip
 };
 

@@ -170,6 +170,10 @@ TaskOptions TaskOptions::from_config(ConfigSection section) {
   int32_t rule = 0;
   section.read_choice("layers", rules, rule);
   options.layers = rules[static_cast<size_t>(rule)];
+  const std::vector<std::string> dtypes = {"auto", "fp32", "bf16"};
+  int32_t dtype = 0;
+  section.read_choice("dtype", dtypes, dtype);
+  options.dtype = dtypes[static_cast<size_t>(dtype)];
   const std::vector<std::string> known = task_names();
   for (const std::string& name : options.tasks) {
     if (std::ranges::find(known, name) == known.end()) {

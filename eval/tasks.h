@@ -24,6 +24,7 @@ struct TaskOptions {
   int32_t asv_trials = 4000;         // of each kind (target, non-target)
   int32_t sid_min_clips = 40;        // speakers with fewer clips are left out
   std::string layers = "best";       // best (chosen on dev) | last | all (mean)
+  std::string dtype = "auto";        // of the encoder: fp32 | bf16 | auto (bf16 where the machine is fast at it)
   static TaskOptions from_config(ConfigSection section);
 };
 

@@ -1,5 +1,7 @@
 #include "distill/objective/objective.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include "core/errors.h"
 #include "supernet/nn/ops.h"
 

@@ -1,5 +1,7 @@
 #include "supernet/model/parameters.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include "core/errors.h"
 #include "supernet/model/supernet.h"
 
