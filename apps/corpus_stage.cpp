@@ -1,4 +1,5 @@
-// The first stage: the tier's packages as 16 kHz audio and a manifest, or a manifest that is already there.
+// The first stage: the tier's packages as 16 kHz audio and a manifest, or a manifest that is
+// already there.
 #include "apps/stages.h"
 #include "core/log.h"
 #include "speech/corpus.h"
@@ -7,7 +8,8 @@
 namespace concertina {
 
 std::filesystem::path corpus_manifest(const PipelineConfig& config) {
-  return config.corpus.manifest.empty() ? config.corpus.root / "manifest.tsv" : config.corpus.manifest;
+  return config.corpus.manifest.empty() ? config.corpus.root / "manifest.tsv"
+                                        : config.corpus.manifest;
 }
 
 void run_corpus_stage(const PipelineConfig& config, const Globals& globals) {
@@ -17,9 +19,10 @@ void run_corpus_stage(const PipelineConfig& config, const Globals& globals) {
     return;
   }
   const CorpusReport report = fetch_corpus(
-      {.tier = config.corpus.tier, .root = config.corpus.root, .from = config.corpus.from}, globals.stop);
-  log_info("corpus: {} clips, {:.1f} minutes; {} duplicates left out, {} files skipped{}", report.clips,
-           report.minutes, report.duplicates, report.skipped.size(),
+      {.tier = config.corpus.tier, .root = config.corpus.root, .from = config.corpus.from},
+      globals.stop);
+  log_info("corpus: {} clips, {:.1f} minutes; {} duplicates left out, {} files skipped{}",
+           report.clips, report.minutes, report.duplicates, report.skipped.size(),
            report.already_there ? " (already there)" : "");
 }
 

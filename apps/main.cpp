@@ -4,7 +4,8 @@
 int main(int argc, char** argv) {
   using namespace concertina;
   CLI::App app{
-      "Trains one elastic speech encoder, searches its subnets on accuracy, size and latency, and hands\n"
+      "Trains one elastic speech encoder, searches its subnets on accuracy, size and latency, and "
+      "hands\n"
       "out the one that fits a budget.",
       "concertina"};
   app.set_version_flag("--version", "concertina " CONCERTINA_VERSION);

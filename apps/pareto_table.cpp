@@ -13,11 +13,14 @@ namespace concertina {
 
 std::vector<std::string> metric_columns(const StudyHeader& header, std::span<const Trial> trials) {
   std::vector<std::string> names;
-  const auto add = [&](const std::string& name) { if (std::ranges::count(names, name) == 0) names.push_back(name); };
+  const auto add = [&](const std::string& name) {
+    if (std::ranges::count(names, name) == 0) names.push_back(name);
+  };
   for (const MetricInfo& metric : header.objectives) add(metric.name);
   for (const MetricInfo& metric : header.recorded) add(metric.name);
   std::set<std::string> others;
-  for (const Trial& trial : trials) for (const auto& [name, value] : trial.values) others.insert(name);
+  for (const Trial& trial : trials)
+    for (const auto& [name, value] : trial.values) others.insert(name);
   std::ranges::for_each(others, add);
   return names;
 }

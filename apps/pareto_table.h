@@ -1,4 +1,5 @@
-// How trials are shown to people: one row a subnet, its objectives and size, and its key to extract it with.
+// How trials are shown to people: one row a subnet, its objectives and size, and its key to extract
+// it with.
 #pragma once
 
 #include <map>
@@ -11,7 +12,8 @@
 
 namespace concertina {
 
-// The metrics to show: objectives, recorded ones, then what only the final front has ("test.pr.per").
+// The metrics to show: objectives, recorded ones, then what only the final front has
+// ("test.pr.per").
 std::vector<std::string> metric_columns(const StudyHeader& header, std::span<const Trial> trials);
 // Aligned columns: the trial's number, its metrics, then the architecture's key.
 std::string pareto_table(const StudyHeader& header, std::span<const Trial> trials);

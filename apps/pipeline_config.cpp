@@ -125,7 +125,8 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
   config.search = read_search(root.section("search"));
   ConfigSection report = root.section("report");
   for (const ConfigSection& section : report.list("budgets")) {
-    if (const std::optional<Budget> budget = read_budget(section)) config.budgets.push_back(*budget);
+    if (const std::optional<Budget> budget = read_budget(section))
+      config.budgets.push_back(*budget);
   }
   file.finish();
   config.effective = file.dump();

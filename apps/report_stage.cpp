@@ -13,12 +13,14 @@
 namespace concertina {
 namespace {
 
-// The best subnet within the first budget; the nearest to it when none fits, so that a line always ends in a file.
+// The best subnet within the first budget; the nearest to it when none fits, so that a line always
+// ends in a file.
 Trial chosen_subnet(const StudyFile& study, const std::vector<Budget>& budgets) {
   const std::span<const Budget> first(budgets.data(), std::min<size_t>(1, budgets.size()));
   const BudgetAnswer answer = within_budgets(study, first);
   if (!answer.fitting.empty()) return answer.fitting.front();
-  if (!answer.nearest) throw NoAnswer("the study has no complete trial, so no subnet can be chosen");
+  if (!answer.nearest)
+    throw NoAnswer("the study has no complete trial, so no subnet can be chosen");
   log_warn("no subnet is within {}: the nearest is taken", describe(budgets.front()));
   return *answer.nearest;
 }
@@ -31,7 +33,9 @@ void extract_subnet(const Workspace& space, const Architecture& architecture) {
 
 std::vector<TrainingCurve> training_curves(const Workspace& space) {
   const std::vector<std::pair<std::filesystem::path, std::string>> folders = {
-      {space.teacher_dir(), "teacher"}, {space.stage_dir(1), "stage 1"}, {space.stage_dir(2), "stage 2"}};
+      {space.teacher_dir(), "teacher"},
+      {space.stage_dir(1), "stage 1"},
+      {space.stage_dir(2), "stage 2"}};
   std::vector<TrainingCurve> curves;
   for (const auto& [folder, title] : folders) {
     const std::filesystem::path metrics = folder / "metrics.jsonl";
@@ -42,7 +46,8 @@ std::vector<TrainingCurve> training_curves(const Workspace& space) {
 
 }  // namespace
 
-void run_report_stage(const PipelineConfig& config, const Workspace& space, const Globals& /*globals*/) {
+void run_report_stage(const PipelineConfig& config, const Workspace& space,
+                      const Globals& /*globals*/) {
   StudyFile study = StudyFile::open(space.study());
   extract_subnet(space, chosen_subnet(study, config.budgets).architecture);
   study.add_artefact({"subnet", space.subnet().filename().string(), sha256_file(space.subnet())});

@@ -1,5 +1,6 @@
-// concertina run: the whole line, one stage after the other. A stage whose stamp and outputs are as they were is
-// skipped; one that was interrupted goes on where it stopped; one whose inputs changed starts afresh.
+// concertina run: the whole line, one stage after the other. A stage whose stamp and outputs are as
+// they were is skipped; one that was interrupted goes on where it stopped; one whose inputs changed
+// starts afresh.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -29,8 +30,8 @@ struct Line {
 
 struct Stage {
   std::string name;
-  std::string settings;                        // what its result depends on, besides its inputs
-  std::vector<std::string> inputs;             // earlier stages
+  std::string settings;             // what its result depends on, besides its inputs
+  std::vector<std::string> inputs;  // earlier stages
   std::vector<std::filesystem::path> outputs;
   std::function<void(const Line&, const StageFlags&)> run;
 };
@@ -44,7 +45,8 @@ std::string file_hash(const std::filesystem::path& path) {
   return path.empty() ? "" : sha256_file(path);
 }
 
-// What a study is about. A study keeps its trials when only their number, the workers or the scores of its front change.
+// What a study is about. A study keeps its trials when only their number, the workers or the scores
+// of its front change.
 std::string study_identity(const SearchConfig& search) {
   return fmt::format("{} {} {} {} | {} | {}", search.searcher, search.population, search.mutation,
                      search.crossover, fmt::join(search.objectives, ","),
@@ -62,21 +64,53 @@ std::vector<Stage> make_stages(ConfigFile& file, const Line& line) {
   const std::string search = section_text(file, "search") + tasks;
   const std::string latency = section_text(file, "latency") + study_identity(config.search);
   return {
-      {"corpus", corpus, {}, {corpus_manifest(config)},
+      {"corpus",
+       corpus,
+       {},
+       {corpus_manifest(config)},
        [](const Line& l, const StageFlags&) { run_corpus_stage(l.config, l.globals); }},
-      {"teacher", seed + shape + teacher, {"corpus"}, {space.teacher()},
-       [](const Line& l, const StageFlags& f) { run_teacher_stage(l.config, l.space, l.globals, f); }},
-      {"stage1", section_text(file, "stage1"), {"teacher"}, {space.student(1)},
-       [](const Line& l, const StageFlags& f) { run_distill_stage(l.config, l.space, l.globals, f, 1); }},
-      {"stage2", section_text(file, "stage2"), {"stage1"}, {space.student(2)},
-       [](const Line& l, const StageFlags& f) { run_distill_stage(l.config, l.space, l.globals, f, 2); }},
-      {"latency", latency, {"stage2"}, {space.study()},
+      {"teacher",
+       seed + shape + teacher,
+       {"corpus"},
+       {space.teacher()},
+       [](const Line& l, const StageFlags& f) {
+         run_teacher_stage(l.config, l.space, l.globals, f);
+       }},
+      {"stage1",
+       section_text(file, "stage1"),
+       {"teacher"},
+       {space.student(1)},
+       [](const Line& l, const StageFlags& f) {
+         run_distill_stage(l.config, l.space, l.globals, f, 1);
+       }},
+      {"stage2",
+       section_text(file, "stage2"),
+       {"stage1"},
+       {space.student(2)},
+       [](const Line& l, const StageFlags& f) {
+         run_distill_stage(l.config, l.space, l.globals, f, 2);
+       }},
+      {"latency",
+       latency,
+       {"stage2"},
+       {space.study()},
        [](const Line& l, const StageFlags&) { run_latency_stage(l.config, l.space, l.globals); }},
-      {"search", search, {"latency"}, {space.study()},
-       [](const Line& l, const StageFlags& f) { run_search_stage(l.config, l.space, l.globals, f); }},
-      {"eval", tasks, {"stage2"}, {space.scores()},
+      {"search",
+       search,
+       {"latency"},
+       {space.study()},
+       [](const Line& l, const StageFlags& f) {
+         run_search_stage(l.config, l.space, l.globals, f);
+       }},
+      {"eval",
+       tasks,
+       {"stage2"},
+       {space.scores()},
        [](const Line& l, const StageFlags&) { run_eval_stage(l.config, l.space, l.globals); }},
-      {"report", section_text(file, "report"), {"search", "eval"}, {space.subnet(), space.report()},
+      {"report",
+       section_text(file, "report"),
+       {"search", "eval"},
+       {space.subnet(), space.report()},
        [](const Line& l, const StageFlags&) { run_report_stage(l.config, l.space, l.globals); }},
   };
 }
@@ -87,7 +121,8 @@ std::vector<std::string> stage_names(const std::vector<Stage>& stages) {
   return names;
 }
 
-// A stamp file holds the hash of everything the stage depends on and how far it came: "HASH started" or "HASH done".
+// A stamp file holds the hash of everything the stage depends on and how far it came: "HASH
+// started" or "HASH done".
 class Stamps {
  public:
   explicit Stamps(std::filesystem::path folder) : folder_(std::move(folder)) {}
@@ -117,10 +152,12 @@ class Stamps {
 };
 
 bool outputs_exist(const Stage& stage) {
-  return std::ranges::all_of(stage.outputs, [](const auto& path) { return std::filesystem::exists(path); });
+  return std::ranges::all_of(stage.outputs,
+                             [](const auto& path) { return std::filesystem::exists(path); });
 }
 
-// A study is hours of work: one that no longer belongs to the weights or the search is set aside, not overwritten.
+// A study is hours of work: one that no longer belongs to the weights or the search is set aside,
+// not overwritten.
 void set_aside(const std::filesystem::path& study) {
   if (!std::filesystem::exists(study)) return;
   std::filesystem::path kept = study;
@@ -145,7 +182,9 @@ void run_stage(const Stage& stage, const Stamps& stamps, const Line& line) {
   stamps.set(stage, "started");
   log_info("{}: {}", stage.name, resume ? "going on" : "started");
   const auto start = std::chrono::steady_clock::now();
-  stage.run(line, StageFlags{});  // training goes on from checkpoints of the same recipe only, and keeps others
+  stage.run(
+      line,
+      StageFlags{});  // training goes on from checkpoints of the same recipe only, and keeps others
   line.globals.stop.throw_if_interrupted("state saved in " + line.space.out.string());
   stamps.set(stage, "done");
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
@@ -238,7 +277,8 @@ void add_run_verbs(CLI::App& app, Globals& globals) {
   auto flags = std::make_shared<RunFlags>();
   verb->add_option("pipeline", flags->pipeline, "pipeline file")->required();
   verb->add_option("-o,--out", flags->out, "workspace (default: runs/NAME of the file)");
-  verb->add_option("--stages", flags->stages, "only these stages, e.g. corpus,teacher")->delimiter(',');
+  verb->add_option("--stages", flags->stages, "only these stages, e.g. corpus,teacher")
+      ->delimiter(',');
   verb->add_flag("-n,--dry-run", flags->dry_run, "only say which stages would run");
   verb->footer("Example: concertina run configs/quickstart.yaml --out runs/quickstart --seed 1");
   verb->callback([flags, &globals] { run_line(*flags, globals); });

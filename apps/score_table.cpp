@@ -38,7 +38,9 @@ std::string cell(const ordered_json& model, const std::string& metric) {
 ReportTable table_of(const ordered_json& scores) {
   const ordered_json& models = scores.at("models");
   const std::vector<std::string> metrics = metrics_of(models);
-  ReportTable table{.title = "Scores on test, with 95 % bootstrap intervals over clips", .columns = {"model", "params"}, .rows = {}};
+  ReportTable table{.title = "Scores on test, with 95 % bootstrap intervals over clips",
+                    .columns = {"model", "params"},
+                    .rows = {}};
   table.columns.insert(table.columns.end(), metrics.begin(), metrics.end());
   for (const auto& model : models) {
     const double params = model.value("params", 0.0);

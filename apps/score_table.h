@@ -7,6 +7,7 @@
 
 namespace concertina {
 
-ReportTable read_score_table(const std::filesystem::path& scores);  // InputError when it is not such a file
+ReportTable read_score_table(
+    const std::filesystem::path& scores);  // InputError when it is not such a file
 
 }  // namespace concertina

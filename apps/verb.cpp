@@ -127,7 +127,8 @@ void add_global_flags(CLI::App& app, Globals& globals) {
       ->allow_extra_args(false);
   app.add_option("--threads", globals.threads, "CPU threads; 0: all")->capture_default_str();
   app.add_option("--device", globals.device, "cpu, cuda or cuda:N")->capture_default_str();
-  app.add_flag("--deterministic", globals.deterministic, "refuse operations that are not repeatable");
+  app.add_flag("--deterministic", globals.deterministic,
+               "refuse operations that are not repeatable");
   const CLI::Option* seed = app.add_option("--seed", globals.seed, "seed of every random draw");
   app.add_option("--log-level", globals.log_level, "debug, info, warn, error or off")
       ->capture_default_str();
