@@ -47,7 +47,8 @@ class SpeakerTask : public Task {
     const auto& [speaker, part] = clips_.at(clip);
     Pooled& pooled = parts_[part];
     const at::Tensor mean = features.layers.mean(1);
-    const at::Tensor spread = features.layers.std(1, /*unbiased=*/false);
+    // Two plain means: ATen's own deviation walks the frames one by one.
+    const at::Tensor spread = (features.layers.square().mean(1) - mean.square()).clamp_min(0).sqrt();
     pooled.clips.push_back(at::cat({mean, spread}, 1));
     pooled.speakers.push_back(speaker);
   }
