@@ -1,5 +1,6 @@
 #include "distill/adamw.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <cmath>

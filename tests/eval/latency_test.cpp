@@ -1,5 +1,6 @@
 #include "eval/latency.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
 #include <set>
