@@ -21,6 +21,13 @@ function(concertina_torch_precompile target)
   endif()
 endfunction()
 
+# Sources of the calling room that hold TBB's templates; see core/tsan.h.
+function(concertina_tbb_sources)
+  if(CONCERTINA_SANITIZE MATCHES "thread")
+    set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -fno-sanitize=thread COMPILE_DEFINITIONS CONCERTINA_TSAN)
+  endif()
+endfunction()
+
 function(concertina_room name)
   cmake_parse_arguments(ROOM "TORCH" "" "SOURCES;LINK;PRIVATE" ${ARGN})
   set(target concertina_${name})
@@ -48,7 +55,8 @@ function(concertina_test name)
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES LABELS "torch;${TEST_LABELS}")
   else()
-    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS "torch-free;${TEST_LABELS}")
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS "torch-free;${TEST_LABELS}"
+      ENVIRONMENT "TSAN_OPTIONS=suppressions=${CMAKE_SOURCE_DIR}/tests/tsan.supp")
   endif()
 endfunction()
 

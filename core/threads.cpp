@@ -12,6 +12,7 @@
 #include <thread>
 
 #include "core/errors.h"
+#include "core/tsan.h"
 
 namespace concertina {
 namespace {
@@ -57,8 +58,13 @@ void parallel_for(int64_t n, const std::function<void(int64_t)>& body) {
     return;
   }
   // An arena of its own: a thread that waits in a nested loop takes up no outer task.
+  HandOver begun, ended;
+  const ReceiveOnExit after_all{ended};
+  begun.publish();
   tbb::task_arena(threads).execute([&] {
     tbb::parallel_for(tbb::blocked_range<int64_t>(0, n), [&](const auto& range) {
+      begun.receive();
+      const PublishOnExit after_range{ended};
       for (int64_t i = range.begin(); i != range.end(); ++i) body(i);
     });
   });

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "core/errors.h"
+#include "core/tsan.h"
 #include "search/evaluator.h"
 
 namespace concertina {
@@ -134,10 +135,15 @@ class TbbExecutor : public Executor {
       tbb::task_arena arena(workers_);
       const WorkerStart observer(arena, start_);
       const tbb::blocked_range<size_t> all(0, groups.size(), 1);
+      HandOver begun, ended;
+      const ReceiveOnExit after_all{ended};
+      begun.publish();
       arena.execute([&] {
         tbb::parallel_for(
             all,
             [&](const tbb::blocked_range<size_t>& range) {
+              begun.receive();
+              const PublishOnExit after_range{ended};
               for (size_t i = range.begin(); i != range.end(); ++i) {
                 if (!cancelled && !stop.stop_requested())
                   mailbox.put(run_group(evaluator, groups[i], stop));
