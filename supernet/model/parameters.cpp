@@ -20,41 +20,24 @@ TensorMap views_of(const at::Tensor& flat, const std::vector<Parameter>& list) {
   return views;
 }
 
-// full[slice] += value; plain prefix slices are views, gathered ones go through index_add.
-void add_into(at::Tensor full, const TensorSlice& slice, const at::Tensor& value, double scale) {
+// Calls change(part) on the part of `full` that a slice names: a view where the slice is a prefix; gathered rows are
+// taken out, changed and put back.
+template <class Change>
+void change_slice(at::Tensor full, TensorSlice slice, const Change& change) {
   for (size_t d = 0; d < slice.dims.size(); ++d) {
-    const DimSlice& dim = slice.dims[d];
+    DimSlice& dim = slice.dims[d];
     const auto axis = static_cast<int64_t>(d);
     if (!dim.indices.empty()) {
-      at::Tensor rows = at::tensor(dim.indices, at::kLong).to(full.device());
-      TensorSlice rest = slice;
-      rest.dims[d] = {dim.size, {}};
-      at::Tensor gathered = full.index_select(axis, rows);
-      add_into(gathered, rest, value, scale);
+      const at::Tensor rows = at::tensor(dim.indices, at::kLong).to(full.device());
+      const at::Tensor gathered = full.index_select(axis, rows);
+      dim.indices.clear();
+      change_slice(gathered, slice, change);
       full.index_copy_(axis, rows, gathered);
       return;
     }
     if (full.size(axis) != dim.size) full = full.narrow(axis, 0, dim.size);
   }
-  full.add_(value, scale);
-}
-
-void mark(at::Tensor touched, const TensorSlice& slice) {
-  for (size_t d = 0; d < slice.dims.size(); ++d) {
-    const DimSlice& dim = slice.dims[d];
-    const auto axis = static_cast<int64_t>(d);
-    if (!dim.indices.empty()) {
-      at::Tensor rows = at::tensor(dim.indices, at::kLong).to(touched.device());
-      TensorSlice rest = slice;
-      rest.dims[d] = {dim.size, {}};
-      at::Tensor gathered = touched.index_select(axis, rows);
-      mark(gathered, rest);
-      touched.index_copy_(axis, rows, gathered);
-      return;
-    }
-    if (touched.size(axis) != dim.size) touched = touched.narrow(axis, 0, dim.size);
-  }
-  touched.fill_(1);
+  change(full);
 }
 
 }  // namespace
@@ -126,8 +109,9 @@ void Leaves::accumulate(Gradients& gradients, double scale) const {
       full.add_(gradient, scale);
       touched.fill_(1);
     } else {
-      add_into(full, slices_[static_cast<size_t>(leaf.slice)], gradient, scale);
-      mark(touched, slices_[static_cast<size_t>(leaf.slice)]);
+      const TensorSlice& slice = slices_[static_cast<size_t>(leaf.slice)];
+      change_slice(full, slice, [&](at::Tensor& part) { part.add_(gradient, scale); });
+      change_slice(touched, slice, [](at::Tensor& part) { part.fill_(1); });
     }
   }
 }
