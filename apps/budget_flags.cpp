@@ -35,7 +35,8 @@ std::vector<Budget> BudgetFlags::budgets() const {
   std::vector<Budget> result;
   if (!max_params.empty()) result.push_back({"params", parse_count(max_params)});
   if (!max_macs.empty()) result.push_back({"macs", parse_count(max_macs)});
-  if (!max_latency.empty()) result.push_back({"latency.pred_ms", parse_seconds(max_latency, 1e-3) * 1e3});
+  if (!max_latency.empty())
+    result.push_back({"latency.pred_ms", parse_seconds(max_latency, 1e-3) * 1e3});
   for (const std::string& condition : where) result.push_back(parse_budget(condition));
   return result;
 }
@@ -43,17 +44,22 @@ std::vector<Budget> BudgetFlags::budgets() const {
 Budget parse_budget(const std::string& text) {
   const size_t at = text.find_first_of("<>=");
   const bool two = at != std::string::npos && text[at] != '=';
-  if (at == std::string::npos || at == 0 || (two && (at + 1 >= text.size() || text[at + 1] != '='))) {
-    throw InputError(fmt::format("'{}' is not a budget: expected METRIC=LIMIT, METRIC<=LIMIT or METRIC>=LIMIT", text));
+  if (at == std::string::npos || at == 0 ||
+      (two && (at + 1 >= text.size() || text[at + 1] != '='))) {
+    throw InputError(fmt::format(
+        "'{}' is not a budget: expected METRIC=LIMIT, METRIC<=LIMIT or METRIC>=LIMIT", text));
   }
   const std::string name = text.substr(0, at), limit = text.substr(at + (two ? 2 : 1));
   Budget budget{name == "latency" ? "latency.pred_ms" : name, 0, std::nullopt};
-  budget.limit = budget.metric.ends_with("_ms") ? parse_seconds(limit, 1e-3) * 1e3 : parse_count(limit);
+  budget.limit =
+      budget.metric.ends_with("_ms") ? parse_seconds(limit, 1e-3) * 1e3 : parse_count(limit);
   if (two) budget.bound = text[at] == '<' ? Bound::kAtMost : Bound::kAtLeast;
   return budget;
 }
 
-Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets) { return all_within(study, budgets).front(); }
+Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets) {
+  return all_within(study, budgets).front();
+}
 
 std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>& budgets) {
   BudgetAnswer answer = within_budgets(study, budgets);
@@ -63,7 +69,8 @@ std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>&
     const auto found = answer.nearest->values.find(budget.metric);
     if (found == answer.nearest->values.end()) continue;
     values += fmt::format("{}{} {}", values.empty() ? "" : ", ", budget.metric,
-                          budget.metric.ends_with("_ms") ? fmt::format("{:.4g} ms", found->second) : format_count(found->second));
+                          budget.metric.ends_with("_ms") ? fmt::format("{:.4g} ms", found->second)
+                                                         : format_count(found->second));
   }
   throw NoAnswer(fmt::format("no subnet fits {}; the nearest has {}: {}", describe(budgets), values,
                              answer.nearest->architecture.key()));

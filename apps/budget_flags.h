@@ -17,10 +17,11 @@ struct BudgetFlags {
 
   void add_to(CLI::App& verb);
   bool given() const;
-  std::vector<Budget> budgets() const;            // InputError when a number or a condition cannot be read
+  std::vector<Budget> budgets() const;  // InputError when a number or a condition cannot be read
 };
 
-// "params=2M", "latency<=15ms", "pr.frame_acc>=60": with `=` the metric's direction says which side. InputError otherwise.
+// "params=2M", "latency<=15ms", "pr.frame_acc>=60": with `=` the metric's direction says which
+// side. InputError otherwise.
 Budget parse_budget(const std::string& text);
 
 // The front within the budgets, best first; NoAnswer names the nearest when none fits.

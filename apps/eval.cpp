@@ -22,7 +22,8 @@ struct EvalFlags {
 };
 
 Supernet random_of_shape(const Supernet& model, const Architecture& architecture, uint64_t seed) {
-  const SearchSpace shape = SearchSpace::single(model.blueprint(), {architecture, model.storage().rule});
+  const SearchSpace shape =
+      SearchSpace::single(model.blueprint(), {architecture, model.storage().rule});
   return untrained_twin(model, shape, seed);
 }
 
@@ -33,11 +34,14 @@ void evaluate(const EvalFlags& flags, const Globals& globals) {
   TaskOptions options;
   options.tasks = flags.tasks == std::vector<std::string>{"all"} ? task_names() : flags.tasks;
   const at::ScalarType dtype = training_dtype(flags.dtype, at::kCPU);
-  SideBySide table(manifest, options, flags.split == "dev" ? Split::kDev : Split::kTest, globals.stop);
-  table.add_subnet(std::filesystem::path(flags.model).stem().string(), model.slice(architecture, dtype));
+  SideBySide table(manifest, options, flags.split == "dev" ? Split::kDev : Split::kTest,
+                   globals.stop);
+  table.add_subnet(std::filesystem::path(flags.model).stem().string(),
+                   model.slice(architecture, dtype));
   for (const std::string& other : flags.beside) {
     if (other == "random") {
-      table.add_subnet("random", random_of_shape(model, architecture, globals.seed).slice(architecture, dtype));
+      table.add_subnet(
+          "random", random_of_shape(model, architecture, globals.seed).slice(architecture, dtype));
     } else if (other == "mfcc") {
       table.add_mfcc_floor();
     } else {
@@ -62,13 +66,15 @@ void run_eval_stage(const PipelineConfig& config, const Workspace& space, const 
   const Supernet supernet = load_model(space.student(2));
   TaskOptions options = config.tasks;
   options.tasks = available_tasks(manifest, options, Split::kTest);
-  if (options.tasks.empty()) log_info("eval: the corpus has no data for the tasks asked for, so there are no scores");
+  if (options.tasks.empty())
+    log_info("eval: the corpus has no data for the tasks asked for, so there are no scores");
 
   SideBySide table(manifest, options, Split::kTest, globals.stop);
   const at::ScalarType dtype = training_dtype(options.dtype, at::kCPU);  // one for all columns
   const Architecture& shape = teacher.storage().largest;
   table.add_subnet("teacher", teacher.slice(shape, dtype));
-  table.add_subnet("random", untrained_twin(teacher, teacher.space(), config.seed).slice(shape, dtype));
+  table.add_subnet("random",
+                   untrained_twin(teacher, teacher.space(), config.seed).slice(shape, dtype));
   table.add_mfcc_floor();
   const Supernet untrained = untrained_twin(supernet, supernet.space(), config.seed);
   const std::vector<Member> members = {{"largest", supernet.space().largest()},
@@ -83,17 +89,25 @@ void run_eval_stage(const PipelineConfig& config, const Workspace& space, const 
 }
 
 void add_eval_verbs(CLI::App& app, Globals& globals) {
-  CLI::App* verb = app.add_subcommand("eval", "score a model on proxy tasks, beside floors and other models");
+  CLI::App* verb =
+      app.add_subcommand("eval", "score a model on proxy tasks, beside floors and other models");
   auto flags = std::make_shared<EvalFlags>();
   verb->add_option("MODEL", flags->model, "model file")->required();
-  verb->add_option("--arch", flags->architecture, "subnet: a key, smallest, largest, default")->capture_default_str();
-  verb->add_option("--tasks", flags->tasks, "all, or some of pr,sid,asv")->delimiter(',')->capture_default_str();
+  verb->add_option("--arch", flags->architecture, "subnet: a key, smallest, largest, default")
+      ->capture_default_str();
+  verb->add_option("--tasks", flags->tasks, "all, or some of pr,sid,asv")
+      ->delimiter(',')
+      ->capture_default_str();
   verb->add_option("--data", flags->data, "manifest of the corpus")->capture_default_str();
   verb->add_option("--beside", flags->beside, "random, mfcc or model files")->delimiter(',');
-  verb->add_option("--split", flags->split, "dev or test")->check(CLI::IsMember({"dev", "test"}))->capture_default_str();
-  verb->add_option("--dtype", flags->dtype, "of the encoder: auto, fp32 or bf16")->capture_default_str();
+  verb->add_option("--split", flags->split, "dev or test")
+      ->check(CLI::IsMember({"dev", "test"}))
+      ->capture_default_str();
+  verb->add_option("--dtype", flags->dtype, "of the encoder: auto, fp32 or bf16")
+      ->capture_default_str();
   verb->add_option("-o,--output", flags->output, "also write the scores as JSON");
-  verb->footer("Example: concertina eval runs/quickstart/teacher/model.safetensors --beside random,mfcc");
+  verb->footer(
+      "Example: concertina eval runs/quickstart/teacher/model.safetensors --beside random,mfcc");
   verb->callback([flags, &globals] { evaluate(*flags, globals); });
   add_latency_verbs(app, globals);
 }

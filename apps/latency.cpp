@@ -16,26 +16,33 @@
 namespace concertina {
 namespace {
 
-std::vector<LatencyPoint> profile_with_bar(const Supernet& supernet, const std::vector<Architecture>& architectures,
+std::vector<LatencyPoint> profile_with_bar(const Supernet& supernet,
+                                           const std::vector<Architecture>& architectures,
                                            const LatencyOptions& options, const StopToken& stop) {
-  const auto runs = static_cast<int64_t>(architectures.size()) * (options.warmup + options.repetitions);
+  const auto runs =
+      static_cast<int64_t>(architectures.size()) * (options.warmup + options.repetitions);
   Progress bar("latency", runs);
-  return profile_latency(supernet, architectures, options, stop, [&](int64_t, int64_t) { bar.advance(); });
+  return profile_latency(supernet, architectures, options, stop,
+                         [&](int64_t, int64_t) { bar.advance(); });
 }
 
-void fit_into(StudyFile& study, const Blueprint& blueprint, const std::vector<LatencyPoint>& points) {
+void fit_into(StudyFile& study, const Blueprint& blueprint,
+              const std::vector<LatencyPoint>& points) {
   LatencyFit quality;
   const LatencyModel model = LatencyModel::fit(blueprint, points, &quality);
   study.set_latency_model({model.to_json(), model.sha256()});
-  log_info("latency model: {} subnets, error {:.1f} % and rank agreement {:.2f} on held-out ones", quality.points,
-           100 * quality.mape, quality.kendall_tau);
+  log_info("latency model: {} subnets, error {:.1f} % and rank agreement {:.2f} on held-out ones",
+           quality.points, 100 * quality.mape, quality.kendall_tau);
 }
 
-SearchSpace space_of(const StudyFile& study) { return SearchSpace::from_json(study.header().space_json); }
+SearchSpace space_of(const StudyFile& study) {
+  return SearchSpace::from_json(study.header().space_json);
+}
 
 LatencyModel model_of(const StudyFile& study, const std::string& path) {
   const auto record = study.latency_model();
-  if (!record) throw NoAnswer(path + " holds no latency model: make one with `concertina latency fit`");
+  if (!record)
+    throw NoAnswer(path + " holds no latency model: make one with `concertina latency fit`");
   return LatencyModel::from_json(record->json);
 }
 
@@ -60,17 +67,20 @@ void profile(const ProfileFlags& flags, const Globals& globals) {
   const Supernet supernet = load_model(flags.model);
   StudyFile study = open_or_begin(flags.study, supernet);
   const auto points = profile_with_bar(
-      supernet, profile_architectures(supernet.space(), options.points, globals.seed), options, globals.stop);
+      supernet, profile_architectures(supernet.space(), options.points, globals.seed), options,
+      globals.stop);
   study.add_latency_points(points);
   fmt::print("{} subnets timed: {:.2f} to {:.2f} ms for {:g} s of audio on {}\n", points.size(),
              std::ranges::min(points, {}, &LatencyPoint::p50_ms).p50_ms,
-             std::ranges::max(points, {}, &LatencyPoint::p50_ms).p50_ms, options.seconds, cpu_name());
+             std::ranges::max(points, {}, &LatencyPoint::p50_ms).p50_ms, options.seconds,
+             cpu_name());
 }
 
 void fit(const std::string& path) {
   StudyFile study = StudyFile::open(path);
   if (study.latency_model() && !study.trials().empty()) {
-    throw InputError(path + " holds trials that were searched with its latency model, which stays as it is");
+    throw InputError(
+        path + " holds trials that were searched with its latency model, which stays as it is");
   }
   fit_into(study, space_of(study).blueprint(), study.latency_points());
   fmt::print("{}\n", study.latency_model()->sha256);
@@ -81,7 +91,9 @@ void predict(const std::string& path, const std::string& text, const Globals& gl
   const Architecture architecture = space_of(study).resolve(text);
   const double ms = model_of(study, path).predict_ms(architecture);
   if (globals.json) {
-    fmt::print("{}\n", nlohmann::json{{"architecture", architecture.key()}, {"latency.pred_ms", ms}}.dump());
+    fmt::print(
+        "{}\n",
+        nlohmann::json{{"architecture", architecture.key()}, {"latency.pred_ms", ms}}.dump());
   } else {
     fmt::print("{:.2f} ms  {}\n", ms, architecture.key());
   }
@@ -92,17 +104,25 @@ void export_points(const std::string& path, const Globals& globals) {
   if (globals.json) {
     nlohmann::json rows = nlohmann::json::array();
     for (const LatencyPoint& p : points) {
-      rows.push_back({{"architecture", p.architecture.key()}, {"device", p.device}, {"threads", p.threads},
-                      {"seconds", p.seconds}, {"dtype", p.dtype}, {"n", p.n}, {"mean_ms", p.mean_ms},
-                      {"p50_ms", p.p50_ms}, {"p95_ms", p.p95_ms}, {"spread_ms", p.spread_ms}});
+      rows.push_back({{"architecture", p.architecture.key()},
+                      {"device", p.device},
+                      {"threads", p.threads},
+                      {"seconds", p.seconds},
+                      {"dtype", p.dtype},
+                      {"n", p.n},
+                      {"mean_ms", p.mean_ms},
+                      {"p50_ms", p.p50_ms},
+                      {"p95_ms", p.p95_ms},
+                      {"spread_ms", p.spread_ms}});
     }
     fmt::print("{}\n", rows.dump(1));
     return;
   }
   fmt::print("architecture,device,threads,seconds,dtype,n,mean_ms,p50_ms,p95_ms,spread_ms\n");
   for (const LatencyPoint& p : points) {
-    fmt::print("\"{}\",\"{}\",{},{:g},{},{},{:.4f},{:.4f},{:.4f},{:.4f}\n", p.architecture.key(), p.device, p.threads,
-               p.seconds, p.dtype, p.n, p.mean_ms, p.p50_ms, p.p95_ms, p.spread_ms);
+    fmt::print("\"{}\",\"{}\",{},{:g},{},{},{:.4f},{:.4f},{:.4f},{:.4f}\n", p.architecture.key(),
+               p.device, p.threads, p.seconds, p.dtype, p.n, p.mean_ms, p.p50_ms, p.p95_ms,
+               p.spread_ms);
   }
 }
 
@@ -112,9 +132,11 @@ void add_profile(CLI::App& latency, Globals& globals) {
   verb->add_option("MODEL", flags->model, "supernet file")->required();
   verb->add_option("-o,--study", flags->study, "study the times go into")->required();
   verb->add_option("--points", flags->options.points, "subnets to time")->capture_default_str();
-  verb->add_option("--seconds", flags->options.seconds, "length of the audio")->capture_default_str();
+  verb->add_option("--seconds", flags->options.seconds, "length of the audio")
+      ->capture_default_str();
   verb->add_option("--dtype", flags->options.dtype, "fp32 or bf16")->capture_default_str();
-  verb->footer("Example: concertina latency profile runs/quickstart/stage2/model.safetensors -o times.db");
+  verb->footer(
+      "Example: concertina latency profile runs/quickstart/stage2/model.safetensors -o times.db");
   verb->callback([flags, &globals] { profile(*flags, globals); });
 }
 
@@ -124,9 +146,13 @@ void add_study_questions(CLI::App& latency, Globals& globals) {
   CLI::App* fit_verb = latency.add_subcommand("fit", "fit the latency model to a study's times");
   CLI::App* predict_verb = latency.add_subcommand("predict", "ask a study's latency model");
   CLI::App* export_verb = latency.add_subcommand("export", "a study's times as CSV (or --json)");
-  for (CLI::App* verb : {fit_verb, predict_verb, export_verb}) verb->add_option("STUDY", *study, "study file")->required();
-  predict_verb->add_option("--arch", *architecture, "architecture: a key, smallest, largest, default")->required();
-  predict_verb->footer("Example: concertina latency predict runs/quickstart/study.db --arch smallest");
+  for (CLI::App* verb : {fit_verb, predict_verb, export_verb})
+    verb->add_option("STUDY", *study, "study file")->required();
+  predict_verb
+      ->add_option("--arch", *architecture, "architecture: a key, smallest, largest, default")
+      ->required();
+  predict_verb->footer(
+      "Example: concertina latency predict runs/quickstart/study.db --arch smallest");
   fit_verb->callback([study] { fit(*study); });
   predict_verb->callback([=, &globals] { predict(*study, *architecture, globals); });
   export_verb->callback([study, &globals] { export_points(*study, globals); });
@@ -134,21 +160,25 @@ void add_study_questions(CLI::App& latency, Globals& globals) {
 
 }  // namespace
 
-void run_latency_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals) {
+void run_latency_stage(const PipelineConfig& config, const Workspace& space,
+                       const Globals& globals) {
   const Supernet supernet = load_model(space.student(2));
-  StudyFile study = open_or_begin_study(config, space, supernet, read_manifest(corpus_manifest(config)));
+  StudyFile study =
+      open_or_begin_study(config, space, supernet, read_manifest(corpus_manifest(config)));
   if (study.latency_model() && !study.trials().empty()) {
     log_info("latency: the study has trials, so its latency model stays as it is");
     return;
   }
-  const auto architectures = profile_architectures(supernet.space(), config.latency.points, config.seed);
+  const auto architectures =
+      profile_architectures(supernet.space(), config.latency.points, config.seed);
   const auto points = profile_with_bar(supernet, architectures, config.latency, globals.stop);
   study.add_latency_points(points);
   fit_into(study, supernet.blueprint(), points);
 }
 
 void add_latency_verbs(CLI::App& app, Globals& globals) {
-  CLI::App* latency = app.add_subcommand("latency", "times of subnets on this machine and the model that predicts them");
+  CLI::App* latency = app.add_subcommand(
+      "latency", "times of subnets on this machine and the model that predicts them");
   latency->require_subcommand(1);
   add_profile(*latency, globals);
   add_study_questions(*latency, globals);

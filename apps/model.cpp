@@ -23,7 +23,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 constexpr int64_t kWorkloadSamples = 160000;  // 10 s: what MACs are quoted for
 
-Json cost_json(const Blueprint& blueprint, const Storage& storage, const Architecture& architecture) {
+Json cost_json(const Blueprint& blueprint, const Storage& storage,
+               const Architecture& architecture) {
   const Cost cost = cost_of(blueprint, architecture, kWorkloadSamples, storage.largest.embed_dim());
   return {{"architecture", architecture.key()},
           {"params", cost.params},
@@ -32,8 +33,10 @@ Json cost_json(const Blueprint& blueprint, const Storage& storage, const Archite
 }
 
 std::string cost_line(const char* name, const Json& cost) {
-  return fmt::format("{:<9} {:>9} params  {:>9} MACs per 10 s   {}\n", name, format_count(cost["params"].get<double>()),
-                     format_count(cost["macs_10s"].get<double>()), cost["architecture"].get<std::string>());
+  return fmt::format("{:<9} {:>9} params  {:>9} MACs per 10 s   {}\n", name,
+                     format_count(cost["params"].get<double>()),
+                     format_count(cost["macs_10s"].get<double>()),
+                     cost["architecture"].get<std::string>());
 }
 
 Json describe_space(const SearchSpace& space) {
@@ -56,7 +59,8 @@ void print_space(const SearchSpace& space, bool as_json, const Json& extra) {
     fmt::print("{}: {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
   }
   fmt::print("architectures: {}\n", json["architectures"].get<std::string>());
-  for (const char* name : {"smallest", "default", "largest"}) fmt::print("{}", cost_line(name, json[name]));
+  for (const char* name : {"smallest", "default", "largest"})
+    fmt::print("{}", cost_line(name, json[name]));
 }
 
 // A space YAML, or the space inside a model file.
@@ -84,61 +88,88 @@ void add_model(CLI::App& app, Globals& globals) {
 void add_space(CLI::App& app, Globals& globals) {
   CLI::App* space = app.add_subcommand("space", "Look into search spaces");
   space->require_subcommand(1);
-  struct Args { std::string path, arch; int64_t count = 10; };
+  struct Args {
+    std::string path, arch;
+    int64_t count = 10;
+  };
   auto args = std::make_shared<Args>();
 
-  CLI::App* show = space->add_subcommand("show", "Exact size and the parameters and MACs of the named subnets");
+  CLI::App* show =
+      space->add_subcommand("show", "Exact size and the parameters and MACs of the named subnets");
   show->footer("Example:\n  concertina space show configs/spaces/lighthubert-small.yaml");
   show->add_option("SPACE", args->path, "Space file (.yaml) or model (.safetensors)")->required();
-  show->callback([args, &globals] { print_space(space_of(args->path), globals.json, {{"space", args->path}}); });
+  show->callback([args, &globals] {
+    print_space(space_of(args->path), globals.json, {{"space", args->path}});
+  });
 
   CLI::App* profile = space->add_subcommand("profile", "Parameters and MACs of one architecture");
-  profile->footer("Example:\n  concertina space profile configs/spaces/pocket.yaml --arch smallest");
-  profile->add_option("SPACE", args->path, "Space file (.yaml) or model (.safetensors)")->required();
-  profile->add_option("--arch", args->arch, "Key, smallest, largest, default or @file.json")->default_str("default");
+  profile->footer(
+      "Example:\n  concertina space profile configs/spaces/pocket.yaml --arch smallest");
+  profile->add_option("SPACE", args->path, "Space file (.yaml) or model (.safetensors)")
+      ->required();
+  profile->add_option("--arch", args->arch, "Key, smallest, largest, default or @file.json")
+      ->default_str("default");
   profile->callback([args, &globals] {
     const SearchSpace s = space_of(args->path);
-    const Json cost = cost_json(s.blueprint(), s.storage(), s.resolve(args->arch.empty() ? "default" : args->arch));
+    const Json cost = cost_json(s.blueprint(), s.storage(),
+                                s.resolve(args->arch.empty() ? "default" : args->arch));
     fmt::print("{}", globals.json ? cost.dump(2) + "\n" : cost_line("subnet", cost));
   });
 
   CLI::App* sample = space->add_subcommand("sample", "Random members of a space, one key a line");
   sample->footer("Example:\n  concertina space sample configs/spaces/pocket.yaml -n 5 --seed 1");
   sample->add_option("SPACE", args->path, "Space file (.yaml) or model (.safetensors)")->required();
-  sample->add_option("-n", args->count, "How many")->check(CLI::PositiveNumber)->capture_default_str();
+  sample->add_option("-n", args->count, "How many")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   sample->callback([args, &globals] {
     const SearchSpace s = space_of(args->path);
     Rng rng = Rng(globals.seed).fork("space sample");
     Json keys = Json::array();
     for (int64_t i = 0; i < args->count; ++i) keys.push_back(s.sample(rng).key());
-    if (globals.json) fmt::print("{}\n", keys.dump(2));
-    else for (const auto& key : keys) fmt::print("{}\n", key.get<std::string>());
+    if (globals.json)
+      fmt::print("{}\n", keys.dump(2));
+    else
+      for (const auto& key : keys) fmt::print("{}\n", key.get<std::string>());
   });
 }
 
 void add_extract(CLI::App& app, Globals& globals) {
-  struct Args { std::string model, arch, study, out; BudgetFlags budget; };
+  struct Args {
+    std::string model, arch, study, out;
+    BudgetFlags budget;
+  };
   auto args = std::make_shared<Args>();
-  CLI::App* extract = app.add_subcommand("extract", "Write one subnet as a file that runs without the supernet");
-  extract->footer("Examples:\n  concertina extract MODEL.safetensors --arch smallest -o small.safetensors\n"
-                  "  concertina extract MODEL.safetensors --study study.db --max-params 2M -o small.safetensors");
+  CLI::App* extract =
+      app.add_subcommand("extract", "Write one subnet as a file that runs without the supernet");
+  extract->footer(
+      "Examples:\n  concertina extract MODEL.safetensors --arch smallest -o small.safetensors\n"
+      "  concertina extract MODEL.safetensors --study study.db --max-params 2M -o "
+      "small.safetensors");
   extract->add_option("MODEL", args->model, "Supernet (.safetensors)")->required();
   extract->add_option("--arch", args->arch, "Key, smallest, largest, default or @file.json");
-  extract->add_option("--study", args->study, "Take the best subnet of this study that fits the budget");
+  extract->add_option("--study", args->study,
+                      "Take the best subnet of this study that fits the budget");
   args->budget.add_to(*extract);
   extract->add_option("-o,--output", args->out, "File to write")->required();
   extract->callback([args, &globals] {
-    if (args->arch.empty() == args->study.empty()) throw InputError("extract needs either --arch or --study with a budget");
-    if (!args->study.empty() && !args->budget.given()) throw InputError("--study needs a budget, e.g. --max-params 2M");
+    if (args->arch.empty() == args->study.empty())
+      throw InputError("extract needs either --arch or --study with a budget");
+    if (!args->study.empty() && !args->budget.given())
+      throw InputError("--study needs a budget, e.g. --max-params 2M");
     const Supernet supernet = load_model(args->model);
     const Architecture architecture =
-        args->study.empty() ? supernet.space().resolve(args->arch)
-                            : best_within(StudyFile::open_read_only(args->study), args->budget.budgets()).architecture;
+        args->study.empty()
+            ? supernet.space().resolve(args->arch)
+            : best_within(StudyFile::open_read_only(args->study), args->budget.budgets())
+                  .architecture;
     save_model(supernet.extract(architecture), args->out);
     Json json = cost_json(supernet.blueprint(), supernet.storage(), architecture);
     json["file"] = args->out;
     json["bytes"] = std::filesystem::file_size(args->out);
-    fmt::print("{}", globals.json ? json.dump(2) + "\n" : cost_line("extracted", json) + "written to " + args->out + "\n");
+    fmt::print("{}", globals.json
+                         ? json.dump(2) + "\n"
+                         : cost_line("extracted", json) + "written to " + args->out + "\n");
   });
 }
 
@@ -153,26 +184,32 @@ std::vector<int32_t> parse_layers(const std::string& text, int32_t depth) {
   for (const std::string& part : CLI::detail::split(text, ',')) {
     int32_t layer = -1;
     if (!CLI::detail::lexical_cast(part, layer) || layer < 0 || layer > depth) {
-      throw InputError(fmt::format("--layers '{}' is not a hidden state of this subnet: it has 0 (the encoder's input) to {}, "
-                                   "or say all or last", part, depth));
+      throw InputError(
+          fmt::format("--layers '{}' is not a hidden state of this subnet: it has 0 (the encoder's "
+                      "input) to {}, "
+                      "or say all or last",
+                      part, depth));
     }
     layers.push_back(layer);
   }
   return layers;
 }
 
-at::Tensor encode_file(const Subnet& subnet, const std::string& path, const EncodeArgs& args, at::Device device) {
+at::Tensor encode_file(const Subnet& subnet, const std::string& path, const EncodeArgs& args,
+                       at::Device device) {
   const Audio audio = read_audio(path, subnet.blueprint.sample_rate);
   if (audio.source.channels != 1 || audio.source.sample_rate != subnet.blueprint.sample_rate) {
-    log_info("{}: {} channels at {} Hz, mixed and resampled to one at {} Hz", path, audio.source.channels,
-             audio.source.sample_rate, subnet.blueprint.sample_rate);
+    log_info("{}: {} channels at {} Hz, mixed and resampled to one at {} Hz", path,
+             audio.source.channels, audio.source.sample_rate, subnet.blueprint.sample_rate);
   }
   Wants wants;
   wants.all_hidden = args.layers == "all";
   const int32_t depth = subnet.architecture.depth();
   std::vector<int32_t> layers;
-  if (wants.all_hidden) for (int32_t i = 0; i <= depth; ++i) layers.push_back(i);
-  else layers = wants.hidden = parse_layers(args.layers, depth);
+  if (wants.all_hidden)
+    for (int32_t i = 0; i <= depth; ++i) layers.push_back(i);
+  else
+    layers = wants.hidden = parse_layers(args.layers, depth);
   EncoderOutput output;
   try {
     output = encode(subnet, make_batch(std::span(&audio.samples, 1), device), wants);
@@ -189,7 +226,8 @@ at::Tensor encode_file(const Subnet& subnet, const std::string& path, const Enco
 
 void run_encode(const EncodeArgs& args, const Globals& globals) {
   const bool to_file = args.out.ends_with(".npy");
-  if (to_file && args.audio.size() > 1) throw InputError("several audio files need a folder as -o, not one .npy file");
+  if (to_file && args.audio.size() > 1)
+    throw InputError("several audio files need a folder as -o, not one .npy file");
   const at::Device device(globals.device);
   const Supernet supernet = load_model(args.model);
   const Subnet subnet = supernet.to(device).slice(supernet.space().resolve(args.arch));
@@ -202,61 +240,93 @@ void run_encode(const EncodeArgs& args, const Globals& globals) {
     const at::Tensor features = encode_file(subnet, path, args, device);
     const std::filesystem::path out =
         to_file ? std::filesystem::path(args.out)
-                : std::filesystem::path(args.out) / std::filesystem::path(path).filename().replace_extension(".npy");
+                : std::filesystem::path(args.out) /
+                      std::filesystem::path(path).filename().replace_extension(".npy");
     write_npy(out, features);
-    written.push_back({{"audio", path}, {"features", out.string()}, {"shape", features.sizes().vec()}});
+    written.push_back(
+        {{"audio", path}, {"features", out.string()}, {"shape", features.sizes().vec()}});
     progress.advance();
   }
   progress.finish();
-  if (globals.json) fmt::print("{}\n", written.dump(2));
-  else for (const auto& row : written) fmt::print("{} {}\n", row["features"].get<std::string>(), row["shape"].dump());
+  if (globals.json)
+    fmt::print("{}\n", written.dump(2));
+  else
+    for (const auto& row : written)
+      fmt::print("{} {}\n", row["features"].get<std::string>(), row["shape"].dump());
 }
 
 void add_encode(CLI::App& app, Globals& globals) {
   auto args = std::make_shared<EncodeArgs>();
-  CLI::App* encode = app.add_subcommand("encode", "Turn audio into features: .npy of [layers + 1, T, E] float32");
+  CLI::App* encode =
+      app.add_subcommand("encode", "Turn audio into features: .npy of [layers + 1, T, E] float32");
   encode->footer("Example:\n  concertina encode subnet.safetensors speech.wav -o features.npy");
   encode->add_option("MODEL", args->model, "Model file (.safetensors)")->required();
   encode->add_option("AUDIO", args->audio, "WAV, FLAC, Ogg or MP3 files of any rate")->required();
-  encode->add_option("-o,--output", args->out, "FILE.npy, or a folder for several files")->required();
-  encode->add_option("--arch", args->arch, "Key, smallest, largest, default or @file.json")->capture_default_str();
-  encode->add_option("--layers", args->layers, "all, last, or hidden states such as 0,4")->capture_default_str();
-  encode->add_option("--frames", args->frames, "20ms: mapped back to the base rate; native: the subnet's own rate")
-      ->check(CLI::IsMember({"20ms", "native"}))->capture_default_str();
+  encode->add_option("-o,--output", args->out, "FILE.npy, or a folder for several files")
+      ->required();
+  encode->add_option("--arch", args->arch, "Key, smallest, largest, default or @file.json")
+      ->capture_default_str();
+  encode->add_option("--layers", args->layers, "all, last, or hidden states such as 0,4")
+      ->capture_default_str();
+  encode
+      ->add_option("--frames", args->frames,
+                   "20ms: mapped back to the base rate; native: the subnet's own rate")
+      ->check(CLI::IsMember({"20ms", "native"}))
+      ->capture_default_str();
   encode->callback([args, &globals] { run_encode(*args, globals); });
 }
 
 void add_bench(CLI::App& app, Globals& globals) {
-  struct Args { std::string model, arch = "largest"; LatencyOptions options; };
+  struct Args {
+    std::string model, arch = "largest";
+    LatencyOptions options;
+  };
   auto args = std::make_shared<Args>();
   args->options.seconds = 10;
   CLI::App* bench = app.add_subcommand("bench", "Time one subnet on this machine");
   bench->footer("Example:\n  concertina bench subnet.safetensors --threads 1 --seconds 10");
   bench->add_option("MODEL", args->model, "Model file (.safetensors)")->required();
-  bench->add_option("--arch", args->arch, "Key, smallest, largest, default or @file.json")->capture_default_str();
-  bench->add_option("--seconds", args->options.seconds, "Length of the audio, s")->capture_default_str();
-  bench->add_option("--dtype", args->options.dtype, "fp32 or bf16")->check(CLI::IsMember({"fp32", "bf16"}))->capture_default_str();
-  bench->add_option("--repetitions", args->options.repetitions, "Timed runs")->capture_default_str();
+  bench->add_option("--arch", args->arch, "Key, smallest, largest, default or @file.json")
+      ->capture_default_str();
+  bench->add_option("--seconds", args->options.seconds, "Length of the audio, s")
+      ->capture_default_str();
+  bench->add_option("--dtype", args->options.dtype, "fp32 or bf16")
+      ->check(CLI::IsMember({"fp32", "bf16"}))
+      ->capture_default_str();
+  bench->add_option("--repetitions", args->options.repetitions, "Timed runs")
+      ->capture_default_str();
   bench->callback([args, &globals] {
     const Supernet supernet = load_model(args->model);
     args->options.threads = globals.threads > 0 ? globals.threads : at::get_num_threads();
     const Architecture architecture = supernet.space().resolve(args->arch);
-    const LatencyPoint point = profile_latency(supernet, {architecture}, args->options, globals.stop).at(0);
-    const Cost cost = cost_of(supernet.blueprint(), architecture,
-                              static_cast<int64_t>(point.seconds * supernet.blueprint().sample_rate));
+    const LatencyPoint point =
+        profile_latency(supernet, {architecture}, args->options, globals.stop).at(0);
+    const Cost cost =
+        cost_of(supernet.blueprint(), architecture,
+                static_cast<int64_t>(point.seconds * supernet.blueprint().sample_rate));
     const double gmacs = static_cast<double>(cost.macs) / point.p50_ms / 1e6;
     if (globals.json) {
-      const Json json = {{"architecture", architecture.key()}, {"device", point.device}, {"threads", point.threads},
-                         {"dtype", point.dtype}, {"audio_s", point.seconds}, {"p50_ms", point.p50_ms},
-                         {"p95_ms", point.p95_ms}, {"mean_ms", point.mean_ms}, {"iqr_ms", point.spread_ms},
-                         {"repetitions", point.n}, {"params", cost.params}, {"macs", cost.macs}, {"gmacs_per_s", gmacs}};
+      const Json json = {{"architecture", architecture.key()},
+                         {"device", point.device},
+                         {"threads", point.threads},
+                         {"dtype", point.dtype},
+                         {"audio_s", point.seconds},
+                         {"p50_ms", point.p50_ms},
+                         {"p95_ms", point.p95_ms},
+                         {"mean_ms", point.mean_ms},
+                         {"iqr_ms", point.spread_ms},
+                         {"repetitions", point.n},
+                         {"params", cost.params},
+                         {"macs", cost.macs},
+                         {"gmacs_per_s", gmacs}};
       fmt::print("{}\n", json.dump(2));
       return;
     }
-    fmt::print("{}\n{}, {} threads, {}, {} s of audio, {} runs\n", architecture.key(), point.device, point.threads,
-               point.dtype, point.seconds, point.n);
-    fmt::print("p50 {:.2f} ms   p95 {:.2f} ms   {:.0f}x real time   {:.1f} GMAC/s   {} params\n", point.p50_ms, point.p95_ms,
-               point.seconds * 1e3 / point.p50_ms, gmacs, format_count(static_cast<double>(cost.params)));
+    fmt::print("{}\n{}, {} threads, {}, {} s of audio, {} runs\n", architecture.key(), point.device,
+               point.threads, point.dtype, point.seconds, point.n);
+    fmt::print("p50 {:.2f} ms   p95 {:.2f} ms   {:.0f}x real time   {:.1f} GMAC/s   {} params\n",
+               point.p50_ms, point.p95_ms, point.seconds * 1e3 / point.p50_ms, gmacs,
+               format_count(static_cast<double>(cost.params)));
   });
 }
 

@@ -17,8 +17,10 @@ void write_npy(const std::filesystem::path& path, const at::Tensor& tensor) {
   header.push_back('\n');
   write_atomically(path, [&](std::ostream& out) {
     const auto size = static_cast<uint16_t>(header.size());
-    out << "\x93NUMPY" << '\x01' << '\0' << static_cast<char>(size & 0xff) << static_cast<char>(size >> 8) << header;
-    out.write(static_cast<const char*>(data.const_data_ptr()), static_cast<std::streamsize>(data.nbytes()));
+    out << "\x93NUMPY" << '\x01' << '\0' << static_cast<char>(size & 0xff)
+        << static_cast<char>(size >> 8) << header;
+    out.write(static_cast<const char*>(data.const_data_ptr()),
+              static_cast<std::streamsize>(data.nbytes()));
   });
 }
 

@@ -1,5 +1,5 @@
-// A whole pipeline file, parsed once: every verb takes the same YAML and uses its part, and all problems of the file
-// are reported together whatever verb was asked for.
+// A whole pipeline file, parsed once: every verb takes the same YAML and uses its part, and all
+// problems of the file are reported together whatever verb was asked for.
 #pragma once
 
 #include <filesystem>
@@ -17,10 +17,10 @@
 namespace concertina {
 
 struct CorpusConfig {
-  std::string tier = "quickstart";   // "" when `manifest` is given
+  std::string tier = "quickstart";  // "" when `manifest` is given
   std::filesystem::path root = "data";
-  std::filesystem::path from;        // folder with packages already there
-  std::filesystem::path manifest;    // own data: a manifest.tsv, instead of a tier
+  std::filesystem::path from;      // folder with packages already there
+  std::filesystem::path manifest;  // own data: a manifest.tsv, instead of a tier
 };
 
 struct SearchConfig {
@@ -30,26 +30,27 @@ struct SearchConfig {
   std::vector<std::string> objectives = {"distill.l1", "latency.pred_ms"};
   std::vector<std::string> record = {"params", "macs"};
   std::vector<std::string> front_score = {"pr.frame_acc", "sid.acc", "asv.eer"};
-  int64_t front_keep = 6;            // members of the front scored on test and re-timed
+  int64_t front_keep = 6;  // members of the front scored on test and re-timed
   int64_t trials = 200;
-  int32_t workers = 0;               // 0: as many as threads
+  int32_t workers = 0;  // 0: as many as threads
 };
 
 struct PipelineConfig {
   uint64_t seed = 0;
   CorpusConfig corpus;
   SearchSpace space;
-  PretrainOptions teacher;           // distill/options.h
-  std::filesystem::path teacher_model;  // an existing model file instead of pretraining; "" otherwise
+  PretrainOptions teacher;  // distill/options.h
+  std::filesystem::path
+      teacher_model;  // an existing model file instead of pretraining; "" otherwise
   DistillOptions stage1, stage2;
-  LatencyOptions latency;            // eval/latency.h
-  TaskOptions tasks;                 // eval/tasks.h
+  LatencyOptions latency;  // eval/latency.h
+  TaskOptions tasks;       // eval/tasks.h
   SearchConfig search;
-  std::vector<Budget> budgets;       // report.budgets
-  std::string effective;             // the effective config as canonical YAML, written beside every result
+  std::vector<Budget> budgets;  // report.budgets
+  std::string effective;  // the effective config as canonical YAML, written beside every result
 
-  // Relative paths are resolved against the file's folder, corpus.root against the working directory.
-  // InputError with every problem of the file.
+  // Relative paths are resolved against the file's folder, corpus.root against the working
+  // directory. InputError with every problem of the file.
   static PipelineConfig parse(ConfigFile& file);
 };
 

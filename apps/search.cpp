@@ -1,4 +1,5 @@
-// concertina search: subnets of the trained supernet, scored on dev data; then the front, once, on test.
+// concertina search: subnets of the trained supernet, scored on dev data; then the front, once, on
+// test.
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
@@ -37,21 +38,27 @@ struct SearchInputs {
     names.insert(names.end(), config.search.record.begin(), config.search.record.end());
     return names;
   }
-  bool wants(const std::string& metric) const { return std::ranges::count(metric_names(), metric) > 0; }
+  bool wants(const std::string& metric) const {
+    return std::ranges::count(metric_names(), metric) > 0;
+  }
 };
 
 std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Split split) {
   if (!inputs.wants(kDistillMetric)) return nullptr;
   const Supernet teacher = load_model(inputs.space.teacher());
   const TrainOptions& train = inputs.config.stage2.train;
-  const DistillScoreOptions options{.crops = train.validation_crops, .seconds = train.batch.seconds,
-                                    .source_weight = train.batch.source_weight, .seed = inputs.config.seed};
+  const DistillScoreOptions options{.crops = train.validation_crops,
+                                    .seconds = train.batch.seconds,
+                                    .source_weight = train.batch.source_weight,
+                                    .seed = inputs.config.seed};
   return std::make_shared<DistillScore>(teacher.slice(teacher.storage().largest),
-                                        load_objective(inputs.space.objective(2)), *inputs.manifest, split, options);
+                                        load_objective(inputs.space.objective(2)), *inputs.manifest,
+                                        split, options);
 }
 
 // A subset of the configured tasks: those that some metric asks for and the corpus has data for.
-TaskOptions tasks_for(const SearchInputs& inputs, const std::vector<std::string>& metrics, Split split) {
+TaskOptions tasks_for(const SearchInputs& inputs, const std::vector<std::string>& metrics,
+                      Split split) {
   TaskOptions options = inputs.config.tasks;
   options.tasks = tasks_behind(metrics);
   options.tasks = available_tasks(*inputs.manifest, options, split);
@@ -62,37 +69,46 @@ SubnetEvaluator make_evaluator(const SearchInputs& inputs, const StudyFile& stud
   SubnetEvaluatorParts parts;
   parts.supernet = inputs.supernet;
   parts.distill = distill_score(inputs, Split::kDev);
-  if (const auto record = study.latency_model()) parts.latency = LatencyModel::from_json(record->json);
+  if (const auto record = study.latency_model())
+    parts.latency = LatencyModel::from_json(record->json);
   parts.manifest = inputs.manifest;
   parts.tasks = tasks_for(inputs, inputs.metric_names(), Split::kDev);
   parts.task_dtype = training_dtype(parts.tasks.dtype, at::kCPU);
   const TrainOptions& train = inputs.config.stage2.train;
-  parts.identity = fmt::format("{} {} {} {} {}", sha256_file(inputs.space.student(2)), sha256_file(inputs.space.teacher()),
-                               inputs.manifest->fingerprint(), train.validation_crops, train.batch.seconds);
+  parts.identity = fmt::format("{} {} {} {} {}", sha256_file(inputs.space.student(2)),
+                               sha256_file(inputs.space.teacher()), inputs.manifest->fingerprint(),
+                               train.validation_crops, train.batch.seconds);
   if (parts.distill) parts.identity += " " + sha256_file(inputs.space.objective(2));
   return SubnetEvaluator(std::move(parts));
 }
 
 SearcherOptions searcher_options(const SearchInputs& inputs, const StudyFile& study) {
   const SearchConfig& search = inputs.config.search;
-  return {.kind = search.searcher, .population = search.population, .mutation = search.mutation,
-          .crossover = search.crossover, .objectives = study.header().objectives, .seed = inputs.config.seed};
+  return {.kind = search.searcher,
+          .population = search.population,
+          .mutation = search.mutation,
+          .crossover = search.crossover,
+          .objectives = study.header().objectives,
+          .seed = inputs.config.seed};
 }
 
 StudyReport search_with_bar(const SearchInputs& inputs, StudyFile& study, const StopToken& stop) {
   const SubnetEvaluator evaluator = make_evaluator(inputs, study);
   const SearchSpace& space = inputs.supernet->space();
   const auto searcher = make_searcher(searcher_options(inputs, study), space);
-  const int32_t workers = inputs.config.search.workers > 0 ? inputs.config.search.workers : thread_limit();
+  const int32_t workers =
+      inputs.config.search.workers > 0 ? inputs.config.search.workers : thread_limit();
   const auto executor = make_tbb_executor(workers, use_one_thread);
   auto done = static_cast<int64_t>(study.trials().size());
   Progress bar("search", inputs.config.search.trials, done);
-  const StudyReport report = run_study(space, *searcher, evaluator, *executor, study, {.trials = inputs.config.search.trials},
-                                       stop, [&](const StudyProgress& progress) {
-    bar.note(fmt::format("hypervolume {:.4f}, front {}", progress.hypervolume, progress.front_size));
-    bar.advance(progress.done - done);
-    done = progress.done;
-  });
+  const StudyReport report =
+      run_study(space, *searcher, evaluator, *executor, study,
+                {.trials = inputs.config.search.trials}, stop, [&](const StudyProgress& progress) {
+                  bar.note(fmt::format("hypervolume {:.4f}, front {}", progress.hypervolume,
+                                       progress.front_size));
+                  bar.advance(progress.done - done);
+                  done = progress.done;
+                });
   at::set_num_threads(thread_limit());  // the workers' setting is partly global
   return report;
 }
@@ -112,11 +128,15 @@ void score_front(const SearchInputs& inputs, StudyFile& study, const StopToken& 
   Progress bar("front on test", static_cast<int64_t>(members.size()));
   for (const Architecture& architecture : members) {
     FrontScore scored{architecture, {}};
-    if (distill) scored.values[kDistillMetric] = distill->score(inputs.supernet->slice(architecture));
+    if (distill)
+      scored.values[kDistillMetric] = distill->score(inputs.supernet->slice(architecture));
     if (!tasks.tasks.empty()) {
-      const auto features = subnet_features(inputs.supernet->slice(architecture, training_dtype(tasks.dtype, at::kCPU)));
-      for (const TaskScore& score : score_tasks(*inputs.manifest, features, tasks, Split::kTest, stop)) {
-        if (std::ranges::count(inputs.config.search.front_score, score.metric) > 0) scored.values[score.metric] = score.value;
+      const auto features = subnet_features(
+          inputs.supernet->slice(architecture, training_dtype(tasks.dtype, at::kCPU)));
+      for (const TaskScore& score :
+           score_tasks(*inputs.manifest, features, tasks, Split::kTest, stop)) {
+        if (std::ranges::count(inputs.config.search.front_score, score.metric) > 0)
+          scored.values[score.metric] = score.value;
       }
     }
     front.push_back(std::move(scored));
@@ -146,18 +166,21 @@ std::string front_table(const std::vector<FrontScore>& front) {
 void print_front(const Workspace& space, const Globals& globals) {
   const std::vector<FrontScore> front = StudyFile::open_read_only(space.study()).front();
   if (!globals.json) {
-    fmt::print("front on test, times measured again ({})\n{}", space.study().string(), front_table(front));
+    fmt::print("front on test, times measured again ({})\n{}", space.study().string(),
+               front_table(front));
     return;
   }
   nlohmann::json rows = nlohmann::json::array();
-  for (const FrontScore& member : front) rows.push_back({{"architecture", member.architecture.key()}, {"test", member.values}});
+  for (const FrontScore& member : front)
+    rows.push_back({{"architecture", member.architecture.key()}, {"test", member.values}});
   fmt::print("{}\n", rows.dump(1));
 }
 
 void ensure_latency_model(const SearchInputs& inputs, const Globals& globals) {
   const bool known = std::filesystem::exists(inputs.space.study()) &&
                      StudyFile::open_read_only(inputs.space.study()).latency_model().has_value();
-  if (!known && inputs.wants("latency.pred_ms")) run_latency_stage(inputs.config, inputs.space, globals);
+  if (!known && inputs.wants("latency.pred_ms"))
+    run_latency_stage(inputs.config, inputs.space, globals);
 }
 
 struct SearchFlags {
@@ -177,15 +200,18 @@ void search(const SearchFlags& flags, const Globals& globals) {
 
 }  // namespace
 
-void run_search_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals, const StageFlags& flags) {
+void run_search_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals,
+                      const StageFlags& flags) {
   metrics_named(config.search.front_score, "search.front.score");
-  const SearchInputs inputs{config, space, std::make_shared<const Supernet>(load_model(space.student(2))),
-                            std::make_shared<const Manifest>(read_manifest(corpus_manifest(config)))};
+  const SearchInputs inputs{
+      config, space, std::make_shared<const Supernet>(load_model(space.student(2))),
+      std::make_shared<const Manifest>(read_manifest(corpus_manifest(config)))};
   ensure_latency_model(inputs, globals);
   StudyFile study = open_or_begin_study(config, space, *inputs.supernet, *inputs.manifest);
   if (const auto there = study.trials().size(); there > 0 && !flags.resume) {
-    throw InputError(fmt::format("{} already holds {} trials: --resume goes on with them, another --out starts afresh",
-                                 space.study().string(), there));
+    throw InputError(fmt::format(
+        "{} already holds {} trials: --resume goes on with them, another --out starts afresh",
+        space.study().string(), there));
   }
   StopToken stop = globals.stop;
   if (flags.max_minutes > 0) {
@@ -193,23 +219,28 @@ void run_search_stage(const PipelineConfig& config, const Workspace& space, cons
         std::chrono::duration<double, std::ratio<60>>(flags.max_minutes)));
   }
   const StudyReport report = search_with_bar(inputs, study, stop);
-  globals.stop.throw_if_interrupted(fmt::format("{} holds {} trials and --resume goes on", space.study().string(),
-                                                study.trials().size()));
+  globals.stop.throw_if_interrupted(fmt::format("{} holds {} trials and --resume goes on",
+                                                space.study().string(), study.trials().size()));
   log_info("search: {} trials, {} failed{}", report.trials, report.failed,
            report.stopped ? "; the time cap came first, --resume goes on" : "");
   score_front(inputs, study, globals.stop);
 }
 
 void add_search_verbs(CLI::App& app, Globals& globals) {
-  CLI::App* verb = app.add_subcommand("search", "search subnets of the supernet, then score the front on test");
+  CLI::App* verb =
+      app.add_subcommand("search", "search subnets of the supernet, then score the front on test");
   auto flags = std::make_shared<SearchFlags>();
   verb->add_option("CONFIG", flags->config, "pipeline file (.yaml)")->required();
   verb->add_option("--out", flags->out, "folder of the run")->capture_default_str();
-  verb->add_option("--workers", flags->workers, "parallel workers of one thread each (default: as many as threads)")
+  verb->add_option("--workers", flags->workers,
+                   "parallel workers of one thread each (default: as many as threads)")
       ->check(CLI::PositiveNumber);
   verb->add_flag("--resume", flags->stage.resume, "go on with the study in the run's folder");
-  verb->add_option("--max-minutes", flags->stage.max_minutes, "save and end after so many minutes")->check(CLI::PositiveNumber);
-  verb->footer("Example: concertina search configs/quickstart.yaml --out runs/quickstart --workers 2 --resume");
+  verb->add_option("--max-minutes", flags->stage.max_minutes, "save and end after so many minutes")
+      ->check(CLI::PositiveNumber);
+  verb->footer(
+      "Example: concertina search configs/quickstart.yaml --out runs/quickstart --workers 2 "
+      "--resume");
   verb->callback([flags, &globals] { search(*flags, globals); });
 }
 

@@ -16,7 +16,8 @@ namespace {
 
 bool same_tensors(const TensorMap& a, const TensorMap& b) {
   return std::ranges::equal(a, b, [](const auto& x, const auto& y) {
-    return x.first == y.first && x.second.sizes() == y.second.sizes() && at::equal(x.second, y.second);
+    return x.first == y.first && x.second.sizes() == y.second.sizes() &&
+           at::equal(x.second, y.second);
   });
 }
 
@@ -40,7 +41,8 @@ std::string cell(const ScoredModel& model, const std::string& metric) {
 
 Supernet untrained_twin(const Supernet& trained, const SearchSpace& space, uint64_t seed) {
   Supernet twin = Supernet::random(space, Rng(seed).fork("teacher").fork("weights"));
-  for (const TensorSlice& slice : tensor_slices(space.blueprint(), twin.storage(), twin.storage().largest)) {
+  for (const TensorSlice& slice :
+       tensor_slices(space.blueprint(), twin.storage(), twin.storage().largest)) {
     if (!slice.trained) twin.weights()[slice.name] = trained.weights().at(slice.name);
   }
   return twin;
@@ -49,7 +51,8 @@ Supernet untrained_twin(const Supernet& trained, const SearchSpace& space, uint6
 SideBySide::SideBySide(const Manifest& manifest, TaskOptions options, Split split, StopToken stop)
     : manifest_(manifest), options_(std::move(options)), split_(split), stop_(std::move(stop)) {}
 
-std::vector<TaskScore> SideBySide::score(const std::string& name, const FeatureExtractor& features) const {
+std::vector<TaskScore> SideBySide::score(const std::string& name,
+                                         const FeatureExtractor& features) const {
   if (options_.tasks.empty()) return {};
   const auto start = std::chrono::steady_clock::now();
   std::vector<TaskScore> scores = score_tasks(manifest_, features, options_, split_, stop_);
@@ -59,21 +62,29 @@ std::vector<TaskScore> SideBySide::score(const std::string& name, const FeatureE
 }
 
 void SideBySide::add_subnet(const std::string& name, const Subnet& subnet) {
-  const auto twin = std::ranges::find_if(scored_, [&](const auto& seen) { return same_tensors(seen.first, subnet.tensors); });
-  ScoredModel model{name, subnet.architecture.key(), cost_of(subnet.blueprint, subnet.architecture, 0).params, {}};
-  model.scores = twin != scored_.end() ? models_[twin->second].scores : score(name, subnet_features(subnet));
+  const auto twin = std::ranges::find_if(
+      scored_, [&](const auto& seen) { return same_tensors(seen.first, subnet.tensors); });
+  ScoredModel model{name,
+                    subnet.architecture.key(),
+                    cost_of(subnet.blueprint, subnet.architecture, 0).params,
+                    {}};
+  model.scores =
+      twin != scored_.end() ? models_[twin->second].scores : score(name, subnet_features(subnet));
   scored_.emplace_back(subnet.tensors, models_.size());
   models_.push_back(std::move(model));
 }
 
-void SideBySide::add_mfcc_floor() { models_.push_back({"mfcc", "", 0, score("mfcc", mfcc_floor_features())}); }
+void SideBySide::add_mfcc_floor() {
+  models_.push_back({"mfcc", "", 0, score("mfcc", mfcc_floor_features())});
+}
 
 std::string SideBySide::table() const {
   const std::vector<std::string> metrics = metrics_of(models_);
   std::vector<std::vector<std::string>> rows = {{"model", "params"}};
   rows[0].insert(rows[0].end(), metrics.begin(), metrics.end());
   for (const ScoredModel& model : models_) {
-    std::vector<std::string> row = {model.name, model.params > 0 ? format_count(static_cast<double>(model.params)) : "-"};
+    std::vector<std::string> row = {
+        model.name, model.params > 0 ? format_count(static_cast<double>(model.params)) : "-"};
     for (const std::string& metric : metrics) row.push_back(cell(model, metric));
     rows.push_back(std::move(row));
   }
@@ -85,12 +96,23 @@ std::string SideBySide::to_json(uint64_t seed) const {
   for (const ScoredModel& model : models_) {
     nlohmann::ordered_json scores = nlohmann::ordered_json::array();
     for (const TaskScore& s : model.scores) {
-      scores.push_back({{"metric", s.metric}, {"value", s.value}, {"low", s.low}, {"high", s.high}, {"setting", s.setting}});
+      scores.push_back({{"metric", s.metric},
+                        {"value", s.value},
+                        {"low", s.low},
+                        {"high", s.high},
+                        {"setting", s.setting}});
     }
-    models.push_back({{"name", model.name}, {"params", model.params}, {"architecture", model.architecture}, {"scores", scores}});
+    models.push_back({{"name", model.name},
+                      {"params", model.params},
+                      {"architecture", model.architecture},
+                      {"scores", scores}});
   }
-  return nlohmann::ordered_json{{"split", split_name(split_)}, {"seed", seed}, {"data", manifest_.fingerprint()},
-                                {"models", models}}.dump(1) + "\n";
+  return nlohmann::ordered_json{{"split", split_name(split_)},
+                                {"seed", seed},
+                                {"data", manifest_.fingerprint()},
+                                {"models", models}}
+             .dump(1) +
+         "\n";
 }
 
 }  // namespace concertina

@@ -16,11 +16,12 @@ struct ScoredModel {
   std::vector<TaskScore> scores;
 };
 
-// Untrained weights for `space`, drawn as a teacher's first ones are; what is measured on data rather than trained
-// (log-mel statistics) comes from `trained`.
+// Untrained weights for `space`, drawn as a teacher's first ones are; what is measured on data
+// rather than trained (log-mel statistics) comes from `trained`.
 Supernet untrained_twin(const Supernet& trained, const SearchSpace& space, uint64_t seed);
 
-// The same result as score_tasks; a subnet whose tensors were scored before gets that score without a second run.
+// The same result as score_tasks; a subnet whose tensors were scored before gets that score without
+// a second run.
 class SideBySide {
  public:
   SideBySide(const Manifest& manifest, TaskOptions options, Split split, StopToken stop);

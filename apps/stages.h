@@ -1,5 +1,5 @@
-// The stages of the whole line, one function each; the verbs call one, `run` calls all. Each stage reads the files of
-// the stages before it from the workspace and writes its own.
+// The stages of the whole line, one function each; the verbs call one, `run` calls all. Each stage
+// reads the files of the stages before it from the workspace and writes its own.
 #pragma once
 
 #include <filesystem>
@@ -10,14 +10,21 @@
 
 namespace concertina {
 
-// Where a pipeline's files are. Every stage folder holds config.yaml (the effective config) beside its results.
+// Where a pipeline's files are. Every stage folder holds config.yaml (the effective config) beside
+// its results.
 struct Workspace {
   std::filesystem::path out;  // --out
   std::filesystem::path teacher_dir() const { return out / "teacher"; }
-  std::filesystem::path stage_dir(int32_t stage) const { return out / ("stage" + std::to_string(stage)); }
+  std::filesystem::path stage_dir(int32_t stage) const {
+    return out / ("stage" + std::to_string(stage));
+  }
   std::filesystem::path teacher() const { return teacher_dir() / "model.safetensors"; }
-  std::filesystem::path student(int32_t stage) const { return stage_dir(stage) / "model.safetensors"; }
-  std::filesystem::path objective(int32_t stage) const { return stage_dir(stage) / "objective.safetensors"; }
+  std::filesystem::path student(int32_t stage) const {
+    return stage_dir(stage) / "model.safetensors";
+  }
+  std::filesystem::path objective(int32_t stage) const {
+    return stage_dir(stage) / "objective.safetensors";
+  }
   std::filesystem::path study() const { return out / "study.db"; }
   std::filesystem::path scores() const { return out / "scores.json"; }
   std::filesystem::path subnet() const { return out / "subnet.safetensors"; }
@@ -29,13 +36,20 @@ struct StageFlags {
   double max_minutes = 0;  // 0: no cap
 };
 
-std::filesystem::path corpus_manifest(const PipelineConfig& config);  // where the corpus stage puts or finds it
+std::filesystem::path corpus_manifest(
+    const PipelineConfig& config);  // where the corpus stage puts or finds it
 void run_corpus_stage(const PipelineConfig& config, const Globals& globals);
-void run_teacher_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals, const StageFlags& flags);
-void run_distill_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals, const StageFlags& flags, int32_t stage);
-void run_latency_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals);  // profile and fit into study.db
-void run_search_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals, const StageFlags& flags);  // search, test scores, re-timing
-void run_eval_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals);     // scores.json: teacher, random, floor, subnets
-void run_report_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals);   // subnet.safetensors, report.html
+void run_teacher_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals,
+                       const StageFlags& flags);
+void run_distill_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals,
+                       const StageFlags& flags, int32_t stage);
+void run_latency_stage(const PipelineConfig& config, const Workspace& space,
+                       const Globals& globals);  // profile and fit into study.db
+void run_search_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals,
+                      const StageFlags& flags);  // search, test scores, re-timing
+void run_eval_stage(const PipelineConfig& config, const Workspace& space,
+                    const Globals& globals);  // scores.json: teacher, random, floor, subnets
+void run_report_stage(const PipelineConfig& config, const Workspace& space,
+                      const Globals& globals);  // subnet.safetensors, report.html
 
 }  // namespace concertina

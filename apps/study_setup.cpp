@@ -14,8 +14,8 @@
 namespace concertina {
 namespace {
 
-StudyHeader header_of(const PipelineConfig& config, const Workspace& space, const Supernet& supernet,
-                      const Manifest& manifest) {
+StudyHeader header_of(const PipelineConfig& config, const Workspace& space,
+                      const Supernet& supernet, const Manifest& manifest) {
   StudyHeader header;
   header.space_json = supernet.space().to_json();
   header.seed = config.seed;
@@ -23,7 +23,8 @@ StudyHeader header_of(const PipelineConfig& config, const Workspace& space, cons
   header.versions = versions_json();
   header.data = manifest.fingerprint();
   header.model = nlohmann::json{{"path", space.student(2).lexically_relative(space.out).string()},
-                                {"sha256", sha256_file(space.student(2))}}.dump();
+                                {"sha256", sha256_file(space.student(2))}}
+                     .dump();
   header.device = cpu_name();
   header.objectives = metrics_named(config.search.objectives, "search.objectives");
   header.recorded = metrics_named(config.search.record, "search.record");
@@ -41,7 +42,8 @@ std::string difference(const StudyHeader& there, const StudyHeader& wanted) {
 
 }  // namespace
 
-std::vector<MetricInfo> metrics_named(const std::vector<std::string>& names, const std::string& where) {
+std::vector<MetricInfo> metrics_named(const std::vector<std::string>& names,
+                                      const std::string& where) {
   const std::vector<MetricInfo> known = evaluator_metrics();
   std::vector<std::string> known_names;
   for (const MetricInfo& metric : known) known_names.push_back(metric.name);
@@ -57,20 +59,23 @@ std::vector<MetricInfo> metrics_named(const std::vector<std::string>& names, con
   return metrics;
 }
 
-StudyFile open_or_begin_study(const PipelineConfig& config, const Workspace& space, const Supernet& supernet,
-                              const Manifest& manifest) {
+StudyFile open_or_begin_study(const PipelineConfig& config, const Workspace& space,
+                              const Supernet& supernet, const Manifest& manifest) {
   const StudyHeader header = header_of(config, space, supernet, manifest);
   if (!std::filesystem::exists(space.study())) return StudyFile::create(space.study(), header);
   StudyFile study = StudyFile::open(space.study());
   const std::string other = difference(study.header(), header);
   if (!other.empty()) {
-    throw InputError(fmt::format("{} is a study of {}: move it away or give another --out", space.study().string(), other));
+    throw InputError(fmt::format("{} is a study of {}: move it away or give another --out",
+                                 space.study().string(), other));
   }
   return study;
 }
 
 std::string versions_json() {
-  return nlohmann::json{{"concertina", CONCERTINA_VERSION}, {"torch", TORCH_VERSION}, {"compiler", __VERSION__}}.dump();
+  return nlohmann::json{
+      {"concertina", CONCERTINA_VERSION}, {"torch", TORCH_VERSION}, {"compiler", __VERSION__}}
+      .dump();
 }
 
 }  // namespace concertina

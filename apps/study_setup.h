@@ -10,13 +10,15 @@
 
 namespace concertina {
 
-// The metrics of these names. InputError names the nearest for an unknown one; `where` is the config key.
-std::vector<MetricInfo> metrics_named(const std::vector<std::string>& names, const std::string& where);
+// The metrics of these names. InputError names the nearest for an unknown one; `where` is the
+// config key.
+std::vector<MetricInfo> metrics_named(const std::vector<std::string>& names,
+                                      const std::string& where);
 
-// The workspace's study, begun when there is none. InputError when the one there is about another supernet, space,
-// seed, data or objectives.
-StudyFile open_or_begin_study(const PipelineConfig& config, const Workspace& space, const Supernet& supernet,
-                              const Manifest& manifest);
+// The workspace's study, begun when there is none. InputError when the one there is about another
+// supernet, space, seed, data or objectives.
+StudyFile open_or_begin_study(const PipelineConfig& config, const Workspace& space,
+                              const Supernet& supernet, const Manifest& manifest);
 std::string versions_json();  // of the program, LibTorch and the compiler
 
 }  // namespace concertina

@@ -1,8 +1,9 @@
 // What every verb file shares: the global flags and how a verb is registered.
 //
-// A verb file defines one `void add_X_verbs(CLI::App& app, Globals& globals)` that registers subcommands with help and
-// an example in the footer; the callback runs the verb. stdout is the answer, stderr the log and the progress bar.
-// Failures are thrown (core/errors.h); main maps them to exit codes.
+// A verb file defines one `void add_X_verbs(CLI::App& app, Globals& globals)` that registers
+// subcommands with help and an example in the footer; the callback runs the verb. stdout is the
+// answer, stderr the log and the progress bar. Failures are thrown (core/errors.h); main maps them
+// to exit codes.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -18,32 +19,34 @@
 namespace concertina {
 
 struct Globals {
-  std::vector<std::string> set;      // --set a.b=c
-  int32_t threads = 0;               // --threads; 0: all
-  std::string device = "cpu";        // --device cpu|cuda[:i]
+  std::vector<std::string> set;  // --set a.b=c
+  int32_t threads = 0;           // --threads; 0: all
+  std::string device = "cpu";    // --device cpu|cuda[:i]
   bool deterministic = false;
-  uint64_t seed = 0;                 // --seed
+  uint64_t seed = 0;  // --seed
   bool seed_given = false;
   std::string log_level = "info";
   bool quiet = false;
-  bool json = false;                 // --json
+  bool json = false;  // --json
   StopToken stop;
 };
 
 // Loads a config file and applies --set and --seed, in this order.
 ConfigFile load_config(const std::string& path, const Globals& globals);
 
-// Registers the flags above (accepted before and after the verb) and applies them before the verb's callback runs.
+// Registers the flags above (accepted before and after the verb) and applies them before the verb's
+// callback runs.
 void add_global_flags(CLI::App& app, Globals& globals);
-// Runs `body` (which parses and so runs a verb) and maps what it throws to one line on stderr and an exit code.
+// Runs `body` (which parses and so runs a verb) and maps what it throws to one line on stderr and
+// an exit code.
 int run_guarded(CLI::App& app, const std::function<void()>& body);
 
 void add_corpus_verbs(CLI::App& app, Globals& globals);
-void add_model_verbs(CLI::App& app, Globals& globals);     // model, space, extract, encode, bench
-void add_train_verbs(CLI::App& app, Globals& globals);     // pretrain, train
-void add_eval_verbs(CLI::App& app, Globals& globals);      // eval, latency
-void add_search_verbs(CLI::App& app, Globals& globals);    // search
-void add_study_verbs(CLI::App& app, Globals& globals);     // study, pareto, report
-void add_run_verbs(CLI::App& app, Globals& globals);       // run
+void add_model_verbs(CLI::App& app, Globals& globals);   // model, space, extract, encode, bench
+void add_train_verbs(CLI::App& app, Globals& globals);   // pretrain, train
+void add_eval_verbs(CLI::App& app, Globals& globals);    // eval, latency
+void add_search_verbs(CLI::App& app, Globals& globals);  // search
+void add_study_verbs(CLI::App& app, Globals& globals);   // study, pareto, report
+void add_run_verbs(CLI::App& app, Globals& globals);     // run
 
 }  // namespace concertina

@@ -1,11 +1,12 @@
-// A YAML config with places: every problem is reported with file:line:column, all of them at once, and a key that
-// nobody reads is an error.
+// A YAML config with places: every problem is reported with file:line:column, all of them at once,
+// and a key that nobody reads is an error.
 //
 //   ConfigFile file = ConfigFile::load("configs/quickstart.yaml");
 //   file.set("teacher.steps=500");                       // --set a.b=c
 //   ConfigSection teacher = file.root().section("teacher");
-//   teacher.read("steps", options.steps);                // keeps the default when the key is absent
-//   file.finish();                                       // throws InputError with all problems and unknown keys
+//   teacher.read("steps", options.steps);                // keeps the default when the key is
+//   absent file.finish();                                       // throws InputError with all
+//   problems and unknown keys
 //
 // Not thread-safe. Sections share the file's state and stay valid while any of them lives.
 #pragma once
@@ -20,13 +21,14 @@
 namespace concertina {
 
 namespace detail {
-struct ConfigNode;   // core/config_tree.h, internal
+struct ConfigNode;  // core/config_tree.h, internal
 struct ConfigState;
-}
+}  // namespace detail
 
 class ConfigSection {
  public:
-  // Each read marks `key` as known. A wrong type is remembered as a problem and leaves `value` as it was.
+  // Each read marks `key` as known. A wrong type is remembered as a problem and leaves `value` as
+  // it was.
   void read(std::string_view key, bool& value);
   void read(std::string_view key, int32_t& value);  // integers take suffixes: 27M, 5G, 10k
   void read(std::string_view key, int64_t& value);
@@ -41,13 +43,14 @@ class ConfigSection {
 
   bool has(std::string_view key) const;
   bool is_map(std::string_view key) const;
-  ConfigSection section(std::string_view key);                    // empty section when absent
-  std::vector<ConfigSection> list(std::string_view key);          // sections of a sequence of maps
+  ConfigSection section(std::string_view key);            // empty section when absent
+  std::vector<ConfigSection> list(std::string_view key);  // sections of a sequence of maps
   std::vector<std::string> keys() const;
-  void allow(std::string_view key);                               // marks the whole subtree as known
-  void problem(std::string_view key, const std::string& message); // adds "file:line:col: key: message"
-  std::string where(std::string_view key) const;                  // "file:line:column"
-  std::string dump() const;                                       // canonical YAML of the subtree, for stamps
+  void allow(std::string_view key);  // marks the whole subtree as known
+  void problem(std::string_view key,
+               const std::string& message);       // adds "file:line:col: key: message"
+  std::string where(std::string_view key) const;  // "file:line:column"
+  std::string dump() const;                       // canonical YAML of the subtree, for stamps
 
  private:
   friend class ConfigFile;
@@ -57,14 +60,15 @@ class ConfigSection {
 
 class ConfigFile {
  public:
-  static ConfigFile load(const std::filesystem::path& path);                         // SystemError, InputError
+  static ConfigFile load(const std::filesystem::path& path);  // SystemError, InputError
   static ConfigFile parse(const std::string& text, const std::string& name = "config");
-  // "a.b=c": c is YAML, missing maps are made, list items go by number (budgets.0.params=2M). Before root().
-  void set(const std::string& assignment);                        // InputError when malformed
+  // "a.b=c": c is YAML, missing maps are made, list items go by number (budgets.0.params=2M).
+  // Before root().
+  void set(const std::string& assignment);  // InputError when malformed
   ConfigSection root();
-  void finish() const;                                            // InputError listing everything wrong
-  std::string dump() const;                                       // the effective config
-  std::filesystem::path directory() const;                        // of the file; for resolve()
+  void finish() const;                      // InputError listing everything wrong
+  std::string dump() const;                 // the effective config
+  std::filesystem::path directory() const;  // of the file; for resolve()
   // A path named inside the file: absolute, or relative to the file's own folder.
   std::filesystem::path resolve(const std::filesystem::path& path) const;
 

@@ -1,5 +1,6 @@
-// The two kinds of failure. A user error is a typed exception with one plain sentence: what, where, what was
-// expected, and the nearest valid name. A bug is a CONCERTINA_ASSERT. The library never exits and never prints.
+// The two kinds of failure. A user error is a typed exception with one plain sentence: what, where,
+// what was expected, and the nearest valid name. A bug is a CONCERTINA_ASSERT. The library never
+// exits and never prints.
 #pragma once
 
 #include <span>
@@ -13,14 +14,14 @@ namespace concertina {
 // Process exit codes; apps/main.cpp is the only place that exits.
 enum class ExitCode : int {
   kDone = 0,
-  kNoAnswer = 1,      // the question was fine, the answer is "none" (no subnet fits the budget)
-  kBadInput = 2,      // what was given is wrong: usage, config, malformed or truncated file
-  kSystem = 3,        // the system refused: missing file, permission, disk full, locked, download
-  kNumeric = 4,       // numbers went bad (NaN loss)
-  kCheckFailed = 5,   // a check that was asked for failed (--verify)
-  kBug = 70,          // a bug of ours
-  kInterrupted = 130, // SIGINT, state saved
-  kTerminated = 143,  // SIGTERM, state saved
+  kNoAnswer = 1,       // the question was fine, the answer is "none" (no subnet fits the budget)
+  kBadInput = 2,       // what was given is wrong: usage, config, malformed or truncated file
+  kSystem = 3,         // the system refused: missing file, permission, disk full, locked, download
+  kNumeric = 4,        // numbers went bad (NaN loss)
+  kCheckFailed = 5,    // a check that was asked for failed (--verify)
+  kBug = 70,           // a bug of ours
+  kInterrupted = 130,  // SIGINT, state saved
+  kTerminated = 143,   // SIGTERM, state saved
 };
 
 class Error : public std::runtime_error {
@@ -32,15 +33,28 @@ class Error : public std::runtime_error {
   ExitCode code_;
 };
 
-struct NoAnswer : Error { explicit NoAnswer(const std::string& m) : Error(ExitCode::kNoAnswer, m) {} };
-struct InputError : Error { explicit InputError(const std::string& m) : Error(ExitCode::kBadInput, m) {} };
-struct SystemError : Error { explicit SystemError(const std::string& m) : Error(ExitCode::kSystem, m) {} };
-struct NumericError : Error { explicit NumericError(const std::string& m) : Error(ExitCode::kNumeric, m) {} };
-struct CheckFailed : Error { explicit CheckFailed(const std::string& m) : Error(ExitCode::kCheckFailed, m) {} };
+struct NoAnswer : Error {
+  explicit NoAnswer(const std::string& m) : Error(ExitCode::kNoAnswer, m) {}
+};
+struct InputError : Error {
+  explicit InputError(const std::string& m) : Error(ExitCode::kBadInput, m) {}
+};
+struct SystemError : Error {
+  explicit SystemError(const std::string& m) : Error(ExitCode::kSystem, m) {}
+};
+struct NumericError : Error {
+  explicit NumericError(const std::string& m) : Error(ExitCode::kNumeric, m) {}
+};
+struct CheckFailed : Error {
+  explicit CheckFailed(const std::string& m) : Error(ExitCode::kCheckFailed, m) {}
+};
 // Thrown after state was saved because a stop was asked for; `code` is kInterrupted or kTerminated.
-struct Interrupted : Error { Interrupted(ExitCode code, const std::string& m) : Error(code, m) {} };
+struct Interrupted : Error {
+  Interrupted(ExitCode code, const std::string& m) : Error(code, m) {}
+};
 
-// The candidate closest to `word` by edit distance, or "" when nothing is near (distance > 1/2 of the length).
+// The candidate closest to `word` by edit distance, or "" when nothing is near (distance > 1/2 of
+// the length).
 std::string nearest_name(std::string_view word, std::span<const std::string> candidates);
 
 // " (did you mean 'x'?)" or "", to append to a message about an unknown name.
@@ -54,4 +68,6 @@ namespace detail {
 
 // A bug of ours, never user input: throws std::logic_error, which main reports as exit 70.
 #define CONCERTINA_ASSERT(expression) \
-  (static_cast<bool>(expression) ? void(0) : ::concertina::detail::assert_failed(#expression, __FILE__, __LINE__))
+  (static_cast<bool>(expression)      \
+       ? void(0)                      \
+       : ::concertina::detail::assert_failed(#expression, __FILE__, __LINE__))

@@ -12,22 +12,24 @@
 
 namespace concertina {
 
-std::string read_text(const std::filesystem::path& path);                      // SystemError
-// Writes to a temporary name beside `path`, syncs, renames. SystemError (disk full, permission) leaves the old file.
-// Follows symbolic links; devices and pipes are written in place. The stream of `writer` only goes forward.
+std::string read_text(const std::filesystem::path& path);  // SystemError
+// Writes to a temporary name beside `path`, syncs, renames. SystemError (disk full, permission)
+// leaves the old file. Follows symbolic links; devices and pipes are written in place. The stream
+// of `writer` only goes forward.
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
-void write_atomically(const std::filesystem::path& path, const std::function<void(std::ostream&)>& writer);
-void append_line(const std::filesystem::path& path, std::string_view line);    // for JSONL; flushed
-void make_directories(const std::filesystem::path& path);                      // SystemError names what is in the way
+void write_atomically(const std::filesystem::path& path,
+                      const std::function<void(std::ostream&)>& writer);
+void append_line(const std::filesystem::path& path, std::string_view line);  // for JSONL; flushed
+void make_directories(const std::filesystem::path& path);  // SystemError names what is in the way
 
-std::string sha256(std::string_view bytes);                                    // lower-case hex
+std::string sha256(std::string_view bytes);  // lower-case hex
 std::string sha256_file(const std::filesystem::path& path);
-uint64_t hash64(std::string_view bytes);                                       // FNV-1a, stable across machines
+uint64_t hash64(std::string_view bytes);  // FNV-1a, stable across machines
 
 // Read-only memory map of a whole file. Movable; the span lives as long as the object.
 class MappedFile {
  public:
-  explicit MappedFile(const std::filesystem::path& path);                      // SystemError
+  explicit MappedFile(const std::filesystem::path& path);  // SystemError
   MappedFile(MappedFile&&) noexcept;
   MappedFile& operator=(MappedFile&&) noexcept;
   ~MappedFile();

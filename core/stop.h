@@ -1,4 +1,5 @@
-// Asking long work to stop: Ctrl-C, SIGTERM and time caps all arrive as one StopToken that loops poll.
+// Asking long work to stop: Ctrl-C, SIGTERM and time caps all arrive as one StopToken that loops
+// poll.
 #pragma once
 
 #include <atomic>
@@ -19,8 +20,8 @@ class StopToken {
   bool stop_requested() const noexcept { return reason() != StopReason::kNone; }
   StopReason reason() const noexcept;
   StopToken with_deadline(std::chrono::steady_clock::duration from_now) const;
-  // Throws Interrupted for a signal, saying "interrupted; " + what_was_saved (e.g. "state saved in runs/a");
-  // returns for kNone and kTimeUp.
+  // Throws Interrupted for a signal, saying "interrupted; " + what_was_saved (e.g. "state saved in
+  // runs/a"); returns for kNone and kTimeUp.
   void throw_if_interrupted(const std::string& what_was_saved) const;
 
  private:
@@ -32,7 +33,8 @@ class StopToken {
 class StopSource {
  public:
   StopSource();
-  // Installs SIGINT and SIGTERM handlers for the process; a second SIGINT ends it at once. Call once, in main.
+  // Installs SIGINT and SIGTERM handlers for the process; a second SIGINT ends it at once. Call
+  // once, in main.
   static StopSource from_signals();
   StopToken token() const;
   void request(StopReason reason);

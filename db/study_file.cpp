@@ -240,9 +240,7 @@ std::vector<FrontScore> StudyFile::front() const {
   auto front = read_all(
       database_->connection,
       "SELECT a.key FROM front f JOIN architecture a ON a.id = f.architecture ORDER BY f.position",
-      [&](Statement& row) {
-        return FrontScore{database_->architecture(row.text(0)), {}};
-      });
+      [&](Statement& row) { return FrontScore{database_->architecture(row.text(0)), {}}; });
   Statement values(
       database_->connection,
       "SELECT v.position, m.name, v.value FROM front_value v JOIN metric m ON m.id = v.metric");
@@ -264,9 +262,7 @@ void StudyFile::add_artefact(const Artefact& artefact) {
 std::vector<Artefact> StudyFile::artefacts() const {
   const Guard guard(database_->mutex);
   return read_all(database_->connection, "SELECT name, path, sha256 FROM artefact ORDER BY name",
-                  [](Statement& row) {
-                    return Artefact{row.text(0), row.text(1), row.text(2)};
-                  });
+                  [](Statement& row) { return Artefact{row.text(0), row.text(1), row.text(2)}; });
 }
 
 }  // namespace concertina

@@ -1,5 +1,6 @@
-// One SQLite file holds a whole study. Opened for writing it runs in WAL mode and one thread writes at a time (calls
-// are serialised by a mutex); closed cleanly it is a single file (journal_mode=DELETE). Schema: docs/formats.md.
+// One SQLite file holds a whole study. Opened for writing it runs in WAL mode and one thread writes
+// at a time (calls are serialised by a mutex); closed cleanly it is a single file
+// (journal_mode=DELETE). Schema: docs/formats.md.
 #pragma once
 
 #include <cstdint>
@@ -14,13 +15,13 @@
 namespace concertina {
 
 struct StudyHeader {
-  std::string space_json;      // SearchSpace::to_json(), blueprint inside
+  std::string space_json;  // SearchSpace::to_json(), blueprint inside
   uint64_t seed = 0;
-  std::string config;          // effective YAML
-  std::string versions;        // JSON: concertina, LibTorch, compiler
-  std::string data;            // manifest fingerprint
-  std::string model;           // supernet: JSON {"path": ..., "sha256": ...}
-  std::string device;          // CPU model
+  std::string config;    // effective YAML
+  std::string versions;  // JSON: concertina, LibTorch, compiler
+  std::string data;      // manifest fingerprint
+  std::string model;     // supernet: JSON {"path": ..., "sha256": ...}
+  std::string device;    // CPU model
   std::vector<MetricInfo> objectives;
   std::vector<MetricInfo> recorded;
 };
@@ -33,12 +34,13 @@ struct Artefact {
 struct GenerationRecord {
   int64_t number = 0;
   std::string searcher_state;  // what the trials do not hold already (rng, members by number)
-  std::string evaluator;       // Evaluator::fingerprint(): a study is never scored by two different evaluators
+  std::string
+      evaluator;  // Evaluator::fingerprint(): a study is never scored by two different evaluators
   double hypervolume = 0;
 };
 
 struct LatencyModelRecord {
-  std::string json;     // LatencyModel::to_json()
+  std::string json;  // LatencyModel::to_json()
   std::string sha256;
 };
 
@@ -46,18 +48,21 @@ class StudyFile {
  public:
   // InputError: not a SQLite database, not a study, or a newer schema (names the version needed).
   // SystemError: missing, locked, disk full, permission.
-  static StudyFile create(const std::filesystem::path& path, const StudyHeader& header);  // fails if it exists
-  static StudyFile open(const std::filesystem::path& path);        // read and write; migrates older schemas
+  static StudyFile create(const std::filesystem::path& path,
+                          const StudyHeader& header);  // fails if it exists
+  static StudyFile open(
+      const std::filesystem::path& path);  // read and write; migrates older schemas
   static StudyFile open_read_only(const std::filesystem::path& path);
   StudyFile(StudyFile&&) noexcept;
   StudyFile& operator=(StudyFile&&) noexcept;
-  ~StudyFile();                                                    // checkpoints WAL into one file
+  ~StudyFile();  // checkpoints WAL into one file
 
   StudyHeader header() const;
 
-  // One transaction: all trials of a generation and its record. A killed process loses at most an uncommitted one.
+  // One transaction: all trials of a generation and its record. A killed process loses at most an
+  // uncommitted one.
   void commit_generation(const std::vector<Trial>& trials, const GenerationRecord& generation);
-  std::vector<Trial> trials() const;                               // by number
+  std::vector<Trial> trials() const;  // by number
   std::optional<GenerationRecord> last_generation() const;
   std::vector<GenerationRecord> generations() const;
 
@@ -70,10 +75,11 @@ class StudyFile {
   void set_front(const std::vector<FrontScore>& front);
   std::vector<FrontScore> front() const;
 
-  void add_artefact(const Artefact& artefact);                     // replaces one of the same name
-  std::vector<Artefact> artefacts() const;                         // by name
+  void add_artefact(const Artefact& artefact);  // replaces one of the same name
+  std::vector<Artefact> artefacts() const;      // by name
 
-  // Everything that must not depend on time or threads, in a fixed order, as text; `with_times` adds the rest.
+  // Everything that must not depend on time or threads, in a fixed order, as text; `with_times`
+  // adds the rest.
   std::string dump(bool with_times) const;
 
  private:

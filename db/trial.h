@@ -24,31 +24,32 @@ struct MetricInfo {
 
 enum class TrialState { kComplete, kFailed };
 
-// True for what a clock gave (latency.*, except the frozen model's latency.pred_ms): left out of `dump --no-times`.
+// True for what a clock gave (latency.*, except the frozen model's latency.pred_ms): left out of
+// `dump --no-times`.
 bool is_measured_time(std::string_view metric);
 
 struct Trial {
-  int64_t number = 0;                    // 0-based, in ask order
+  int64_t number = 0;  // 0-based, in ask order
   Architecture architecture;
   Genome genome;
-  std::string fidelity = "full";         // which data and how much; part of the fingerprint
+  std::string fidelity = "full";  // which data and how much; part of the fingerprint
   TrialState state = TrialState::kComplete;
   std::map<std::string, double> values;  // by metric name, on dev data
   std::string error;                     // for kFailed
   int64_t generation = 0;
-  int32_t worker = 0;                    // times and workers are left out of `dump --no-times`
+  int32_t worker = 0;  // times and workers are left out of `dump --no-times`
   double wall_s = 0;
 };
 
 struct LatencyPoint {
   Architecture architecture;
-  std::string device;      // CPU model name
+  std::string device;  // CPU model name
   int32_t threads = 1;
-  double seconds = 4;      // workload: audio length
+  double seconds = 4;  // workload: audio length
   std::string dtype = "fp32";
-  int32_t n = 0;           // timed repetitions
+  int32_t n = 0;  // timed repetitions
   double mean_ms = 0, p50_ms = 0, p95_ms = 0;
-  double spread_ms = 0;    // interquartile range
+  double spread_ms = 0;  // interquartile range
 };
 
 // A member of the final front, scored once on test and timed again.

@@ -11,9 +11,9 @@
 namespace concertina {
 
 struct OptimizerOptions {
-  double lr = 1.5e-3;          // peak
-  double warmup = 0.08;        // share of the steps, linear
-  double final_lr = 0.01;      // share of the peak at the last step, linear decay
+  double lr = 1.5e-3;      // peak
+  double warmup = 0.08;    // share of the steps, linear
+  double final_lr = 0.01;  // share of the peak at the last step, linear decay
   double beta1 = 0.9, beta2 = 0.98, eps = 1e-6;
   double weight_decay = 0.01;  // matrices and convolutions only
   double clip = 1.0;           // global gradient norm; 0: off
@@ -30,19 +30,19 @@ struct TrainOptions {
   int64_t steps = 1500;
   OptimizerOptions optimizer;
   BatchOptions batch;
-  std::string dtype = "auto";      // fp32 | bf16 | auto (bf16 where the machine is fast at it)
-  int64_t validate_every = 250;    // steps; 0: only at the end
+  std::string dtype = "auto";    // fp32 | bf16 | auto (bf16 where the machine is fast at it)
+  int64_t validate_every = 250;  // steps; 0: only at the end
   int32_t validation_crops = 32;
   double checkpoint_minutes = 5;
-  double max_minutes = 0;          // cap; 0: none
+  double max_minutes = 0;  // cap; 0: none
 };
 
 struct UnitOptions {
   std::string features = "mfcc";
   int32_t coefficients = 13;
-  int32_t splice = 10;             // 10 ms frames joined
+  int32_t splice = 10;  // 10 ms frames joined
   int32_t clusters = 200;
-  int32_t sample_frames = 90000;   // frames k-means is fitted on
+  int32_t sample_frames = 90000;  // frames k-means is fitted on
   int32_t iterations = 15;
 };
 
@@ -50,9 +50,10 @@ struct PretrainOptions {
   TrainOptions train;
   UnitOptions units;
   double mask_probability = 0.45;
-  int32_t mask_length = 5;         // base frames
-  double unmasked_weight = 1.0;    // weight of the loss on unmasked frames; HuBERT: 0
-  std::vector<int32_t> layers = {2, 4};  // where the unit loss is taken (ILS-SSL); 1-based, last layer always
+  int32_t mask_length = 5;       // base frames
+  double unmasked_weight = 1.0;  // weight of the loss on unmasked frames; HuBERT: 0
+  std::vector<int32_t> layers = {
+      2, 4};  // where the unit loss is taken (ILS-SSL); 1-based, last layer always
   // The teacher's own shape: the space's largest architecture at the base frame period.
   static PretrainOptions from_config(ConfigSection section);
 };
@@ -62,9 +63,9 @@ enum class SamplerKind { kLargest, kRandom, kSandwich };
 
 struct ObjectiveOptions {
   std::string kind = "layer_mean";
-  int32_t top = 4;                 // mean of the FFN results of the teacher's last `top` layers
-  std::string distance = "l1";     // l1 | mse
-  bool instance_norm = true;       // each layer normalised over time first (data2vec)
+  int32_t top = 4;              // mean of the FFN results of the teacher's last `top` layers
+  std::string distance = "l1";  // l1 | mse
+  bool instance_norm = true;    // each layer normalised over time first (data2vec)
 };
 
 struct DistillOptions {
@@ -72,9 +73,10 @@ struct DistillOptions {
   ObjectiveOptions objective;
   StudentInit init = StudentInit::kTeacher;
   SamplerKind sampler = SamplerKind::kLargest;
-  int32_t random_subnets = 1;      // beside largest and smallest, for the sandwich rule
-  bool in_place = false;           // smaller subnets learn from the largest's output instead of the teacher's
-  double mask_probability = 0;     // of the student's input; LightHuBERT: 0.65
+  int32_t random_subnets = 1;  // beside largest and smallest, for the sandwich rule
+  bool in_place =
+      false;  // smaller subnets learn from the largest's output instead of the teacher's
+  double mask_probability = 0;  // of the student's input; LightHuBERT: 0.65
   int32_t mask_length = 10;
   static DistillOptions from_config(ConfigSection section, int32_t stage);
 };

@@ -12,31 +12,36 @@
 namespace concertina {
 namespace {
 
-constexpr int32_t kBatchCrops = 8;  // equal batches where the crops divide, so that their means have equal weight
+constexpr int32_t kBatchCrops =
+    8;  // equal batches where the crops divide, so that their means have equal weight
 
-at::Tensor read_crops(const JoinedClips& clips, int64_t first, int64_t count, int64_t frames, int64_t frame_samples,
-                      const Rng& rng) {
+at::Tensor read_crops(const JoinedClips& clips, int64_t first, int64_t count, int64_t frames,
+                      int64_t frame_samples, const Rng& rng) {
   const at::Tensor waveform = at::empty({count, frames * frame_samples});
   auto* samples = waveform.mutable_data_ptr<float>();
   for (int64_t i = 0; i < count; ++i) {
     Rng crop_rng = rng.fork("crop", static_cast<uint64_t>(first + i));
     const int64_t begin = clips.draw(frames, crop_rng);
-    clips.read(begin, {samples + i * frames * frame_samples, static_cast<size_t>(frames * frame_samples)});
+    clips.read(begin,
+               {samples + i * frames * frame_samples, static_cast<size_t>(frames * frame_samples)});
   }
   return waveform;
 }
 
 }  // namespace
 
-DistillScore::DistillScore(const Subnet& teacher, TrainedObjective trained, const Manifest& manifest, Split split,
+DistillScore::DistillScore(const Subnet& teacher, TrainedObjective trained,
+                           const Manifest& manifest, Split split,
                            const DistillScoreOptions& options)
     : trained_(std::move(trained)) {
   if (!trained_.objective->teacher_wants()) {
-    throw InputError("the distillation score needs an objective that takes its target from a teacher");
+    throw InputError(
+        "the distillation score needs an objective that takes its target from a teacher");
   }
   const c10::InferenceMode guard;
   const int32_t frame_samples = teacher.blueprint.base_frame_samples();
-  const auto frames = static_cast<int64_t>(options.seconds * teacher.blueprint.sample_rate / frame_samples);
+  const auto frames =
+      static_cast<int64_t>(options.seconds * teacher.blueprint.sample_rate / frame_samples);
   const JoinedClips clips(manifest, split, frame_samples, options.source_weight);
   const Rng rng = Rng(options.seed).fork(fmt::format("distill score {}", split_name(split)));
   for (int32_t first = 0; first < options.crops; first += kBatchCrops) {
@@ -51,7 +56,8 @@ std::vector<double> DistillScore::scores(std::span<const Subnet> subnets) const 
   const c10::InferenceMode guard;
   std::vector<TensorMap> heads;
   for (const Subnet& subnet : subnets) {
-    CONCERTINA_ASSERT(shared_front_key(subnet.architecture) == shared_front_key(subnets[0].architecture));
+    CONCERTINA_ASSERT(shared_front_key(subnet.architecture) ==
+                      shared_front_key(subnets[0].architecture));
     heads.push_back(slice_tensors(trained_.heads, trained_.objective->slices(subnet.architecture)));
   }
   std::vector<double> sums(subnets.size(), 0.0);
@@ -63,7 +69,8 @@ std::vector<double> DistillScore::scores(std::span<const Subnet> subnets) const 
     for (size_t i = 0; i < subnets.size(); ++i) {
       const Wants wants = trained_.objective->student_wants(subnets[i].architecture.depth());
       const EncoderOutput output = encode_from(subnets[i], frames, wants);
-      sums[i] += size * trained_.objective->loss({output, heads[i], batch.target}).total.item<double>();
+      sums[i] +=
+          size * trained_.objective->loss({output, heads[i], batch.target}).total.item<double>();
     }
   }
   for (double& sum : sums) sum /= crops;
@@ -71,8 +78,8 @@ std::vector<double> DistillScore::scores(std::span<const Subnet> subnets) const 
 }
 
 std::string shared_front_key(const Architecture& architecture) {
-  return fmt::format("{} {} {}", fmt::join(architecture.conv_channels(), ","), architecture.frame_period_us(),
-                     architecture.embed_dim());
+  return fmt::format("{} {} {}", fmt::join(architecture.conv_channels(), ","),
+                     architecture.frame_period_us(), architecture.embed_dim());
 }
 
 }  // namespace concertina

@@ -1,4 +1,5 @@
-// The distillation loss of a subnet on fixed crops: the sensitive score that sees every gene of an architecture.
+// The distillation loss of a subnet on fixed crops: the sensitive score that sees every gene of an
+// architecture.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -24,15 +25,17 @@ struct DistillScoreOptions {
   uint64_t seed = 0;
 };
 
-// Draws its crops and the teacher's targets once, when it is made. Immutable afterwards: thread-safe. fp32.
+// Draws its crops and the teacher's targets once, when it is made. Immutable afterwards:
+// thread-safe. fp32.
 class DistillScore {
  public:
-  // InputError when the split has less audio than one crop or the objective takes no target from a teacher.
-  DistillScore(const Subnet& teacher, TrainedObjective trained, const Manifest& manifest, Split split,
-               const DistillScoreOptions& options);
+  // InputError when the split has less audio than one crop or the objective takes no target from a
+  // teacher.
+  DistillScore(const Subnet& teacher, TrainedObjective trained, const Manifest& manifest,
+               Split split, const DistillScoreOptions& options);
 
-  // Mean loss of each subnet. All must share front end, frame period and width: that part of the forward pass is run
-  // once for all of them, with the same result as one by one.
+  // Mean loss of each subnet. All must share front end, frame period and width: that part of the
+  // forward pass is run once for all of them, with the same result as one by one.
   std::vector<double> scores(std::span<const Subnet> subnets) const;
   double score(const Subnet& subnet) const { return scores({&subnet, 1}).front(); }
 

@@ -26,7 +26,8 @@ double first_centre_s(const Blueprint& blueprint) {
   return static_cast<double>(field) / 2 / blueprint.sample_rate;
 }
 
-// [F, D] -> [T, (2 * context + 1) * D], every `step`-th frame with its neighbours `step` apart; ends are repeated.
+// [F, D] -> [T, (2 * context + 1) * D], every `step`-th frame with its neighbours `step` apart;
+// ends are repeated.
 at::Tensor with_context(const at::Tensor& frames, int64_t step, int64_t context) {
   const at::Tensor kept = frames.slice(0, 0, std::nullopt, step);
   const int64_t n = kept.size(0);
@@ -39,8 +40,8 @@ at::Tensor with_context(const at::Tensor& frames, int64_t step, int64_t context)
 
 ClipFeatures mfcc_floor(const std::vector<float>& samples) {
   const MelOptions options{.bins = 40};
-  const at::Tensor waveform =
-      at::from_blob(const_cast<float*>(samples.data()), {1, static_cast<int64_t>(samples.size())}, at::kFloat);
+  const at::Tensor waveform = at::from_blob(const_cast<float*>(samples.data()),
+                                            {1, static_cast<int64_t>(samples.size())}, at::kFloat);
   const at::Tensor frames = mfcc(waveform, kFloorCoefficients, options).squeeze(0);
   const double rate = options.sample_rate;
   return {with_context(frames, kFloorStep, kFloorContext).unsqueeze(0),

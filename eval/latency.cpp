@@ -23,7 +23,9 @@ constexpr int32_t kTriesPerPoint = 50;
 
 class IntraOpThreads {
  public:
-  explicit IntraOpThreads(int32_t threads) : before_(at::get_num_threads()) { at::set_num_threads(threads); }
+  explicit IntraOpThreads(int32_t threads) : before_(at::get_num_threads()) {
+    at::set_num_threads(threads);
+  }
   ~IntraOpThreads() { at::set_num_threads(before_); }
   IntraOpThreads(const IntraOpThreads&) = delete;
   IntraOpThreads& operator=(const IntraOpThreads&) = delete;
@@ -47,14 +49,16 @@ double quantile(const std::vector<double>& sorted, double share) {
   return sorted[below] + (place - static_cast<double>(below)) * (sorted[above] - sorted[below]);
 }
 
-LatencyPoint point_of(const Architecture& architecture, const LatencyOptions& options, std::vector<double> times_ms) {
+LatencyPoint point_of(const Architecture& architecture, const LatencyOptions& options,
+                      std::vector<double> times_ms) {
   std::ranges::sort(times_ms);
   LatencyPoint point{.architecture = architecture, .device = cpu_name()};
   point.threads = options.threads;
   point.seconds = options.seconds;
   point.dtype = options.dtype;
   point.n = static_cast<int32_t>(times_ms.size());
-  point.mean_ms = std::accumulate(times_ms.begin(), times_ms.end(), 0.0) / static_cast<double>(times_ms.size());
+  point.mean_ms =
+      std::accumulate(times_ms.begin(), times_ms.end(), 0.0) / static_cast<double>(times_ms.size());
   point.p50_ms = quantile(times_ms, 0.5);
   point.p95_ms = quantile(times_ms, 0.95);
   point.spread_ms = quantile(times_ms, 0.75) - quantile(times_ms, 0.25);
@@ -64,11 +68,13 @@ LatencyPoint point_of(const Architecture& architecture, const LatencyOptions& op
 double time_ms(const Subnet& subnet, const SpeechBatch& batch) {
   const auto start = std::chrono::steady_clock::now();
   encode(subnet, batch);
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+      .count();
 }
 
 // Portions of consecutive architectures that are held in memory together.
-std::vector<std::vector<Architecture>> portions(const Blueprint& blueprint, const std::vector<Architecture>& all) {
+std::vector<std::vector<Architecture>> portions(const Blueprint& blueprint,
+                                                const std::vector<Architecture>& all) {
   std::vector<std::vector<Architecture>> result;
   int64_t held = 0;
   for (const Architecture& architecture : all) {
@@ -85,7 +91,8 @@ std::vector<std::vector<Architecture>> portions(const Blueprint& blueprint, cons
 
 }  // namespace
 
-std::vector<LatencyPoint> profile_latency(const Supernet& supernet, const std::vector<Architecture>& architectures,
+std::vector<LatencyPoint> profile_latency(const Supernet& supernet,
+                                          const std::vector<Architecture>& architectures,
                                           const LatencyOptions& options, const StopToken& stop,
                                           const std::function<void(int64_t, int64_t)>& progress) {
   const c10::InferenceMode guard;
@@ -98,7 +105,8 @@ std::vector<LatencyPoint> profile_latency(const Supernet& supernet, const std::v
   for (const std::vector<Architecture>& portion : portions(supernet.blueprint(), architectures)) {
     std::vector<Subnet> subnets;
     for (const Architecture& architecture : portion) {
-      subnets.push_back(supernet.extract(architecture).slice(architecture, dtype_from(options.dtype)));
+      subnets.push_back(
+          supernet.extract(architecture).slice(architecture, dtype_from(options.dtype)));
     }
     std::vector<std::vector<double>> times(portion.size());
     for (int32_t round = 0; round < rounds; ++round) {
@@ -109,22 +117,26 @@ std::vector<LatencyPoint> profile_latency(const Supernet& supernet, const std::v
         if (progress) progress(++done, total);
       }
     }
-    for (size_t i = 0; i < portion.size(); ++i) points.push_back(point_of(portion[i], options, std::move(times[i])));
+    for (size_t i = 0; i < portion.size(); ++i)
+      points.push_back(point_of(portion[i], options, std::move(times[i])));
   }
   return points;
 }
 
-std::vector<Architecture> profile_architectures(const SearchSpace& space, int32_t points, uint64_t seed) {
+std::vector<Architecture> profile_architectures(const SearchSpace& space, int32_t points,
+                                                uint64_t seed) {
   std::vector<Architecture> chosen;
   std::set<std::string> keys;
   const auto add = [&](Architecture architecture) {
-    if (std::ssize(chosen) < points && keys.insert(architecture.key()).second) chosen.push_back(std::move(architecture));
+    if (std::ssize(chosen) < points && keys.insert(architecture.key()).second)
+      chosen.push_back(std::move(architecture));
   };
   add(space.smallest());
   add(space.largest());
   add(space.default_architecture());
   Rng rng = Rng(seed).fork("latency profile");
-  for (int32_t tries = 0; std::ssize(chosen) < points && tries < points * kTriesPerPoint; ++tries) add(space.sample(rng));
+  for (int32_t tries = 0; std::ssize(chosen) < points && tries < points * kTriesPerPoint; ++tries)
+    add(space.sample(rng));
   return chosen;
 }
 
@@ -155,7 +167,8 @@ LatencyOptions LatencyOptions::from_config(ConfigSection section) {
   int32_t dtype = 0;
   section.read_choice("dtype", dtypes, dtype);
   options.dtype = dtypes[static_cast<size_t>(dtype)];
-  if (options.points < 8) section.problem("points", "must be at least 8: fewer cannot fit a latency model");
+  if (options.points < 8)
+    section.problem("points", "must be at least 8: fewer cannot fit a latency model");
   if (options.threads < 1) section.problem("threads", "must be at least 1");
   if (options.seconds < 0.1) section.problem("seconds", "must be at least 0.1");
   if (options.warmup < 0) section.problem("warmup", "must not be negative");

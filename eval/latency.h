@@ -14,23 +14,26 @@
 namespace concertina {
 
 struct LatencyOptions {
-  int32_t points = 60;        // architectures of a profile
-  int32_t threads = 1;        // intra-op
-  double seconds = 4;         // workload: audio length
+  int32_t points = 60;  // architectures of a profile
+  int32_t threads = 1;  // intra-op
+  double seconds = 4;   // workload: audio length
   std::string dtype = "fp32";
   int32_t warmup = 3, repetitions = 15;
   static LatencyOptions from_config(ConfigSection section);
 };
 
-// Times one forward pass of each architecture as an extracted subnet: rounds over all of them interleave the
-// repetitions, so that a slow spell of the machine hits all alike (in portions when the subnets do not fit into memory
-// together). Run it with no other worker active. Interrupted when a stop was asked for.
-std::vector<LatencyPoint> profile_latency(const Supernet& supernet, const std::vector<Architecture>& architectures,
-                                          const LatencyOptions& options, const StopToken& stop,
-                                          const std::function<void(int64_t done, int64_t total)>& progress = {});
+// Times one forward pass of each architecture as an extracted subnet: rounds over all of them
+// interleave the repetitions, so that a slow spell of the machine hits all alike (in portions when
+// the subnets do not fit into memory together). Run it with no other worker active. Interrupted
+// when a stop was asked for.
+std::vector<LatencyPoint> profile_latency(
+    const Supernet& supernet, const std::vector<Architecture>& architectures,
+    const LatencyOptions& options, const StopToken& stop,
+    const std::function<void(int64_t done, int64_t total)>& progress = {});
 // smallest, largest, default and random members of the space, without repeats.
-std::vector<Architecture> profile_architectures(const SearchSpace& space, int32_t points, uint64_t seed);
-std::string cpu_name();  // as the system calls it
+std::vector<Architecture> profile_architectures(const SearchSpace& space, int32_t points,
+                                                uint64_t seed);
+std::string cpu_name();                              // as the system calls it
 at::ScalarType dtype_from(const std::string& name);  // fp32 | bf16; InputError otherwise
 
 }  // namespace concertina

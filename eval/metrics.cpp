@@ -30,7 +30,8 @@ std::vector<VerificationTrial> by_score(std::span<const VerificationTrial> trial
   return sorted;
 }
 
-// Walks the ROC from "accept all" to "reject all"; `times` says how often each clip counts, empty: once.
+// Walks the ROC from "accept all" to "reject all"; `times` says how often each clip counts, empty:
+// once.
 double sorted_equal_error_rate(std::span<const VerificationTrial> sorted,
                                std::span<const int32_t> times) {
   const auto weight = [&](const VerificationTrial& trial) {

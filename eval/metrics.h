@@ -28,11 +28,12 @@ struct VerificationTrial {
   double score = 0;               // higher: more alike
 };
 
-// Equal error rate in [0, 1]: where the share of rejected targets meets the share of accepted non-targets, on the line
-// between the two neighbouring points of the ROC; equal scores are one point. 0.5 when one kind is missing.
+// Equal error rate in [0, 1]: where the share of rejected targets meets the share of accepted
+// non-targets, on the line between the two neighbouring points of the ROC; equal scores are one
+// point. 0.5 when one kind is missing.
 double equal_error_rate(std::span<const VerificationTrial> trials);
 // 95 % percentile bootstrap over clips: a clip drawn k times weighs each of its trials k times.
-Interval bootstrap_equal_error_rate(std::span<const VerificationTrial> trials, int64_t clips, Rng rng,
-                                    int32_t resamples = kBootstrapResamples);
+Interval bootstrap_equal_error_rate(std::span<const VerificationTrial> trials, int64_t clips,
+                                    Rng rng, int32_t resamples = kBootstrapResamples);
 
 }  // namespace concertina

@@ -62,7 +62,8 @@ System lda_system(const Moments& m, const at::Tensor& shrinkages) {
 }
 
 // [K, C] for weights [K, D, C] that act on raw features.
-at::Tensor biases(const Moments& m, const at::Tensor& shift, const at::Tensor& weights, ProbeKind kind) {
+at::Tensor biases(const Moments& m, const at::Tensor& shift, const at::Tensor& weights,
+                  ProbeKind kind) {
   at::Tensor bias;
   if (kind == ProbeKind::kRidge) {
     bias = m.prior;

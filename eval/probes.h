@@ -1,5 +1,5 @@
-// Linear probes in closed form. Both kinds are solved from the same sums of one pass over the frames, so that no frame
-// is kept; many shrinkages are solved at once. Not thread-safe.
+// Linear probes in closed form. Both kinds are solved from the same sums of one pass over the
+// frames, so that no frame is kept; many shrinkages are solved at once. Not thread-safe.
 //
 //   ProbeSums sums(classes);
 //   for (...) sums.add(features, labels);
@@ -17,21 +17,26 @@
 namespace concertina {
 
 enum class ProbeKind {
-  kRidge,  // least squares to the one-hot label with an L2 penalty; shrinkage = penalty / frames, on unit-variance features
-  kLda     // linear discriminants, one covariance; shrinkage = weight of the scaled identity (Friedman 1989)
+  kRidge,  // least squares to the one-hot label with an L2 penalty; shrinkage = penalty / frames,
+           // on unit-variance features
+  kLda  // linear discriminants, one covariance; shrinkage = weight of the scaled identity (Friedman
+        // 1989)
 };
 
 class ProbeSums {
  public:
   explicit ProbeSums(int64_t classes);
-  // features [n, D] float, labels [n] int64 in [0, classes). Products in fp32 about the first batch's mean, sums in double.
+  // features [n, D] float, labels [n] int64 in [0, classes). Products in fp32 about the first
+  // batch's mean, sums in double.
   void add(const at::Tensor& features, const at::Tensor& labels);
 
   int64_t classes() const { return classes_; }
-  double count() const;                                      // frames seen
-  const at::Tensor& shift() const { return shift_; }         // [D] double, subtracted from everything below
-  const at::Tensor& gram() const { return gram_; }           // [D, D] double
-  const at::Tensor& class_sums() const { return class_sums_; }  // [C, D] double
+  double count() const;  // frames seen
+  const at::Tensor& shift() const {
+    return shift_;
+  }                                                 // [D] double, subtracted from everything below
+  const at::Tensor& gram() const { return gram_; }  // [D, D] double
+  const at::Tensor& class_sums() const { return class_sums_; }      // [C, D] double
   const at::Tensor& class_counts() const { return class_counts_; }  // [C] double
 
  private:
@@ -41,13 +46,14 @@ class ProbeSums {
 
 struct LinearProbe {
   double shrinkage = 0;
-  at::Tensor weight;  // [D, C] float
-  at::Tensor bias;    // [C] float; -inf for classes never seen
+  at::Tensor weight;                                    // [D, C] float
+  at::Tensor bias;                                      // [C] float; -inf for classes never seen
   at::Tensor scores(const at::Tensor& features) const;  // [n, D] -> [n, C]
 };
 
 // One probe for each shrinkage, in that order. At least one frame must have been added.
-std::vector<LinearProbe> solve_probes(const ProbeSums& sums, ProbeKind kind, std::span<const double> shrinkages);
+std::vector<LinearProbe> solve_probes(const ProbeSums& sums, ProbeKind kind,
+                                      std::span<const double> shrinkages);
 
 // The shrinkages that are tried, weakest last, so that a tie goes to the stronger one.
 std::span<const double> default_shrinkages(ProbeKind kind);

@@ -14,7 +14,8 @@
 namespace concertina {
 namespace {
 
-constexpr size_t kLargestGroup = 4;  // keeps all workers busy when one width takes over a population
+constexpr size_t kLargestGroup =
+    4;  // keeps all workers busy when one width takes over a population
 constexpr int32_t kScoreVersion = 1;
 
 const MetricInfo kParams{"params", Direction::kMinimise, "params"};
@@ -47,9 +48,10 @@ std::vector<MetricInfo> SubnetEvaluator::metrics() const {
 
 std::string SubnetEvaluator::fingerprint() const {
   const TaskOptions& tasks = parts_.tasks;
-  return sha256(fmt::format("v{} {} latency {} tasks {} {} {} {} {} {} {}", kScoreVersion, parts_.identity,
-                            parts_.latency ? parts_.latency->sha256() : "none", fmt::join(tasks.tasks, ","),
-                            tasks.pr_every, tasks.clip_seconds, tasks.asv_trials, tasks.sid_min_clips, tasks.layers,
+  return sha256(fmt::format("v{} {} latency {} tasks {} {} {} {} {} {} {}", kScoreVersion,
+                            parts_.identity, parts_.latency ? parts_.latency->sha256() : "none",
+                            fmt::join(tasks.tasks, ","), tasks.pr_every, tasks.clip_seconds,
+                            tasks.asv_trials, tasks.sid_min_clips, tasks.layers,
                             static_cast<int32_t>(parts_.task_dtype)));
 }
 
@@ -68,18 +70,22 @@ std::vector<WorkGroup> SubnetEvaluator::plan(std::span<const Proposal> proposals
   return groups;
 }
 
-std::map<std::string, double> SubnetEvaluator::cheap_values(const Architecture& architecture) const {
+std::map<std::string, double> SubnetEvaluator::cheap_values(
+    const Architecture& architecture) const {
   const Blueprint& blueprint = parts_.supernet->blueprint();
-  const Cost cost = cost_of(blueprint, architecture, static_cast<int64_t>(kMacsSeconds * blueprint.sample_rate));
+  const Cost cost =
+      cost_of(blueprint, architecture, static_cast<int64_t>(kMacsSeconds * blueprint.sample_rate));
   std::map<std::string, double> values = {{kParams.name, static_cast<double>(cost.params)},
                                           {kMacs.name, static_cast<double>(cost.macs)}};
   if (parts_.latency) values[kLatency.name] = parts_.latency->predict_ms(architecture);
   return values;
 }
 
-std::vector<TaskScore> SubnetEvaluator::task_scores(const Architecture& architecture, const StopToken& stop) const {
+std::vector<TaskScore> SubnetEvaluator::task_scores(const Architecture& architecture,
+                                                    const StopToken& stop) const {
   if (parts_.tasks.tasks.empty()) return {};
-  const FeatureExtractor features = subnet_features(parts_.supernet->slice(architecture, parts_.task_dtype));
+  const FeatureExtractor features =
+      subnet_features(parts_.supernet->slice(architecture, parts_.task_dtype));
   return score_tasks(*parts_.manifest, features, parts_.tasks, Split::kDev, stop);
 }
 
@@ -87,7 +93,8 @@ GroupResult SubnetEvaluator::run(const WorkGroup& group, const StopToken& stop) 
   const c10::InferenceMode guard;
   const auto group_start = std::chrono::steady_clock::now();
   std::vector<Subnet> subnets;
-  for (const Proposal& proposal : group.proposals) subnets.push_back(parts_.supernet->slice(proposal.architecture));
+  for (const Proposal& proposal : group.proposals)
+    subnets.push_back(parts_.supernet->slice(proposal.architecture));
   std::vector<double> losses;
   if (parts_.distill) losses = parts_.distill->scores(subnets);
   const double shared_s = seconds_since(group_start) / static_cast<double>(subnets.size());
@@ -96,10 +103,12 @@ GroupResult SubnetEvaluator::run(const WorkGroup& group, const StopToken& stop) 
   for (size_t i = 0; i < subnets.size(); ++i) {
     if (stop.stop_requested()) break;
     const auto start = std::chrono::steady_clock::now();
-    Evaluation evaluation{.number = group.proposals[i].number, .values = cheap_values(subnets[i].architecture)};
+    Evaluation evaluation{.number = group.proposals[i].number,
+                          .values = cheap_values(subnets[i].architecture)};
     if (parts_.distill) evaluation.values[kDistill.name] = losses[i];
     try {
-      for (const TaskScore& score : task_scores(subnets[i].architecture, stop)) evaluation.values[score.metric] = score.value;
+      for (const TaskScore& score : task_scores(subnets[i].architecture, stop))
+        evaluation.values[score.metric] = score.value;
     } catch (const Interrupted&) {
       break;
     }
@@ -120,7 +129,8 @@ std::vector<MetricInfo> evaluator_metrics() {
 std::vector<std::string> tasks_behind(const std::vector<std::string>& metrics) {
   std::vector<std::string> tasks;
   for (const std::string& task : task_names()) {
-    const bool asked = std::ranges::any_of(metrics, [&](const std::string& metric) { return task_of(metric) == task; });
+    const bool asked = std::ranges::any_of(
+        metrics, [&](const std::string& metric) { return task_of(metric) == task; });
     if (asked) tasks.push_back(task);
   }
   return tasks;

@@ -1,8 +1,9 @@
 // Scores subnets of a supernet on dev data, for a search.
 //
-// Subnets that share front end, frame period and width form a group, whose first part of the forward pass is run once.
-// Scores are fp32 (the tasks' encoder excepted), in inference mode, and do not depend on the grouping or on the number
-// of workers as long as every worker runs intra-op 1: pass use_one_thread as the executor's on_worker_start.
+// Subnets that share front end, frame period and width form a group, whose first part of the
+// forward pass is run once. Scores are fp32 (the tasks' encoder excepted), in inference mode, and
+// do not depend on the grouping or on the number of workers as long as every worker runs intra-op
+// 1: pass use_one_thread as the executor's on_worker_start.
 #pragma once
 
 #include <map>
@@ -23,12 +24,12 @@ inline constexpr double kMacsSeconds = 10;  // the workload that `macs` counts
 
 struct SubnetEvaluatorParts {
   std::shared_ptr<const Supernet> supernet;
-  std::shared_ptr<const DistillScore> distill;   // gives distill.l1; null: not offered
-  std::optional<LatencyModel> latency;           // gives latency.pred_ms
-  std::shared_ptr<const Manifest> manifest;      // for the tasks
-  TaskOptions tasks;                             // an empty list: none; they cost far more than the rest
-  at::ScalarType task_dtype = at::kFloat;        // of the encoder, for the tasks alone
-  std::string identity;                          // names the data and models: part of the fingerprint
+  std::shared_ptr<const DistillScore> distill;  // gives distill.l1; null: not offered
+  std::optional<LatencyModel> latency;          // gives latency.pred_ms
+  std::shared_ptr<const Manifest> manifest;     // for the tasks
+  TaskOptions tasks;                       // an empty list: none; they cost far more than the rest
+  at::ScalarType task_dtype = at::kFloat;  // of the encoder, for the tasks alone
+  std::string identity;                    // names the data and models: part of the fingerprint
 };
 
 class SubnetEvaluator : public Evaluator {

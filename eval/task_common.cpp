@@ -40,7 +40,8 @@ SpeakerClips pick_speakers(const Manifest& manifest, int64_t min_clips) {
     for (const auto& [speaker, seen] : speakers) {
       if (seen.clips >= min_clips && seen.groups.size() >= 2) found.speakers.push_back(speaker);
     }
-    if (found.speakers.size() >= 2 && found.speakers.size() > best.speakers.size()) best = std::move(found);
+    if (found.speakers.size() >= 2 && found.speakers.size() > best.speakers.size())
+      best = std::move(found);
   }
   for (size_t i = 0; i < manifest.clips.size(); ++i) {
     const Clip& clip = manifest.clips[i];

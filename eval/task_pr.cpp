@@ -42,8 +42,9 @@ std::vector<int64_t> phone_clips(const Manifest& manifest, int32_t every, Split 
   for (size_t i = 0; i < manifest.clips.size(); ++i) {
     const Clip& clip = manifest.clips[i];
     if (clip.phones.empty()) continue;
-    const bool taken = clip.split == Split::kTrain ? training++ % every == 0
-                                                   : clip.split == Split::kDev || clip.split == split;
+    const bool taken = clip.split == Split::kTrain
+                           ? training++ % every == 0
+                           : clip.split == Split::kDev || clip.split == split;
     if (taken) clips.push_back(static_cast<int64_t>(i));
   }
   return clips;
@@ -62,7 +63,8 @@ PhoneData read_phone_data(const Manifest& manifest, const std::vector<int64_t>& 
     clip.split = manifest.clips[static_cast<size_t>(index)].split;
     for (const PhoneSegment& segment : phones) {
       clip.ends_s.push_back(segment.end_s);
-      clip.classes.push_back(std::ranges::lower_bound(data.labels, segment.label) - data.labels.begin());
+      clip.classes.push_back(std::ranges::lower_bound(data.labels, segment.label) -
+                             data.labels.begin());
     }
   }
   return data;
@@ -153,18 +155,22 @@ class PhoneTask : public Task {
     const at::Tensor totals = counted.sum(1);
     const size_t per_layer = candidates_.size() / banks_.size();
     for (size_t l = 0; l < banks_.size(); ++l) {
-      const at::Tensor guesses = banks_[l].scores(layers[static_cast<int64_t>(l)])
+      const at::Tensor guesses = banks_[l]
+                                     .scores(layers[static_cast<int64_t>(l)])
                                      .view({target.size(0), -1, classes_})
                                      .argmax(2);
-      const at::Tensor hits = counted.mm(guesses.eq(target.unsqueeze(1)).to(at::kFloat));  // [2, candidates]
+      const at::Tensor hits =
+          counted.mm(guesses.eq(target.unsqueeze(1)).to(at::kFloat));  // [2, candidates]
       for (size_t c = 0; c < per_layer; ++c) {
-        record(candidates_[l * per_layer + c], part, hits.select(1, static_cast<int64_t>(c)), totals);
+        record(candidates_[l * per_layer + c], part, hits.select(1, static_cast<int64_t>(c)),
+               totals);
       }
     }
   }
 
   // `hits`, `totals`: of all frames and of those that are not pauses.
-  void record(Candidate& candidate, Split part, const at::Tensor& hits, const at::Tensor& totals) const {
+  void record(Candidate& candidate, Split part, const at::Tensor& hits,
+              const at::Tensor& totals) const {
     const auto push = [&](ClipHits& clips, int64_t row) {
       clips.hits.push_back(hits[row].item<double>());
       clips.totals.push_back(totals[row].item<double>());
@@ -189,18 +195,21 @@ class PhoneTask : public Task {
   std::string rule_;
   Split split_;
   int64_t classes_ = 0;
-  at::Tensor speech_class_;         // [classes] 1 where the class is no pause
-  std::vector<ProbeSums> sums_;     // one for each layer
-  std::vector<LinearProbe> banks_;  // one for each layer: its candidates side by side, so that one product scores all
+  at::Tensor speech_class_;      // [classes] 1 where the class is no pause
+  std::vector<ProbeSums> sums_;  // one for each layer
+  std::vector<LinearProbe>
+      banks_;  // one for each layer: its candidates side by side, so that one product scores all
   std::vector<Candidate> candidates_;
 };
 
 }  // namespace
 
-std::unique_ptr<Task> make_pr_task(const Manifest& manifest, const TaskOptions& options, Split split) {
+std::unique_ptr<Task> make_pr_task(const Manifest& manifest, const TaskOptions& options,
+                                   Split split) {
   PhoneData data = read_phone_data(manifest, phone_clips(manifest, options.pr_every, split));
   const auto has = [&](Split part) {
-    return std::ranges::any_of(data.clips, [&](const auto& clip) { return clip.second.split == part; });
+    return std::ranges::any_of(data.clips,
+                               [&](const auto& clip) { return clip.second.split == part; });
   };
   if (!has(Split::kTrain) || !has(Split::kDev) || !has(split)) return nullptr;
   return std::make_unique<PhoneTask>(std::move(data), options.layers, split);

@@ -1,4 +1,5 @@
-// Speaker identification: mean and standard deviation over time of each clip, told apart by a linear probe.
+// Speaker identification: mean and standard deviation over time of each clip, told apart by a
+// linear probe.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -38,7 +39,8 @@ struct Choice {
 
 class SpeakerTask : public Task {
  public:
-  SpeakerTask(std::map<int64_t, std::pair<int64_t, Split>> clips, int64_t speakers, std::string rule, Split split)
+  SpeakerTask(std::map<int64_t, std::pair<int64_t, Split>> clips, int64_t speakers,
+              std::string rule, Split split)
       : clips_(std::move(clips)), speakers_(speakers), rule_(std::move(rule)), split_(split) {}
 
   bool wants(int64_t clip) const override { return clips_.contains(clip); }
@@ -48,7 +50,8 @@ class SpeakerTask : public Task {
     Pooled& pooled = parts_[part];
     const at::Tensor mean = features.layers.mean(1);
     // Two plain means: ATen's own deviation walks the frames one by one.
-    const at::Tensor spread = (features.layers.square().mean(1) - mean.square()).clamp_min(0).sqrt();
+    const at::Tensor spread =
+        (features.layers.square().mean(1) - mean.square()).clamp_min(0).sqrt();
     pooled.clips.push_back(at::cat({mean, spread}, 1));
     pooled.speakers.push_back(speaker);
   }
@@ -59,7 +62,8 @@ class SpeakerTask : public Task {
     for (int64_t l = 0; l < layers; ++l) {
       ProbeSums sums(speakers_);
       sums.add(parts_.at(Split::kTrain).layer(l), parts_.at(Split::kTrain).labels());
-      for (const ProbeKind kind : {ProbeKind::kLda, ProbeKind::kRidge}) consider(sums, kind, l, best[kind]);
+      for (const ProbeKind kind : {ProbeKind::kLda, ProbeKind::kRidge})
+        consider(sums, kind, l, best[kind]);
     }
     const Choice& lda = best[ProbeKind::kLda];
     const Choice& ridge = best[ProbeKind::kRidge];
@@ -89,7 +93,8 @@ class SpeakerTask : public Task {
 
 }  // namespace
 
-std::unique_ptr<Task> make_sid_task(const Manifest& manifest, const TaskOptions& options, Split split) {
+std::unique_ptr<Task> make_sid_task(const Manifest& manifest, const TaskOptions& options,
+                                    Split split) {
   const SpeakerClips picked = pick_speakers(manifest, options.sid_min_clips);
   std::map<int64_t, std::pair<int64_t, Split>> clips;
   std::map<Split, int64_t> sizes;
@@ -101,8 +106,8 @@ std::unique_ptr<Task> make_sid_task(const Manifest& manifest, const TaskOptions&
     ++sizes[clip.split];
   }
   if (sizes[Split::kTrain] == 0 || sizes[Split::kDev] == 0 || sizes[split] == 0) return nullptr;
-  return std::make_unique<SpeakerTask>(std::move(clips), static_cast<int64_t>(picked.speakers.size()),
-                                       options.layers, split);
+  return std::make_unique<SpeakerTask>(
+      std::move(clips), static_cast<int64_t>(picked.speakers.size()), options.layers, split);
 }
 
 }  // namespace concertina

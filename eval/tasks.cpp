@@ -13,8 +13,7 @@
 namespace concertina {
 namespace {
 
-
-constexpr int64_t kBatchSamples = 60 * kTaskSampleRate;      // padding included
+constexpr int64_t kBatchSamples = 60 * kTaskSampleRate;  // padding included
 
 using TaskMaker = std::unique_ptr<Task> (*)(const Manifest&, const TaskOptions&, Split);
 
@@ -39,10 +38,10 @@ std::vector<std::unique_ptr<Task>> make_tasks(const Manifest& manifest, const Ta
     }
   }
   if (tasks.empty()) {
-    throw InputError(fmt::format("{}: no data for any of the tasks {}: pr needs phone labels, sid and asv need "
-                                 "several speakers with several groups each, all in train, dev and {}",
-                                 manifest.folder.string(), fmt::join(options.tasks, ", "),
-                                 split_name(split)));
+    throw InputError(
+        fmt::format("{}: no data for any of the tasks {}: pr needs phone labels, sid and asv need "
+                    "several speakers with several groups each, all in train, dev and {}",
+                    manifest.folder.string(), fmt::join(options.tasks, ", "), split_name(split)));
   }
   return tasks;
 }
@@ -65,7 +64,8 @@ std::vector<ClipBatch> length_sorted_batches(const Manifest& manifest, std::vect
   std::vector<ClipBatch> batches;
   for (const int64_t clip : clips) {
     const bool fits = !batches.empty() && length(batches.back().front()) *
-                          static_cast<int64_t>(batches.back().size() + 1) <= kBatchSamples;
+                                                  static_cast<int64_t>(batches.back().size() + 1) <=
+                                              kBatchSamples;
     if (!fits) batches.emplace_back();
     batches.back().push_back(clip);
   }
@@ -141,7 +141,8 @@ std::vector<TaskScore> score_tasks(const Manifest& manifest, const FeatureExtrac
   return scores;
 }
 
-std::vector<std::string> available_tasks(const Manifest& manifest, const TaskOptions& options, Split split) {
+std::vector<std::string> available_tasks(const Manifest& manifest, const TaskOptions& options,
+                                         Split split) {
   std::vector<std::string> names;
   std::ranges::copy_if(options.tasks, std::back_inserter(names), [&](const std::string& name) {
     return maker_of(name)(manifest, options, split) != nullptr;
@@ -153,9 +154,12 @@ std::vector<std::string> task_names() { return {"pr", "sid", "asv"}; }
 
 std::vector<MetricInfo> task_metrics() {
   constexpr Direction kUp = Direction::kMaximise;
-  return {{"pr.frame_acc", kUp, "%"},      {"pr.frame_acc_lda", kUp, "%"},
-          {"pr.nonpause_acc", kUp, "%"},   {"pr.nonpause_acc_lda", kUp, "%"},
-          {"sid.acc", kUp, "%"},           {"sid.acc_ridge", kUp, "%"},
+  return {{"pr.frame_acc", kUp, "%"},
+          {"pr.frame_acc_lda", kUp, "%"},
+          {"pr.nonpause_acc", kUp, "%"},
+          {"pr.nonpause_acc_lda", kUp, "%"},
+          {"sid.acc", kUp, "%"},
+          {"sid.acc_ridge", kUp, "%"},
           {"asv.eer", Direction::kMinimise, "%"}};
 }
 

@@ -1,4 +1,5 @@
-// A study as one self-contained HTML page: inline SVG and CSS, no scripts from elsewhere, every name escaped.
+// A study as one self-contained HTML page: inline SVG and CSS, no scripts from elsewhere, every
+// name escaped.
 #pragma once
 
 #include <filesystem>
@@ -13,9 +14,10 @@ namespace concertina {
 
 // One training stage's curve, read from its metrics.jsonl.
 struct TrainingCurve {
-  std::string title;                  // "teacher", "stage 1", "stage 2"
+  std::string title;  // "teacher", "stage 1", "stage 2"
   std::vector<double> step, loss;
-  std::vector<std::pair<std::string, std::vector<double>>> validation;  // name -> values (NaN where not measured)
+  std::vector<std::pair<std::string, std::vector<double>>>
+      validation;  // name -> values (NaN where not measured)
 };
 
 // A table made elsewhere, e.g. `concertina eval --json` side by side scores.
@@ -27,13 +29,14 @@ struct ReportTable {
 
 struct ReportInputs {
   std::string title = "Concertina study";
-  std::vector<Budget> budgets;             // each marks its best subnet on the front and in the table
+  std::vector<Budget> budgets;  // each marks its best subnet on the front and in the table
   std::vector<TrainingCurve> curves;
   std::vector<ReportTable> tables;
 };
 
 std::string render_report(const StudyFile& study, const ReportInputs& inputs);
-TrainingCurve read_training_curve(const std::filesystem::path& metrics_jsonl, const std::string& title);
+TrainingCurve read_training_curve(const std::filesystem::path& metrics_jsonl,
+                                  const std::string& title);
 std::string escape_html(std::string_view text);
 
 }  // namespace concertina

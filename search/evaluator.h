@@ -1,4 +1,5 @@
-// The bridge between a search and what scores subnets. Implemented in eval/ with LibTorch, in tests with formulas.
+// The bridge between a search and what scores subnets. Implemented in eval/ with LibTorch, in tests
+// with formulas.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,8 @@ struct Proposal {
   std::string fidelity = "full";
 };
 
-// Proposals that share work (a common front end, say). Depends on the proposals only, never on threads.
+// Proposals that share work (a common front end, say). Depends on the proposals only, never on
+// threads.
 struct WorkGroup {
   std::vector<Proposal> proposals;
 };
@@ -39,8 +41,10 @@ using GroupResult = std::vector<Evaluation>;
 class Evaluator {
  public:
   virtual ~Evaluator() = default;
-  virtual std::vector<MetricInfo> metrics() const = 0;  // all it gives; a search picks objectives among them
-  virtual std::string fingerprint() const = 0;          // hash of everything a score depends on but the architecture
+  virtual std::vector<MetricInfo> metrics()
+      const = 0;  // all it gives; a search picks objectives among them
+  virtual std::string fingerprint()
+      const = 0;  // hash of everything a score depends on but the architecture
   virtual std::vector<WorkGroup> plan(std::span<const Proposal> proposals) const = 0;
   virtual GroupResult run(const WorkGroup& group, const StopToken& stop) const = 0;
 };
@@ -50,12 +54,15 @@ class Executor {
  public:
   using Done = std::function<void(const GroupResult&)>;
   virtual ~Executor() = default;
-  virtual void run(const Evaluator& evaluator, std::span<const WorkGroup> groups, const StopToken& stop, const Done& done) = 0;
+  virtual void run(const Evaluator& evaluator, std::span<const WorkGroup> groups,
+                   const StopToken& stop, const Done& done) = 0;
 };
 
-// TBB arena with `workers` slots; the caller's thread runs no group, only `done`. `on_worker_start` runs in a worker
-// thread each time it joins (eval/ sets intra-op threads). Fills in Evaluation::worker, and wall_s where it is 0; a
-// NumericError fails the group's trials, any other exception ends the run and is rethrown.
-std::unique_ptr<Executor> make_tbb_executor(int32_t workers, std::function<void()> on_worker_start = {});
+// TBB arena with `workers` slots; the caller's thread runs no group, only `done`. `on_worker_start`
+// runs in a worker thread each time it joins (eval/ sets intra-op threads). Fills in
+// Evaluation::worker, and wall_s where it is 0; a NumericError fails the group's trials, any other
+// exception ends the run and is rethrown.
+std::unique_ptr<Executor> make_tbb_executor(int32_t workers,
+                                            std::function<void()> on_worker_start = {});
 
 }  // namespace concertina

@@ -20,23 +20,28 @@ bool dominates(const ObjectivePoint& a, const ObjectivePoint& b);
 std::vector<int32_t> non_dominated_sort(std::span<const ObjectivePoint> points);
 // Crowding distance of each member of one front (Deb et al. 2002).
 std::vector<double> crowding_distance(std::span<const ObjectivePoint> front);
-// Exact dominated hypervolume against `reference` (each point must be below it to count), by slicing: any number of
-// objectives, O(n log n) for 2, O(n^2 log n) for 3.
+// Exact dominated hypervolume against `reference` (each point must be below it to count), by
+// slicing: any number of objectives, O(n log n) for 2, O(n^2 log n) for 3.
 double hypervolume(std::vector<ObjectivePoint> points, const ObjectivePoint& reference);
-// Index of the knee: the point farthest from the line between the extremes, on normalised axes. -1 when empty.
+// Index of the knee: the point farthest from the line between the extremes, on normalised axes. -1
+// when empty.
 int64_t knee_point(std::span<const ObjectivePoint> front);
 
 // Values of the metrics in minimise direction. A missing metric is a bug.
-ObjectivePoint objective_point(const std::map<std::string, double>& values, std::span<const MetricInfo> metrics);
-// Indices of the complete trials that nobody dominates, one per architecture, ordered by the first metric.
-std::vector<int64_t> pareto_front(std::span<const Trial> trials, std::span<const MetricInfo> metrics);
+ObjectivePoint objective_point(const std::map<std::string, double>& values,
+                               std::span<const MetricInfo> metrics);
+// Indices of the complete trials that nobody dominates, one per architecture, ordered by the first
+// metric.
+std::vector<int64_t> pareto_front(std::span<const Trial> trials,
+                                  std::span<const MetricInfo> metrics);
 
 enum class Bound { kAtMost, kAtLeast };
 
 struct Budget {
-  std::string metric;          // "params"; "test.pr.per" for a score of the final front
+  std::string metric;  // "params"; "test.pr.per" for a score of the final front
   double limit = 0;
-  std::optional<Bound> bound;  // when absent, the metric's direction says: maximised ones need at least `limit`
+  std::optional<Bound>
+      bound;  // when absent, the metric's direction says: maximised ones need at least `limit`
 };
 
 }  // namespace concertina

@@ -1,5 +1,5 @@
-// Who proposes the next architectures. Searchers do no IO and own no threads; results are told in ask order, so a
-// search resumes exactly and does not depend on who finished first.
+// Who proposes the next architectures. Searchers do no IO and own no threads; results are told in
+// ask order, so a search resumes exactly and does not depend on who finished first.
 #pragma once
 
 #include <cstdint>
@@ -18,24 +18,27 @@ namespace concertina {
 class Searcher {
  public:
   virtual ~Searcher() = default;
-  virtual std::vector<Genome> ask(int64_t count) = 0;         // never one that was asked before; fewer when the space is used up
-  virtual void tell(std::span<const Trial> trials) = 0;       // all of one ask, in ask order
-  virtual int64_t batch_size() const = 0;                     // natural number of proposals per ask
-  virtual std::string save_state() const = 0;                 // the rng and members by trial number: small
-  // Goes on from a saved state; `told` are all trials told before it, by number. InputError when it is not its own.
+  virtual std::vector<Genome> ask(
+      int64_t count) = 0;  // never one that was asked before; fewer when the space is used up
+  virtual void tell(std::span<const Trial> trials) = 0;  // all of one ask, in ask order
+  virtual int64_t batch_size() const = 0;                // natural number of proposals per ask
+  virtual std::string save_state() const = 0;  // the rng and members by trial number: small
+  // Goes on from a saved state; `told` are all trials told before it, by number. InputError when it
+  // is not its own.
   virtual void restore_state(std::string_view state, std::span<const Trial> told) = 0;
 };
 
 struct SearcherOptions {
-  std::string kind = "nsga2";      // nsga2 | random
+  std::string kind = "nsga2";  // nsga2 | random
   int64_t population = 40;
-  double mutation = 0.1;           // per gene
-  double crossover = 0.9;          // share of children with two parents
+  double mutation = 0.1;   // per gene
+  double crossover = 0.9;  // share of children with two parents
   std::vector<MetricInfo> objectives;
   uint64_t seed = 0;
 };
 
-// NSGA-II (Deb et al. 2002) over genomes: the first ask holds smallest, largest and default, then random members.
+// NSGA-II (Deb et al. 2002) over genomes: the first ask holds smallest, largest and default, then
+// random members.
 std::unique_ptr<Searcher> make_searcher(const SearcherOptions& options, const SearchSpace& space);
 
 }  // namespace concertina

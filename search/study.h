@@ -1,4 +1,5 @@
-// The study loop: ask, evaluate in parallel, tell, commit; and what people ask of a study afterwards.
+// The study loop: ask, evaluate in parallel, tell, commit; and what people ask of a study
+// afterwards.
 #pragma once
 
 #include <cstdint>
@@ -31,23 +32,28 @@ struct StudyReport {
   bool stopped = false;  // a stop was asked for; everything committed so far can be resumed
 };
 
-// Goes on from the study's last committed generation. Trials of an interrupted generation are run again. A trial whose
-// objectives are missing or not finite counts as failed. InputError when the study is of another space or evaluator.
-StudyReport run_study(const SearchSpace& space, Searcher& searcher, const Evaluator& evaluator, Executor& executor,
-                      StudyFile& study, const StudyOptions& options, const StopToken& stop,
+// Goes on from the study's last committed generation. Trials of an interrupted generation are run
+// again. A trial whose objectives are missing or not finite counts as failed. InputError when the
+// study is of another space or evaluator.
+StudyReport run_study(const SearchSpace& space, Searcher& searcher, const Evaluator& evaluator,
+                      Executor& executor, StudyFile& study, const StudyOptions& options,
+                      const StopToken& stop,
                       const std::function<void(const StudyProgress&)>& progress = {});
 
-// Complete trials by number, with the final front's test scores merged in as "test.NAME" and measured latencies under
-// their own name. NoAnswer when there is none.
+// Complete trials by number, with the final front's test scores merged in as "test.NAME" and
+// measured latencies under their own name. NoAnswer when there is none.
 std::vector<Trial> scored_trials(const StudyFile& study);
 
-// The front (by the study's objectives) of the trials that meet all budgets; the best by the first objective comes
-// first. Trials are scored_trials(), so budgets on test scores look at the final front alone.
+// The front (by the study's objectives) of the trials that meet all budgets; the best by the first
+// objective comes first. Trials are scored_trials(), so budgets on test scores look at the final
+// front alone.
 struct BudgetAnswer {
   std::vector<Trial> fitting;
-  std::optional<Trial> nearest;  // when nothing fits: the trial that misses by the least relative excess
+  std::optional<Trial>
+      nearest;  // when nothing fits: the trial that misses by the least relative excess
 };
-// InputError for a metric the study does not have (names the nearest); NoAnswer when it has no complete trial.
+// InputError for a metric the study does not have (names the nearest); NoAnswer when it has no
+// complete trial.
 BudgetAnswer within_budgets(const StudyFile& study, std::span<const Budget> budgets);
 
 // At most `keep` members of the front, spread evenly along it, extremes first; for scoring on test.

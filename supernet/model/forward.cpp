@@ -30,7 +30,8 @@ void compress(const Subnet& subnet, Frames& frames, at::Tensor& mask) {
   frames.x = compression.forward.matmul(frames.x.to(at::kFloat));
   frames.lengths = compression.lengths;
   frames.back_map = compression.back;
-  if (mask.defined()) mask = compression.forward.matmul(mask.to(at::kFloat).unsqueeze(2)).squeeze(2) > 0.5;
+  if (mask.defined())
+    mask = compression.forward.matmul(mask.to(at::kFloat).unsqueeze(2)).squeeze(2) > 0.5;
 }
 
 bool wanted(const std::vector<int32_t>& list, int32_t layer) {
@@ -62,20 +63,23 @@ Frames begin(const Subnet& subnet, const SpeechBatch& batch) {
   const EncoderWeights& weights = subnet.weights;
   Features features = front_end(blueprint, weights, batch.waveform, batch.lengths);
   if (features.lengths.min().item<int64_t>() < 1) {
-    throw InputError(fmt::format("a clip of {} samples is too short: the model needs at least one frame of {} samples",
-                                 batch.lengths.min().item<int64_t>(), blueprint.base_frame_samples()));
+    throw InputError(fmt::format(
+        "a clip of {} samples is too short: the model needs at least one frame of {} samples",
+        batch.lengths.min().item<int64_t>(), blueprint.base_frame_samples()));
   }
   Frames frames;
   frames.x = features.x;
   frames.lengths = frames.base_lengths = features.lengths;
-  at::Tensor mask = batch.mask.defined() ? batch.mask.narrow(1, 0, features.x.size(1)) : at::Tensor();
+  at::Tensor mask =
+      batch.mask.defined() ? batch.mask.narrow(1, 0, features.x.size(1)) : at::Tensor();
   if (weights.rate) compress(subnet, frames, mask);
 
   at::Tensor x = linear(frames.x, weights.projection);
   if (mask.defined()) x = at::where(mask.unsqueeze(2), weights.mask_emb.to(x.scalar_type()), x);
   frames.valid = valid_mask(frames.lengths, x.size(1), x.device());
   x = positional_conv(blueprint.positional, weights.positional, zero_invalid(x, frames.valid));
-  frames.x = blueprint.norm_position == NormPosition::kPost ? layer_norm(x, weights.encoder_norm) : x;
+  frames.x =
+      blueprint.norm_position == NormPosition::kPost ? layer_norm(x, weights.encoder_norm) : x;
   if (frames.valid.defined()) frames.attention_mask = frames.valid.unsqueeze(1).unsqueeze(1);
   return frames;
 }
@@ -88,12 +92,16 @@ EncoderOutput encode_from(const Subnet& subnet, Frames frames, const Wants& want
   output.hidden.resize(static_cast<size_t>(depth) + 1);
   output.ffn_results.resize(static_cast<size_t>(depth) + 1);
   const auto keep = [&](int32_t layer, const at::Tensor& x) {
-    if (wants.all_hidden || wanted(wants.hidden, layer)) output.hidden[static_cast<size_t>(layer)] = x;
+    if (wants.all_hidden || wanted(wants.hidden, layer))
+      output.hidden[static_cast<size_t>(layer)] = x;
   };
   for (int32_t i = 0; i < last; ++i) {
     keep(i, frames.x);
-    at::Tensor* tap = wanted(wants.ffn_results, i + 1) ? &output.ffn_results[static_cast<size_t>(i) + 1] : nullptr;
-    frames.x = encoder_layer(subnet.blueprint, layers[static_cast<size_t>(i)], frames.x, frames.attention_mask, tap);
+    at::Tensor* tap = wanted(wants.ffn_results, i + 1)
+                          ? &output.ffn_results[static_cast<size_t>(i) + 1]
+                          : nullptr;
+    frames.x = encoder_layer(subnet.blueprint, layers[static_cast<size_t>(i)], frames.x,
+                             frames.attention_mask, tap);
   }
   if (subnet.blueprint.norm_position == NormPosition::kPre && last == depth) {
     frames.x = layer_norm(frames.x, subnet.weights.encoder_norm);
@@ -108,7 +116,8 @@ EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const Wants
 }
 
 at::Tensor to_base_frames(const Frames& frames, const at::Tensor& hidden) {
-  return frames.back_map.defined() ? frames.back_map.to(hidden.scalar_type()).matmul(hidden) : hidden;
+  return frames.back_map.defined() ? frames.back_map.to(hidden.scalar_type()).matmul(hidden)
+                                   : hidden;
 }
 
 at::Tensor base_valid(const Frames& frames) {

@@ -1,7 +1,9 @@
-// The one forward pass: teacher, supernet, sampled subnet and extracted checkpoint all run through it.
+// The one forward pass: teacher, supernet, sampled subnet and extracted checkpoint all run through
+// it.
 //
-// Activations are time-major. Tensors of low precision weights run in bf16; norms, softmax and the rate unit in fp32.
-// Thread-safe: weights are read only, the active width is an argument. Grad mode is the caller's.
+// Activations are time-major. Tensors of low precision weights run in bf16; norms, softmax and the
+// rate unit in fp32. Thread-safe: weights are read only, the active width is an argument. Grad mode
+// is the caller's.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -24,23 +26,25 @@ struct SpeechBatch {
 SpeechBatch make_batch(std::span<const std::vector<float>> clips, at::Device device = at::kCPU);
 SpeechBatch make_batch(const at::Tensor& waveform);  // [B, N], all samples valid
 
-// What the caller wants kept; nothing else is. Indices count kept layers: hidden 0 is the input of the first layer
-// (after positional conv and LayerNorm: the HF / fairseq-hook convention), hidden i the output of the i-th.
+// What the caller wants kept; nothing else is. Indices count kept layers: hidden 0 is the input of
+// the first layer (after positional conv and LayerNorm: the HF / fairseq-hook convention), hidden i
+// the output of the i-th.
 struct Wants {
-  std::vector<int32_t> hidden;       // 0..depth
-  std::vector<int32_t> ffn_results;  // 1..depth: output of fc2, before residual and norm (data2vec's "layer_result")
+  std::vector<int32_t> hidden;  // 0..depth
+  std::vector<int32_t>
+      ffn_results;  // 1..depth: output of fc2, before residual and norm (data2vec's "layer_result")
   bool all_hidden = false;
-  int32_t last_layer = -1;           // stop after this many layers; -1: all
+  int32_t last_layer = -1;  // stop after this many layers; -1: all
 };
 
 // Running state between the pieces below.
 struct Frames {
-  at::Tensor x;             // [B, T', E]
-  at::Tensor valid;         // [B, T'] bool; undefined when every frame is valid
-  at::Tensor attention_mask;// [B, 1, 1, T'] bool; undefined when every frame is valid
-  at::Tensor lengths;       // [B] int64 on the CPU: valid frames T'
-  at::Tensor base_lengths;  // [B] int64 on the CPU: valid base (20 ms) frames
-  at::Tensor back_map;      // [B, T, T']; undefined when no compression took place
+  at::Tensor x;               // [B, T', E]
+  at::Tensor valid;           // [B, T'] bool; undefined when every frame is valid
+  at::Tensor attention_mask;  // [B, 1, 1, T'] bool; undefined when every frame is valid
+  at::Tensor lengths;         // [B] int64 on the CPU: valid frames T'
+  at::Tensor base_lengths;    // [B] int64 on the CPU: valid base (20 ms) frames
+  at::Tensor back_map;        // [B, T, T']; undefined when no compression took place
 };
 
 struct EncoderOutput {
@@ -49,12 +53,15 @@ struct EncoderOutput {
   Frames frames;                        // frames.x is the output of the last layer that ran
 };
 
-Frames begin(const Subnet& subnet, const SpeechBatch& batch);  // front end, rate, projection, positional conv
+Frames begin(const Subnet& subnet,
+             const SpeechBatch& batch);  // front end, rate, projection, positional conv
 EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants = {});
-// Goes on from frames made by begin() of a subnet with the same front end, rate, width and positional conv.
+// Goes on from frames made by begin() of a subnet with the same front end, rate, width and
+// positional conv.
 EncoderOutput encode_from(const Subnet& subnet, Frames frames, const Wants& wants = {});
 
-// [B, T', E] of compressed frames -> [B, T, E] at the base frame period (20 ms); as it is when nothing was compressed.
+// [B, T', E] of compressed frames -> [B, T, E] at the base frame period (20 ms); as it is when
+// nothing was compressed.
 at::Tensor to_base_frames(const Frames& frames, const at::Tensor& hidden);
 // [B, T] bool of valid base frames.
 at::Tensor base_valid(const Frames& frames);

@@ -20,16 +20,19 @@ Supernet load_model(const std::filesystem::path& path) {
   const auto version = file.metadata.find(kVersionKey);
   const auto space = file.metadata.find(kSpaceKey);
   if (version == file.metadata.end() || space == file.metadata.end()) {
-    throw InputError(fmt::format("{} is a safetensors file but not a Concertina model: its metadata has no '{}'",
-                                 path.string(), kSpaceKey));
+    throw InputError(
+        fmt::format("{} is a safetensors file but not a Concertina model: its metadata has no '{}'",
+                    path.string(), kSpaceKey));
   }
   if (std::atoi(version->second.c_str()) > kModelFormatVersion) {
-    throw InputError(fmt::format("{} has model format version {}, this program reads up to {}: update Concertina",
-                                 path.string(), version->second, kModelFormatVersion));
+    throw InputError(fmt::format(
+        "{} has model format version {}, this program reads up to {}: update Concertina",
+        path.string(), version->second, kModelFormatVersion));
   }
   for (auto& [name, tensor] : file.tensors) tensor = tensor.to(at::kFloat);
   try {
-    return Supernet(SearchSpace::from_json(space->second), std::move(file.tensors), file.metadata[kProvenanceKey]);
+    return Supernet(SearchSpace::from_json(space->second), std::move(file.tensors),
+                    file.metadata[kProvenanceKey]);
   } catch (const InputError& error) {
     throw InputError(fmt::format("{}: {}", path.string(), error.what()));
   }

@@ -16,12 +16,13 @@ int64_t numel_of(const std::vector<int64_t>& sizes) {
 
 TensorMap views_of(const at::Tensor& flat, const std::vector<Parameter>& list) {
   TensorMap views;
-  for (const Parameter& p : list) views[p.name] = flat.narrow(0, p.offset, numel_of(p.sizes)).view(p.sizes);
+  for (const Parameter& p : list)
+    views[p.name] = flat.narrow(0, p.offset, numel_of(p.sizes)).view(p.sizes);
   return views;
 }
 
-// Calls change(part) on the part of `full` that a slice names: a view where the slice is a prefix; gathered rows are
-// taken out, changed and put back.
+// Calls change(part) on the part of `full` that a slice names: a view where the slice is a prefix;
+// gathered rows are taken out, changed and put back.
 template <class Change>
 void change_slice(at::Tensor full, TensorSlice slice, const Change& change) {
   for (size_t d = 0; d < slice.dims.size(); ++d) {
@@ -71,21 +72,24 @@ void Gradients::zero() {
   touched.zero_();
 }
 
-Leaves::Leaves(const Parameters& parameters, std::vector<TensorSlice> slices, at::ScalarType low_precision)
+Leaves::Leaves(const Parameters& parameters, std::vector<TensorSlice> slices,
+               at::ScalarType low_precision)
     : slices_(std::move(slices)) {
   const TensorMap& full = parameters.views();
   const auto add_leaf = [&](const std::string& name, const at::Tensor& value, int64_t slice) {
     leaves_.push_back({name, value.detach().requires_grad_(), slice});
     return leaves_.back().tensor;
   };
-  TensorMap whole;  // g and v of a weight-normalised convolution: sliced after normalising, by autograd
+  TensorMap
+      whole;  // g and v of a weight-normalised convolution: sliced after normalising, by autograd
   std::vector<TensorSlice> derived;
   for (size_t i = 0; i < slices_.size(); ++i) {
     const TensorSlice& slice = slices_[i];
     if (!full.contains(slice.name)) continue;  // not trained
     const auto dtype = slice.low_precision ? low_precision : at::kFloat;
     if (slice.kind == SliceKind::kPlain) {
-      tensors_[slice.name] = add_leaf(slice.name, take(full.at(slice.name), slice).to(dtype), static_cast<int64_t>(i));
+      tensors_[slice.name] =
+          add_leaf(slice.name, take(full.at(slice.name), slice).to(dtype), static_cast<int64_t>(i));
     } else {
       whole[slice.name] = add_leaf(slice.name, full.at(slice.name), -1);
       derived.push_back(slice);
@@ -116,7 +120,8 @@ void Leaves::accumulate(Gradients& gradients, double scale) const {
   }
 }
 
-std::vector<Parameters::Init> trainable(const TensorMap& weights, const std::vector<TensorSlice>& storage_slices) {
+std::vector<Parameters::Init> trainable(const TensorMap& weights,
+                                        const std::vector<TensorSlice>& storage_slices) {
   std::vector<Parameters::Init> values;
   for (const TensorSlice& slice : storage_slices) {
     if (!slice.trained) continue;

@@ -1,5 +1,5 @@
-// Training's view of weights: one flat fp32 buffer, one flat gradient, and per-architecture leaves between them, so
-// that no full-size zero-filled gradient is ever made. Not thread-safe.
+// Training's view of weights: one flat fp32 buffer, one flat gradient, and per-architecture leaves
+// between them, so that no full-size zero-filled gradient is ever made. Not thread-safe.
 //
 //   Parameters parameters(named);                       // copies into the flat buffer
 //   Gradients gradients(parameters);
@@ -28,13 +28,17 @@ struct Parameter {
 
 class Parameters {
  public:
-  struct Init { std::string name; at::Tensor value; bool decay = false; };
+  struct Init {
+    std::string name;
+    at::Tensor value;
+    bool decay = false;
+  };
   explicit Parameters(const std::vector<Init>& values, at::Device device = at::kCPU);
 
-  const at::Tensor& flat() const { return flat_; }          // [numel] fp32
-  const TensorMap& views() const { return views_; }         // by name, shaped, sharing flat's memory
+  const at::Tensor& flat() const { return flat_; }   // [numel] fp32
+  const TensorMap& views() const { return views_; }  // by name, shaped, sharing flat's memory
   const std::vector<Parameter>& list() const { return list_; }
-  const Parameter& find(const std::string& name) const;     // a bug when unknown
+  const Parameter& find(const std::string& name) const;  // a bug when unknown
 
  private:
   at::Tensor flat_;
@@ -45,7 +49,7 @@ class Parameters {
 class Gradients {
  public:
   explicit Gradients(const Parameters& parameters);
-  void zero();                                              // clears what was touched
+  void zero();         // clears what was touched
   at::Tensor flat;     // [numel] fp32
   at::Tensor touched;  // [numel] uint8: 1 where a sampled slice contributed since zero()
   TensorMap views, touched_views;
@@ -54,18 +58,24 @@ class Gradients {
 // Detached slices of the parameters as autograd leaves.
 class Leaves {
  public:
-  Leaves(const Parameters& parameters, std::vector<TensorSlice> slices, at::ScalarType low_precision);
-  const TensorMap& tensors() const { return tensors_; }     // what the subnet is made of
+  Leaves(const Parameters& parameters, std::vector<TensorSlice> slices,
+         at::ScalarType low_precision);
+  const TensorMap& tensors() const { return tensors_; }  // what the subnet is made of
   void accumulate(Gradients& gradients, double scale = 1.0) const;
 
  private:
-  struct Leaf { std::string name; at::Tensor tensor; int64_t slice; };  // slice -1: the whole parameter
+  struct Leaf {
+    std::string name;
+    at::Tensor tensor;
+    int64_t slice;
+  };  // slice -1: the whole parameter
   std::vector<TensorSlice> slices_;
   std::vector<Leaf> leaves_;
   TensorMap tensors_;
 };
 
 // Parameters of a supernet in storage shape (log-mel statistics left out: they are not trained).
-std::vector<Parameters::Init> trainable(const TensorMap& weights, const std::vector<TensorSlice>& storage_slices);
+std::vector<Parameters::Init> trainable(const TensorMap& weights,
+                                        const std::vector<TensorSlice>& storage_slices);
 
 }  // namespace concertina

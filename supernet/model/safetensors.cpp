@@ -23,15 +23,17 @@ struct DType {
   const char* name;
   at::ScalarType type;
 };
-constexpr DType kDTypes[] = {{"F64", at::kDouble}, {"F32", at::kFloat}, {"F16", at::kHalf}, {"BF16", at::kBFloat16},
-                             {"I64", at::kLong},   {"I32", at::kInt},   {"I16", at::kShort}, {"I8", at::kChar},
-                             {"U8", at::kByte},    {"BOOL", at::kBool}};
+constexpr DType kDTypes[] = {{"F64", at::kDouble},    {"F32", at::kFloat}, {"F16", at::kHalf},
+                             {"BF16", at::kBFloat16}, {"I64", at::kLong},  {"I32", at::kInt},
+                             {"I16", at::kShort},     {"I8", at::kChar},   {"U8", at::kByte},
+                             {"BOOL", at::kBool}};
 
 [[noreturn]] void bad(const std::filesystem::path& path, const std::string& what) {
   throw InputError(fmt::format("{} is not a valid safetensors file: {}", path.string(), what));
 }
 
-at::ScalarType scalar_type(const std::string& name, const std::string& tensor, const std::filesystem::path& path) {
+at::ScalarType scalar_type(const std::string& name, const std::string& tensor,
+                           const std::filesystem::path& path) {
   for (const DType& dtype : kDTypes) {
     if (name == dtype.name) return dtype.type;
   }
@@ -45,41 +47,49 @@ const char* dtype_name(at::ScalarType type) {
   throw std::logic_error("dtype has no safetensors name");
 }
 
-// Product of the shape times the item size, checked against `limit` step by step so that it cannot overflow.
-size_t checked_bytes(const std::vector<int64_t>& shape, size_t item, size_t limit, const std::string& name,
-                     const std::filesystem::path& path) {
+// Product of the shape times the item size, checked against `limit` step by step so that it cannot
+// overflow.
+size_t checked_bytes(const std::vector<int64_t>& shape, size_t item, size_t limit,
+                     const std::string& name, const std::filesystem::path& path) {
   size_t bytes = item;
   for (int64_t size : shape) {
     if (size < 0) bad(path, fmt::format("tensor {} has a negative size", name));
     if (size == 0) return 0;
-    if (bytes > limit / static_cast<size_t>(size)) bad(path, fmt::format("tensor {} is larger than the file", name));
+    if (bytes > limit / static_cast<size_t>(size))
+      bad(path, fmt::format("tensor {} is larger than the file", name));
     bytes *= static_cast<size_t>(size);
   }
   return bytes;
 }
 
-at::Tensor map_tensor(const std::string& name, const Json& entry, const std::shared_ptr<MappedFile>& file, size_t data,
+at::Tensor map_tensor(const std::string& name, const Json& entry,
+                      const std::shared_ptr<MappedFile>& file, size_t data,
                       const std::filesystem::path& path) {
   const auto shape = entry.at("shape").get<std::vector<int64_t>>();
   const auto offsets = entry.at("data_offsets").get<std::vector<uint64_t>>();
   const auto type = scalar_type(entry.at("dtype").get<std::string>(), name, path);
   const size_t available = file->bytes().size() - data;
   if (offsets.size() != 2 || offsets[0] > offsets[1] || offsets[1] > available) {
-    bad(path, fmt::format("tensor {} lies outside the file ({} data bytes); the file may be truncated", name, available));
+    bad(path,
+        fmt::format("tensor {} lies outside the file ({} data bytes); the file may be truncated",
+                    name, available));
   }
   const size_t bytes = checked_bytes(shape, c10::elementSize(type), available, name, path);
   if (bytes != offsets[1] - offsets[0]) {
-    bad(path, fmt::format("tensor {} has {} bytes at byte {}, its shape needs {}", name, offsets[1] - offsets[0],
-                          data + offsets[0], bytes));
+    bad(path, fmt::format("tensor {} has {} bytes at byte {}, its shape needs {}", name,
+                          offsets[1] - offsets[0], data + offsets[0], bytes));
   }
   const std::byte* start = file->bytes().data() + data + offsets[0];
-  if (reinterpret_cast<uintptr_t>(start) % c10::elementSize(type) != 0) {  // legal, but not to be read in place
+  if (reinterpret_cast<uintptr_t>(start) % c10::elementSize(type) !=
+      0) {  // legal, but not to be read in place
     at::Tensor copy = at::empty(shape, type);
     std::memcpy(copy.data_ptr(), start, bytes);
     return copy;
   }
-  // The mapping is private and read-only; from_blob wants a mutable pointer. The deleter keeps the file mapped.
-  return at::from_blob(const_cast<std::byte*>(start), shape, [file](void*) {}, at::TensorOptions().dtype(type));
+  // The mapping is private and read-only; from_blob wants a mutable pointer. The deleter keeps the
+  // file mapped.
+  return at::from_blob(
+      const_cast<std::byte*>(start), shape, [file](void*) {}, at::TensorOptions().dtype(type));
 }
 
 }  // namespace
@@ -87,11 +97,13 @@ at::Tensor map_tensor(const std::string& name, const Json& entry, const std::sha
 SafetensorsFile read_safetensors(const std::filesystem::path& path) {
   auto file = std::make_shared<MappedFile>(path);
   const auto bytes = file->bytes();
-  if (bytes.size() < kLengthBytes) bad(path, fmt::format("it has {} bytes, the header length alone takes 8", bytes.size()));
+  if (bytes.size() < kLengthBytes)
+    bad(path, fmt::format("it has {} bytes, the header length alone takes 8", bytes.size()));
   uint64_t header_size = 0;
   std::memcpy(&header_size, bytes.data(), kLengthBytes);
   if (header_size > bytes.size() - kLengthBytes) {
-    bad(path, fmt::format("its header of {} bytes does not fit the file of {} bytes", header_size, bytes.size()));
+    bad(path, fmt::format("its header of {} bytes does not fit the file of {} bytes", header_size,
+                          bytes.size()));
   }
   const char* text = reinterpret_cast<const char*>(bytes.data()) + kLengthBytes;
   SafetensorsFile result;
@@ -132,7 +144,8 @@ void write_safetensors(const std::filesystem::path& path, const TensorMap& tenso
     out.write(reinterpret_cast<const char*>(&size), kLengthBytes);
     out.write(text.data(), static_cast<std::streamsize>(text.size()));
     for (const at::Tensor& tensor : data) {
-      out.write(static_cast<const char*>(tensor.const_data_ptr()), static_cast<std::streamsize>(tensor.nbytes()));
+      out.write(static_cast<const char*>(tensor.const_data_ptr()),
+                static_cast<std::streamsize>(tensor.nbytes()));
     }
   });
 }

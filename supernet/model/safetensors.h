@@ -1,5 +1,5 @@
-// The safetensors container: an 8-byte header length, a JSON header, raw little-endian data. Reading is memory-mapped
-// and checks every size against the file before any memory is taken.
+// The safetensors container: an 8-byte header length, a JSON header, raw little-endian data.
+// Reading is memory-mapped and checks every size against the file before any memory is taken.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -20,7 +20,8 @@ struct SafetensorsFile {
 
 // InputError names the byte offset of the problem; SystemError when the file cannot be opened.
 SafetensorsFile read_safetensors(const std::filesystem::path& path);
-// Written aside and renamed. Tensors are stored contiguous in name order; the data starts at a multiple of 64 bytes.
+// Written aside and renamed. Tensors are stored contiguous in name order; the data starts at a
+// multiple of 64 bytes.
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
                        const std::map<std::string, std::string>& metadata);
 

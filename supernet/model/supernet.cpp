@@ -16,18 +16,24 @@ std::vector<int64_t> shape_of(const TensorSlice& slice) {
   return shape;
 }
 
-std::string sibling(const std::string& weight_v, char last) { return weight_v.substr(0, weight_v.size() - 1) + last; }
+std::string sibling(const std::string& weight_v, char last) {
+  return weight_v.substr(0, weight_v.size() - 1) + last;
+}
 
-// A baked slice of g * v / ||v|| keeps only v in the list of kind kBakedWeightNorm; g comes with it.
+// A baked slice of g * v / ||v|| keeps only v in the list of kind kBakedWeightNorm; g comes with
+// it.
 bool is_direction(const std::string& name) { return name.ends_with("weight_v"); }
 
 at::Tensor baked_slice(const TensorMap& full, const TensorSlice& direction) {
-  return take(weight_norm(full.at(sibling(direction.name, 'g')), full.at(direction.name)), direction);
+  return take(weight_norm(full.at(sibling(direction.name, 'g')), full.at(direction.name)),
+              direction);
 }
 
 void check_weights(const std::vector<TensorSlice>& expected, const TensorMap& weights) {
   std::string problems;
-  const auto add = [&](const std::string& text) { problems += (problems.empty() ? "" : "; ") + text; };
+  const auto add = [&](const std::string& text) {
+    problems += (problems.empty() ? "" : "; ") + text;
+  };
   std::map<std::string, bool> known;
   for (const TensorSlice& slice : expected) {
     known[slice.name] = true;
@@ -35,17 +41,19 @@ void check_weights(const std::vector<TensorSlice>& expected, const TensorMap& we
     if (found == weights.end()) {
       add(slice.name + " is missing");
     } else if (found->second.sizes() != at::IntArrayRef(shape_of(slice))) {
-      add(fmt::format("{} is [{}], expected [{}]", slice.name, fmt::join(found->second.sizes(), ", "),
-                      fmt::join(shape_of(slice), ", ")));
+      add(fmt::format("{} is [{}], expected [{}]", slice.name,
+                      fmt::join(found->second.sizes(), ", "), fmt::join(shape_of(slice), ", ")));
     }
   }
   for (const auto& [name, tensor] : weights) {
     if (!known.contains(name)) add(name + " is not part of this model");
   }
-  if (!problems.empty()) throw InputError("the model's tensors do not fit its blueprint: " + problems);
+  if (!problems.empty())
+    throw InputError("the model's tensors do not fit its blueprint: " + problems);
 }
 
-at::Tensor initial_value(const TensorSlice& slice, const PositionalConv& positional, at::Generator& generator) {
+at::Tensor initial_value(const TensorSlice& slice, const PositionalConv& positional,
+                         at::Generator& generator) {
   const auto shape = shape_of(slice);
   const std::string& name = slice.name;
   if (name == "mask_emb") return at::empty(shape).uniform_(0, 1, generator);
@@ -60,7 +68,8 @@ at::Tensor initial_value(const TensorSlice& slice, const PositionalConv& positio
   double taps = 1;
   for (size_t d = 2; d < shape.size(); ++d) taps *= static_cast<double>(shape[d]);
   if (name.starts_with("feature_extractor.conv_layers")) {  // Kaiming normal, as fairseq
-    return at::empty(shape).normal_(0, std::sqrt(2.0 / (static_cast<double>(shape[1]) * taps)), generator);
+    return at::empty(shape).normal_(0, std::sqrt(2.0 / (static_cast<double>(shape[1]) * taps)),
+                                    generator);
   }
   const double bound = std::sqrt(6.0 / (static_cast<double>(shape[0] + shape[1]) * taps));
   return at::empty(shape).uniform_(-bound, bound, generator);
@@ -96,13 +105,17 @@ TensorMap slice_tensors(const TensorMap& full, const std::vector<TensorSlice>& s
   return result;
 }
 
-Subnet make_subnet(const Blueprint& blueprint, const Architecture& architecture, TensorMap tensors) {
+Subnet make_subnet(const Blueprint& blueprint, const Architecture& architecture,
+                   TensorMap tensors) {
   EncoderWeights weights = assemble(blueprint, architecture, tensors);
   return {blueprint, architecture, std::move(tensors), std::move(weights)};
 }
 
 Supernet::Supernet(SearchSpace space, TensorMap weights, std::string provenance)
-    : space_(std::move(space)), storage_(space_.storage()), weights_(std::move(weights)), provenance_(std::move(provenance)) {
+    : space_(std::move(space)),
+      storage_(space_.storage()),
+      weights_(std::move(weights)),
+      provenance_(std::move(provenance)) {
   check_weights(tensor_slices(space_.blueprint(), storage_, storage_.largest), weights_);
 }
 
@@ -110,11 +123,14 @@ Supernet Supernet::random(const SearchSpace& space, const Rng& rng) {
   const Storage storage = space.storage();
   TensorMap weights;
   for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.largest)) {
-    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(rng.fork("init " + slice.name).next_u64());
+    at::Generator generator =
+        at::make_generator<at::CPUGeneratorImpl>(rng.fork("init " + slice.name).next_u64());
     weights[slice.name] = initial_value(slice, space.blueprint().positional, generator);
   }
-  if (space.blueprint().positional.weight_norm) {  // g starts as ||v||, so that the weight starts as v
-    weights["encoder.pos_conv.0.weight_g"] = weights["encoder.pos_conv.0.weight_v"].norm(2, {0, 1}, true);
+  if (space.blueprint()
+          .positional.weight_norm) {  // g starts as ||v||, so that the weight starts as v
+    weights["encoder.pos_conv.0.weight_g"] =
+        weights["encoder.pos_conv.0.weight_v"].norm(2, {0, 1}, true);
   }
   return Supernet(space, std::move(weights));
 }

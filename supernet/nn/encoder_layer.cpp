@@ -6,28 +6,36 @@ namespace concertina {
 namespace {
 
 at::Tensor to_contiguous_groups(const at::Tensor& t, int64_t dim, int64_t groups) {
-  return t.unflatten(dim, {t.size(dim) / groups, groups}).transpose(dim, dim + 1).flatten(dim, dim + 1);
+  return t.unflatten(dim, {t.size(dim) / groups, groups})
+      .transpose(dim, dim + 1)
+      .flatten(dim, dim + 1);
 }
 
 at::Tensor to_interleaved_groups(const at::Tensor& t, int64_t dim, int64_t groups) {
-  return t.unflatten(dim, {groups, t.size(dim) / groups}).transpose(dim, dim + 1).flatten(dim, dim + 1);
+  return t.unflatten(dim, {groups, t.size(dim) / groups})
+      .transpose(dim, dim + 1)
+      .flatten(dim, dim + 1);
 }
 
 // [1, 1, T, T] bool: key j is seen from frame i when |i - j| <= window / 2.
 at::Tensor window_mask(int64_t frames, int64_t window, at::Device device) {
   at::Tensor position = at::arange(frames, at::TensorOptions(device).dtype(at::kLong));
-  return ((position.unsqueeze(0) - position.unsqueeze(1)).abs() <= window / 2).view({1, 1, frames, frames});
+  return ((position.unsqueeze(0) - position.unsqueeze(1)).abs() <= window / 2)
+      .view({1, 1, frames, frames});
 }
 
 at::Tensor attention(const LayerWeights& layer, const at::Tensor& x, at::Tensor mask) {
   const int64_t heads = layer.shape.heads;
-  const auto split = [&](const Affine& proj) { return linear(x, proj).unflatten(2, {heads, -1}).transpose(1, 2); };
+  const auto split = [&](const Affine& proj) {
+    return linear(x, proj).unflatten(2, {heads, -1}).transpose(1, 2);
+  };
   if (layer.shape.window > 0) {
     at::Tensor band = window_mask(x.size(1), layer.shape.window, x.device());
     mask = mask.defined() ? mask.logical_and(band) : band;
   }
   const auto optional_mask = mask.defined() ? std::optional<at::Tensor>(mask) : std::nullopt;
-  at::Tensor y = at::scaled_dot_product_attention(split(layer.q), split(layer.k), split(layer.v), optional_mask);
+  at::Tensor y = at::scaled_dot_product_attention(split(layer.q), split(layer.k), split(layer.v),
+                                                  optional_mask);
   return linear(y.transpose(1, 2).flatten(2), layer.out);
 }
 

@@ -14,7 +14,8 @@ at::Tensor frame_lengths(const Blueprint& blueprint, const at::Tensor& lengths) 
   return frames;
 }
 
-// Mean and variance over the valid part of dim 1; `x` is zero elsewhere. Variance is the population's.
+// Mean and variance over the valid part of dim 1; `x` is zero elsewhere. Variance is the
+// population's.
 std::pair<at::Tensor, at::Tensor> valid_moments(const at::Tensor& x, const at::Tensor& valid) {
   if (!valid.defined()) return {x.mean(1, true), x.var(1, /*unbiased=*/false, /*keepdim=*/true)};
   at::Tensor weight = valid.to(x.scalar_type());
@@ -35,26 +36,28 @@ at::Tensor normalize(const at::Tensor& waveform, const at::Tensor& lengths) {
 at::Tensor channel_norm(const at::Tensor& x, const Affine& norm, const at::Tensor& lengths) {
   at::Tensor wide = x.to(at::kFloat);
   auto [mean, variance] = valid_moments(wide, valid_mask(lengths, x.size(1), x.device()));
-  return ((wide - mean) * ((variance + 1e-5).rsqrt() * norm.weight) + norm.bias).to(x.scalar_type());
+  return ((wide - mean) * ((variance + 1e-5).rsqrt() * norm.weight) + norm.bias)
+      .to(x.scalar_type());
 }
 
-at::Tensor conv_stack(const WaveFrontEnd& wave, const std::vector<ConvWeights>& convs, const at::Tensor& waveform,
-                      at::Tensor lengths) {
+at::Tensor conv_stack(const WaveFrontEnd& wave, const std::vector<ConvWeights>& convs,
+                      const at::Tensor& waveform, at::Tensor lengths) {
   at::Tensor x = waveform.unsqueeze(2);
   for (size_t i = 0; i < convs.size(); ++i) {
     const ConvWeights& conv = convs[i];
     x = conv_time(x, {conv.weight, conv.bias}, wave.layers[i].stride, 0, 1);
     lengths = (lengths - wave.layers[i].kernel).div(wave.layers[i].stride, "floor") + 1;
     if (conv.norm.weight.defined()) {
-      x = wave.norm == ExtractorNorm::kLayer ? layer_norm(x, conv.norm) : channel_norm(x, conv.norm, lengths);
+      x = wave.norm == ExtractorNorm::kLayer ? layer_norm(x, conv.norm)
+                                             : channel_norm(x, conv.norm, lengths);
     }
     x = at::gelu(x);
   }
   return x;
 }
 
-at::Tensor mel_features(const LogMelFrontEnd& mel, int32_t sample_rate, const EncoderWeights& weights,
-                        const at::Tensor& waveform) {
+at::Tensor mel_features(const LogMelFrontEnd& mel, int32_t sample_rate,
+                        const EncoderWeights& weights, const at::Tensor& waveform) {
   MelOptions options;
   options.sample_rate = sample_rate;
   options.bins = mel.bins;
@@ -67,13 +70,14 @@ at::Tensor mel_features(const LogMelFrontEnd& mel, int32_t sample_rate, const En
 
 }  // namespace
 
-Features front_end(const Blueprint& blueprint, const EncoderWeights& weights, const at::Tensor& waveform,
-                   const at::Tensor& lengths) {
+Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
+                   const at::Tensor& waveform, const at::Tensor& lengths) {
   const at::Tensor input = blueprint.normalize_waveform ? normalize(waveform, lengths) : waveform;
   Features features;
   features.lengths = frame_lengths(blueprint, lengths);
   features.x = blueprint.front_end == FrontEndKind::kWave
-                   ? layer_norm(conv_stack(blueprint.wave, weights.convs, input, lengths), weights.feature_norm)
+                   ? layer_norm(conv_stack(blueprint.wave, weights.convs, input, lengths),
+                                weights.feature_norm)
                    : mel_features(blueprint.mel, blueprint.sample_rate, weights, input);
   return features;
 }

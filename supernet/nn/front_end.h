@@ -1,5 +1,5 @@
-// From waveform to features at the base frame period. Frames of one utterance depend on its valid samples only, so a
-// padded batch gives what its members give alone.
+// From waveform to features at the base frame period. Frames of one utterance depend on its valid
+// samples only, so a padded batch gives what its members give alone.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,7 +14,7 @@ struct Features {
 };
 
 // waveform [B, N] float, lengths [B] int64 on the CPU (valid samples).
-Features front_end(const Blueprint& blueprint, const EncoderWeights& weights, const at::Tensor& waveform,
-                   const at::Tensor& lengths);
+Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
+                   const at::Tensor& waveform, const at::Tensor& lengths);
 
 }  // namespace concertina

@@ -39,8 +39,9 @@ at::Tensor dct_matrix(int64_t bins, int64_t count) {
   for (int64_t n = 0; n < bins; ++n) {
     for (int64_t k = 0; k < count; ++k) {
       const double scale = std::sqrt((k == 0 ? 1.0 : 2.0) / static_cast<double>(bins));
-      d[n][k] = static_cast<float>(scale * std::cos(std::numbers::pi * (static_cast<double>(n) + 0.5) *
-                                                    static_cast<double>(k) / static_cast<double>(bins)));
+      d[n][k] =
+          static_cast<float>(scale * std::cos(std::numbers::pi * (static_cast<double>(n) + 0.5) *
+                                              static_cast<double>(k) / static_cast<double>(bins)));
     }
   }
   return dct;

@@ -1,4 +1,5 @@
-// Log-mel energies and MFCCs on tensors: the log-mel front end, k-means units and the MFCC floor share them.
+// Log-mel energies and MFCCs on tensors: the log-mel front end, k-means units and the MFCC floor
+// share them.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -16,8 +17,8 @@ struct MelOptions {
   double low_hz = 20, high_hz = 7600;  // HTK mel scale, triangles of unit height
 };
 
-// waveform [B, N] float in [-1, 1] -> natural log of mel power, floored at 1e-10: [B, F, bins], F = (N-window)/hop + 1
-// (frames lie wholly inside the signal; F = 0 when N < window).
+// waveform [B, N] float in [-1, 1] -> natural log of mel power, floored at 1e-10: [B, F, bins], F =
+// (N-window)/hop + 1 (frames lie wholly inside the signal; F = 0 when N < window).
 at::Tensor log_mel(const at::Tensor& waveform, const MelOptions& options = {});
 
 // Orthonormal DCT-II of log-mel: the first `count` coefficients (c0 included), [B, F, count].

@@ -1,4 +1,5 @@
-// Small operations every layer shares. Inputs are time-major [B, T, C]; weights decide the compute dtype.
+// Small operations every layer shares. Inputs are time-major [B, T, C]; weights decide the compute
+// dtype.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -8,15 +9,18 @@
 namespace concertina {
 
 inline at::Tensor linear(const at::Tensor& x, const Affine& affine) {
-  const at::Tensor bias = affine.bias.defined() ? affine.bias.to(affine.weight.scalar_type()) : at::Tensor();
+  const at::Tensor bias =
+      affine.bias.defined() ? affine.bias.to(affine.weight.scalar_type()) : at::Tensor();
   return at::linear(x.to(affine.weight.scalar_type()), affine.weight, bias);
 }
 
 // Over the last dimension, eps 1e-5, statistics in fp32; the result has the dtype of x.
 at::Tensor layer_norm(const at::Tensor& x, const Affine& norm);
 
-// [B, T, C_in] -> [B, T', C_out] without transposing memory: the time-major tensor is the channels-last one.
-at::Tensor conv_time(const at::Tensor& x, const Affine& conv, int64_t stride, int64_t padding, int64_t groups);
+// [B, T, C_in] -> [B, T', C_out] without transposing memory: the time-major tensor is the
+// channels-last one.
+at::Tensor conv_time(const at::Tensor& x, const Affine& conv, int64_t stride, int64_t padding,
+                     int64_t groups);
 
 // [B] lengths on the CPU -> [B, T] bool, true where valid; undefined when all `frames` are valid.
 at::Tensor valid_mask(const at::Tensor& lengths, int64_t frames, at::Device device);

@@ -1,8 +1,10 @@
-// Frame-rate compression by continuous integrate-and-fire (CIF; Dong & Xu 2020, OFA sequence compression, Chen 2022),
-// written as a matrix of overlaps so that it is exact, differentiable and has an exact way back.
+// Frame-rate compression by continuous integrate-and-fire (CIF; Dong & Xu 2020, OFA sequence
+// compression, Chen 2022), written as a matrix of overlaps so that it is exact, differentiable and
+// has an exact way back.
 //
-// Frame t carries weight w_t >= 0 and owns the interval [c_{t-1}, c_t] of the cumulated weights; output slot k is
-// [k, k+1]. A[k, t] is the length of their overlap: each full output's row sums to 1.
+// Frame t carries weight w_t >= 0 and owns the interval [c_{t-1}, c_t] of the cumulated weights;
+// output slot k is [k, k+1]. A[k, t] is the length of their overlap: each full output's row sums
+// to 1.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -12,15 +14,18 @@
 namespace concertina {
 
 struct Compression {
-  at::Tensor forward;   // [B, T', T]: compressed = forward x frames
-  at::Tensor back;      // [B, T, T']: base frames = back x compressed; rows of valid frames sum to 1
-  at::Tensor lengths;   // [B] int64, valid compressed frames
+  at::Tensor forward;  // [B, T', T]: compressed = forward x frames
+  at::Tensor back;     // [B, T, T']: base frames = back x compressed; rows of valid frames sum to 1
+  at::Tensor lengths;  // [B] int64, valid compressed frames
 };
 
-// Weights alpha_t in (0, 1) of the alpha net, features [B, T, C] -> [B, T] fp32, zero where not valid.
-at::Tensor cif_alpha(const at::Tensor& features, const at::Tensor& valid, const RateWeights& weights);
+// Weights alpha_t in (0, 1) of the alpha net, features [B, T, C] -> [B, T] fp32, zero where not
+// valid.
+at::Tensor cif_alpha(const at::Tensor& features, const at::Tensor& valid,
+                     const RateWeights& weights);
 
-// Scales alpha so that each utterance yields exactly target[b] frames. `target` [B] int64 (host tensor).
+// Scales alpha so that each utterance yields exactly target[b] frames. `target` [B] int64 (host
+// tensor).
 Compression cif(const at::Tensor& alpha, const at::Tensor& target);
 
 }  // namespace concertina

@@ -18,7 +18,9 @@ class Lookup {
     missing_ += (missing_.empty() ? "" : ", ") + name;
     return {};
   }
-  Affine affine(const std::string& name) { return {tensor(name + ".weight"), tensor(name + ".bias")}; }
+  Affine affine(const std::string& name) {
+    return {tensor(name + ".weight"), tensor(name + ".bias")};
+  }
   void finish() const {
     if (!missing_.empty()) throw InputError("tensors are missing: " + missing_);
   }
@@ -64,7 +66,8 @@ at::Tensor weight_norm(const at::Tensor& g, const at::Tensor& v) {
   return v * (g / v.norm(2, {0, 1}, /*keepdim=*/true));
 }
 
-EncoderWeights assemble(const Blueprint& blueprint, const Architecture& architecture, const TensorMap& tensors) {
+EncoderWeights assemble(const Blueprint& blueprint, const Architecture& architecture,
+                        const TensorMap& tensors) {
   Lookup lookup(tensors);
   EncoderWeights weights;
   if (blueprint.front_end == FrontEndKind::kWave) {
@@ -76,19 +79,23 @@ EncoderWeights assemble(const Blueprint& blueprint, const Architecture& architec
   }
   weights.projection = lookup.affine("post_extract_proj");
   weights.mask_emb = lookup.tensor("mask_emb");
-  if (blueprint.rate == RateKind::kCif && architecture.frame_period_us() > blueprint.base_frame_period_us()) {
-    weights.rate = RateWeights{lookup.affine("rate.conv"), lookup.affine("rate.layer_norm"), lookup.affine("rate.proj")};
+  if (blueprint.rate == RateKind::kCif &&
+      architecture.frame_period_us() > blueprint.base_frame_period_us()) {
+    weights.rate = RateWeights{lookup.affine("rate.conv"), lookup.affine("rate.layer_norm"),
+                               lookup.affine("rate.proj")};
   }
   const std::string positional = "encoder.pos_conv.0.";
   weights.positional.bias = lookup.tensor(positional + "bias");
   if (blueprint.positional.weight_norm) {
-    at::Tensor g = lookup.tensor(positional + "weight_g"), v = lookup.tensor(positional + "weight_v");
+    at::Tensor g = lookup.tensor(positional + "weight_g"),
+               v = lookup.tensor(positional + "weight_v");
     if (g.defined() && v.defined()) weights.positional.weight = weight_norm(g, v);
   } else {
     weights.positional.weight = lookup.tensor(positional + "weight");
   }
   weights.encoder_norm = lookup.affine("encoder.layer_norm");
-  for (const LayerShape& shape : architecture.layers()) weights.layers.push_back(encoder_layer(shape, lookup));
+  for (const LayerShape& shape : architecture.layers())
+    weights.layers.push_back(encoder_layer(shape, lookup));
   lookup.finish();
   return weights;
 }

@@ -14,7 +14,8 @@
 
 namespace concertina {
 
-using TensorMap = std::map<std::string, at::Tensor>;  // ordered: every walk over it is deterministic
+using TensorMap =
+    std::map<std::string, at::Tensor>;  // ordered: every walk over it is deterministic
 
 struct Affine {
   at::Tensor weight, bias;  // bias may be undefined
@@ -36,21 +37,24 @@ struct LayerWeights {
 };
 
 struct EncoderWeights {
-  std::vector<ConvWeights> convs;    // wave front end
-  at::Tensor mel_mean, mel_std;      // log-mel front end, [bins]
-  Affine feature_norm;               // wave front end
-  Affine projection;                 // [E, C]
-  at::Tensor mask_emb;               // [E]
+  std::vector<ConvWeights> convs;  // wave front end
+  at::Tensor mel_mean, mel_std;    // log-mel front end, [bins]
+  Affine feature_norm;             // wave front end
+  Affine projection;               // [E, C]
+  at::Tensor mask_emb;             // [E]
   std::optional<RateWeights> rate;
-  Affine positional;                 // weight already normalised, [E, E / groups, k]
+  Affine positional;  // weight already normalised, [E, E / groups, k]
   Affine encoder_norm;
   std::vector<LayerWeights> layers;  // kept layers, ascending
 };
 
-// Picks the typed parts out of `tensors` (handles are shared). InputError lists every missing tensor.
-EncoderWeights assemble(const Blueprint& blueprint, const Architecture& architecture, const TensorMap& tensors);
+// Picks the typed parts out of `tensors` (handles are shared). InputError lists every missing
+// tensor.
+EncoderWeights assemble(const Blueprint& blueprint, const Architecture& architecture,
+                        const TensorMap& tensors);
 
-// fairseq's weight norm over (out, in) for each tap: g * v / ||v||; g [1,1,k], v [out, in, k]. Differentiable.
+// fairseq's weight norm over (out, in) for each tap: g * v / ||v||; g [1,1,k], v [out, in, k].
+// Differentiable.
 at::Tensor weight_norm(const at::Tensor& g, const at::Tensor& v);
 
 }  // namespace concertina

@@ -3,9 +3,10 @@
 //   Architecture a = Architecture::parse("c=512 e=384 p=20000 L=0-11:6x1536");
 //   a.key() == "c=512 e=384 p=20000 L=0-11:6x1536"
 //
-// Key grammar: `c=` conv channels (one number when all are equal, else a comma list; left out for mel), `e=` embedding
-// width, `p=` frame period in microseconds, `L=` runs FIRST-LAST:HEADSxFFN[wWINDOW] joined by commas; a run folds
-// neighbouring layers (consecutive indices) of equal shape. One architecture, one key.
+// Key grammar: `c=` conv channels (one number when all are equal, else a comma list; left out for
+// mel), `e=` embedding width, `p=` frame period in microseconds, `L=` runs
+// FIRST-LAST:HEADSxFFN[wWINDOW] joined by commas; a run folds neighbouring layers (consecutive
+// indices) of equal shape. One architecture, one key.
 #pragma once
 
 #include <compare>
@@ -28,19 +29,22 @@ struct LayerShape {
 class Architecture {
  public:
   Architecture() = default;
-  // InputError when a size is out of range, no layer is kept, layers are not strictly ascending, a layer has neither
-  // half, or a window is odd. The window of a layer without heads is set to 0.
+  // InputError when a size is out of range, no layer is kept, layers are not strictly ascending, a
+  // layer has neither half, or a window is odd. The window of a layer without heads is set to 0.
   Architecture(std::vector<int32_t> conv_channels, int32_t embed_dim, int32_t frame_period_us,
                std::vector<LayerShape> layers);
 
-  const std::vector<int32_t>& conv_channels() const { return conv_channels_; }  // one per conv layer; empty: mel
+  const std::vector<int32_t>& conv_channels() const {
+    return conv_channels_;
+  }  // one per conv layer; empty: mel
   int32_t embed_dim() const { return embed_dim_; }
   int32_t frame_period_us() const { return frame_period_us_; }
   const std::vector<LayerShape>& layers() const { return layers_; }  // kept layers, ascending
   int32_t depth() const { return static_cast<int32_t>(layers_.size()); }
 
   std::string key() const;
-  // `conv_layers`: how many conv layers one number stands for (7 for HuBERT). InputError names the bad part.
+  // `conv_layers`: how many conv layers one number stands for (7 for HuBERT). InputError names the
+  // bad part.
   static Architecture parse(std::string_view key, int32_t conv_layers = 7);
 
   auto operator<=>(const Architecture&) const = default;
@@ -52,13 +56,15 @@ class Architecture {
   std::vector<LayerShape> layers_;
 };
 
-// True when every dimension of `inner` fits into `outer`: widths, kept layers a subset, windows not wider (global is the
-// widest). The frame period is a rate, not a width, and is left out.
+// True when every dimension of `inner` fits into `outer`: widths, kept layers a subset, windows not
+// wider (global is the widest). The frame period is a rate, not a width, and is left out.
 bool covers(const Architecture& outer, const Architecture& inner);
 
 }  // namespace concertina
 
 template <>
 struct std::hash<concertina::Architecture> {
-  size_t operator()(const concertina::Architecture& a) const { return std::hash<std::string>()(a.key()); }
+  size_t operator()(const concertina::Architecture& a) const {
+    return std::hash<std::string>()(a.key());
+  }
 };

@@ -29,7 +29,8 @@ struct WaveFrontEnd {
   bool operator==(const WaveFrontEnd&) const = default;
 };
 
-// Log-mel front end (MelHuBERT style): natural-log mel energies, Hann window, no padding, `stack` frames joined.
+// Log-mel front end (MelHuBERT style): natural-log mel energies, Hann window, no padding, `stack`
+// frames joined.
 struct LogMelFrontEnd {
   int32_t bins = 80;
   int32_t window = 400;  // samples
@@ -42,7 +43,8 @@ struct PositionalConv {
   int32_t kernel = 128;
   int32_t groups = 16;
   bool weight_norm = true;   // over (out, in) for each tap, as fairseq (dim = 2)
-  bool interleaved = false;  // channel c is in group c mod groups (prefixes keep whole groups), not c / (E / groups)
+  bool interleaved = false;  // channel c is in group c mod groups (prefixes keep whole groups), not
+                             // c / (E / groups)
   bool operator==(const PositionalConv&) const = default;
 };
 
@@ -55,20 +57,25 @@ struct Blueprint {
   NormPosition norm_position = NormPosition::kPost;
   int32_t head_dim = 64;
   PositionalConv positional;
-  RateKind rate = RateKind::kNone;  // the unit that compresses frames when frame_period_us is above the base
+  RateKind rate =
+      RateKind::kNone;  // the unit that compresses frames when frame_period_us is above the base
 
-  int32_t base_frame_samples() const;      // 320: product of strides, or hop * stack
-  int32_t base_frame_period_us() const;    // 20000
-  int64_t frames(int64_t samples) const;   // base frames of an utterance, before any rate unit; 0 when too short
-  int32_t front_end_dim(const std::vector<int32_t>& conv_channels) const;  // width that reaches the projection
+  int32_t base_frame_samples() const;    // 320: product of strides, or hop * stack
+  int32_t base_frame_period_us() const;  // 20000
+  int64_t frames(int64_t samples)
+      const;  // base frames of an utterance, before any rate unit; 0 when too short
+  int32_t front_end_dim(
+      const std::vector<int32_t>& conv_channels) const;  // width that reaches the projection
 
-  std::string to_json() const;                          // canonical: sorted keys, no spaces
-  static Blueprint from_json(std::string_view json);    // InputError
-  static Blueprint from_config(ConfigSection section);  // problems are collected in the section's file
+  std::string to_json() const;                        // canonical: sorted keys, no spaces
+  static Blueprint from_json(std::string_view json);  // InputError
+  static Blueprint from_config(
+      ConfigSection section);  // problems are collected in the section's file
   bool operator==(const Blueprint&) const = default;
 };
 
-// Frames after the rate unit: round(base_frames * base period / period), at least 1 when base_frames > 0.
+// Frames after the rate unit: round(base_frames * base period / period), at least 1 when
+// base_frames > 0.
 int64_t compressed_frames(const Blueprint& blueprint, int64_t base_frames, int32_t frame_period_us);
 
 }  // namespace concertina

@@ -9,15 +9,17 @@
 namespace concertina {
 
 struct Cost {
-  int64_t params = 0;              // elements of all tensors of the extracted subnet
-  int64_t params_lighthubert = 0;  // LightHuBERT's own rule: whole mask_emb of the storage, no weight_g
-  int64_t macs = 0;                // multiply-accumulates of one forward pass of `samples` samples
+  int64_t params = 0;  // elements of all tensors of the extracted subnet
+  int64_t params_lighthubert =
+      0;             // LightHuBERT's own rule: whole mask_emb of the storage, no weight_g
+  int64_t macs = 0;  // multiply-accumulates of one forward pass of `samples` samples
 };
 
-// MACs: conv sum_i L_i*c_i*c_{i-1}*k_i; projection T*C*E; positional T*E*(E/groups)*k; layer T(4EA+2EF)+2T^2 A with
-// A = head_dim*heads, T after the rate unit; window w counts min(T, w+1) keys; rate unit T0(5C^2+C) with T0 the base
-// frames. The mel filter bank, norms, CIF's sums and softmax count 0. InputError when the front end does not match.
-// `storage_embed_dim` is the width of the supernet the subnet came from (for params_lighthubert); 0: its own.
+// MACs: conv sum_i L_i*c_i*c_{i-1}*k_i; projection T*C*E; positional T*E*(E/groups)*k; layer
+// T(4EA+2EF)+2T^2 A with A = head_dim*heads, T after the rate unit; window w counts min(T, w+1)
+// keys; rate unit T0(5C^2+C) with T0 the base frames. The mel filter bank, norms, CIF's sums and
+// softmax count 0. InputError when the front end does not match. `storage_embed_dim` is the width
+// of the supernet the subnet came from (for params_lighthubert); 0: its own.
 Cost cost_of(const Blueprint& blueprint, const Architecture& architecture, int64_t samples,
              int32_t storage_embed_dim = 0);
 

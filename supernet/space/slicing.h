@@ -1,6 +1,7 @@
-// The slicing rule as data: for one architecture, the list of its tensors, each with the part of the supernet's
-// tensor it is made of. slice, bind, extract, sort and the parameter count all read this one list.
-// Tensor names are fairseq's / LightHuBERT's; layers keep their index in the supernet.
+// The slicing rule as data: for one architecture, the list of its tensors, each with the part of
+// the supernet's tensor it is made of. slice, bind, extract, sort and the parameter count all read
+// this one list. Tensor names are fairseq's / LightHuBERT's; layers keep their index in the
+// supernet.
 #pragma once
 
 #include <cstdint>
@@ -14,11 +15,14 @@
 namespace concertina {
 
 enum class SlicingRule {
-  kPrefix,       // leading rows and columns; FFN units 0..F-1; positional conv channels in groups c mod groups
-  kLightHubert,  // FFN block-interleave; positional conv normalised on the full weight, then regrouped
+  kPrefix,  // leading rows and columns; FFN units 0..F-1; positional conv channels in groups c mod
+            // groups
+  kLightHubert,  // FFN block-interleave; positional conv normalised on the full weight, then
+                 // regrouped
 };
 
-// One dimension of one tensor: the first `size` entries, or the listed ones when `indices` is not empty.
+// One dimension of one tensor: the first `size` entries, or the listed ones when `indices` is not
+// empty.
 struct DimSlice {
   int64_t size = 0;
   std::vector<int64_t> indices;
@@ -26,9 +30,10 @@ struct DimSlice {
 };
 
 enum class SliceKind {
-  kPlain,           // the sub-block given by dims
-  // Entries NAME_g and NAME_v of a narrower subnet: W = the sub-block `dims` (of NAME_v) of g * v / ||v||, taken on the
-  // full tensors; the subnet's v is W, its g the norm of W for each tap. At full width both are kPlain.
+  kPlain,  // the sub-block given by dims
+  // Entries NAME_g and NAME_v of a narrower subnet: W = the sub-block `dims` (of NAME_v) of g * v /
+  // ||v||, taken on the full tensors; the subnet's v is W, its g the norm of W for each tap. At
+  // full width both are kPlain.
   kBakedWeightNorm
 };
 
@@ -36,9 +41,10 @@ struct TensorSlice {
   std::string name;
   SliceKind kind = SliceKind::kPlain;
   std::vector<DimSlice> dims;
-  bool decay = false;      // weight decay applies (matrices and convolutions)
-  bool low_precision = false;  // may be held in bf16 (matrices and convolutions; norms and scalars stay fp32)
-  bool trained = true;         // false: statistics measured once (mel mean and std)
+  bool decay = false;  // weight decay applies (matrices and convolutions)
+  bool low_precision =
+      false;  // may be held in bf16 (matrices and convolutions; norms and scalars stay fp32)
+  bool trained = true;  // false: statistics measured once (mel mean and std)
   int64_t numel() const;
 };
 
@@ -47,8 +53,9 @@ struct Storage {
   SlicingRule rule = SlicingRule::kPrefix;
 };
 
-// Conv1d(C, C, kRateKernel), LayerNorm, ReLU, Linear(C, 1) over the front end's features (Chen et al. 2022, OFA); only
-// where rate is cif and the frame period above the base. A storage whose period is above the base has the unit.
+// Conv1d(C, C, kRateKernel), LayerNorm, ReLU, Linear(C, 1) over the front end's features (Chen et
+// al. 2022, OFA); only where rate is cif and the frame period above the base. A storage whose
+// period is above the base has the unit.
 inline constexpr int64_t kRateKernel = 5;
 bool has_rate_unit(const Blueprint& blueprint, const Architecture& architecture);
 
@@ -61,14 +68,17 @@ struct Misfit {
   std::string gene;   // its key in a space file: "embed_dim"
   std::string why;    // "it must be a multiple of 16"
 };
-std::optional<Misfit> misfit(const Blueprint& blueprint, const Storage& storage, const Architecture& architecture);
+std::optional<Misfit> misfit(const Blueprint& blueprint, const Storage& storage,
+                             const Architecture& architecture);
 
 // Shapes of the supernet's own tensors: tensor_slices(blueprint, storage, storage.largest).
 // Throws InputError when `architecture` is not covered by the storage (see misfit).
 std::vector<TensorSlice> tensor_slices(const Blueprint& blueprint, const Storage& storage,
                                        const Architecture& architecture);
 
-// LightHuBERT's FFN rule: rows of 4 blocks of `storage_embed`, the first min(E, F - bE) of each block b.
-std::vector<int64_t> interleaved_ffn_rows(int32_t storage_embed, int32_t embed_dim, int32_t ffn_dim);
+// LightHuBERT's FFN rule: rows of 4 blocks of `storage_embed`, the first min(E, F - bE) of each
+// block b.
+std::vector<int64_t> interleaved_ffn_rows(int32_t storage_embed, int32_t embed_dim,
+                                          int32_t ffn_dim);
 
 }  // namespace concertina

@@ -100,9 +100,7 @@ TEST(BadFiles, LockedDatabaseIsASystemError) {
   StudyFile study = StudyFile::create(folder / "s.db", small_header());
   const Raw other(folder / "s.db");
   other.run("BEGIN IMMEDIATE");
-  EXPECT_THAT(message_of<SystemError>([&] {
-                study.set_latency_model({"{}", ""});
-              }),
+  EXPECT_THAT(message_of<SystemError>([&] { study.set_latency_model({"{}", ""}); }),
               HasSubstr("locked by another process"));
   other.run("COMMIT");
   study.set_latency_model({"{}", ""});
@@ -112,9 +110,7 @@ TEST(BadFiles, ReadersDoNotWrite) {
   const Folder folder;
   StudyFile::create(folder / "s.db", small_header());
   StudyFile reader = StudyFile::open_read_only(folder / "s.db");
-  EXPECT_THAT(message_of<SystemError>([&] {
-                reader.set_latency_model({"{}", ""});
-              }),
+  EXPECT_THAT(message_of<SystemError>([&] { reader.set_latency_model({"{}", ""}); }),
               HasSubstr("reading only"));
 }
 

@@ -18,7 +18,8 @@ class EvaluatorTest : public ::testing::Test {
     const SearchSpace space = testing::small_space(testing::mel_blueprint());
     parts_.supernet = std::make_shared<Supernet>(testing::perturbed(space, 1));
     parts_.distill = std::make_shared<DistillScore>(
-        testing::perturbed(space, 2).slice(space.largest()), trained(space.largest()), corpus_.manifest(), Split::kDev,
+        testing::perturbed(space, 2).slice(space.largest()), trained(space.largest()),
+        corpus_.manifest(), Split::kDev,
         DistillScoreOptions{.crops = 4, .seconds = 1, .source_weight = {}, .seed = 3});
     parts_.manifest = std::make_shared<Manifest>(corpus_.manifest());
     parts_.tasks.tasks.clear();
@@ -26,10 +27,13 @@ class EvaluatorTest : public ::testing::Test {
 
   static TrainedObjective trained(const Architecture& largest) {
     TrainedObjective result;
-    result.objective = std::make_unique<LayerMeanObjective>(
-        LayerMeanSpec{.top = 2, .teacher_depth = largest.depth(), .teacher_dim = largest.embed_dim(),
-                      .student_dim = largest.embed_dim()});
-    for (const auto& parameter : result.objective->parameters(Rng(4))) result.heads[parameter.name] = parameter.value;
+    result.objective =
+        std::make_unique<LayerMeanObjective>(LayerMeanSpec{.top = 2,
+                                                           .teacher_depth = largest.depth(),
+                                                           .teacher_dim = largest.embed_dim(),
+                                                           .student_dim = largest.embed_dim()});
+    for (const auto& parameter : result.objective->parameters(Rng(4)))
+      result.heads[parameter.name] = parameter.value;
     return result;
   }
 
@@ -47,7 +51,8 @@ class EvaluatorTest : public ::testing::Test {
     const SubnetEvaluator evaluator(parts_);
     const std::vector<MetricInfo> objectives = {{"distill.l1", Direction::kMinimise, ""},
                                                 {"params", Direction::kMinimise, "params"}};
-    const auto path = std::filesystem::temp_directory_path() / fmt::format("concertina-study-{}-{}.db", ::getpid(), workers);
+    const auto path = std::filesystem::temp_directory_path() /
+                      fmt::format("concertina-study-{}-{}.db", ::getpid(), workers);
     std::filesystem::remove(path);
     StudyHeader header;
     header.space_json = space().to_json();
@@ -55,9 +60,11 @@ class EvaluatorTest : public ::testing::Test {
     std::string dump;
     {
       StudyFile study = StudyFile::create(path, header);
-      const auto searcher = make_searcher({.kind = "nsga2", .population = 8, .objectives = objectives, .seed = 6}, space());
+      const auto searcher = make_searcher(
+          {.kind = "nsga2", .population = 8, .objectives = objectives, .seed = 6}, space());
       const auto executor = make_tbb_executor(workers, use_one_thread);
-      const StudyReport report = run_study(space(), *searcher, evaluator, *executor, study, {.trials = 24}, {});
+      const StudyReport report =
+          run_study(space(), *searcher, evaluator, *executor, study, {.trials = 24}, {});
       EXPECT_EQ(report.trials, 24);
       EXPECT_EQ(report.failed, 0);
       dump = study.dump(false);
@@ -79,7 +86,8 @@ TEST_F(EvaluatorTest, GroupsShareTheirFrontAndHoldEveryProposalOnce) {
   for (const WorkGroup& group : evaluator.plan(all)) {
     for (const Proposal& proposal : group.proposals) {
       numbers.push_back(proposal.number);
-      EXPECT_EQ(shared_front_key(proposal.architecture), shared_front_key(group.proposals[0].architecture));
+      EXPECT_EQ(shared_front_key(proposal.architecture),
+                shared_front_key(group.proposals[0].architecture));
     }
   }
   std::ranges::sort(numbers);
@@ -109,7 +117,8 @@ TEST_F(EvaluatorTest, GivesTheMetricsItNamesAndTheFingerprintFollowsThem) {
   ASSERT_EQ(result.size(), 1u);
   std::vector<std::string> names;
   for (const MetricInfo& metric : evaluator.metrics()) names.push_back(metric.name);
-  for (const auto& [name, value] : result[0].values) EXPECT_EQ(std::ranges::count(names, name), 1) << name;
+  for (const auto& [name, value] : result[0].values)
+    EXPECT_EQ(std::ranges::count(names, name), 1) << name;
   EXPECT_EQ(result[0].values.size(), names.size());
   SubnetEvaluatorParts other = parts_;
   other.identity = "other data";
@@ -117,7 +126,8 @@ TEST_F(EvaluatorTest, GivesTheMetricsItNamesAndTheFingerprintFollowsThem) {
 }
 
 TEST_F(EvaluatorTest, TasksBehindMetrics) {
-  EXPECT_EQ(tasks_behind({"distill.l1", "asv.eer", "pr.frame_acc"}), (std::vector<std::string>{"pr", "asv"}));
+  EXPECT_EQ(tasks_behind({"distill.l1", "asv.eer", "pr.frame_acc"}),
+            (std::vector<std::string>{"pr", "asv"}));
   EXPECT_TRUE(tasks_behind({"params"}).empty());
 }
 

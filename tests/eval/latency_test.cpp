@@ -29,8 +29,12 @@ TEST(Latency, PointsAreOrderedStatisticsOfTheWorkload) {
   options.repetitions = 5;
   const int threads = at::get_num_threads();
   int64_t last = 0;
-  const auto points = profile_latency(supernet, {supernet.space().smallest(), supernet.space().largest()}, options, {},
-                                      [&](int64_t done, int64_t total) { last = done; EXPECT_EQ(total, 12); });
+  const auto points =
+      profile_latency(supernet, {supernet.space().smallest(), supernet.space().largest()}, options,
+                      {}, [&](int64_t done, int64_t total) {
+                        last = done;
+                        EXPECT_EQ(total, 12);
+                      });
   EXPECT_EQ(last, 12);
   EXPECT_EQ(at::get_num_threads(), threads);
   ASSERT_EQ(points.size(), 2u);

@@ -5,7 +5,8 @@
 namespace concertina {
 namespace {
 
-std::vector<VerificationTrial> trials(const std::vector<double>& targets, const std::vector<double>& others) {
+std::vector<VerificationTrial> trials(const std::vector<double>& targets,
+                                      const std::vector<double>& others) {
   std::vector<VerificationTrial> all;
   for (const double score : targets) all.push_back({0, 1, true, score});
   for (const double score : others) all.push_back({0, 1, false, score});

@@ -19,7 +19,8 @@ Data gaussians(int64_t n, double spread, uint64_t seed) {
   const at::Tensor means = at::empty({kClasses, kWidth}).normal_(0, spread, world);
   const at::Tensor mix = at::empty({kWidth, kWidth}).normal_(0, 0.5, world) + at::eye(kWidth);
   at::Generator draws = at::make_generator<at::CPUGeneratorImpl>(seed);
-  const at::Tensor y = at::empty({n}).uniform_(0, kClasses, draws).floor().to(at::kLong).clamp(0, kClasses - 1);
+  const at::Tensor y =
+      at::empty({n}).uniform_(0, kClasses, draws).floor().to(at::kLong).clamp(0, kClasses - 1);
   const at::Tensor noise = at::empty({n, kWidth}).normal_(0, 1, draws).mm(mix);
   return {means.index_select(0, y) + noise + 40, y};
 }
@@ -87,8 +88,8 @@ TEST(Probes, LdaEqualsTheDiscriminantsOfItsDefinition) {
     within += centred.t().mm(centred) / static_cast<double>(x.size(0));
     prior[c] = static_cast<double>(members.size(0)) / static_cast<double>(x.size(0));
   }
-  const at::Tensor shrunk =
-      (1 - shrinkage) * within + shrinkage * within.diagonal().mean() * at::eye(kWidth, at::kDouble);
+  const at::Tensor shrunk = (1 - shrinkage) * within +
+                            shrinkage * within.diagonal().mean() * at::eye(kWidth, at::kDouble);
   const at::Tensor m = at::stack(means);
   const at::Tensor inverse = at::linalg_inv(shrunk);
   const at::Tensor expected =

@@ -27,7 +27,8 @@ double value_of(const std::vector<TaskScore>& scores, const std::string& metric)
 
 TEST(Tasks, MfccFloorSolvesTheToyCorpus) {
   const testing::ToyCorpus corpus("tasks");
-  const auto scores = score_tasks(corpus.manifest(), mfcc_floor_features(), toy_options(), Split::kTest, {});
+  const auto scores =
+      score_tasks(corpus.manifest(), mfcc_floor_features(), toy_options(), Split::kTest, {});
   EXPECT_GT(value_of(scores, "pr.frame_acc_lda"), 75);
   EXPECT_GT(value_of(scores, "pr.frame_acc"), 75);
   EXPECT_GT(value_of(scores, "sid.acc"), 60);
@@ -42,8 +43,10 @@ TEST(Tasks, MfccFloorSolvesTheToyCorpus) {
 TEST(Tasks, EveryScoreIsAListedMetric) {
   const testing::ToyCorpus corpus("listed");
   const std::vector<MetricInfo> listed = task_metrics();
-  for (const TaskScore& score : score_tasks(corpus.manifest(), mfcc_floor_features(), toy_options(), Split::kDev, {})) {
-    EXPECT_NE(std::ranges::find(listed, score.metric, &MetricInfo::name), listed.end()) << score.metric;
+  for (const TaskScore& score :
+       score_tasks(corpus.manifest(), mfcc_floor_features(), toy_options(), Split::kDev, {})) {
+    EXPECT_NE(std::ranges::find(listed, score.metric, &MetricInfo::name), listed.end())
+        << score.metric;
   }
 }
 
@@ -56,7 +59,8 @@ TEST(Tasks, NoClipIsEncodedTwiceAndTestIsNotTouchedOnDev) {
     return floor(clips);
   };
   score_tasks(corpus.manifest(), counting, toy_options(), Split::kDev, {});
-  const auto not_test = std::ranges::count_if(corpus.manifest().clips, [](const Clip& c) { return c.split != Split::kTest; });
+  const auto not_test = std::ranges::count_if(
+      corpus.manifest().clips, [](const Clip& c) { return c.split != Split::kTest; });
   EXPECT_EQ(encoded, static_cast<size_t>(not_test));
 }
 
@@ -67,9 +71,11 @@ TEST(Tasks, WhatTheManifestLacksIsLeftOut) {
   const auto scores = score_tasks(manifest, mfcc_floor_features(), toy_options(), Split::kTest, {});
   EXPECT_EQ(value_of(scores, "pr.frame_acc"), -1);
   EXPECT_GE(value_of(scores, "sid.acc"), 0);
-  EXPECT_EQ(available_tasks(manifest, toy_options(), Split::kTest), (std::vector<std::string>{"sid", "asv"}));
+  EXPECT_EQ(available_tasks(manifest, toy_options(), Split::kTest),
+            (std::vector<std::string>{"sid", "asv"}));
   for (Clip& clip : manifest.clips) clip.speaker.clear();
-  EXPECT_THROW(score_tasks(manifest, mfcc_floor_features(), toy_options(), Split::kTest, {}), InputError);
+  EXPECT_THROW(score_tasks(manifest, mfcc_floor_features(), toy_options(), Split::kTest, {}),
+               InputError);
   EXPECT_TRUE(available_tasks(manifest, toy_options(), Split::kTest).empty());
 }
 
@@ -90,9 +96,11 @@ TEST(Features, SubnetLayersComeBackAtBaseFramesForEveryPeriod) {
   std::vector<std::vector<float>> clips(2);
   Rng rng(3);
   for (size_t i = 0; i < clips.size(); ++i) {
-    for (size_t n = 0; n < 16000 + 5000 * i; ++n) clips[i].push_back(static_cast<float>(0.1 * rng.normal()));
+    for (size_t n = 0; n < 16000 + 5000 * i; ++n)
+      clips[i].push_back(static_cast<float>(0.1 * rng.normal()));
   }
-  for (const Architecture& architecture : {supernet.space().smallest(), supernet.space().largest()}) {
+  for (const Architecture& architecture :
+       {supernet.space().smallest(), supernet.space().largest()}) {
     const auto features = subnet_features(supernet.slice(architecture))(clips);
     for (size_t i = 0; i < clips.size(); ++i) {
       const int64_t frames = supernet.blueprint().frames(static_cast<int64_t>(clips[i].size()));
@@ -110,7 +118,8 @@ TEST(Features, LayerRulesChooseWhatTheySay) {
   const Supernet supernet = testing::perturbed(testing::small_space(testing::mel_blueprint()), 1);
   TaskOptions options = toy_options();
   options.tasks = {"pr"};
-  const std::map<std::string, std::string> names = {{"last", "last layer"}, {"all", "mean of layers"}, {"best", "layer "}};
+  const std::map<std::string, std::string> names = {
+      {"last", "last layer"}, {"all", "mean of layers"}, {"best", "layer "}};
   for (const auto& [rule, name] : names) {
     options.layers = rule;
     const auto features = subnet_features(supernet.slice(supernet.space().largest()));

@@ -1,5 +1,5 @@
-// A small manifest of synthetic clips on disk: two speakers who differ in pitch, each in several dialogues; and
-// "phones": tones that change every 200 ms.
+// A small manifest of synthetic clips on disk: two speakers who differ in pitch, each in several
+// dialogues; and "phones": tones that change every 200 ms.
 #pragma once
 
 #include <fmt/format.h>
@@ -18,7 +18,8 @@ namespace concertina::testing {
 class ToyCorpus {
  public:
   explicit ToyCorpus(const std::string& name, int32_t speakers = 3, int32_t dialogues = 10)
-      : folder_(std::filesystem::temp_directory_path() / fmt::format("concertina-{}-{}", name, ::getpid())) {
+      : folder_(std::filesystem::temp_directory_path() /
+                fmt::format("concertina-{}-{}", name, ::getpid())) {
     std::filesystem::create_directories(folder_);
     manifest_.folder = folder_;
     for (int32_t s = 0; s < speakers; ++s) {
@@ -47,15 +48,24 @@ class ToyCorpus {
       const double hz = 300.0 * std::exp2(static_cast<double>(phone)) * (1 + 0.08 * speaker);
       for (int32_t n = 0; n < kPhoneSamples; ++n) {
         const double t = static_cast<double>(n) / 16000;
-        samples.push_back(static_cast<float>(0.2 * std::sin(2 * std::numbers::pi * hz * t) + 0.02 * rng.normal()));
+        samples.push_back(static_cast<float>(0.2 * std::sin(2 * std::numbers::pi * hz * t) +
+                                             0.02 * rng.normal()));
       }
       labels << fmt::format("{:.3f} 125 p{}\n", 0.2 * static_cast<double>(k + 1), phone);
     }
     write_wav(folder_ / (id + ".wav"), samples);
-    const Split split = dialogue % 5 < 3 ? Split::kTrain : dialogue % 5 == 3 ? Split::kDev : Split::kTest;
-    manifest_.clips.push_back({.id = id, .path = id + ".wav", .samples = static_cast<int64_t>(samples.size()),
-                               .speaker = fmt::format("speaker{}", speaker), .language = "xx", .text = "",
-                               .phones = id + ".lab", .source = "toy", .group = fmt::format("dialogue{}", dialogue),
+    const Split split = dialogue % 5 < 3    ? Split::kTrain
+                        : dialogue % 5 == 3 ? Split::kDev
+                                            : Split::kTest;
+    manifest_.clips.push_back({.id = id,
+                               .path = id + ".wav",
+                               .samples = static_cast<int64_t>(samples.size()),
+                               .speaker = fmt::format("speaker{}", speaker),
+                               .language = "xx",
+                               .text = "",
+                               .phones = id + ".lab",
+                               .source = "toy",
+                               .group = fmt::format("dialogue{}", dialogue),
                                .split = split});
   }
 

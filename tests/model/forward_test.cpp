@@ -24,17 +24,23 @@ TEST_P(ForwardTest, PaddedBatchEqualsItsMembers) {
     const Subnet subnet = supernet.slice(space.sample(rng));
     const at::Tensor wave = testing::noise(1, 16000, 3)[0];
     std::vector<std::vector<float>> clips;
-    for (int64_t n : {16000, 9000, 4321}) clips.emplace_back(wave.data_ptr<float>(), wave.data_ptr<float>() + n);
+    for (int64_t n : {16000, 9000, 4321})
+      clips.emplace_back(wave.data_ptr<float>(), wave.data_ptr<float>() + n);
     const EncoderOutput padded = encode(subnet, make_batch(clips), {.all_hidden = true});
     for (size_t b = 0; b < clips.size(); ++b) {
-      const EncoderOutput alone = encode(subnet, make_batch(std::span(&clips[b], 1)), {.all_hidden = true});
+      const EncoderOutput alone =
+          encode(subnet, make_batch(std::span(&clips[b], 1)), {.all_hidden = true});
       for (size_t layer = 0; layer < alone.hidden.size(); ++layer) {
         const at::Tensor native = alone.hidden[layer][0];
         const auto row = static_cast<int64_t>(b);
-        EXPECT_LE(max_difference(padded.hidden[layer][row].narrow(0, 0, native.size(0)), native), 2e-5)
+        EXPECT_LE(max_difference(padded.hidden[layer][row].narrow(0, 0, native.size(0)), native),
+                  2e-5)
             << subnet.architecture.key() << " layer " << layer << " clip " << b;
         const at::Tensor base = to_base_frames(alone.frames, alone.hidden[layer])[0];
-        EXPECT_LE(max_difference(to_base_frames(padded.frames, padded.hidden[layer])[row].narrow(0, 0, base.size(0)), base), 2e-5);
+        EXPECT_LE(max_difference(to_base_frames(padded.frames, padded.hidden[layer])[row].narrow(
+                                     0, 0, base.size(0)),
+                                 base),
+                  2e-5);
       }
     }
   }
@@ -45,19 +51,24 @@ TEST_P(ForwardTest, SharedBeginGivesTheSameFeatures) {
   const Supernet supernet = testing::perturbed(space, 4);
   at::InferenceMode inference;
   const Architecture large = space.largest();
-  const Architecture fewer({large.conv_channels()}, large.embed_dim(), large.frame_period_us(), {large.layers().front()});
+  const Architecture fewer({large.conv_channels()}, large.embed_dim(), large.frame_period_us(),
+                           {large.layers().front()});
   const SpeechBatch batch = make_batch(testing::noise(2, 12000, 5));
   const Frames shared = begin(supernet.slice(large), batch);
   const Subnet subnet = supernet.slice(fewer);
-  EXPECT_EQ(max_difference(encode_from(subnet, shared).frames.x, encode(subnet, batch).frames.x), 0);
+  EXPECT_EQ(max_difference(encode_from(subnet, shared).frames.x, encode(subnet, batch).frames.x),
+            0);
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Blueprints, ForwardTest,
     ::testing::Values(Case{"mel", testing::mel_blueprint()},
-                      Case{"wave_group_post", testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost)},
-                      Case{"wave_layer_post", testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPost)},
-                      Case{"wave_layer_pre", testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPre)}),
+                      Case{"wave_group_post",
+                           testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost)},
+                      Case{"wave_layer_post",
+                           testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPost)},
+                      Case{"wave_layer_pre",
+                           testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPre)}),
     [](const auto& instance) { return std::string(instance.param.name); });
 
 TEST(Forward, MaskReplacesFramesByTheMaskEmbedding) {
@@ -67,7 +78,8 @@ TEST(Forward, MaskReplacesFramesByTheMaskEmbedding) {
   SpeechBatch a = make_batch(testing::noise(1, 16000, 7));
   SpeechBatch b = make_batch(testing::noise(1, 16000, 8));
   a.mask = b.mask = at::ones({1, 50}, at::kBool);
-  EXPECT_EQ(max_difference(encode(subnet, a).frames.x, encode(subnet, b).frames.x), 0) << "all frames are masked";
+  EXPECT_EQ(max_difference(encode(subnet, a).frames.x, encode(subnet, b).frames.x), 0)
+      << "all frames are masked";
 }
 
 TEST(Forward, WindowedAttentionOfFullWidthIsGlobal) {
@@ -80,9 +92,13 @@ TEST(Forward, WindowedAttentionOfFullWidthIsGlobal) {
   Subnet wide = supernet.slice(global);
   for (LayerWeights& layer : wide.weights.layers) layer.shape.window = 1000;
   const SpeechBatch batch = make_batch(testing::noise(1, 16000, 10));
-  EXPECT_LE(max_difference(encode(wide, batch).frames.x, encode(supernet.slice(global), batch).frames.x), 1e-5);
+  EXPECT_LE(
+      max_difference(encode(wide, batch).frames.x, encode(supernet.slice(global), batch).frames.x),
+      1e-5);
   for (LayerWeights& layer : wide.weights.layers) layer.shape.window = 4;
-  EXPECT_GT(max_difference(encode(wide, batch).frames.x, encode(supernet.slice(global), batch).frames.x), 1e-3);
+  EXPECT_GT(
+      max_difference(encode(wide, batch).frames.x, encode(supernet.slice(global), batch).frames.x),
+      1e-3);
 }
 
 TEST(Forward, TooShortClipIsOneClearSentence) {
@@ -92,7 +108,8 @@ TEST(Forward, TooShortClipIsOneClearSentence) {
     encode(subnet, make_batch(testing::noise(1, 100, 12)));
     FAIL();
   } catch (const InputError& error) {
-    EXPECT_NE(std::string(error.what()).find("100 samples is too short"), std::string::npos) << error.what();
+    EXPECT_NE(std::string(error.what()).find("100 samples is too short"), std::string::npos)
+        << error.what();
   }
 }
 
@@ -101,7 +118,8 @@ TEST(Forward, LowPrecisionStaysNear) {
   const Supernet supernet = testing::perturbed(space, 13);
   const SpeechBatch batch = make_batch(testing::noise(2, 16000, 14));
   const at::Tensor fp32 = encode(supernet.slice(space.largest()), batch).frames.x;
-  const at::Tensor bf16 = encode(supernet.slice(space.largest(), at::kBFloat16), batch).frames.x.to(at::kFloat);
+  const at::Tensor bf16 =
+      encode(supernet.slice(space.largest(), at::kBFloat16), batch).frames.x.to(at::kFloat);
   EXPECT_LE(((fp32 - bf16).norm() / fp32.norm()).item<double>(), 0.03);
 }
 

@@ -1,4 +1,5 @@
-// Parity with the packages the checkpoints come from: hidden states made by scripts/golden/ from closed-form weights.
+// Parity with the packages the checkpoints come from: hidden states made by scripts/golden/ from
+// closed-form weights.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -57,7 +58,9 @@ Supernet closed_form_model(const SearchSpace& space) {
 }
 
 SpeechBatch golden_batch(int64_t samples) {
-  return make_batch((0.3 * at::tensor(uniform("golden waveform", samples), at::kDouble)).to(at::kFloat).view({1, samples}));
+  return make_batch((0.3 * at::tensor(uniform("golden waveform", samples), at::kDouble))
+                        .to(at::kFloat)
+                        .view({1, samples}));
 }
 
 void expect_near(const at::Tensor& ours, const at::Tensor& golden, const std::string& what) {
@@ -71,9 +74,11 @@ void expect_hubert(const std::string& name, const Blueprint& blueprint) {
   std::vector<LayerShape> layers;
   for (int32_t i = 0; i < 4; ++i) layers.push_back({i, 2, 256, 0});
   const Architecture architecture(std::vector<int32_t>(7, 32), 128, 20000, layers);
-  const Supernet model = closed_form_model(SearchSpace::single(blueprint, {architecture, SlicingRule::kPrefix}));
+  const Supernet model =
+      closed_form_model(SearchSpace::single(blueprint, {architecture, SlicingRule::kPrefix}));
   at::InferenceMode inference;
-  const EncoderOutput output = encode(model.slice(architecture), golden_batch(16000), {.all_hidden = true});
+  const EncoderOutput output =
+      encode(model.slice(architecture), golden_batch(16000), {.all_hidden = true});
   expect_near(at::stack(output.hidden).squeeze(1), golden.tensors.at(name), name);
 }
 
@@ -98,8 +103,8 @@ TEST(Golden, HubertLargeStyle) {
 void expect_lighthubert(const std::string& space_name, ExtractorNorm norm) {
   const SafetensorsFile golden = read_safetensors(kFolder + "lighthubert.safetensors");
   const Json cases = Json::parse(golden.metadata.at("cases"));
-  const SearchSpace listed =
-      SearchSpace::load(std::string(CONCERTINA_SOURCE_DIR) + "/configs/spaces/lighthubert-" + space_name + ".yaml");
+  const SearchSpace listed = SearchSpace::load(
+      std::string(CONCERTINA_SOURCE_DIR) + "/configs/spaces/lighthubert-" + space_name + ".yaml");
   Blueprint blueprint = listed.blueprint();
   blueprint.wave.norm = norm;
   blueprint.normalize_waveform = false;  // the package leaves it to its caller
@@ -108,17 +113,21 @@ void expect_lighthubert(const std::string& space_name, ExtractorNorm norm) {
   const Supernet model = closed_form_model(space);
   const SpeechBatch batch = golden_batch(10000);
   at::InferenceMode inference;
-  const std::string prefix = space_name + (norm == ExtractorNorm::kLayer ? "/layer_norm/" : "/default/");
+  const std::string prefix =
+      space_name + (norm == ExtractorNorm::kLayer ? "/layer_norm/" : "/default/");
   int seen = 0;
   for (const auto& [name, values] : golden.tensors) {
     if (!name.starts_with(prefix)) continue;
     const Json subnet = Json::parse(cases.at(name).get<std::string>());
     const Architecture architecture = space.resolve(subnet.at("subnet").dump());
-    EXPECT_EQ(cost_of(blueprint, architecture, 16000, storage.largest.embed_dim()).params_lighthubert,
-              subnet.at("params").get<int64_t>()) << name;
+    EXPECT_EQ(
+        cost_of(blueprint, architecture, 16000, storage.largest.embed_dim()).params_lighthubert,
+        subnet.at("params").get<int64_t>())
+        << name;
     const EncoderOutput output = encode(model.slice(architecture), batch, {.all_hidden = true});
     std::vector<at::Tensor> kept;
-    for (size_t i = 1; i < output.hidden.size(); ++i) kept.push_back(output.hidden[i].flatten().slice(0, 0, std::nullopt, 37));
+    for (size_t i = 1; i < output.hidden.size(); ++i)
+      kept.push_back(output.hidden[i].flatten().slice(0, 0, std::nullopt, 37));
     expect_near(at::cat(kept), values, name + " " + architecture.key());
     ++seen;
   }

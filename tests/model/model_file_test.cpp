@@ -17,8 +17,8 @@ class ModelFileTest : public ::testing::Test {
  protected:
   void SetUp() override { std::filesystem::create_directories(folder_); }
   void TearDown() override { std::filesystem::remove_all(folder_); }
-  std::filesystem::path folder_ =
-      std::filesystem::temp_directory_path() / ("concertina-model-file-" + std::to_string(::getpid()));
+  std::filesystem::path folder_ = std::filesystem::temp_directory_path() /
+                                  ("concertina-model-file-" + std::to_string(::getpid()));
 };
 
 TEST_F(ModelFileTest, RoundTripKeepsWeightsAndSpace) {
@@ -28,11 +28,13 @@ TEST_F(ModelFileTest, RoundTripKeepsWeightsAndSpace) {
   const Supernet loaded = load_model(folder_ / "m.safetensors");
   EXPECT_EQ(loaded.space().to_json(), space.to_json());
   EXPECT_EQ(loaded.storage().largest, supernet.storage().largest);
-  for (const auto& [name, tensor] : supernet.weights()) EXPECT_TRUE(tensor.equal(loaded.weights().at(name))) << name;
+  for (const auto& [name, tensor] : supernet.weights())
+    EXPECT_TRUE(tensor.equal(loaded.weights().at(name))) << name;
 }
 
 TEST_F(ModelFileTest, ExtractedFileHoldsItsOwnArchitectureOnly) {
-  const SearchSpace space = testing::small_space(testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPost));
+  const SearchSpace space =
+      testing::small_space(testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPost));
   const Supernet supernet = testing::perturbed(space, 2);
   save_model(supernet.extract(space.smallest()), folder_ / "s.safetensors");
   const Supernet loaded = load_model(folder_ / "s.safetensors");
@@ -45,13 +47,16 @@ TEST_F(ModelFileTest, EveryTruncationIsAClearError) {
   save_model(testing::perturbed(space, 3).extract(space.smallest()), folder_ / "m.safetensors");
   const std::string bytes = read_text(folder_ / "m.safetensors");
   for (const double share : {0.0, 0.00001, 0.001, 0.01, 0.3, 0.9, 0.99999}) {
-    write_atomically(folder_ / "t.safetensors", bytes.substr(0, static_cast<size_t>(share * static_cast<double>(bytes.size()))));
+    write_atomically(
+        folder_ / "t.safetensors",
+        bytes.substr(0, static_cast<size_t>(share * static_cast<double>(bytes.size()))));
     EXPECT_THROW(load_model(folder_ / "t.safetensors"), InputError) << share;
   }
 }
 
 TEST_F(ModelFileTest, MutatedFilesNeverCrash) {
-  write_safetensors(folder_ / "m.safetensors", {{"a", at::ones({3, 4})}, {"b", at::zeros({7}, at::kLong)}}, {{"k", "v"}});
+  write_safetensors(folder_ / "m.safetensors",
+                    {{"a", at::ones({3, 4})}, {"b", at::zeros({7}, at::kLong)}}, {{"k", "v"}});
   const std::string good = read_text(folder_ / "m.safetensors");
   Rng rng(4);
   int accepted = 0;
@@ -60,9 +65,14 @@ TEST_F(ModelFileTest, MutatedFilesNeverCrash) {
     for (int64_t n = 1 + rng.below(4); n > 0; --n) {
       const auto at = static_cast<size_t>(rng.below(static_cast<int64_t>(bytes.size())));
       switch (rng.below(3)) {
-        case 0: bytes[at] = static_cast<char>(rng.below(256)); break;
-        case 1: bytes.erase(at, 1 + static_cast<size_t>(rng.below(8))); break;
-        default: bytes.insert(at, 1, "0123456789[]{},\":-"[rng.below(18)]);
+        case 0:
+          bytes[at] = static_cast<char>(rng.below(256));
+          break;
+        case 1:
+          bytes.erase(at, 1 + static_cast<size_t>(rng.below(8)));
+          break;
+        default:
+          bytes.insert(at, 1, "0123456789[]{},\":-"[rng.below(18)]);
       }
       if (bytes.empty()) bytes = " ";
     }

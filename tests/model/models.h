@@ -23,13 +23,15 @@ inline Blueprint wave_blueprint(ExtractorNorm norm, NormPosition position) {
   return blueprint;
 }
 
-inline SearchSpace small_space(const Blueprint& blueprint, SlicingRule rule = SlicingRule::kPrefix) {
+inline SearchSpace small_space(const Blueprint& blueprint,
+                               SlicingRule rule = SlicingRule::kPrefix) {
   SearchSpace::Choices choices;
   if (blueprint.front_end == FrontEndKind::kWave) {
     choices.conv_channels = {std::vector<int32_t>(7, 24), std::vector<int32_t>(7, 32)};
   }
   choices.embed_dim = {64, 96, 128};
-  choices.frame_period_us = blueprint.rate == RateKind::kCif ? std::vector<int32_t>{20000, 40000} : std::vector<int32_t>{20000};
+  choices.frame_period_us = blueprint.rate == RateKind::kCif ? std::vector<int32_t>{20000, 40000}
+                                                             : std::vector<int32_t>{20000};
   choices.heads = {1, 2};
   choices.ffn_ratio = {1, 2, 4};
   choices.storage_depth = 4;
@@ -43,7 +45,8 @@ inline Supernet perturbed(const SearchSpace& space, uint64_t seed) {
   Supernet supernet = Supernet::random(space, Rng(seed));
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   for (auto& [name, tensor] : supernet.weights()) {
-    if (tensor.dim() == 1 || name.ends_with("weight_g")) tensor = tensor + at::empty(tensor.sizes()).normal_(0, 0.1, generator);
+    if (tensor.dim() == 1 || name.ends_with("weight_g"))
+      tensor = tensor + at::empty(tensor.sizes()).normal_(0, 0.1, generator);
   }
   return supernet;
 }
@@ -53,6 +56,8 @@ inline at::Tensor noise(int64_t batch, int64_t samples, uint64_t seed) {
   return at::empty({batch, samples}).normal_(0, 0.1, generator);
 }
 
-inline double max_difference(const at::Tensor& a, const at::Tensor& b) { return (a - b).abs().max().item<double>(); }
+inline double max_difference(const at::Tensor& a, const at::Tensor& b) {
+  return (a - b).abs().max().item<double>();
+}
 
 }  // namespace concertina::testing

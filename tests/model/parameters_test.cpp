@@ -10,11 +10,16 @@ namespace {
 using testing::max_difference;
 
 // The gradient that autograd gives through differentiable slices of full-size parameters.
-TensorMap reference_gradients(const Supernet& supernet, const Architecture& architecture, const SpeechBatch& batch) {
+TensorMap reference_gradients(const Supernet& supernet, const Architecture& architecture,
+                              const SpeechBatch& batch) {
   TensorMap full;
-  for (const auto& [name, tensor] : supernet.weights()) full[name] = tensor.clone().requires_grad_();
+  for (const auto& [name, tensor] : supernet.weights())
+    full[name] = tensor.clone().requires_grad_();
   const auto slices = tensor_slices(supernet.blueprint(), supernet.storage(), architecture);
-  encode(make_subnet(supernet.blueprint(), architecture, slice_tensors(full, slices)), batch).frames.x.sin().sum().backward();
+  encode(make_subnet(supernet.blueprint(), architecture, slice_tensors(full, slices)), batch)
+      .frames.x.sin()
+      .sum()
+      .backward();
   TensorMap gradients;
   for (const auto& [name, tensor] : full) gradients[name] = tensor.grad();
   return gradients;
@@ -23,19 +28,24 @@ TensorMap reference_gradients(const Supernet& supernet, const Architecture& arch
 void expect_leaves_agree(const SearchSpace& space) {
   const Supernet supernet = testing::perturbed(space, 1);
   const SpeechBatch batch = make_batch(testing::noise(1, 8000, 2));
-  const auto storage = tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().largest);
+  const auto storage =
+      tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().largest);
   Parameters parameters(trainable(supernet.weights(), storage));
   Gradients gradients(parameters);
   Rng rng(3);
   for (int i = 0; i < 4; ++i) {
     const Architecture architecture = i == 0 ? space.largest() : space.sample(rng);
     gradients.zero();
-    Leaves leaves(parameters, tensor_slices(supernet.blueprint(), supernet.storage(), architecture), at::kFloat);
+    Leaves leaves(parameters, tensor_slices(supernet.blueprint(), supernet.storage(), architecture),
+                  at::kFloat);
     TensorMap tensors = leaves.tensors();
     for (const auto& [name, tensor] : supernet.weights()) {
       if (name.starts_with("feature_extractor.mel.")) tensors[name] = tensor;
     }
-    encode(make_subnet(supernet.blueprint(), architecture, tensors), batch).frames.x.sin().sum().backward();
+    encode(make_subnet(supernet.blueprint(), architecture, tensors), batch)
+        .frames.x.sin()
+        .sum()
+        .backward();
     leaves.accumulate(gradients);
     const TensorMap reference = reference_gradients(supernet, architecture, batch);
     for (const auto& [name, view] : gradients.views) {
@@ -54,18 +64,25 @@ void expect_leaves_agree(const SearchSpace& space) {
   }
 }
 
-TEST(Leaves, GradientsEqualAutogradThroughSlicesMel) { expect_leaves_agree(testing::small_space(testing::mel_blueprint())); }
+TEST(Leaves, GradientsEqualAutogradThroughSlicesMel) {
+  expect_leaves_agree(testing::small_space(testing::mel_blueprint()));
+}
 
 TEST(Leaves, GradientsEqualAutogradThroughSlicesWaveNormalisedConv) {
-  expect_leaves_agree(testing::small_space(testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost)));
+  expect_leaves_agree(
+      testing::small_space(testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost)));
 }
 
 TEST(Leaves, UntouchedPartsAreNotMarked) {
   const SearchSpace space = testing::small_space(testing::mel_blueprint());
   const Supernet supernet = testing::perturbed(space, 4);
-  Parameters parameters(trainable(supernet.weights(), tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().largest)));
+  Parameters parameters(trainable(
+      supernet.weights(),
+      tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().largest)));
   Gradients gradients(parameters);
-  Leaves leaves(parameters, tensor_slices(supernet.blueprint(), supernet.storage(), space.smallest()), at::kFloat);
+  Leaves leaves(parameters,
+                tensor_slices(supernet.blueprint(), supernet.storage(), space.smallest()),
+                at::kFloat);
   leaves.tensors().at("post_extract_proj.weight").sum().backward();
   leaves.accumulate(gradients);
   const at::Tensor touched = gradients.touched_views.at("post_extract_proj.weight");

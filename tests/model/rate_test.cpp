@@ -36,7 +36,9 @@ TEST(Cif, GradientMatchesFiniteDifferences) {
   at::Tensor alpha = (at::rand({1, 12}, at::kDouble) + 0.2).requires_grad_();
   const at::Tensor target = at::tensor({5}, at::kLong);
   const at::Tensor frames = at::randn({1, 12, 3});
-  const auto loss = [&](const at::Tensor& a) { return cif(a, target).forward.matmul(frames).sin().sum(); };
+  const auto loss = [&](const at::Tensor& a) {
+    return cif(a, target).forward.matmul(frames).sin().sum();
+  };
   loss(alpha).backward();
   constexpr double kStep = 1e-3;
   for (int64_t t = 0; t < 12; ++t) {

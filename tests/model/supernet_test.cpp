@@ -29,16 +29,22 @@ void expect_extraction_agrees(const SearchSpace& space, int count, uint64_t seed
   }
 }
 
-TEST(Supernet, ExtractedSubnetEqualsTheSlicedOneMel) { expect_extraction_agrees(testing::small_space(testing::mel_blueprint()), 20, 1); }
+TEST(Supernet, ExtractedSubnetEqualsTheSlicedOneMel) {
+  expect_extraction_agrees(testing::small_space(testing::mel_blueprint()), 20, 1);
+}
 
 TEST(Supernet, ExtractedSubnetEqualsTheSlicedOneWave) {
-  expect_extraction_agrees(testing::small_space(testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost)), 15, 2);
-  expect_extraction_agrees(testing::small_space(testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPre)), 15, 3);
+  expect_extraction_agrees(
+      testing::small_space(testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost)), 15,
+      2);
+  expect_extraction_agrees(
+      testing::small_space(testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPre)), 15,
+      3);
 }
 
 TEST(Supernet, InterleavedGroupsMeanTheSameChannelsAtEveryWidth) {
-  // A prefix of an interleaved positional conv keeps each channel in its group: the sliced conv equals the full one
-  // with the dropped channels set to zero.
+  // A prefix of an interleaved positional conv keeps each channel in its group: the sliced conv
+  // equals the full one with the dropped channels set to zero.
   const SearchSpace space = testing::small_space(testing::mel_blueprint());
   const Supernet supernet = testing::perturbed(space, 4);
   Subnet full = supernet.slice(space.largest());
@@ -51,9 +57,12 @@ TEST(Supernet, InterleavedGroupsMeanTheSameChannelsAtEveryWidth) {
 
 TEST(Supernet, SameSeedSameWeights) {
   const SearchSpace space = testing::small_space(testing::mel_blueprint());
-  const Supernet a = Supernet::random(space, Rng(5)), b = Supernet::random(space, Rng(5)), c = Supernet::random(space, Rng(6));
-  for (const auto& [name, tensor] : a.weights()) EXPECT_TRUE(tensor.equal(b.weights().at(name))) << name;
-  EXPECT_FALSE(a.weights().at("post_extract_proj.weight").equal(c.weights().at("post_extract_proj.weight")));
+  const Supernet a = Supernet::random(space, Rng(5)), b = Supernet::random(space, Rng(5)),
+                 c = Supernet::random(space, Rng(6));
+  for (const auto& [name, tensor] : a.weights())
+    EXPECT_TRUE(tensor.equal(b.weights().at(name))) << name;
+  EXPECT_FALSE(
+      a.weights().at("post_extract_proj.weight").equal(c.weights().at("post_extract_proj.weight")));
 }
 
 TEST(Supernet, MissingExtraAndMisshapedTensorsAreAllListed) {
@@ -67,7 +76,8 @@ TEST(Supernet, MissingExtraAndMisshapedTensorsAreAllListed) {
     FAIL();
   } catch (const InputError& error) {
     const std::string text = error.what();
-    for (const char* part : {"mask_emb is missing", "surplus is not part", "post_extract_proj.bias is [3], expected [128]"}) {
+    for (const char* part : {"mask_emb is missing", "surplus is not part",
+                             "post_extract_proj.bias is [3], expected [128]"}) {
       EXPECT_NE(text.find(part), std::string::npos) << text;
     }
   }
