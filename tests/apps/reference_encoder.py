@@ -4,11 +4,7 @@
 Usage: reference_encoder.py MODEL.safetensors CLIP.wav FEATURES.npy     exits 0 when the largest difference is <= 1e-5,
 77 (skipped) without torch, numpy or safetensors.
 """
-import json
-import math
-import re
-import sys
-import wave
+import json, math, re, sys, wave
 
 try:
     import numpy
@@ -48,14 +44,12 @@ def encode(x, tensors, blueprint, key):
     norm = lambda y, name: F.layer_norm(y, y.shape[-1:], tensors[name + ".weight"], tensors[name + ".bias"])
     front, positional = blueprint["front_end"], blueprint["positional"]
     post = blueprint["norm_position"] == "post"
-
     frames = x.unfold(0, front["window"], front["hop"]) * torch.hann_window(front["window"])
     power = torch.fft.rfft(frames, 512).abs().square()
     mel = (power @ filter_bank(front["bins"], blueprint["sample_rate"])).clamp_min(1e-10).log()
     mel = (mel - tensors["feature_extractor.mel.mean"]) / tensors["feature_extractor.mel.std"]
     count = len(mel) // front["stack"]
     features = mel[: count * front["stack"]].reshape(count, -1)
-
     period = int(re.search(r"p=(\d+)", key)[1])
     base = front["hop"] * front["stack"] * 1_000_000 // blueprint["sample_rate"]
     back = None
@@ -68,14 +62,11 @@ def encode(x, tensors, blueprint, key):
         overlap = (torch.minimum(end, slot + 1) - torch.maximum(end - weight, slot)).clamp_min(0)
         back = (overlap / overlap.sum(0)).T.float()
         features = overlap.float() @ features
-
     y = linear(features, "post_extract_proj")
     name = "encoder.pos_conv.0."
+    kernel = tensors[name + ("weight_v" if positional["weight_norm"] else "weight")]
     if positional["weight_norm"]:
-        v = tensors[name + "weight_v"]
-        kernel = tensors[name + "weight_g"] * v / v.norm(dim=(0, 1), keepdim=True)
-    else:
-        kernel = tensors[name + "weight"]
+        kernel = tensors[name + "weight_g"] * kernel / kernel.norm(dim=(0, 1), keepdim=True)
     groups, width = positional["groups"], y.shape[1]
     order = torch.arange(width)
     if positional["interleaved"]:  # channels of one group next to each other, as conv1d wants them
@@ -84,7 +75,6 @@ def encode(x, tensors, blueprint, key):
                  padding=positional["kernel"] // 2, groups=groups)[0, :, : len(y)]
     y = y + F.gelu(z)[torch.argsort(order)].T
     y = norm(y, "encoder.layer_norm") if post else y
-
     states = [y]
     for index, heads, ffn, window in parse_layers(key):
         name = f"encoder.layers.{index}."
