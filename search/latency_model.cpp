@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
 #include <limits>
@@ -11,12 +10,11 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "search/latency_features.h"
+#include "search/ridge.h"
 
 namespace concertina {
 namespace {
 
-using Eigen::MatrixXd;
-using Eigen::VectorXd;
 using Json = nlohmann::json;
 
 constexpr int64_t kLeastPoints = 8;
@@ -53,78 +51,79 @@ void check_points(std::span<const LatencyPoint> points) {
 // penalised: columns and target are centred by their weighted means, which makes it orthogonal to
 // the rest.
 struct Problem {
-  MatrixXd rows;                // weighted, standardised
-  VectorXd target, row_weight;  // weighted and centred; sqrt of the weights, which sum to n
-  VectorXd mean, scale;
+  std::vector<double> rows;  // weighted, standardised; row-major
+  std::vector<double> target,
+      row_weight;                   // weighted and centred; sqrt of the weights, which sum to n
+  std::vector<double> mean, scale;  // of each column; scale 0: the column is switched off
   double target_mean = 0;
 };
 
-Problem standardise(const MatrixXd& features, const VectorXd& y) {
+std::vector<double> row_weights(std::span<const double> y) {
+  double sum = 0;
+  for (const double value : y) sum += 1 / (value * value);
+  std::vector<double> weights;
+  for (const double value : y) {
+    weights.push_back(std::sqrt(static_cast<double>(y.size()) / sum) / value);
+  }
+  return weights;
+}
+
+Problem standardise(const std::vector<std::vector<double>>& features, std::span<const double> y) {
+  const size_t count = y.size(), width = features[0].size();
+  const auto n = static_cast<double>(count);
   Problem problem;
-  const auto n = static_cast<double>(y.size());
-  VectorXd weight = y.array().square().inverse();
-  weight *= n / weight.sum();
-  problem.mean = features.transpose() * weight / n;
-  problem.target_mean = weight.dot(y) / n;
-  const MatrixXd centred = features.rowwise() - problem.mean.transpose();
-  const VectorXd variance = centred.array().square().matrix().transpose() * weight / n;
-  problem.scale = variance.array().sqrt();
-  // A feature that does not vary among the points says nothing: scale 0 switches it off.
-  const VectorXd inverse = problem.scale.binaryExpr(problem.mean, [](double s, double m) {
-    return s > 1e-9 * std::abs(m) && s > 0 ? 1 / s : 0.0;
-  });
-  problem.scale = inverse.unaryExpr([](double i) { return i > 0 ? 1 / i : 0.0; });
-  problem.row_weight = weight.array().sqrt();
-  problem.rows = problem.row_weight.asDiagonal() * centred * inverse.asDiagonal();
-  problem.target = problem.row_weight.asDiagonal() * (y.array() - problem.target_mean).matrix();
+  problem.row_weight = row_weights(y);
+  const auto weighted_mean = [&](auto value) {
+    double sum = 0;
+    for (size_t r = 0; r < count; ++r) sum += std::pow(problem.row_weight[r], 2) * value(r);
+    return sum / n;
+  };
+  problem.target_mean = weighted_mean([&](size_t r) { return y[r]; });
+  for (size_t c = 0; c < width; ++c) {
+    const double mean = weighted_mean([&](size_t r) { return features[r][c]; });
+    const double scale =
+        std::sqrt(weighted_mean([&](size_t r) { return std::pow(features[r][c] - mean, 2); }));
+    problem.mean.push_back(mean);
+    // A feature that does not vary among the points says nothing.
+    problem.scale.push_back(scale > 1e-9 * std::abs(mean) ? scale : 0);
+  }
+  for (size_t r = 0; r < count; ++r) {
+    const double weight = problem.row_weight[r];
+    problem.target.push_back(weight * (y[r] - problem.target_mean));
+    for (size_t c = 0; c < width; ++c) {
+      const double scale = problem.scale[c];
+      problem.rows.push_back(scale > 0 ? weight * (features[r][c] - problem.mean[c]) / scale : 0);
+    }
+  }
   return problem;
 }
 
-struct Ridge {
-  VectorXd weights;
-  VectorXd held_out;  // weighted leave-one-out residuals, e / (1 - leverage)
-  double loss = std::numeric_limits<double>::infinity();
-};
-
-Ridge solve(const Problem& problem, const Eigen::SelfAdjointEigenSolver<MatrixXd>& eigen,
-            double lambda) {
-  const VectorXd inverse = (eigen.eigenvalues().array().max(0) + lambda).inverse();
-  Ridge ridge;
-  ridge.weights = eigen.eigenvectors() * inverse.asDiagonal() * eigen.eigenvectors().transpose() *
-                  (problem.rows.transpose() * problem.target);
-  const MatrixXd rotated = problem.rows * eigen.eigenvectors();
-  const auto n = static_cast<double>(problem.target.size());
-  const VectorXd leverage = rotated.array().square().matrix() * inverse +
-                            problem.row_weight.array().square().matrix() / n;
-  const VectorXd residual = problem.target - problem.rows * ridge.weights;
-  ridge.held_out = residual.array() / (1 - leverage.array()).max(1e-9);
-  ridge.loss = ridge.held_out.squaredNorm();
-  return ridge;
-}
-
 Ridge best_ridge(const Problem& problem) {
-  const Eigen::SelfAdjointEigenSolver<MatrixXd> eigen(problem.rows.transpose() * problem.rows);
+  const auto n = static_cast<double>(problem.target.size());
+  std::vector<double> intercept_leverage;
+  for (const double weight : problem.row_weight) intercept_leverage.push_back(weight * weight / n);
   Ridge best;
+  best.loss = std::numeric_limits<double>::infinity();
   for (int step = -12; step <= 2; ++step) {
-    Ridge ridge = solve(problem, eigen,
-                        std::pow(10.0, 0.5 * step) * static_cast<double>(problem.target.size()));
+    Ridge ridge = solve_ridge(problem.rows, problem.target, intercept_leverage,
+                              std::pow(10.0, 0.5 * step) * n);
     if (ridge.loss < best.loss) best = std::move(ridge);
   }
   return best;
 }
 
-LatencyFit measure(const Problem& problem, const Ridge& ridge, const VectorXd& y) {
-  const VectorXd error = ridge.held_out.array() / problem.row_weight.array();
-  const VectorXd predicted = y - error;
+LatencyFit measure(const Problem& problem, const Ridge& ridge, std::span<const double> y) {
   LatencyFit fit;
-  fit.points = y.size();
-  fit.mape = (error.array().abs() / y.array()).mean();
-  fit.kendall_tau = kendall_tau({predicted.data(), static_cast<size_t>(y.size())},
-                                {y.data(), static_cast<size_t>(y.size())});
+  fit.points = static_cast<int64_t>(y.size());
+  std::vector<double> predicted;
+  for (size_t r = 0; r < y.size(); ++r) {
+    const double error = ridge.held_out[r] / problem.row_weight[r];
+    predicted.push_back(y[r] - error);
+    fit.mape += std::abs(error) / y[r] / static_cast<double>(y.size());
+  }
+  fit.kendall_tau = kendall_tau(predicted, y);
   return fit;
 }
-
-std::vector<double> to_vector(const VectorXd& v) { return {v.data(), v.data() + v.size()}; }
 
 }  // namespace
 
@@ -138,24 +137,21 @@ LatencyModel LatencyModel::fit(const Blueprint& blueprint, std::span<const Laten
   model.workload_.seconds = points[0].seconds;
   model.workload_.dtype = points[0].dtype;
   const int64_t samples = workload_samples(blueprint, model.workload_.seconds);
-  const auto n = static_cast<Eigen::Index>(points.size());
-  MatrixXd features(n, static_cast<Eigen::Index>(latency_feature_names().size()));
-  VectorXd y(n);
-  for (Eigen::Index i = 0; i < n; ++i) {
-    const LatencyPoint& point = points[static_cast<size_t>(i)];
-    const std::vector<double> row = latency_features(blueprint, point.architecture, samples);
-    features.row(i) = Eigen::Map<const Eigen::RowVectorXd>(row.data(), features.cols());
-    y(i) = point.p50_ms;
+  std::vector<std::vector<double>> features;
+  std::vector<double> y;
+  for (const LatencyPoint& point : points) {
+    features.push_back(latency_features(blueprint, point.architecture, samples));
+    y.push_back(point.p50_ms);
   }
-  const Problem problem = standardise(features, y);
-  const Ridge ridge = best_ridge(problem);
+  Problem problem = standardise(features, y);
+  Ridge ridge = best_ridge(problem);
   if (!std::isfinite(ridge.loss))
     throw NumericError("the latency model could not be fitted: its points are degenerate");
-  model.intercept_ = problem.target_mean;
-  model.weights_ = to_vector(ridge.weights);
-  model.mean_ = to_vector(problem.mean);
-  model.scale_ = to_vector(problem.scale);
   if (quality != nullptr) *quality = measure(problem, ridge, y);
+  model.intercept_ = problem.target_mean;
+  model.weights_ = std::move(ridge.weights);
+  model.mean_ = std::move(problem.mean);
+  model.scale_ = std::move(problem.scale);
   return model;
 }
 
