@@ -1,5 +1,6 @@
 #include "supernet/nn/encoder_layer.h"
 
+#include "supernet/nn/norm_gelu.h"
 #include "supernet/nn/ops.h"
 
 namespace concertina {
@@ -40,7 +41,7 @@ at::Tensor attention(const LayerWeights& layer, const at::Tensor& x, at::Tensor 
 }
 
 at::Tensor feed_forward(const LayerWeights& layer, const at::Tensor& x) {
-  return linear(at::gelu(linear(x, layer.fc1)), layer.fc2);
+  return linear(fast_gelu(linear(x, layer.fc1)), layer.fc2);
 }
 
 }  // namespace
@@ -55,7 +56,7 @@ at::Tensor positional_conv(const PositionalConv& shape, const Affine& conv, cons
   }
   at::Tensor y = conv_time(input, kernel, 1, shape.kernel / 2, shape.groups);
   if (shape.kernel % 2 == 0) y = y.narrow(1, 0, y.size(1) - 1);
-  y = at::gelu(y);
+  y = fast_gelu(y);
   return x + (shape.interleaved ? to_interleaved_groups(y, 2, shape.groups) : y);
 }
 

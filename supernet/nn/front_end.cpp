@@ -1,6 +1,7 @@
 #include "supernet/nn/front_end.h"
 
 #include "supernet/nn/mel.h"
+#include "supernet/nn/norm_gelu.h"
 #include "supernet/nn/ops.h"
 
 namespace concertina {
@@ -28,16 +29,8 @@ std::pair<at::Tensor, at::Tensor> valid_moments(const at::Tensor& x, const at::T
 at::Tensor normalize(const at::Tensor& waveform, const at::Tensor& lengths) {
   at::Tensor valid = valid_mask(lengths, waveform.size(1), waveform.device());
   auto [mean, variance] = valid_moments(waveform, valid);
-  at::Tensor result = (waveform - mean) * (variance + 1e-5).rsqrt();
+  at::Tensor result = (waveform - mean) * (variance + kNormEps).rsqrt();
   return valid.defined() ? result * valid : result;
-}
-
-// GroupNorm with one group a channel: statistics over the valid frames of each utterance.
-at::Tensor channel_norm(const at::Tensor& x, const Affine& norm, const at::Tensor& lengths) {
-  at::Tensor wide = x.to(at::kFloat);
-  auto [mean, variance] = valid_moments(wide, valid_mask(lengths, x.size(1), x.device()));
-  return ((wide - mean) * ((variance + 1e-5).rsqrt() * norm.weight) + norm.bias)
-      .to(x.scalar_type());
 }
 
 at::Tensor conv_stack(const WaveFrontEnd& wave, const std::vector<ConvWeights>& convs,
@@ -47,11 +40,13 @@ at::Tensor conv_stack(const WaveFrontEnd& wave, const std::vector<ConvWeights>& 
     const ConvWeights& conv = convs[i];
     x = conv_time(x, {conv.weight, conv.bias}, wave.layers[i].stride, 0, 1);
     lengths = (lengths - wave.layers[i].kernel).div(wave.layers[i].stride, "floor") + 1;
-    if (conv.norm.weight.defined()) {
-      x = wave.norm == ExtractorNorm::kLayer ? layer_norm(x, conv.norm)
-                                             : channel_norm(x, conv.norm, lengths);
+    if (!conv.norm.weight.defined()) {
+      x = fast_gelu(x);
+    } else if (wave.norm == ExtractorNorm::kLayer) {
+      x = layer_norm_gelu(x, conv.norm);
+    } else {
+      x = channel_norm_gelu(x, conv.norm, lengths);
     }
-    x = at::gelu(x);
   }
   return x;
 }

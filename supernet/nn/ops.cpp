@@ -5,12 +5,11 @@
 namespace concertina {
 
 at::Tensor layer_norm(const at::Tensor& x, const Affine& norm) {
-  constexpr double kEps = 1e-5;
   if (x.is_cpu() || x.scalar_type() == norm.weight.scalar_type()) {
-    return at::layer_norm(x, {x.size(-1)}, norm.weight, norm.bias, kEps);
+    return at::layer_norm(x, {x.size(-1)}, norm.weight, norm.bias, kNormEps);
   }
   return at::layer_norm(x, {x.size(-1)}, norm.weight.to(x.scalar_type()),
-                        norm.bias.to(x.scalar_type()), kEps);
+                        norm.bias.to(x.scalar_type()), kNormEps);
 }
 
 at::Tensor conv_time(const at::Tensor& x, const Affine& conv, int64_t stride, int64_t padding,

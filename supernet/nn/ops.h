@@ -8,6 +8,8 @@
 
 namespace concertina {
 
+inline constexpr double kNormEps = 1e-5;
+
 inline at::Tensor linear(const at::Tensor& x, const Affine& affine) {
   const at::Tensor bias =
       affine.bias.defined() ? affine.bias.to(affine.weight.scalar_type()) : at::Tensor();

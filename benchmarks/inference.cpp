@@ -1,0 +1,55 @@
+// The Concertina side of benchmarks/inference: reads "CHANNELS DTYPE" lines, runs
+// LightHuBERT-small's default subnet with so many front-end channels once on 10 s of noise, and
+// answers the milliseconds. Usage: inference_bench SPACE.yaml THREADS
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+
+#include <chrono>
+#include <iostream>
+#include <map>
+#include <string>
+
+#include "supernet/model/forward.h"
+#include "supernet/space/search_space.h"
+
+namespace {
+
+using namespace concertina;
+
+Supernet extracted(const SearchSpace& space, int32_t channels) {
+  const Architecture whole = space.default_architecture();
+  const Architecture narrow(std::vector<int32_t>(whole.conv_channels().size(), channels),
+                            whole.embed_dim(), whole.frame_period_us(), whole.layers());
+  return Supernet::random(SearchSpace::single(space.blueprint(), {narrow, SlicingRule::kPrefix}),
+                          Rng(0));
+}
+
+double milliseconds_of(const Subnet& subnet, const SpeechBatch& batch) {
+  const auto start = std::chrono::steady_clock::now();
+  encode(subnet, batch);
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start)
+      .count();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 3) return 2;
+  at::set_num_threads(std::stoi(argv[2]));
+  const at::NoGradGuard no_grad;
+  const SearchSpace space = SearchSpace::load(argv[1]);
+  const SpeechBatch batch = make_batch(at::randn({1, 160000}) * 0.1);
+  std::map<std::string, Subnet> subnets;
+  int32_t channels = 0;
+  std::string dtype;
+  while (std::cin >> channels >> dtype) {
+    const std::string key = std::to_string(channels) + dtype;
+    if (!subnets.contains(key)) {
+      const Supernet model = extracted(space, channels);
+      subnets[key] =
+          model.slice(model.space().largest(), dtype == "bf16" ? at::kBFloat16 : at::kFloat);
+    }
+    std::cout << milliseconds_of(subnets.at(key), batch) << std::endl;
+  }
+}

@@ -1,0 +1,37 @@
+// How tensors reach the loops of gelu_kernels.h. For the sources of norm_gelu.h only.
+#pragma once
+
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+
+#include <algorithm>
+
+#include "supernet/nn/gelu_kernels.h"
+
+namespace concertina {
+
+inline constexpr int64_t kElementsOfWork = 16384;  // the least that is worth a thread of its own
+
+// Rows of `width` elements that are worth a thread.
+inline int64_t rows_of_work(int64_t width) { return std::max<int64_t>(1, kElementsOfWork / width); }
+
+inline bool has_kernel(const at::Tensor& x) {
+  return x.is_cpu() && (x.scalar_type() == at::kFloat || x.scalar_type() == at::kBFloat16);
+}
+
+// Calls body with a null pointer of the kernels' element type for x.
+template <class Body>
+void with_element(const at::Tensor& x, Body body) {
+  if (x.scalar_type() == at::kFloat) {
+    body(static_cast<float*>(nullptr));
+  } else {
+    body(static_cast<kernels::bf16_bits*>(nullptr));
+  }
+}
+
+template <class T>
+T* data(const at::Tensor& x) {
+  return static_cast<T*>(x.data_ptr());
+}
+
+}  // namespace concertina
