@@ -6,7 +6,6 @@
 
 #include "core/errors.h"
 #include "supernet/nn/encoder_layer.h"
-#include "supernet/nn/front_end.h"
 #include "supernet/nn/ops.h"
 #include "supernet/nn/rate.h"
 
@@ -34,6 +33,14 @@ void compress(const Subnet& subnet, Frames& frames, at::Tensor& mask) {
     mask = compression.forward.matmul(mask.to(at::kFloat).unsqueeze(2)).squeeze(2) > 0.5;
 }
 
+void check_long_enough(const Blueprint& blueprint, const at::Tensor& lengths) {
+  const int64_t shortest = lengths.min().item<int64_t>();
+  if (blueprint.frames(shortest) >= 1) return;
+  throw InputError(fmt::format(
+      "a clip of {} samples is too short: the model needs at least one frame of {} samples",
+      shortest, blueprint.base_frame_samples()));
+}
+
 bool wanted(const std::vector<int32_t>& list, int32_t layer) {
   return std::find(list.begin(), list.end(), layer) != list.end();
 }
@@ -58,15 +65,11 @@ SpeechBatch make_batch(const at::Tensor& waveform) {
   return {waveform, at::full({waveform.size(0)}, waveform.size(1), at::kLong), {}};
 }
 
-Frames begin(const Subnet& subnet, const SpeechBatch& batch) {
+Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants) {
   const Blueprint& blueprint = subnet.blueprint;
   const EncoderWeights& weights = subnet.weights;
-  Features features = front_end(blueprint, weights, batch.waveform, batch.lengths);
-  if (features.lengths.min().item<int64_t>() < 1) {
-    throw InputError(fmt::format(
-        "a clip of {} samples is too short: the model needs at least one frame of {} samples",
-        batch.lengths.min().item<int64_t>(), blueprint.base_frame_samples()));
-  }
+  check_long_enough(blueprint, batch.lengths);
+  Features features = front_end(blueprint, weights, batch.waveform, batch.lengths, batch.padding);
   Frames frames;
   frames.x = features.x;
   frames.lengths = frames.base_lengths = features.lengths;
@@ -77,7 +80,9 @@ Frames begin(const Subnet& subnet, const SpeechBatch& batch) {
   at::Tensor x = linear(frames.x, weights.projection);
   if (mask.defined()) x = at::where(mask.unsqueeze(2), weights.mask_emb.to(x.scalar_type()), x);
   frames.valid = valid_mask(frames.lengths, x.size(1), x.device());
-  x = positional_conv(blueprint.positional, weights.positional, zero_invalid(x, frames.valid));
+  x = zero_invalid(x, frames.valid);
+  if (wants.projected) frames.projected = x;
+  x = positional_conv(blueprint.positional, weights.positional, x);
   frames.x =
       blueprint.norm_position == NormPosition::kPost ? layer_norm(x, weights.encoder_norm) : x;
   if (frames.valid.defined()) frames.attention_mask = frames.valid.unsqueeze(1).unsqueeze(1);
@@ -112,7 +117,7 @@ EncoderOutput encode_from(const Subnet& subnet, Frames frames, const Wants& want
 }
 
 EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants) {
-  return encode_from(subnet, begin(subnet, batch), wants);
+  return encode_from(subnet, begin(subnet, batch, wants), wants);
 }
 
 at::Tensor to_base_frames(const Frames& frames, const at::Tensor& hidden) {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "supernet/model/supernet.h"
+#include "supernet/nn/front_end.h"
 
 namespace concertina {
 
@@ -20,9 +21,10 @@ struct SpeechBatch {
   at::Tensor waveform;  // [B, N] float, 16 kHz, in [-1, 1]; padding is zero
   at::Tensor lengths;   // [B] int64 on the CPU: valid samples
   at::Tensor mask;      // [B, T] bool, base frames replaced by mask_emb; undefined: none
+  Padding padding = Padding::kExact;
 };
 
-// Pads to the longest. Clips shorter than one frame are an InputError.
+// Pads to the longest.
 SpeechBatch make_batch(std::span<const std::vector<float>> clips, at::Device device = at::kCPU);
 SpeechBatch make_batch(const at::Tensor& waveform);  // [B, N], all samples valid
 
@@ -34,6 +36,7 @@ struct Wants {
   std::vector<int32_t>
       ffn_results;  // 1..depth: output of fc2, before residual and norm (data2vec's "layer_result")
   bool all_hidden = false;
+  bool projected = false;   // Frames::projected
   int32_t last_layer = -1;  // stop after this many layers; -1: all
 };
 
@@ -45,6 +48,9 @@ struct Frames {
   at::Tensor lengths;         // [B] int64 on the CPU: valid frames T'
   at::Tensor base_lengths;    // [B] int64 on the CPU: valid base (20 ms) frames
   at::Tensor back_map;        // [B, T, T']; undefined when no compression took place
+  // [B, T', E] before the positional conv, masked, zero where not valid: what LightHuBERT's package
+  // calls state 0. Undefined unless wanted.
+  at::Tensor projected;
 };
 
 struct EncoderOutput {
@@ -53,8 +59,8 @@ struct EncoderOutput {
   Frames frames;                        // frames.x is the output of the last layer that ran
 };
 
-Frames begin(const Subnet& subnet,
-             const SpeechBatch& batch);  // front end, rate, projection, positional conv
+// Front end, rate, projection, positional conv. InputError when a clip is shorter than one frame.
+Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants = {});
 EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants = {});
 // Goes on from frames made by begin() of a subnet with the same front end, rate, width and
 // positional conv.

@@ -15,6 +15,11 @@ at::Tensor frame_lengths(const Blueprint& blueprint, const at::Tensor& lengths) 
   return frames;
 }
 
+at::Tensor fairseq_frame_lengths(const at::Tensor& lengths, int64_t samples, int64_t frames) {
+  const int64_t part = samples / frames;
+  return (lengths + (part - 1)).div(part, "floor").clamp_max(frames);
+}
+
 // Mean and variance over the valid part of dim 1; `x` is zero elsewhere. Variance is the
 // population's.
 std::pair<at::Tensor, at::Tensor> valid_moments(const at::Tensor& x, const at::Tensor& valid) {
@@ -66,14 +71,18 @@ at::Tensor mel_features(const LogMelFrontEnd& mel, int32_t sample_rate,
 }  // namespace
 
 Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
-                   const at::Tensor& waveform, const at::Tensor& lengths) {
+                   const at::Tensor& waveform, const at::Tensor& lengths, Padding padding) {
+  const int64_t samples = waveform.size(1);
   const at::Tensor input = blueprint.normalize_waveform ? normalize(waveform, lengths) : waveform;
+  const at::Tensor counted = padding == Padding::kExact ? lengths : at::full_like(lengths, samples);
   Features features;
-  features.lengths = frame_lengths(blueprint, lengths);
   features.x = blueprint.front_end == FrontEndKind::kWave
-                   ? layer_norm(conv_stack(blueprint.wave, weights.convs, input, lengths),
+                   ? layer_norm(conv_stack(blueprint.wave, weights.convs, input, counted),
                                 weights.feature_norm)
                    : mel_features(blueprint.mel, blueprint.sample_rate, weights, input);
+  features.lengths = padding == Padding::kOriginal
+                         ? fairseq_frame_lengths(lengths, samples, features.x.size(1))
+                         : frame_lengths(blueprint, lengths);
   return features;
 }
 

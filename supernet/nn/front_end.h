@@ -1,5 +1,4 @@
-// From waveform to features at the base frame period. Frames of one utterance depend on its valid
-// samples only, so a padded batch gives what its members give alone.
+// From waveform to features at the base frame period.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -8,13 +7,25 @@
 
 namespace concertina {
 
+// How the zeros that fill a batch up to its longest member are treated.
+enum class Padding {
+  kExact,      // a member's frames depend on its own samples only: it gives what it gives alone
+  kOriginal,   // fairseq, WavLM's and LightHuBERT's packages
+  kOriginalHf  // transformers, with its attention_mask. (Without one it takes padding for audio:
+               // that is a batch whose lengths are all N.)
+};
+
 struct Features {
   at::Tensor x;        // [B, T, C], before the projection
   at::Tensor lengths;  // [B] int64 on the CPU, valid base frames
 };
 
-// waveform [B, N] float, lengths [B] int64 on the CPU (valid samples).
+// waveform [B, N] float, lengths [B] int64 on the CPU (valid samples). Both original kinds take the
+// statistics of the group norm over the padding too. They differ in the frames that count as valid:
+// transformers counts what the convolutions make of the valid samples, the fairseq family cuts the
+// N samples into T parts of N / T (rounded down) and counts the parts that hold a valid sample.
 Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
-                   const at::Tensor& waveform, const at::Tensor& lengths);
+                   const at::Tensor& waveform, const at::Tensor& lengths,
+                   Padding padding = Padding::kExact);
 
 }  // namespace concertina

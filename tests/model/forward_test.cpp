@@ -60,6 +60,36 @@ TEST_P(ForwardTest, SharedBeginGivesTheSameFeatures) {
             0);
 }
 
+TEST_P(ForwardTest, TooShortClipIsOneClearSentence) {
+  const SearchSpace space = testing::small_space(GetParam().blueprint);
+  const Subnet subnet = testing::perturbed(space, 11).slice(space.smallest());
+  for (Padding padding : {Padding::kExact, Padding::kOriginal, Padding::kOriginalHf}) {
+    SpeechBatch batch = make_batch(testing::noise(2, 16000, 12));
+    batch.lengths[1] = 100;
+    batch.padding = padding;
+    try {
+      encode(subnet, batch);
+      FAIL();
+    } catch (const InputError& error) {
+      EXPECT_NE(std::string(error.what()).find("100 samples is too short"), std::string::npos)
+          << error.what();
+    }
+  }
+  EXPECT_THROW(encode(subnet, make_batch(testing::noise(1, 100, 12))), InputError);
+}
+
+TEST_P(ForwardTest, PaddingKindsAgreeWhereNothingIsPadded) {
+  const SearchSpace space = testing::small_space(GetParam().blueprint);
+  const Subnet subnet = testing::perturbed(space, 15).slice(space.largest());
+  at::InferenceMode inference;
+  SpeechBatch batch = make_batch(testing::noise(2, 9000, 16));
+  const at::Tensor exact = encode(subnet, batch).frames.x;
+  for (Padding padding : {Padding::kOriginal, Padding::kOriginalHf}) {
+    batch.padding = padding;
+    EXPECT_EQ(max_difference(encode(subnet, batch).frames.x, exact), 0);
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Blueprints, ForwardTest,
     ::testing::Values(Case{"mel", testing::mel_blueprint()},
@@ -99,18 +129,6 @@ TEST(Forward, WindowedAttentionOfFullWidthIsGlobal) {
   EXPECT_GT(
       max_difference(encode(wide, batch).frames.x, encode(supernet.slice(global), batch).frames.x),
       1e-3);
-}
-
-TEST(Forward, TooShortClipIsOneClearSentence) {
-  const SearchSpace space = testing::small_space(testing::mel_blueprint());
-  const Subnet subnet = testing::perturbed(space, 11).slice(space.smallest());
-  try {
-    encode(subnet, make_batch(testing::noise(1, 100, 12)));
-    FAIL();
-  } catch (const InputError& error) {
-    EXPECT_NE(std::string(error.what()).find("100 samples is too short"), std::string::npos)
-        << error.what();
-  }
 }
 
 TEST(Forward, LowPrecisionStaysNear) {

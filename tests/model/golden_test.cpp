@@ -1,85 +1,36 @@
 // Parity with the packages the checkpoints come from: hidden states made by scripts/golden/ from
 // closed-form weights.
-#include <gtest/gtest.h>
-
-#include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "core/files.h"
-#include "supernet/model/safetensors.h"
 #include "supernet/space/cost.h"
-#include "tests/model/models.h"
+#include "tests/model/closed_form.h"
 
 namespace concertina {
 namespace {
 
 using Json = nlohmann::json;
-const std::string kFolder = std::string(CONCERTINA_SOURCE_DIR) + "/tests/model/golden/";
+using testing::expect_near;
+using testing::golden_batch;
+using testing::thinned;
 
-// The same numbers as scripts/golden/closed_form.py.
-std::vector<double> uniform(const std::string& name, int64_t count) {
-  std::vector<double> values(static_cast<size_t>(count));
-  const uint64_t seed = hash64(name);
-  for (size_t i = 0; i < values.size(); ++i) {
-    uint64_t z = seed + (i + 1) * 0x9E3779B97F4A7C15ull;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9ull;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EBull;
-    z ^= z >> 31;
-    values[i] = static_cast<double>(z >> 11) * std::ldexp(1.0, -52) - 1.0;
-  }
-  return values;
-}
-
-at::Tensor closed_form(const TensorSlice& slice) {
-  std::vector<int64_t> shape;
-  for (const DimSlice& dim : slice.dims) shape.push_back(dim.size);
-  at::Tensor u = at::tensor(uniform(slice.name, slice.numel()), at::kDouble);
-  if (slice.name.ends_with("weight_g")) {
-    u = 2 + 0.4 * u;
-  } else if (slice.name.ends_with("bias")) {
-    u = 0.1 * u;
-  } else if (shape.size() == 1 && slice.name != "mask_emb") {
-    u = 1 + 0.2 * u;
-  } else if (shape.size() > 1) {
-    double fan_in = 1;
-    for (size_t d = 1; d < shape.size(); ++d) fan_in *= static_cast<double>(shape[d]);
-    u = u * std::sqrt(3.0 / fan_in);
-  }
-  return u.to(at::kFloat).view(shape);
-}
-
-Supernet closed_form_model(const SearchSpace& space) {
-  TensorMap weights;
-  const Storage storage = space.storage();
-  for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.largest)) {
-    weights[slice.name] = closed_form(slice);
-  }
-  return Supernet(space, std::move(weights));
-}
-
-SpeechBatch golden_batch(int64_t samples) {
-  return make_batch((0.3 * at::tensor(uniform("golden waveform", samples), at::kDouble))
-                        .to(at::kFloat)
-                        .view({1, samples}));
-}
-
-void expect_near(const at::Tensor& ours, const at::Tensor& golden, const std::string& what) {
-  ASSERT_EQ(ours.sizes(), golden.sizes()) << what;
-  const double bound = 2e-5 * std::max(1.0, golden.abs().max().item<double>());
-  EXPECT_LE(testing::max_difference(ours, golden), bound) << what;
-}
-
+// The first clip alone, and the padded batch with and without transformers' attention mask.
 void expect_hubert(const std::string& name, const Blueprint& blueprint) {
-  const SafetensorsFile golden = read_safetensors(kFolder + "hubert.safetensors");
+  const SafetensorsFile golden = read_safetensors(testing::kGolden + "hubert.safetensors");
   std::vector<LayerShape> layers;
   for (int32_t i = 0; i < 4; ++i) layers.push_back({i, 2, 256, 0});
   const Architecture architecture(std::vector<int32_t>(7, 32), 128, 20000, layers);
-  const Supernet model =
-      closed_form_model(SearchSpace::single(blueprint, {architecture, SlicingRule::kPrefix}));
+  const Subnet subnet = testing::closed_form_model(blueprint, architecture).slice(architecture);
   at::InferenceMode inference;
-  const EncoderOutput output =
-      encode(model.slice(architecture), golden_batch(16000), {.all_hidden = true});
-  expect_near(at::stack(output.hidden).squeeze(1), golden.tensors.at(name), name);
+  const auto states = [&](const SpeechBatch& batch) {
+    return encode(subnet, batch, {.all_hidden = true}).hidden;
+  };
+  expect_near(at::stack(states(golden_batch({16000}))).squeeze(1), golden.tensors.at(name), name);
+  SpeechBatch padded = golden_batch({16000, 9000, 4321});
+  padded.padding = Padding::kOriginalHf;
+  expect_near(thinned(states(padded), 7), golden.tensors.at(name + "/padded"), name + "/padded");
+  if (const auto found = golden.tensors.find(name + "/unmasked"); found != golden.tensors.end()) {
+    expect_near(thinned(states(make_batch(padded.waveform)), 7), found->second, found->first);
+  }
 }
 
 Blueprint hubert_blueprint() {
@@ -99,9 +50,24 @@ TEST(Golden, HubertLargeStyle) {
   expect_hubert("large", blueprint);
 }
 
+// A batch with the package's own padding mask, and its state 0, which comes before the positional
+// conv.
+void expect_padded_lighthubert(const Supernet& model, const SafetensorsFile& golden,
+                               const std::string& mode) {
+  SpeechBatch batch = golden_batch({10000, 7000, 4321});
+  batch.padding = Padding::kOriginal;
+  const Architecture architecture = model.space().resolve("c=512 e=384 p=20000 L=0-11:6x1536");
+  const EncoderOutput output =
+      encode(model.slice(architecture), batch, {.all_hidden = true, .projected = true});
+  std::vector<at::Tensor> kept = {output.frames.projected};
+  kept.insert(kept.end(), output.hidden.begin() + 1, output.hidden.end());
+  for (at::Tensor& state : kept) state = state.flatten().slice(0, 0, std::nullopt, 37);
+  expect_near(at::cat(kept), golden.tensors.at("padded/" + mode), "padded " + mode);
+}
+
 // LightHuBERT's spaces at full size; every 37th value of every state after a layer.
 void expect_lighthubert(const std::string& space_name, ExtractorNorm norm) {
-  const SafetensorsFile golden = read_safetensors(kFolder + "lighthubert.safetensors");
+  const SafetensorsFile golden = read_safetensors(testing::kGolden + "lighthubert.safetensors");
   const Json cases = Json::parse(golden.metadata.at("cases"));
   const SearchSpace listed = SearchSpace::load(
       std::string(CONCERTINA_SOURCE_DIR) + "/configs/spaces/lighthubert-" + space_name + ".yaml");
@@ -110,8 +76,8 @@ void expect_lighthubert(const std::string& space_name, ExtractorNorm norm) {
   blueprint.normalize_waveform = false;  // the package leaves it to its caller
   const Storage storage = listed.storage();
   const SearchSpace space(blueprint, listed.choices(), {}, storage.rule, storage.largest);
-  const Supernet model = closed_form_model(space);
-  const SpeechBatch batch = golden_batch(10000);
+  const Supernet model = testing::closed_form_model(space);
+  const SpeechBatch batch = golden_batch({10000});
   at::InferenceMode inference;
   const std::string prefix =
       space_name + (norm == ExtractorNorm::kLayer ? "/layer_norm/" : "/default/");
@@ -132,6 +98,8 @@ void expect_lighthubert(const std::string& space_name, ExtractorNorm norm) {
     ++seen;
   }
   EXPECT_EQ(seen, 6);
+  if (space_name == "small")
+    expect_padded_lighthubert(model, golden, prefix.substr(6, prefix.size() - 7));
 }
 
 TEST(Golden, LightHubertBaseDefault) { expect_lighthubert("base", ExtractorNorm::kGroup); }
