@@ -1,9 +1,12 @@
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 
+#include <chrono>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "apps/budget_flags.h"
+#include "apps/checkpoint.h"
 #include "apps/npy.h"
 #include "apps/verb.h"
 #include "core/errors.h"
@@ -69,20 +72,24 @@ SearchSpace space_of(const std::string& path) {
 }
 
 void add_model(CLI::App& app, Globals& globals) {
-  CLI::App* model = app.add_subcommand("model", "Look into model files");
+  CLI::App* model = app.add_subcommand("model", "Look into model files, import and export them");
   model->require_subcommand(1);
   CLI::App* show = model->add_subcommand("show", "Size, space and origin of a model file");
   show->footer("Example:\n  concertina model show runs/quickstart/stage2/model.safetensors");
   auto path = std::make_shared<std::string>();
   show->add_option("MODEL", *path, "Model file (.safetensors)")->required();
   show->callback([path, &globals] {
+    const auto begin = std::chrono::steady_clock::now();
     const Supernet supernet = load_model(*path);
+    const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
     const Json extra = {{"model", *path},
+                        {"load_ms", std::round(took.count() * 10) / 10},
                         {"tensors", supernet.weights().size()},
                         {"blueprint", Json::parse(supernet.blueprint().to_json())},
                         {"provenance", supernet.provenance()}};
     print_space(supernet.space(), globals.json, extra);
   });
+  add_checkpoint_verbs(*model, globals);
 }
 
 void add_space(CLI::App& app, Globals& globals) {
@@ -136,7 +143,7 @@ void add_space(CLI::App& app, Globals& globals) {
 
 void add_extract(CLI::App& app, Globals& globals) {
   struct Args {
-    std::string model, arch, study, out;
+    std::string model, arch, study, out, dtype = "fp32";
     BudgetFlags budget;
   };
   auto args = std::make_shared<Args>();
@@ -152,6 +159,7 @@ void add_extract(CLI::App& app, Globals& globals) {
                       "Take the best subnet of this study that fits the budget");
   args->budget.add_to(*extract);
   extract->add_option("-o,--output", args->out, "File to write")->required();
+  add_storage_dtype(*extract, args->dtype);
   extract->callback([args, &globals] {
     if (args->arch.empty() == args->study.empty())
       throw InputError("extract needs either --arch or --study with a budget");
@@ -163,7 +171,7 @@ void add_extract(CLI::App& app, Globals& globals) {
             ? supernet.space().resolve(args->arch)
             : best_within(StudyFile::open_read_only(args->study), args->budget.budgets())
                   .architecture;
-    save_model(supernet.extract(architecture), args->out);
+    save_model(supernet.extract(architecture), args->out, storage_dtype(args->dtype));
     Json json = cost_json(supernet.blueprint(), supernet.storage(), architecture);
     json["file"] = args->out;
     json["bytes"] = std::filesystem::file_size(args->out);

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include "core/errors.h"
+#include "core/files.h"
+#include "supernet/container/torch_file.h"
 #include "supernet/model/safetensors.h"
 
 namespace concertina {
@@ -13,16 +15,20 @@ constexpr const char* kSpaceKey = "concertina.space";
 constexpr const char* kStorageKey = "concertina.storage";
 constexpr const char* kProvenanceKey = "concertina.provenance";
 
+[[noreturn]] void foreign(const std::filesystem::path& path, const std::string& what) {
+  throw InputError(fmt::format("{} {}, not a Concertina model: `concertina model import` makes one",
+                               path.string(), what));
+}
+
 }  // namespace
 
 Supernet load_model(const std::filesystem::path& path) {
+  if (is_torch_file(MappedFile(path).bytes())) foreign(path, "is a file of torch.save");
   SafetensorsFile file = read_safetensors(path);
   const auto version = file.metadata.find(kVersionKey);
   const auto space = file.metadata.find(kSpaceKey);
   if (version == file.metadata.end() || space == file.metadata.end()) {
-    throw InputError(
-        fmt::format("{} is a safetensors file but not a Concertina model: its metadata has no '{}'",
-                    path.string(), kSpaceKey));
+    foreign(path, fmt::format("is a safetensors file whose metadata has no '{}'", kSpaceKey));
   }
   if (std::atoi(version->second.c_str()) > kModelFormatVersion) {
     throw InputError(fmt::format(
@@ -38,8 +44,21 @@ Supernet load_model(const std::filesystem::path& path) {
   }
 }
 
-void save_model(const Supernet& model, const std::filesystem::path& path) {
-  write_safetensors(path, model.weights(),
+TensorMap with_matrices_as(const Supernet& model, TensorMap tensors, at::ScalarType matrices) {
+  const Storage& storage = model.storage();
+  for (const TensorSlice& slice : tensor_slices(model.blueprint(), storage, storage.largest)) {
+    const auto found = tensors.find(slice.name);
+    if (slice.low_precision && found != tensors.end()) found->second = found->second.to(matrices);
+  }
+  return tensors;
+}
+
+bool is_model_metadata(const std::map<std::string, std::string>& metadata) {
+  return metadata.contains(kSpaceKey);
+}
+
+void save_model(const Supernet& model, const std::filesystem::path& path, at::ScalarType matrices) {
+  write_safetensors(path, with_matrices_as(model, model.weights(), matrices),
                     {{"format", "pt"},
                      {kVersionKey, std::to_string(kModelFormatVersion)},
                      {kSpaceKey, model.space().to_json()},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <string>
 
 #include "supernet/model/supernet.h"
@@ -12,6 +13,13 @@ inline constexpr int32_t kModelFormatVersion = 1;
 
 // InputError: not a model file, truncated, newer format, missing or misshaped tensors (all listed).
 Supernet load_model(const std::filesystem::path& path);
-void save_model(const Supernet& model, const std::filesystem::path& path);
+// `matrices`: dtype in which matrices and convolutions are stored (fp32, bf16, half); norms, biases
+// and the rest stay fp32. Reading gives fp32 again.
+void save_model(const Supernet& model, const std::filesystem::path& path,
+                at::ScalarType matrices = at::kFloat);
+
+bool is_model_metadata(const std::map<std::string, std::string>& metadata);  // of a file of ours
+// `tensors` are named like those of `model`; its matrices and convolutions become `matrices`.
+TensorMap with_matrices_as(const Supernet& model, TensorMap tensors, at::ScalarType matrices);
 
 }  // namespace concertina

@@ -1,5 +1,5 @@
-// The safetensors container: an 8-byte header length, a JSON header, raw little-endian data.
-// Reading is memory-mapped and checks every size against the file before any memory is taken.
+// safetensors files as tensors. Reading is memory-mapped; supernet/container/safetensors_layout.h
+// checks every size against the file first.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -44,6 +44,10 @@ sed 's/steps: 30/steps: many/' configs/smoke.yaml >"$work/type.yaml"
 sed 's/tier: smoke/tier: smokey/' configs/smoke.yaml >"$work/tier.yaml"
 sed -i "s|spaces/tiny.yaml|$PWD/configs/spaces/tiny.yaml|" "$work"/*.yaml
 echo "precious" >"$work/file"
+mkdir "$work/bert" "$work/empty"
+echo '{"model_type": "bert"}' >"$work/bert/config.json"
+cp tests/model/checkpoints/hf_bin/pytorch_model.bin "$work/bert"
+head -c 5000 tests/model/checkpoints/fairseq.pt >"$work/truncated.pt"
 
 expect 2 text.wav encode "$model" "$work/text.wav" -o "$work/o.npy"
 expect 2 empty.wav encode "$model" "$work/empty.wav" -o "$work/o.npy"
@@ -57,6 +61,13 @@ expect 2 "unknown verb 'paret'" paret "$study"
 expect 2 "unknown verb 'shw'" model shw "$model"
 expect 2 "a verb is missing" model
 expect 2 "unknown option --maxparams" pareto "$study" --maxparams 3M
+expect 2 "model_type 'bert'" model import "$work/bert" -o "$work/o.safetensors"
+expect 2 "neither model.safetensors nor pytorch_model.bin" model import "$work/empty" -o "$work/o.safetensors"
+expect 2 "text.wav is not a valid safetensors file" model import "$work/text.wav" -o "$work/o.safetensors"
+expect 2 "truncated" model import "$work/truncated.pt" -o "$work/o.safetensors"
+expect 2 "a log-mel front end" model export "$model" --format hf -o "$work/o"
+expect 2 "concertina model import" encode tests/model/checkpoints/fairseq.pt "$work/good.wav" -o "$work/o.npy"
+expect 2 "concertina model import" model show tests/model/checkpoints/hf_safetensors/model.safetensors
 expect 3 "$work/file" encode "$model" "$work/good.wav" -o "$work/file/o.npy"
 expect 3 "$work/file" run configs/smoke.yaml --out "$work/file"
 expect 2 truncated.safetensors encode "$work/truncated.safetensors" "$work/good.wav" -o "$work/o.npy"

@@ -1,0 +1,155 @@
+#include "apps/checkpoint.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/units.h"
+#include "supernet/model/export.h"
+#include "supernet/model/import.h"
+#include "supernet/model/model_file.h"
+#include "supernet/space/cost.h"
+
+namespace concertina {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+const std::map<std::string, at::ScalarType> kStorageDTypes = {
+    {"fp32", at::kFloat}, {"bf16", at::kBFloat16}, {"half", at::kHalf}};
+
+Json describe(const Imported& imported) {
+  const Blueprint& blueprint = imported.model.blueprint();
+  const SearchSpace& space = imported.model.space();
+  const Architecture& largest = imported.model.storage().largest;
+  Json json = {{"kind", imported.kind},
+               {"weights", imported.weights.string()},
+               {"container", imported.container},
+               {"architecture", largest.key()},
+               {"params", cost_of(blueprint, largest, blueprint.sample_rate).params},
+               {"architectures", space.size()}};
+  if (blueprint.front_end == FrontEndKind::kWave) {
+    json["extractor_mode"] =
+        blueprint.wave.norm == ExtractorNorm::kLayer ? "layer_norm" : "default";
+  }
+  json["norm_position"] = blueprint.norm_position == NormPosition::kPre ? "pre" : "post";
+  json["normalize_waveform"] = blueprint.normalize_waveform;
+  json["ignored"] = Json::array();
+  for (const auto& [tensor, why] : imported.ignored) {
+    json["ignored"].push_back({{"tensor", tensor}, {"why", why}});
+  }
+  json["zeros"] = imported.zeros;
+  return json;
+}
+
+void print(const Json& json) {
+  fmt::print("{}, {} params, from {} ({})\n", json["kind"].get<std::string>(),
+             format_count(json["params"].get<double>()), json["weights"].get<std::string>(),
+             json["container"].get<std::string>());
+  fmt::print("architecture: {}\narchitectures: {}\n", json["architecture"].get<std::string>(),
+             json["architectures"].get<std::string>());
+  if (json.contains("extractor_mode")) {
+    fmt::print("extractor mode: {}\n", json["extractor_mode"].get<std::string>());
+  }
+  fmt::print("norm position: {}\nwaveform: {}\n", json["norm_position"].get<std::string>(),
+             json["normalize_waveform"].get<bool>() ? "normalised per utterance" : "as it is");
+  for (const Json& tensor : json["ignored"]) {
+    fmt::print("ignored: {} ({})\n", tensor["tensor"].get<std::string>(),
+               tensor["why"].get<std::string>());
+  }
+  for (const Json& name : json["zeros"]) {
+    fmt::print("absent, set to zero: {}\n", name.get<std::string>());
+  }
+}
+
+void add_import(CLI::App& model, Globals& globals) {
+  struct Args {
+    std::string path, out, dtype = "fp32";
+  };
+  auto args = std::make_shared<Args>();
+  CLI::App* verb = model.add_subcommand(
+      "import", "Read a checkpoint of transformers, fairseq or LightHuBERT into a model file");
+  verb->footer(
+      "Examples:\n  concertina model import lighthubert_small.pt -o small.safetensors\n"
+      "  concertina model import hubert-base-ls960/ -o hubert.safetensors --dtype bf16");
+  verb->add_option("CHECKPOINT", args->path,
+                   "A .pt file, or a folder with config.json and model.safetensors or "
+                   "pytorch_model.bin")
+      ->required();
+  verb->add_option("-o,--output", args->out, "Model file to write (.safetensors)")->required();
+  add_storage_dtype(*verb, args->dtype);
+  verb->callback([args, &globals] {
+    const Imported imported = import_checkpoint(args->path);
+    save_model(imported.model, args->out, storage_dtype(args->dtype));
+    Json json = describe(imported);
+    json["file"] = args->out;
+    if (globals.json) {
+      fmt::print("{}\n", json.dump(2));
+      return;
+    }
+    print(json);
+    fmt::print("written to {}\n", args->out);
+  });
+}
+
+void add_export(CLI::App& model, Globals& globals) {
+  struct Args {
+    std::string model, arch = "largest", format, out, dtype = "fp32";
+  };
+  auto args = std::make_shared<Args>();
+  CLI::App* verb =
+      model.add_subcommand("export", "Write one subnet as a checkpoint of another package");
+  verb->footer(
+      "Examples:\n  concertina model export MODEL.safetensors --arch default --format hf -o "
+      "subnet/\n"
+      "  concertina model export MODEL.safetensors --format pt -o lighthubert.pt");
+  verb->add_option("MODEL", args->model, "Model file (.safetensors)")->required();
+  verb->add_option("--arch", args->arch,
+                   "Key, smallest, default or @file.json; largest: all that the file stores")
+      ->capture_default_str();
+  verb->add_option("--format", args->format,
+                   "hf: a folder for transformers; pt: a file for fairseq and LightHuBERT; "
+                   "concertina: a model file")
+      ->check(CLI::IsMember({"hf", "pt", "concertina"}))
+      ->required();
+  verb->add_option("-o,--output", args->out, "Folder (hf) or file to write")->required();
+  add_storage_dtype(*verb, args->dtype);
+  verb->callback([args, &globals] {
+    const Supernet supernet = load_model(args->model);
+    const Architecture architecture =
+        args->arch == "largest" ? supernet.storage().largest : supernet.space().resolve(args->arch);
+    const at::ScalarType dtype = storage_dtype(args->dtype);
+    if (args->format == "hf") export_transformers(supernet, architecture, args->out, dtype);
+    if (args->format == "pt") export_fairseq(supernet, architecture, args->out, dtype);
+    if (args->format == "concertina") {
+      save_model(supernet.extract(architecture), args->out, dtype);
+    }
+    const Json json = {{"architecture", architecture.key()},
+                       {"format", args->format},
+                       {"dtype", args->dtype},
+                       {"path", args->out}};
+    fmt::print("{}", globals.json
+                         ? json.dump(2) + "\n"
+                         : fmt::format("{} written to {}\n", architecture.key(), args->out));
+  });
+}
+
+}  // namespace
+
+void add_storage_dtype(CLI::App& verb, std::string& dtype) {
+  verb.add_option("--dtype", dtype,
+                  "fp32, bf16 or half: how matrices and convolutions are stored; read back as fp32")
+      ->check(CLI::IsMember({"fp32", "bf16", "half"}))
+      ->capture_default_str();
+}
+
+at::ScalarType storage_dtype(const std::string& name) { return kStorageDTypes.at(name); }
+
+void add_checkpoint_verbs(CLI::App& model, Globals& globals) {
+  add_import(model, globals);
+  add_export(model, globals);
+}
+
+}  // namespace concertina

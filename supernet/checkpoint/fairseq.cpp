@@ -1,0 +1,211 @@
+#include "supernet/checkpoint/fairseq.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/errors.h"
+#include "supernet/checkpoint/conv_spec.h"
+#include "supernet/checkpoint/lighthubert.h"
+
+namespace concertina {
+namespace {
+
+constexpr int32_t kWidest = 65536, kDeepest = 256;
+constexpr const char* kDefaultConvs = "[(512,10,5)] + [(512,3,2)] * 4 + [(512,2,2)] * 2";
+
+// Where the encoder's own settings stand: in a fine-tuned model below those of the task, in older
+// files in "args", in WavLM's right in "cfg". The task's are beside them.
+struct Place {
+  const char* model;
+  const char* task;
+};
+constexpr Place kPlaces[] = {{"cfg.model.w2v_args.model.", "cfg.model.w2v_args.task."},
+                             {"cfg.model.w2v_args.", "cfg.model.w2v_args."},
+                             {"args.w2v_args.model.", "args.w2v_args.task."},
+                             {"args.w2v_args.", "args.w2v_args."},
+                             {"cfg.model.", "cfg.task."},
+                             {"args.", "args."},
+                             {"cfg.", "cfg."}};
+
+Place find_place(const Settings& settings) {
+  for (const Place& place : kPlaces) {
+    for (const char* key : {"_name", "extractor_mode", "encoder_layers", "conv_feature_layers"}) {
+      if (settings.has(place.model + std::string(key))) return place;
+    }
+  }
+  throw InputError(fmt::format(
+      "{} has tensors but no configuration of its model (cfg or args): for a bare state dict put "
+      "transformers' config.json beside it and give the folder",
+      settings.name()));
+}
+
+std::string kind_of(const Settings& settings, const Place& place) {
+  const std::string name = settings.text(place.model + std::string("_name"));
+  if (settings.has(place.model + std::string("relative_position_embedding"))) {
+    wavlm_not_yet(settings.name());
+  }
+  if (name == "student_hubert") return "LightHuBERT stage 1";
+  if (name == "hubert_pruner") {
+    std::string space = settings.text(place.model + std::string("pruner_supernet"));
+    std::ranges::transform(space, space.begin(), [](unsigned char c) { return std::tolower(c); });
+    if (space.ends_with("small.yaml")) return "LightHuBERT small supernet";
+    if (space.ends_with("base.yaml")) return "LightHuBERT base supernet";
+    throw InputError(
+        fmt::format("{}: {}pruner_supernet '{}' names neither base.yaml nor "
+                    "small.yaml",
+                    settings.name(), place.model, space));
+  }
+  if (name.starts_with("wav2vec") || settings.text("args.arch").starts_with("wav2vec2")) {
+    return "wav2vec 2.0";
+  }
+  if (name.empty() || name == "hubert" || name == "hubert_ctc") return "HuBERT";
+  throw InputError(
+      fmt::format("{}: {}_name '{}' is not a model that can be imported: expected "
+                  "hubert, hubert_pruner, student_hubert or wav2vec2",
+                  settings.name(), place.model, name));
+}
+
+std::vector<int32_t> read_front_end(SettingsReader& reader, WaveFrontEnd& wave,
+                                    std::string default_mode) {
+  reader.read("extractor_mode", default_mode);
+  if (default_mode != "default" && default_mode != "layer_norm") {
+    reader.problem("extractor_mode",
+                   fmt::format("'{}' is neither 'default' nor 'layer_norm'", default_mode));
+  }
+  wave.norm = default_mode == "layer_norm" ? ExtractorNorm::kLayer : ExtractorNorm::kGroup;
+  reader.read("conv_bias", wave.bias);
+  std::string text = kDefaultConvs;
+  reader.read("conv_feature_layers", text);
+  const auto convs = parse_conv_spec(text);
+  if (!convs) {
+    reader.problem("conv_feature_layers",
+                   fmt::format("'{}' is no list of (channels, kernel, stride)", text));
+    return {};
+  }
+  wave.layers = convs->layers;
+  return convs->channels;
+}
+
+void check_options(SettingsReader& reader) {
+  std::string activation = "gelu";
+  reader.read("activation_fn", activation);
+  if (activation != "gelu") {
+    reader.problem("activation_fn", fmt::format("'{}' is not supported, 'gelu' is", activation));
+  }
+  std::string layer_type = "transformer";
+  reader.read("layer_type", layer_type);
+  if (layer_type != "transformer") {
+    reader.problem("layer_type",
+                   fmt::format("'{}' is not supported, 'transformer' is", layer_type));
+  }
+  int32_t depth = 1;
+  reader.read("pos_conv_depth", depth, 1, kDeepest);
+  if (depth != 1) reader.problem("pos_conv_depth", fmt::format("{} is not supported, 1 is", depth));
+}
+
+bool fits_package(const Blueprint& blueprint, const Architecture& architecture) {
+  Blueprint fixed;  // the package knows one size, in either extractor mode
+  fixed.wave.norm = blueprint.wave.norm;
+  fixed.normalize_waveform = blueprint.normalize_waveform;
+  return blueprint == fixed &&
+         architecture == homogeneous(fixed, std::vector<int32_t>(7, 512), 768, 12, 12, 3072);
+}
+
+}  // namespace
+
+Architecture homogeneous(const Blueprint& blueprint, std::vector<int32_t> conv_channels,
+                         int32_t embed_dim, int32_t layers, int32_t heads, int32_t ffn_dim) {
+  const Blueprint checked = Blueprint::from_json(blueprint.to_json());
+  std::vector<LayerShape> shapes;
+  for (int32_t i = 0; i < layers; ++i) shapes.push_back({i, heads, ffn_dim, 0});
+  return Architecture(std::move(conv_channels), embed_dim, checked.base_frame_period_us(),
+                      std::move(shapes));
+}
+
+void wavlm_not_yet(const std::string& name) {
+  throw InputError(
+      fmt::format("{} is a WavLM model: its gated relative position bias cannot be "
+                  "imported yet",
+                  name));
+}
+
+ForeignModel fairseq_model(const Settings& settings) {
+  const Place place = find_place(settings);
+  ForeignModel model{.kind = kind_of(settings, place)};
+  const bool lighthubert = model.kind.starts_with("LightHuBERT");
+  SettingsReader reader(settings, place.model);
+  int32_t embed = 768, layers = 12, heads = 12, ffn = 3072;
+  reader.read("encoder_embed_dim", embed, 1, kWidest);
+  reader.read("encoder_layers", layers, 1, kDeepest);
+  reader.read("encoder_attention_heads", heads, 1, kWidest);
+  reader.read("encoder_ffn_embed_dim", ffn, 1, kWidest);
+  Blueprint blueprint;
+  const std::vector<int32_t> channels =
+      read_front_end(reader, blueprint.wave, lighthubert ? "layer_norm" : "default");
+  bool norm_first = false;
+  reader.read("layer_norm_first", norm_first);
+  blueprint.norm_position = norm_first ? NormPosition::kPre : NormPosition::kPost;
+  reader.read("conv_pos", blueprint.positional.kernel, 1, 4096);
+  reader.read("conv_pos_groups", blueprint.positional.groups, 1, 4096);
+  if (embed % heads != 0 || embed % blueprint.positional.groups != 0) {
+    reader.problem("encoder_embed_dim",
+                   fmt::format("{} is no multiple of the {} heads and the {} groups of the "
+                               "positional conv",
+                               embed, heads, blueprint.positional.groups));
+  }
+  check_options(reader);
+  reader.finish();
+  blueprint.head_dim = embed / heads;
+  blueprint.normalize_waveform = lighthubert && blueprint.wave.norm == ExtractorNorm::kLayer;
+  SettingsReader task(settings, place.task);
+  task.read("normalize", blueprint.normalize_waveform);
+  task.finish();
+
+  const Architecture storage = homogeneous(blueprint, channels, embed, layers, heads, ffn);
+  if (model.kind.ends_with("supernet")) {
+    const bool small = model.kind.find("small") != std::string::npos;
+    model.space = lighthubert_space(small ? LightHubertSpace::kSmall : LightHubertSpace::kBase,
+                                    blueprint, storage);
+  } else {
+    const SlicingRule rule = lighthubert ? SlicingRule::kLightHubert : SlicingRule::kPrefix;
+    model.space = SearchSpace::single(blueprint, {storage, rule});
+  }
+  return model;
+}
+
+NamedSettings fairseq_settings(const SearchSpace& space, const Architecture& architecture) {
+  const Blueprint& blueprint = space.blueprint();
+  const LayerShape& layer = architecture.layers().front();
+  NamedSettings settings;
+  std::string name = "hubert";
+  if (fits_package(blueprint, architecture)) {
+    name = "student_hubert";
+    for (const auto& [which, file] : {std::pair{LightHubertSpace::kBase, "base.yaml"},
+                                      std::pair{LightHubertSpace::kSmall, "small.yaml"}}) {
+      if (space.storage().rule != SlicingRule::kLightHubert ||
+          space.choices().embed_dim != lighthubert_choices(which).embed_dim) {
+        continue;
+      }
+      name = "hubert_pruner";
+      settings.emplace_back("pruner_supernet", std::string(file));
+    }
+  }
+  const bool layer_norms = blueprint.wave.norm == ExtractorNorm::kLayer;
+  settings.insert(settings.end(),
+                  {{"_name", name},
+                   {"extractor_mode", std::string(layer_norms ? "layer_norm" : "default")},
+                   {"encoder_layers", int64_t{architecture.depth()}},
+                   {"encoder_embed_dim", int64_t{architecture.embed_dim()}},
+                   {"encoder_ffn_embed_dim", int64_t{layer.ffn_dim}},
+                   {"encoder_attention_heads", int64_t{layer.heads}},
+                   {"layer_norm_first", blueprint.norm_position == NormPosition::kPre},
+                   {"conv_feature_layers",
+                    conv_spec_text({architecture.conv_channels(), blueprint.wave.layers})},
+                   {"conv_bias", blueprint.wave.bias},
+                   {"conv_pos", int64_t{blueprint.positional.kernel}},
+                   {"conv_pos_groups", int64_t{blueprint.positional.groups}}});
+  return settings;
+}
+
+}  // namespace concertina

@@ -1,0 +1,159 @@
+#include "supernet/checkpoint/transformers.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/errors.h"
+#include "supernet/checkpoint/conv_spec.h"
+
+namespace concertina {
+namespace {
+
+constexpr int32_t kWidest = 65536, kDeepest = 256;
+
+void expect(SettingsReader& reader, const std::string& key, bool value, bool supported) {
+  reader.read(key, value);
+  if (value != supported) reader.problem(key, fmt::format("{} is not supported", value));
+}
+
+void expect(SettingsReader& reader, const std::string& key, const std::string& supported) {
+  std::string value = supported;
+  reader.read(key, value);
+  if (value != supported) {
+    reader.problem(key, fmt::format("'{}' is not supported, '{}' is", value, supported));
+  }
+}
+
+void check_options(SettingsReader& reader) {
+  expect(reader, "hidden_act", "gelu");
+  expect(reader, "feat_extract_activation", "gelu");
+  expect(reader, "feat_proj_layer_norm", true, true);
+  expect(reader, "conv_pos_batch_norm", false, false);
+  expect(reader, "add_adapter", false, false);
+  double eps = 1e-5;
+  reader.read("layer_norm_eps", eps);
+  if (eps != 1e-5) reader.problem("layer_norm_eps", fmt::format("{} is not supported", eps));
+  if (reader.has("adapter_attn_dim")) {
+    reader.problem("adapter_attn_dim", "adapters are not supported");
+  }
+}
+
+std::vector<int32_t> read_front_end(SettingsReader& reader, WaveFrontEnd& wave) {
+  std::vector<int32_t> channels(7, 512), kernels, strides;
+  for (const ConvLayer& layer : wave.layers) {
+    kernels.push_back(layer.kernel);
+    strides.push_back(layer.stride);
+  }
+  reader.read("conv_dim", channels, 1, kWidest);
+  reader.read("conv_kernel", kernels, 1, 1000);
+  reader.read("conv_stride", strides, 1, 1000);
+  if (channels.size() != kernels.size() || channels.size() != strides.size() || channels.empty() ||
+      channels.size() > kMostConvLayers) {
+    reader.problem("conv_dim",
+                   fmt::format("{} widths, {} kernels and {} strides: expected one of "
+                               "each per layer, at most {}",
+                               channels.size(), kernels.size(), strides.size(), kMostConvLayers));
+    return channels;
+  }
+  wave.layers.clear();
+  for (size_t i = 0; i < channels.size(); ++i) wave.layers.push_back({kernels[i], strides[i]});
+  std::string norm = "group";
+  reader.read("feat_extract_norm", norm);
+  if (norm != "group" && norm != "layer") {
+    reader.problem("feat_extract_norm", fmt::format("'{}' is neither 'group' nor 'layer'", norm));
+  }
+  wave.norm = norm == "layer" ? ExtractorNorm::kLayer : ExtractorNorm::kGroup;
+  reader.read("conv_bias", wave.bias);
+  return channels;
+}
+
+std::string kind_of(const Settings& config) {
+  const std::string type = config.text("model_type");
+  if (type == "hubert") return "HuBERT";
+  if (type == "wav2vec2") return "wav2vec 2.0";
+  if (type == "wavlm") wavlm_not_yet(config.name());
+  const std::vector<std::string> known = {"hubert", "wav2vec2", "wavlm"};
+  throw InputError(
+      fmt::format("{}: model_type '{}' is not a model that can be imported: expected "
+                  "hubert or wav2vec2{}",
+                  config.name(), type, did_you_mean(type, known)));
+}
+
+}  // namespace
+
+ForeignModel transformers_model(const Settings& config, const Settings& preprocessor) {
+  ForeignModel model{.kind = kind_of(config), .naming = Naming::kTransformers};
+  SettingsReader reader(config, "");
+  int32_t embed = 768, layers = 12, heads = 12, ffn = 3072;
+  reader.read("hidden_size", embed, 1, kWidest);
+  reader.read("num_hidden_layers", layers, 1, kDeepest);
+  reader.read("num_attention_heads", heads, 1, kWidest);
+  reader.read("intermediate_size", ffn, 1, kWidest);
+  Blueprint blueprint;
+  const std::vector<int32_t> channels = read_front_end(reader, blueprint.wave);
+  bool stable = false;
+  reader.read("do_stable_layer_norm", stable);
+  blueprint.norm_position = stable ? NormPosition::kPre : NormPosition::kPost;
+  reader.read("num_conv_pos_embeddings", blueprint.positional.kernel, 1, 4096);
+  reader.read("num_conv_pos_embedding_groups", blueprint.positional.groups, 1, 4096);
+  if (embed % heads != 0 || embed % blueprint.positional.groups != 0) {
+    reader.problem("hidden_size", fmt::format("{} is no multiple of the {} heads and the {} groups "
+                                              "of the positional conv",
+                                              embed, heads, blueprint.positional.groups));
+  }
+  check_options(reader);
+  reader.finish();
+  blueprint.head_dim = embed / heads;
+  blueprint.normalize_waveform = blueprint.wave.norm == ExtractorNorm::kLayer;
+  SettingsReader waveform(preprocessor, "");
+  waveform.read("do_normalize", blueprint.normalize_waveform);
+  waveform.read("sampling_rate", blueprint.sample_rate, 1000, 192'000);
+  waveform.finish();
+  const Architecture architecture = homogeneous(blueprint, channels, embed, layers, heads, ffn);
+  model.space = SearchSpace::single(blueprint, {architecture, SlicingRule::kPrefix});
+  return model;
+}
+
+std::string transformers_config(const Blueprint& blueprint, const Architecture& architecture) {
+  const LayerShape& layer = architecture.layers().front();
+  const bool layer_norms = blueprint.wave.norm == ExtractorNorm::kLayer;
+  nlohmann::ordered_json json = {
+      {"architectures", {"HubertModel"}},
+      {"model_type", "hubert"},
+      {"torch_dtype", "float32"},
+      {"hidden_size", architecture.embed_dim()},
+      {"num_hidden_layers", architecture.depth()},
+      {"num_attention_heads", layer.heads},
+      {"intermediate_size", layer.ffn_dim},
+      {"hidden_act", "gelu"},
+      {"layer_norm_eps", 1e-5},
+      {"do_stable_layer_norm", blueprint.norm_position == NormPosition::kPre},
+      {"feat_extract_norm", layer_norms ? "layer" : "group"},
+      {"feat_extract_activation", "gelu"},
+      {"feat_proj_layer_norm", true},
+      {"num_feat_extract_layers", blueprint.wave.layers.size()},
+      {"conv_dim", architecture.conv_channels()},
+      {"conv_bias", blueprint.wave.bias},
+      {"num_conv_pos_embeddings", blueprint.positional.kernel},
+      {"num_conv_pos_embedding_groups", blueprint.positional.groups}};
+  for (const ConvLayer& conv : blueprint.wave.layers) {
+    json["conv_kernel"].push_back(conv.kernel);
+    json["conv_stride"].push_back(conv.stride);
+  }
+  return json.dump(2) + "\n";
+}
+
+std::string transformers_preprocessor(const Blueprint& blueprint) {
+  const nlohmann::ordered_json json = {
+      {"feature_extractor_type", "Wav2Vec2FeatureExtractor"},
+      {"feature_size", 1},
+      {"sampling_rate", blueprint.sample_rate},
+      {"do_normalize", blueprint.normalize_waveform},
+      {"padding_side", "right"},
+      {"padding_value", 0.0},
+      {"return_attention_mask", blueprint.wave.norm == ExtractorNorm::kLayer}};
+  return json.dump(2) + "\n";
+}
+
+}  // namespace concertina

@@ -1,0 +1,20 @@
+// config.json and preprocessor_config.json of transformers' HubertModel and Wav2Vec2Model, read and
+// written.
+#pragma once
+
+#include <string>
+
+#include "supernet/checkpoint/foreign_model.h"
+#include "supernet/checkpoint/settings.h"
+
+namespace concertina {
+
+// `preprocessor` may be empty: then waveforms are normalised where the extractor has layer norms.
+// InputError: another kind of model, or options that the forward pass does not know (all listed).
+ForeignModel transformers_model(const Settings& config, const Settings& preprocessor);
+
+// JSON texts; the architecture must be expressible (expressible.h).
+std::string transformers_config(const Blueprint& blueprint, const Architecture& architecture);
+std::string transformers_preprocessor(const Blueprint& blueprint);
+
+}  // namespace concertina

@@ -1,0 +1,101 @@
+#include "supernet/model/export.h"
+
+#include <fmt/format.h>
+
+#include "core/errors.h"
+#include "core/files.h"
+#include "supernet/checkpoint/expressible.h"
+#include "supernet/checkpoint/fairseq.h"
+#include "supernet/checkpoint/names.h"
+#include "supernet/checkpoint/transformers.h"
+#include "supernet/container/torch_writer.h"
+#include "supernet/model/mapped_tensor.h"
+#include "supernet/model/model_file.h"
+#include "supernet/model/safetensors.h"
+
+namespace concertina {
+namespace {
+
+constexpr const char* kPositional = "encoder.pos_conv.0.weight";
+
+// One architecture's tensors under a package's names, layers counted from 0, and the positional
+// conv as the g and v that the packages keep it as.
+TensorMap foreign_tensors(const Supernet& model, const Architecture& architecture, Naming naming,
+                          at::ScalarType matrices) {
+  const std::string problems = not_expressible(model.blueprint(), architecture);
+  if (!problems.empty()) {
+    throw InputError(
+        fmt::format("architecture '{}' cannot be written for other packages: they "
+                    "have no {}",
+                    architecture.key(), problems));
+  }
+  const Supernet one = model.extract(architecture);
+  TensorMap tensors = one.weights();
+  if (const auto plain = tensors.find(kPositional); plain != tensors.end()) {
+    tensors[std::string(kPositional) + "_g"] = plain->second.norm(2, {0, 1}, true);
+    tensors[std::string(kPositional) + "_v"] = plain->second;
+    tensors.erase(plain);
+  }
+  TensorMap renamed;
+  for (const auto& [name, tensor] : with_matrices_as(one, std::move(tensors), matrices)) {
+    renamed[foreign_name(with_layers_counted(name, architecture), naming)] =
+        tensor.detach().cpu().contiguous();
+  }
+  return renamed;
+}
+
+void put(TorchWriter& writer, const Setting& value) {
+  if (const auto* flag = std::get_if<bool>(&value)) {
+    writer.boolean(*flag);
+  } else if (const auto* number = std::get_if<int64_t>(&value)) {
+    writer.integer(*number);
+  } else {
+    writer.text(std::get<std::string>(value));
+  }
+}
+
+}  // namespace
+
+void export_transformers(const Supernet& model, const Architecture& architecture,
+                         const std::filesystem::path& folder, at::ScalarType matrices) {
+  const TensorMap tensors = foreign_tensors(model, architecture, Naming::kTransformers, matrices);
+  make_directories(folder);
+  write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
+  write_atomically(folder / "config.json", transformers_config(model.blueprint(), architecture));
+  write_atomically(folder / "preprocessor_config.json",
+                   transformers_preprocessor(model.blueprint()));
+}
+
+void export_fairseq(const Supernet& model, const Architecture& architecture,
+                    const std::filesystem::path& path, at::ScalarType matrices) {
+  const TensorMap tensors = foreign_tensors(model, architecture, Naming::kFairseq, matrices);
+  TorchWriter writer;
+  writer.begin_dict();
+  writer.text("cfg");
+  writer.begin_dict();
+  writer.text("model");
+  writer.begin_dict();
+  for (const auto& [key, value] : fairseq_settings(model.space(), architecture)) {
+    writer.text(key);
+    put(writer, value);
+  }
+  writer.end_dict();
+  writer.text("task");
+  writer.begin_dict();
+  writer.text("normalize");
+  writer.boolean(model.blueprint().normalize_waveform);
+  writer.end_dict();
+  writer.end_dict();
+  writer.text("model");
+  writer.begin_dict();
+  for (const auto& [name, tensor] : tensors) {
+    writer.text(name);
+    writer.tensor(dtype_of(tensor.scalar_type()), tensor.sizes().vec(),
+                  {static_cast<const std::byte*>(tensor.const_data_ptr()), tensor.nbytes()});
+  }
+  writer.end_dict();
+  writer.end_dict();
+  std::move(writer).write_to(path);
+}
+
+}  // namespace concertina

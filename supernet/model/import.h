@@ -1,0 +1,28 @@
+// Checkpoints of other packages as Supernets: folders of transformers (config.json with
+// model.safetensors or pytorch_model.bin), .pt files of fairseq and LightHuBERT.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "supernet/model/supernet.h"
+
+namespace concertina {
+
+struct Imported {
+  Supernet model;         // fp32; tensors stored so share the mapped file's memory
+  std::string kind;       // "HuBERT", "LightHuBERT small supernet", "Concertina model"
+  std::string container;  // "safetensors", "torch.save (zip)"
+  std::filesystem::path weights;
+  std::vector<std::pair<std::string, std::string>> ignored;  // tensor, why
+  std::vector<std::string> zeros;                            // absent and without use here
+};
+
+// A folder, or a file; a file without a configuration inside takes the config.json beside it.
+// InputError: damaged (naming the byte), not a model that is known, or tensors that do not fit
+// (all of them listed). Nothing that a checkpoint contains is executed.
+Imported import_checkpoint(const std::filesystem::path& path);
+
+}  // namespace concertina

@@ -1,0 +1,303 @@
+#include "supernet/checkpoint/foreign_model.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "core/errors.h"
+#include "supernet/checkpoint/expressible.h"
+#include "supernet/checkpoint/fairseq.h"
+#include "supernet/checkpoint/lighthubert.h"
+#include "supernet/checkpoint/match.h"
+#include "supernet/checkpoint/transformers.h"
+#include "tests/checkpoint/samples.h"
+#include "tests/container/pickles.h"
+
+namespace concertina {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+ForeignModel from_config(const json& config, const json& preprocessor = json::object()) {
+  return transformers_model(Settings::from_json(config.dump(), "config.json"),
+                            Settings::from_json(preprocessor.dump(), "preprocessor.json"));
+}
+ForeignModel from_fairseq(const json& settings) {
+  return fairseq_model(Settings::from_json(settings.dump(), "f.pt"));
+}
+template <class Make>
+std::string error_of(const Make& make) {
+  try {
+    make();
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "";
+}
+
+LayoutMap tensors_of(const ForeignModel& model, const std::string& prefix = "") {
+  LayoutMap tensors;
+  const Storage storage = model.space.storage();
+  for (const TensorSlice& slice :
+       tensor_slices(model.space.blueprint(), storage, storage.largest)) {
+    TensorLayout layout;
+    for (const DimSlice& dim : slice.dims) layout.sizes.push_back(dim.size);
+    layout.strides = contiguous_strides(layout.sizes);
+    tensors[prefix + foreign_name(slice.name, model.naming)] = layout;
+  }
+  return tensors;
+}
+constexpr uint64_t kLarge = uint64_t{1} << 40;
+
+TEST(Transformers, DefaultsAreHubertBase) {
+  const ForeignModel model = from_config({{"model_type", "hubert"}});
+  EXPECT_EQ(model.kind, "HuBERT");
+  EXPECT_EQ(model.space.largest().key(), "c=512 e=768 p=20000 L=0-11:12x3072");
+  EXPECT_EQ(model.space.blueprint(), Blueprint());
+}
+
+TEST(Transformers, OptionsBecomeTheBlueprint) {
+  json config = testing::transformers_json();
+  config.update({{"model_type", "wav2vec2"},
+                 {"feat_extract_norm", "layer"},
+                 {"do_stable_layer_norm", true},
+                 {"conv_bias", true}});
+  const ForeignModel model = from_config(config);
+  EXPECT_EQ(model.kind, "wav2vec 2.0");
+  EXPECT_EQ(model.space.largest().key(), "c=4 e=8 p=625 L=0-1:2x16");
+  const Blueprint& blueprint = model.space.blueprint();
+  EXPECT_EQ(blueprint.norm_position, NormPosition::kPre);
+  EXPECT_EQ(blueprint.wave.norm, ExtractorNorm::kLayer);
+  EXPECT_TRUE(blueprint.wave.bias);
+  EXPECT_TRUE(blueprint.normalize_waveform);  // without a preprocessor: as the extractor has it
+  EXPECT_EQ(blueprint.head_dim, 4);
+  EXPECT_FALSE(from_config(config, {{"do_normalize", false}}).space.blueprint().normalize_waveform);
+}
+
+TEST(Transformers, WhatTheForwardPassDoesNotKnowIsListed) {
+  const auto error = [](json changes) {
+    json config = testing::transformers_json();
+    config.update(changes);
+    return error_of([&] { from_config(config); });
+  };
+  const std::string both = error({{"hidden_act", "relu"}, {"layer_norm_eps", 1e-12}});
+  EXPECT_THAT(both, HasSubstr("hidden_act: 'relu'"));
+  EXPECT_THAT(both, HasSubstr("layer_norm_eps"));
+  EXPECT_THAT(error({{"feat_proj_layer_norm", false}}), HasSubstr("false is not supported"));
+  EXPECT_THAT(error({{"adapter_attn_dim", 16}}), HasSubstr("adapters"));
+  EXPECT_THAT(error({{"hidden_size", 9}}), HasSubstr("9 is no multiple"));
+  EXPECT_THAT(error({{"hidden_size", 1e6}}), HasSubstr("expected an integer"));
+  EXPECT_THAT(error({{"hidden_size", -1}}), HasSubstr("out of range"));
+  EXPECT_THAT(error({{"conv_dim", {1, 2, 3}}}), HasSubstr("3 widths"));
+  EXPECT_THAT(error({{"conv_dim", {0, 1}}}), HasSubstr("out of range"));
+  EXPECT_THAT(error({{"conv_dim", "wide"}}), HasSubstr("a list of integers"));
+  EXPECT_THAT(error({{"feat_extract_norm", "batch"}}), HasSubstr("neither 'group' nor 'layer'"));
+  EXPECT_THAT(error({{"layer_norm_eps", "small"}}), HasSubstr("a number"));
+  EXPECT_THAT(error({{"hidden_act", 3}}), HasSubstr("a text"));
+  EXPECT_THAT(error({{"conv_bias", 1}}), HasSubstr("true or false"));
+  EXPECT_THAT(error({{"model_type", "huber"}}), HasSubstr("did you mean 'hubert'"));
+  EXPECT_THAT(error({{"model_type", "wavlm"}}), HasSubstr("WavLM"));
+  EXPECT_THAT(error_of([] { Settings::from_json("[1]", "c"); }), HasSubstr("no JSON object"));
+  EXPECT_THAT(error_of([] { Settings::from_json("{", "c"); }), HasSubstr("cannot be read"));
+  EXPECT_THAT(error_of([] { Settings::from_json(std::string((16 << 20) + 1, ' '), "c"); }),
+              HasSubstr("16777217 bytes"));
+}
+
+TEST(Transformers, WritesWhatItReads) {
+  json config = testing::transformers_json();
+  config.update({{"feat_extract_norm", "layer"}, {"do_stable_layer_norm", true}});
+  const ForeignModel model = from_config(config);
+  const Blueprint& blueprint = model.space.blueprint();
+  const ForeignModel back =
+      from_config(json::parse(transformers_config(blueprint, model.space.largest())),
+                  json::parse(transformers_preprocessor(blueprint)));
+  EXPECT_EQ(back.space.to_json(), model.space.to_json());
+}
+
+TEST(Fairseq, ReadsEveryPlaceOfTheSettings) {
+  const json model = {{"_name", "hubert"}, {"encoder_layers", 3}, {"extractor_mode", "layer_norm"}};
+  const json task = {{"normalize", true}};
+  const json both = {{"model", model}, {"task", task}};
+  json flat = model;
+  flat.update(task);
+  for (const json& settings :
+       {json{{"cfg", both}}, json{{"cfg", flat}}, json{{"args", flat}},
+        json{{"cfg", {{"model", {{"w2v_args", both}}}}}}, json{{"args", {{"w2v_args", flat}}}}}) {
+    const ForeignModel found = from_fairseq(settings);
+    EXPECT_EQ(found.kind, "HuBERT");
+    EXPECT_EQ(found.space.largest().depth(), 3) << settings.dump();
+    EXPECT_EQ(found.space.blueprint().wave.norm, ExtractorNorm::kLayer);
+    EXPECT_TRUE(found.space.blueprint().normalize_waveform) << settings.dump();
+  }
+}
+
+TEST(Fairseq, KindsAreNamed) {
+  const auto model = [](const json& fields) { return json{{"cfg", {{"model", fields}}}}; };
+  EXPECT_EQ(from_fairseq(model({{"_name", "wav2vec2"}})).kind, "wav2vec 2.0");
+  EXPECT_EQ(from_fairseq(model({{"_name", "student_hubert"}})).kind, "LightHuBERT stage 1");
+  const auto error = [&](const json& fields) {
+    return error_of([&] { from_fairseq(model(fields)); });
+  };
+  EXPECT_THAT(error({{"_name", "data2vec_audio"}}), HasSubstr("'data2vec_audio'"));
+  EXPECT_THAT(error({{"_name", "hubert_pruner"}, {"pruner_supernet", "x/tiny.yaml"}}),
+              HasSubstr("neither base.yaml nor small.yaml"));
+  EXPECT_THAT(error({{"_name", "hubert"}, {"extractor_mode", "batch"}}), HasSubstr("'batch'"));
+  EXPECT_THAT(error({{"_name", "hubert"}, {"conv_feature_layers", "f()"}}), HasSubstr("'f()'"));
+  EXPECT_THAT(error({{"_name", "hubert"}, {"activation_fn", "relu"}, {"pos_conv_depth", 5}}),
+              HasSubstr("'relu' is not supported, 'gelu' is; cfg.model.pos_conv_depth"));
+  EXPECT_THAT(error({{"_name", "hubert"}, {"layer_type", "conformer"}}), HasSubstr("conformer"));
+  EXPECT_THAT(error({{"_name", "hubert"}, {"encoder_embed_dim", 100}}), HasSubstr("no multiple"));
+  EXPECT_THAT(error_of([] { from_fairseq({{"cfg", 1}}); }), HasSubstr("no configuration"));
+  EXPECT_THAT(
+      error_of([] {
+        from_fairseq({{"cfg", {{"encoder_layers", 12}, {"relative_position_embedding", true}}}});
+      }),
+      HasSubstr("WavLM"));
+}
+
+TEST(Fairseq, LightHubertSpacesAreThoseOfItsFiles) {
+  for (const auto& [name, count] :
+       {std::pair{"base", "6530347008"}, std::pair{"small", "951892141473"}}) {
+    const ForeignModel model =
+        from_fairseq({{"cfg",
+                       {{"model",
+                         {{"_name", "hubert_pruner"},
+                          {"pruner_supernet", "a/Supernet_" + std::string(name) + ".yaml"}}}}}});
+    EXPECT_EQ(model.kind, "LightHuBERT " + std::string(name) + " supernet");
+    EXPECT_EQ(model.space.size(), count);
+    const SearchSpace listed = SearchSpace::load(std::string(CONCERTINA_SOURCE_DIR) +
+                                                 "/configs/spaces/lighthubert-" + name + ".yaml");
+    EXPECT_EQ(model.space.default_architecture(), listed.default_architecture());
+    EXPECT_EQ(model.space.smallest(), listed.smallest());
+    EXPECT_EQ(model.space.storage().largest, listed.storage().largest);
+    EXPECT_EQ(model.space.blueprint().wave.norm, ExtractorNorm::kLayer);  // the package's default
+    EXPECT_TRUE(model.space.blueprint().normalize_waveform);
+
+    NamedSettings written = fairseq_settings(model.space, model.space.storage().largest);
+    EXPECT_EQ(written[0].first, "pruner_supernet");
+    EXPECT_EQ(std::get<std::string>(written[0].second), std::string(name) + ".yaml");
+  }
+}
+
+TEST(Fairseq, SettingsOfPicklesAreInert) {
+  const std::string program = testing::pickle(
+      "}(" + testing::text_op("cfg") + testing::class_op("omegaconf", "DictConfig") + ")\x81}(" +
+      testing::text_op("_content") + "}(" + testing::text_op("a") +
+      testing::class_op("omegaconf.nodes", "AnyNode") + ")\x81}(" + testing::text_op("_val") +
+      "K\7ub" + testing::text_op("mode") + testing::class_op("fairseq", "ChoiceEnum") + "(" +
+      testing::text_op("layer_norm") + "tR" + testing::text_op("list") + "](K\3K\4e" +
+      testing::text_op("f") + std::string("G\x3f\xe0\0\0\0\0\0\0", 9) + "uub" + "u");
+  ByteReader in(testing::bytes_of(program), "p");
+  const Pickle pickle(in);
+  const Settings settings = Settings::from_pickle(pickle.root(), "p");
+  EXPECT_EQ(std::get<int64_t>(*settings.find("cfg.a")), 7);
+  EXPECT_EQ(settings.text("cfg.mode"), "layer_norm");
+  EXPECT_EQ(std::get<double>(*settings.find("cfg.f")), 0.5);
+  EXPECT_EQ(std::get<std::vector<int64_t>>(*settings.find("cfg.list")),
+            (std::vector<int64_t>{3, 4}));
+  EXPECT_EQ(settings.find("cfg.none"), nullptr);
+}
+
+TEST(Match, EveryNameFindsItsTensor) {
+  for (const Naming naming : {Naming::kFairseq, Naming::kTransformers}) {
+    for (const char* norm : {"group", "layer"}) {
+      json config = testing::transformers_json();
+      config["feat_extract_norm"] = norm;
+      ForeignModel model = from_config(config);
+      model.naming = naming;
+      const TensorPlan plan = match_tensors(model, tensors_of(model), "f", kLarge);
+      EXPECT_EQ(plan.taken.size(), tensors_of(model).size());
+      EXPECT_TRUE(plan.ignored.empty());
+    }
+  }
+}
+
+TEST(Match, HeadsAreIgnoredWithAReason) {
+  const ForeignModel model = from_config(testing::transformers_json());
+  LayoutMap tensors = tensors_of(model, "hubert.");
+  tensors["lm_head.weight"] = {};
+  tensors["anything.bias"] = {};
+  const TensorPlan plan = match_tensors(model, tensors, "f", kLarge);
+  ASSERT_EQ(plan.ignored.size(), 2u);
+  EXPECT_EQ(plan.ignored[0],
+            std::pair(std::string("anything.bias"), std::string("head of a task")));
+
+  const ForeignModel fairseq = from_fairseq({{"cfg", {{"_name", "hubert"}}}});
+  tensors = tensors_of(fairseq);
+  tensors["label_embs_concat"] = {};
+  tensors["final_proj.bias"] = {};
+  EXPECT_EQ(match_tensors(fairseq, tensors, "f", kLarge).ignored.size(), 2u);
+}
+
+TEST(Match, BothSpellingsOfTheWeightNormAreRead) {
+  const ForeignModel model = from_config(testing::transformers_json());
+  LayoutMap tensors = tensors_of(model);
+  for (const auto& [old_name, new_name] :
+       {std::pair{"weight_g", "parametrizations.weight.original0"},
+        std::pair{"weight_v", "parametrizations.weight.original1"}}) {
+    const std::string start = "encoder.pos_conv_embed.conv.";
+    auto node = tensors.extract(start + new_name);
+    ASSERT_FALSE(node.empty());
+    node.key() = start + old_name;
+    tensors.insert(std::move(node));
+  }
+  EXPECT_EQ(match_tensors(model, tensors, "f", kLarge).taken.size(), tensors.size());
+}
+
+TEST(Match, OneErrorListsWhatIsMissingExtraAndMisshaped) {
+  const ForeignModel model = from_config(testing::transformers_json());
+  LayoutMap tensors = tensors_of(model);
+  tensors.erase("encoder.layer_norm.bias");
+  tensors["encoder.layers.7.extra"] = {};
+  tensors["feature_projection.projection.weight"].sizes = {3, 3};
+  tensors["feature_projection.projection.bias"].dtype = DType::kI64;
+  const std::string error = error_of([&] { match_tensors(model, tensors, "f.bin", kLarge); });
+  EXPECT_THAT(error, HasSubstr("f.bin"));
+  EXPECT_THAT(error, HasSubstr("encoder.layer_norm.bias is missing"));
+  EXPECT_THAT(error, HasSubstr("encoder.layers.7.extra is not part of this model"));
+  EXPECT_THAT(error, HasSubstr("projection.weight is [3, 3], expected [8, 4]"));
+  EXPECT_THAT(error, HasSubstr("projection.bias holds I64"));
+}
+
+TEST(Match, AMaskEmbeddingMayBeAbsent) {
+  const ForeignModel model = from_config(testing::transformers_json());
+  LayoutMap tensors = tensors_of(model);
+  tensors.erase("masked_spec_embed");
+  EXPECT_EQ(match_tensors(model, tensors, "f", kLarge).zeros, std::vector<std::string>{"mask_emb"});
+}
+
+TEST(Match, TensorsMayNotClaimMoreThanTheFile) {
+  const ForeignModel model = from_config(testing::transformers_json());
+  EXPECT_THAT(error_of([&] { match_tensors(model, tensors_of(model), "f", 1000); }),
+              HasSubstr("more memory than the file has"));
+}
+
+TEST(Expressible, SaysWhatIsNot) {
+  Blueprint blueprint;
+  const auto of = [&](const std::string& key) {
+    return not_expressible(blueprint, Architecture::parse(key));
+  };
+  EXPECT_EQ(of("c=512 e=384 p=20000 L=0-5:6x1536,8-9:6x1536"), "");
+  EXPECT_THAT(of("c=512 e=384 p=20000 L=0:6x1536,1:6x768"), HasSubstr("different heads or FFN"));
+  EXPECT_THAT(of("c=512 e=384 p=20000 L=0:4x1536"), HasSubstr("4 heads of 64"));
+  EXPECT_THAT(of("c=512 e=384 p=40000 L=0:6x1536"), HasSubstr("40 ms"));
+  EXPECT_THAT(of("c=512 e=384 p=20000 L=0:6x1536w16"), HasSubstr("windows"));
+  EXPECT_THAT(of("c=512 e=384 p=20000 L=0:6x0"), HasSubstr("without attention or feed-forward"));
+  blueprint.positional.interleaved = true;
+  EXPECT_THAT(of("c=512 e=384 p=20000 L=0:6x1536"), HasSubstr("interleaved"));
+  blueprint.front_end = FrontEndKind::kLogMel;
+  EXPECT_THAT(of("c=512 e=384 p=20000 L=0:6x1536"), HasSubstr("log-mel"));
+}
+
+TEST(Expressible, LayersAreCountedAnew) {
+  const auto architecture = Architecture::parse("c=512 e=384 p=20000 L=0-5:6x1536,8-9:6x1536");
+  EXPECT_EQ(with_layers_counted("encoder.layers.9.fc1.bias", architecture),
+            "encoder.layers.7.fc1.bias");
+  EXPECT_EQ(with_layers_counted("encoder.layer_norm.bias", architecture),
+            "encoder.layer_norm.bias");
+}
+
+}  // namespace
+}  // namespace concertina

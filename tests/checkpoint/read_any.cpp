@@ -1,0 +1,73 @@
+#include "tests/checkpoint/read_any.h"
+
+#include "core/errors.h"
+#include "supernet/checkpoint/fairseq.h"
+#include "supernet/checkpoint/match.h"
+#include "supernet/checkpoint/transformers.h"
+#include "supernet/container/safetensors_layout.h"
+#include "supernet/container/torch_file.h"
+
+namespace concertina::testing {
+namespace {
+
+// Reads the ends of every tensor: a sanitizer sees whether they lie in the file.
+void touch(const LayoutMap& tensors, ByteSpan bytes) {
+  volatile std::byte sink{};
+  for (const auto& [name, layout] : tensors) {
+    if (layout.extent() == 0) continue;
+    CONCERTINA_ASSERT(layout.offset + layout.extent() <= bytes.size());
+    sink = bytes[layout.offset];
+    sink = bytes[layout.offset + layout.extent() - 1];
+  }
+}
+
+bool read_torch(ByteSpan bytes) {
+  const TorchFile file(bytes, "f.pt");
+  const PickleValue* state = file.root().find("model");
+  const LayoutMap tensors = file.tensors(state == nullptr ? file.root() : *state);
+  touch(tensors, bytes);
+  const Settings settings = Settings::from_pickle(file.root(), "f.pt");
+  match_tensors(fairseq_model(settings), tensors, "f.pt", bytes.size());
+  return true;
+}
+
+bool read_safetensors(ByteSpan bytes) {
+  const SafetensorsLayout layout = parse_safetensors(bytes, "f.safetensors");
+  touch(layout.tensors, bytes);
+  const auto space = layout.metadata.find("concertina.space");
+  if (space != layout.metadata.end()) {
+    const Storage storage = SearchSpace::from_json(space->second).storage();
+  }
+  return true;
+}
+
+bool read_config(ByteSpan bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const Settings settings = Settings::from_json(text, "config.json");
+  const ForeignModel model = transformers_model(settings, settings);
+  try {
+    match_tensors(model, {}, "model.safetensors", 0);
+  } catch (const InputError&) {  // every tensor is missing; the configuration was fine
+  }
+  return true;
+}
+
+template <class Read>
+bool accepts(const Read& read, ByteSpan bytes) {
+  try {
+    return read(bytes);
+  } catch (const InputError& error) {
+    CONCERTINA_ASSERT(std::string_view(error.what()).size() > 10);
+    return false;
+  }
+}
+
+}  // namespace
+
+bool read_any(ByteSpan bytes) {
+  if (is_torch_file(bytes)) return accepts(read_torch, bytes);
+  const bool config = accepts(read_config, bytes);
+  return accepts(read_safetensors, bytes) || config;
+}
+
+}  // namespace concertina::testing

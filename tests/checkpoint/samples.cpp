@@ -1,0 +1,178 @@
+#include "tests/checkpoint/samples.h"
+
+#include "supernet/checkpoint/fairseq.h"
+#include "supernet/checkpoint/match.h"
+#include "supernet/checkpoint/transformers.h"
+#include "tests/container/pickles.h"
+
+namespace concertina::testing {
+namespace {
+
+template <class T>
+std::string raw(T value) {
+  return std::string(reinterpret_cast<const char*>(&value), sizeof(value));
+}
+
+std::string integer_op(int64_t value) { return "J" + raw(static_cast<int32_t>(value)); }
+
+// Two layers of width 8 over two conv layers; every tensor lies at the start of one storage.
+Ops model_settings() {
+  Ops ops;
+  const auto text = [&](const char* key, const std::string& value) {
+    ops.insert(ops.end(), {text_op(key), text_op(value)});
+  };
+  const auto number = [&](const char* key, int64_t value) {
+    ops.insert(ops.end(), {text_op(key), integer_op(value)});
+  };
+  text("_name", "hubert");
+  text("extractor_mode", "default");
+  text("conv_feature_layers", "[(4,10,5)] + [(4,3,2)] * 1");
+  number("encoder_embed_dim", 8);
+  number("encoder_layers", 2);
+  number("encoder_ffn_embed_dim", 16);
+  number("encoder_attention_heads", 2);
+  number("conv_pos", 4);
+  number("conv_pos_groups", 2);
+  ops.insert(ops.end(), {text_op("layer_norm_first"), "\x89"});
+  return ops;
+}
+
+void add(Ops& ops, const Ops& more) { ops.insert(ops.end(), more.begin(), more.end()); }
+
+void add_tensor(Ops& ops, const std::string& name, const std::vector<int64_t>& sizes) {
+  const auto tuple = [&](const std::vector<int64_t>& values) {
+    ops.push_back("(");
+    for (const int64_t value : values) ops.push_back(integer_op(value));
+    ops.push_back("t");
+  };
+  add(ops, {text_op(name), class_op("torch._utils", "_rebuild_tensor_v2"), "(", "(",
+            text_op("storage"), class_op("torch", "FloatStorage"), text_op("0"), text_op("cpu"),
+            integer_op(kStorageFloats), "t", "Q", integer_op(0)});
+  tuple(sizes);
+  tuple(contiguous_strides(sizes));
+  add(ops, {"\x89", class_op("collections", "OrderedDict"), ")", "R", "t", "R"});
+}
+
+SearchSpace tiny_space() {
+  const nlohmann::json config = transformers_json();
+  return transformers_model(Settings::from_json(config.dump(), "config.json"), {}).space;
+}
+
+}  // namespace
+
+Ops fairseq_ops() {
+  Ops ops = {"\x80\x02", "}", std::string("q\0", 2), "(", text_op("cfg"),
+             "}",        "(", text_op("model"),      "}", "("};
+  add(ops, model_settings());
+  add(ops, {"u", text_op("task"), class_op("argparse", "Namespace"), ")", "\x81", "}", "(",
+            text_op("normalize"), "\x89", "u", "b", "u", text_op("model"), "}", "q\1", "("});
+  const SearchSpace space = tiny_space();
+  for (const TensorSlice& slice :
+       tensor_slices(space.blueprint(), space.storage(), space.storage().largest)) {
+    std::vector<int64_t> sizes;
+    for (const DimSlice& dim : slice.dims) sizes.push_back(dim.size);
+    add_tensor(ops, slice.name, sizes);
+  }
+  add_tensor(ops, "final_proj.weight", {4, 8});
+  add(ops, {"u", "u", "."});
+  return ops;
+}
+
+std::string joined(const Ops& ops) {
+  std::string text;
+  for (const std::string& op : ops) text += op;
+  return text;
+}
+
+ZipFile zip_around(const std::string& program, size_t storage_bytes) {
+  ZipFile zip;
+  std::string directory;
+  std::vector<ZipField> directory_fields;
+  const std::vector<std::pair<std::string, std::string>> entries = {
+      {"a/data.pkl", program},
+      {"a/byteorder", "little"},
+      {"a/data/0", std::string(storage_bytes, '\0')}};
+  // Appends numbers to `to` and remembers where they stand.
+  const auto put = [](std::string& to, std::vector<ZipField>& fields, auto value) {
+    fields.push_back({to.size(), sizeof(value)});
+    to += raw(value);
+  };
+  for (const auto& [name, data] : entries) {
+    const auto begin = static_cast<uint32_t>(zip.bytes.size());
+    for (const bool local : {true, false}) {
+      std::string& to = local ? zip.bytes : directory;
+      auto& fields = local ? zip.fields : directory_fields;
+      put(to, fields, local ? uint32_t{0x04034b50} : uint32_t{0x02014b50});
+      if (!local) put(to, fields, uint16_t{20});
+      for (int i = 0; i < 5; ++i) put(to, fields, uint16_t{0});  // version to date
+      put(to, fields, uint32_t{0});                              // CRC-32: not looked at
+      put(to, fields, static_cast<uint32_t>(data.size()));
+      put(to, fields, static_cast<uint32_t>(data.size()));
+      put(to, fields, static_cast<uint16_t>(name.size()));
+      put(to, fields, uint16_t{0});
+      if (!local) {
+        put(to, fields, uint16_t{0});
+        put(to, fields, uint64_t{0});
+        put(to, fields, begin);
+      }
+      to += name;
+    }
+    zip.bytes += data;
+  }
+  const auto begin = static_cast<uint32_t>(zip.bytes.size());
+  for (const ZipField& field : directory_fields) {
+    zip.fields.push_back({begin + field.offset, field.bytes});
+  }
+  zip.bytes += directory;
+  put(zip.bytes, zip.fields, uint32_t{0x06054b50});
+  put(zip.bytes, zip.fields, uint32_t{0});
+  for (int i = 0; i < 2; ++i) put(zip.bytes, zip.fields, static_cast<uint16_t>(entries.size()));
+  put(zip.bytes, zip.fields, static_cast<uint32_t>(directory.size()));
+  put(zip.bytes, zip.fields, begin);
+  put(zip.bytes, zip.fields, uint16_t{0});
+  return zip;
+}
+
+std::string legacy_around(const std::string& program, uint64_t elements) {
+  return pickle("\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19") + pickle("M\xe9\x03") +
+         pickle("}(" + text_op("little_endian") + "\x88u") + program +
+         pickle("](" + text_op("0") + "e") + raw(elements) + std::string(elements * 4, '\0');
+}
+
+nlohmann::json transformers_json() {
+  return {{"model_type", "hubert"},
+          {"hidden_size", 8},
+          {"num_hidden_layers", 2},
+          {"num_attention_heads", 2},
+          {"intermediate_size", 16},
+          {"conv_dim", {4, 4}},
+          {"conv_kernel", {10, 3}},
+          {"conv_stride", {5, 2}},
+          {"num_conv_pos_embeddings", 4},
+          {"num_conv_pos_embedding_groups", 2},
+          {"feat_extract_norm", "group"},
+          {"layer_norm_eps", 1e-5},
+          {"hidden_act", "gelu"},
+          {"do_stable_layer_norm", false},
+          {"id2label", {{"0", "LABEL_0"}}},
+          {"do_normalize", true},
+          {"conv_bias", false}};
+}
+
+nlohmann::json safetensors_header() {
+  const SearchSpace space = tiny_space();
+  nlohmann::json header = {{"__metadata__", {{"concertina.space", space.to_json()}}}};
+  for (const TensorSlice& slice :
+       tensor_slices(space.blueprint(), space.storage(), space.storage().largest)) {
+    for (const DimSlice& dim : slice.dims) header[slice.name]["shape"].push_back(dim.size);
+    header[slice.name]["dtype"] = "F32";
+    header[slice.name]["data_offsets"] = {0, slice.numel() * 4};
+  }
+  return header;
+}
+
+std::string safetensors_around(const std::string& header, size_t data_bytes) {
+  return raw(static_cast<uint64_t>(header.size())) + header + std::string(data_bytes, '\0');
+}
+
+}  // namespace concertina::testing

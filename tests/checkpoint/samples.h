@@ -1,0 +1,36 @@
+// Small valid checkpoints in pieces, so that tests can change one piece and put them together
+// again.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+namespace concertina::testing {
+
+using Ops = std::vector<std::string>;  // one pickle, opcode by opcode with its argument
+
+// fairseq's layout: cfg.model, cfg.task, and the tensors of a tiny HuBERT under "model".
+Ops fairseq_ops();
+std::string joined(const Ops& ops);
+
+struct ZipField {  // a number somewhere in an archive
+  size_t offset = 0;
+  size_t bytes = 0;
+};
+struct ZipFile {
+  std::string bytes;
+  std::vector<ZipField> fields;  // of its headers and directory
+};
+// A torch.save archive around a program; one storage, "0", of `storage_bytes` zeros.
+ZipFile zip_around(const std::string& program, size_t storage_bytes);
+// The older container around a program with the storages "0" of `elements` floats.
+std::string legacy_around(const std::string& program, uint64_t elements);
+
+nlohmann::json transformers_json();   // config.json of a tiny HuBERT
+nlohmann::json safetensors_header();  // of a model of ours: space in the metadata, tensors
+std::string safetensors_around(const std::string& header, size_t data_bytes);
+
+inline constexpr uint64_t kStorageFloats = 4096;  // enough for every sample's tensors
+
+}  // namespace concertina::testing

@@ -1,0 +1,38 @@
+#include "tests/checkpoint/tracked_memory.h"
+
+#include <malloc.h>
+
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+namespace concertina::testing {
+namespace {
+
+std::atomic<size_t> in_use = 0, at_start = 0, highest = 0;
+
+}  // namespace
+
+void* taken(void* memory) {
+  if (memory == nullptr) throw std::bad_alloc();
+  const size_t now = in_use += malloc_usable_size(memory);
+  size_t before = highest;
+  while (now > before && !highest.compare_exchange_weak(before, now)) {
+  }
+  return memory;
+}
+
+void given_back(void* memory) {
+  if (memory == nullptr) return;
+  in_use -= malloc_usable_size(memory);
+  std::free(memory);
+}
+
+void reset_peak() { highest = at_start = in_use.load(); }
+size_t peak_bytes() { return highest - at_start; }
+
+}  // namespace concertina::testing
+
+void* operator new(size_t size) { return concertina::testing::taken(std::malloc(size)); }
+void operator delete(void* memory) noexcept { concertina::testing::given_back(memory); }
+void operator delete(void* memory, size_t) noexcept { concertina::testing::given_back(memory); }

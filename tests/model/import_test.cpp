@@ -1,0 +1,165 @@
+#include "supernet/model/import.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+
+#include "core/errors.h"
+#include "core/files.h"
+#include "supernet/model/export.h"
+#include "supernet/model/model_file.h"
+#include "tests/model/models.h"
+
+namespace concertina {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ImportTest : public ::testing::Test {
+ protected:
+  void SetUp() override { std::filesystem::create_directories(folder_); }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  template <class Run>
+  static std::string error_of(const Run& run) {
+    try {
+      run();
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
+  }
+  std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() / ("concertina-import-" + std::to_string(::getpid()));
+};
+
+// Two styles of HuBERT; layers 0, 1 and 3 of the space, which packages count as 0, 1 and 2.
+SearchSpace space_of(NormPosition position) {
+  Blueprint blueprint = testing::wave_blueprint(
+      position == NormPosition::kPre ? ExtractorNorm::kLayer : ExtractorNorm::kGroup, position);
+  blueprint.wave.bias = position == NormPosition::kPre;
+  return testing::small_space(blueprint);
+}
+const char* const kHomogeneous = "c=24 e=128 p=20000 L=0-1:2x256,3:2x256";
+
+void expect_same(const Supernet& a, const Supernet& b, double bound) {
+  const SpeechBatch batch = make_batch(testing::noise(1, 8000, 5));
+  at::InferenceMode inference;
+  const auto states = [&](const Supernet& model) {
+    return at::stack(
+        encode(model.slice(model.space().largest()), batch, {.all_hidden = true}).hidden);
+  };
+  EXPECT_LE(testing::max_difference(states(a), states(b)), bound);
+}
+
+TEST_F(ImportTest, WhatIsExportedComesBack) {
+  for (const NormPosition position : {NormPosition::kPost, NormPosition::kPre}) {
+    const SearchSpace space = space_of(position);
+    const Supernet supernet = testing::perturbed(space, 11);
+    const Architecture architecture = space.resolve(kHomogeneous);
+    const Supernet subnet = supernet.extract(architecture);
+    export_transformers(supernet, architecture, folder_ / "hf");
+    export_fairseq(supernet, architecture, folder_ / "f.pt");
+    for (const char* name : {"hf", "f.pt"}) {
+      const Imported imported = import_checkpoint(folder_ / name);
+      EXPECT_EQ(imported.kind, "HuBERT");
+      EXPECT_TRUE(imported.ignored.empty());
+      EXPECT_EQ(imported.model.blueprint(), space.blueprint());
+      EXPECT_EQ(imported.model.space().largest().key(), "c=24 e=128 p=20000 L=0-2:2x256");
+      EXPECT_THAT(imported.model.provenance(), HasSubstr("sha256"));
+      for (const auto& [tensor, value] : imported.model.weights()) {
+        const std::string ours = tensor.starts_with("encoder.layers.2.")
+                                     ? "encoder.layers.3." + tensor.substr(17)
+                                     : tensor;
+        EXPECT_TRUE(value.equal(subnet.weights().at(ours))) << name << " " << tensor;
+      }
+      expect_same(imported.model, subnet, 0);
+    }
+  }
+}
+
+TEST_F(ImportTest, LowPrecisionIsStoredInHalfTheSpace) {
+  const SearchSpace space = space_of(NormPosition::kPost);
+  const Supernet supernet = testing::perturbed(space, 12);
+  const Architecture architecture = space.resolve(kHomogeneous);
+  const Supernet subnet = supernet.extract(architecture);
+  save_model(subnet, folder_ / "fp32.safetensors");
+  const auto full = static_cast<double>(std::filesystem::file_size(folder_ / "fp32.safetensors"));
+  for (const auto& [type, bound] : {std::pair{at::kBFloat16, 0.1}, std::pair{at::kHalf, 0.01}}) {
+    save_model(subnet, folder_ / "low.safetensors", type);
+    const auto low = static_cast<double>(std::filesystem::file_size(folder_ / "low.safetensors"));
+    EXPECT_LT(low, 0.56 * full);
+    export_transformers(supernet, architecture, folder_ / "hf", type);
+    export_fairseq(supernet, architecture, folder_ / "f.pt", type);
+    const Supernet ours = load_model(folder_ / "low.safetensors");
+    expect_same(ours, subnet, bound);
+    for (const char* name : {"hf", "f.pt", "low.safetensors"}) {
+      const Imported imported = import_checkpoint(folder_ / name);
+      EXPECT_EQ(imported.model.weights().at("mask_emb").scalar_type(), at::kFloat);
+      expect_same(imported.model, ours, 0);  // one rounding, whatever the container
+    }
+  }
+}
+
+TEST_F(ImportTest, WhatPackagesCannotSayIsAnError) {
+  const Supernet supernet = testing::perturbed(space_of(NormPosition::kPost), 13);
+  const auto error = [&](const char* key) {
+    return error_of(
+        [&] { export_transformers(supernet, supernet.space().resolve(key), folder_ / "hf"); });
+  };
+  EXPECT_THAT(error("c=24 e=128 p=20000 L=0:2x256,1:1x256"), HasSubstr("different heads"));
+  EXPECT_THAT(error("c=24 e=64 p=20000 L=0-1:2x128"), HasSubstr("2 heads of 64"));
+  EXPECT_FALSE(std::filesystem::exists(folder_ / "hf"));
+}
+
+// Files of torch.save and safetensors, made by scripts/golden/checkpoints.py: the same model in
+// every container and dtype, contiguous or not.
+TEST_F(ImportTest, EveryContainerHoldsTheSameModel) {
+  const std::filesystem::path fixtures =
+      std::string(CONCERTINA_SOURCE_DIR) + "/tests/model/checkpoints";
+  const Imported first = import_checkpoint(fixtures / "hf_safetensors");
+  EXPECT_EQ(first.container, "safetensors");
+  EXPECT_EQ(first.model.weights().at("encoder.layers.1.fc2.weight").sizes(),
+            (at::IntArrayRef{8, 16}));
+  const auto expect_equal = [&](const char* name, const char* container,
+                                const std::vector<std::string>& ignored) {
+    const Imported other = import_checkpoint(fixtures / name);
+    EXPECT_EQ(other.container, container);
+    EXPECT_EQ(other.model.storage().largest, first.model.storage().largest);
+    for (const auto& [tensor, value] : first.model.weights()) {
+      EXPECT_TRUE(value.equal(other.model.weights().at(tensor))) << name << " " << tensor;
+    }
+    std::vector<std::string> names;
+    for (const auto& [tensor, why] : other.ignored) names.push_back(tensor);
+    EXPECT_EQ(names, ignored) << name;
+  };
+  expect_equal("hf_bin", "torch.save (zip)", {"lm_head.weight"});
+  expect_equal("fairseq.pt", "torch.save (zip)", {"final_proj.weight", "label_embs_concat"});
+  expect_equal("legacy.pt", "torch.save (legacy)", {});
+}
+
+TEST_F(ImportTest, OurOwnFilesAreModelsToo) {
+  const Supernet supernet = testing::perturbed(space_of(NormPosition::kPost), 14);
+  save_model(supernet, folder_ / "m.safetensors");
+  const Imported imported = import_checkpoint(folder_ / "m.safetensors");
+  EXPECT_EQ(imported.kind, "Concertina model");
+  EXPECT_EQ(imported.model.space().to_json(), supernet.space().to_json());
+}
+
+TEST_F(ImportTest, FilesThatAreNoCheckpointsAreClearErrors) {
+  EXPECT_THAT(error_of([&] { import_checkpoint(folder_); }),
+              HasSubstr("neither model.safetensors nor pytorch_model.bin"));
+  write_atomically(folder_ / "pytorch_model.bin.index.json", "{}");
+  EXPECT_THAT(error_of([&] { import_checkpoint(folder_); }), HasSubstr("in several parts"));
+  const std::filesystem::path fixtures =
+      std::string(CONCERTINA_SOURCE_DIR) + "/tests/model/checkpoints";
+  std::filesystem::copy(fixtures / "hf_bin/pytorch_model.bin", folder_ / "bare.bin");
+  EXPECT_THAT(error_of([&] { import_checkpoint(folder_ / "bare.bin"); }),
+              HasSubstr("no config.json beside it"));
+  write_atomically(folder_ / "text.pt", "these are no tensors");
+  EXPECT_THAT(error_of([&] { import_checkpoint(folder_ / "text.pt"); }), HasSubstr("text.pt"));
+  EXPECT_THROW(import_checkpoint(folder_ / "missing.pt"), SystemError);
+}
+
+}  // namespace
+}  // namespace concertina
