@@ -62,10 +62,10 @@ void cap(TrainOptions& options, const StageFlags& flags) {
 }
 
 void say_end(const std::string& title, const StageResult& result, const TrainOptions& options) {
-  const TrainState& state = result.outcome.state;
+  const auto& [state, wall_s, finished, validation] = result.outcome;
   log_info("{}: {} of {} steps, {} of audio in {}{}", title, state.step, options.steps,
-           format_seconds(state.audio_s), format_seconds(state.wall_s),
-           result.outcome.finished ? "" : "; the time cap came first, --resume goes on");
+           format_seconds(state.audio_s), format_seconds(wall_s),
+           finished ? "" : "; the time cap came first, --resume goes on");
 }
 
 // What the verbs print: where the model is and how it does on dev crops.

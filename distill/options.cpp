@@ -18,6 +18,7 @@ void read_optimizer(ConfigSection section, OptimizerOptions& o) {
   section.read("eps", o.eps);
   section.read("weight_decay", o.weight_decay);
   section.read("clip", o.clip);
+  section.read("guard", o.guard);
   check(section, "lr", o.lr > 0, "a positive rate");
   check(section, "warmup", o.warmup >= 0 && o.warmup <= 1, "a share of the steps, 0 to 1");
   check(section, "final_lr", o.final_lr >= 0 && o.final_lr <= 1, "a share of lr, 0 to 1");
@@ -26,6 +27,7 @@ void read_optimizer(ConfigSection section, OptimizerOptions& o) {
   check(section, "eps", o.eps > 0, "a positive number");
   check(section, "weight_decay", o.weight_decay >= 0, "0 or more");
   check(section, "clip", o.clip >= 0, "0 (off) or more");
+  check(section, "guard", o.guard == 0 || o.guard > 1, "0 (off) or a factor above 1");
 }
 
 void read_batch(ConfigSection section, BatchOptions& o) {
@@ -42,6 +44,14 @@ void read_batch(ConfigSection section, BatchOptions& o) {
   check(section, "seconds", o.seconds > 0, "a positive length");
 }
 
+void read_checkpoint(ConfigSection section, CheckpointOptions& o) {
+  section.read("minutes", o.minutes);
+  section.read("keep", o.keep);
+  section.read("best", o.best);
+  check(section, "minutes", o.minutes > 0, "a positive number of minutes");
+  check(section, "keep", o.keep >= 1, "one checkpoint or more");
+}
+
 void read_train(ConfigSection& section, TrainOptions& o) {
   const std::vector<std::string> dtypes = {"auto", "fp32", "bf16"};
   const auto at = std::find(dtypes.begin(), dtypes.end(), o.dtype);
@@ -53,12 +63,11 @@ void read_train(ConfigSection& section, TrainOptions& o) {
   o.dtype = dtypes[static_cast<size_t>(dtype)];
   section.read("validate_every", o.validate_every);
   section.read("validation_crops", o.validation_crops);
-  section.read("checkpoint_minutes", o.checkpoint_minutes);
+  read_checkpoint(section.section("checkpoint"), o.checkpoint);
   section.read("max_minutes", o.max_minutes);
   check(section, "steps", o.steps > 0, "one step or more");
   check(section, "validate_every", o.validate_every >= 0, "0 (only at the end) or more");
   check(section, "validation_crops", o.validation_crops > 0, "one crop or more");
-  check(section, "checkpoint_minutes", o.checkpoint_minutes > 0, "a positive number of minutes");
   check(section, "max_minutes", o.max_minutes >= 0, "0 (no cap) or more");
 }
 

@@ -17,12 +17,19 @@ struct OptimizerOptions {
   double beta1 = 0.9, beta2 = 0.98, eps = 1e-6;
   double weight_decay = 0.01;  // matrices and convolutions only
   double clip = 1.0;           // global gradient norm; 0: off
+  double guard = 5.0;          // a loss above this times its running mean skips the step; 0: off
 };
 
 struct BatchOptions {
   int32_t crops = 8;
   double seconds = 3.0;                         // of one crop
   std::map<std::string, double> source_weight;  // how often a minute of a source is drawn
+};
+
+struct CheckpointOptions {
+  double minutes = 5;  // between checkpoints
+  int32_t keep = 2;    // of the newest
+  bool best = true;    // keep the model of the best validation too
 };
 
 // What every stage shares.
@@ -33,7 +40,7 @@ struct TrainOptions {
   std::string dtype = "auto";    // fp32 | bf16 | auto (bf16 where the machine is fast at it)
   int64_t validate_every = 250;  // steps; 0: only at the end
   int32_t validation_crops = 32;
-  double checkpoint_minutes = 5;
+  CheckpointOptions checkpoint;
   double max_minutes = 0;  // cap; 0: none
 };
 

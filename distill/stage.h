@@ -1,5 +1,6 @@
 // What the training stages share: where a stage lives, how it resumes, and the files it leaves in
-// its folder: model.safetensors, objective.safetensors, metrics.jsonl, config.yaml and checkpoint/.
+// its folder: model.safetensors, objective.safetensors, metrics.jsonl, config.yaml,
+// checkpoint/ and best/ (model and objective of the best validation).
 #pragma once
 
 #include <cstdint>
@@ -42,7 +43,8 @@ struct StageResult {
 StageData stage_data(const Manifest& manifest, const Blueprint& blueprint,
                      const BatchOptions& batch);
 
-// Trains and writes the stage's files. Errors: see Trainer::run.
+// Trains and writes the stage's files. Errors: see Trainer::run; SystemError when another process
+// trains in the folder.
 StageResult run_stage(Learner& learner, const CropSource& training, const CropSource& validation,
                       const TrainOptions& options, const std::string& recipe,
                       const StageContext& context);

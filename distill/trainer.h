@@ -29,6 +29,7 @@ struct StepReport {
 struct ValidationReport {
   int64_t step = 0;
   std::vector<std::pair<std::string, LossValues>> sizes;  // "largest", "default", "smallest"
+  bool best = false;                                      // the lowest mean over the sizes so far
 };
 
 // Called on the trainer's thread, in order. Exceptions end the run.
@@ -42,6 +43,7 @@ class TrainObserver {
 
 struct TrainOutcome {
   TrainState state;
+  double wall_s = 0;            // over all sessions
   bool finished = false;        // false: the time cap came first
   ValidationReport validation;  // of the last step
 };
@@ -54,18 +56,22 @@ class Trainer {
           std::vector<TrainObserver*> observers);
 
   // Goes on from the newest checkpoint. A time cap saves and returns; a signal saves and throws
-  // Interrupted. NumericError after kMostBadSteps steps in a row whose loss or gradient is not
-  // finite; the last good checkpoint stays.
+  // Interrupted. A step whose loss or gradient is not finite, or whose loss is `guard` times the
+  // running mean, changes nothing; NumericError after kMostBadSteps in a row, and the last good
+  // checkpoint stays.
   TrainOutcome run(StopToken stop);
 
   static constexpr int64_t kMostBadSteps = 5;
+  static constexpr int64_t kGuardAfter = 20;  // steps before a running mean is worth comparing to
 
  private:
   void step(const Crops& crops);
   bool update(StepReport& report);
+  bool is_bad(const StepReport& report) const;
   void refuse(const StepReport& report);
   [[noreturn]] void give_up() const;
-  ValidationReport validate();
+  ValidationReport validate(bool scheduled);
+  void judge(ValidationReport& report);
   void save();
 
   Learner& learner_;
@@ -77,7 +83,7 @@ class Trainer {
   Gradients gradients_;
   AdamW optimizer_;
   TrainState state_;
-  double speed_ = 0;
+  double wall_s_ = 0, speed_ = 0;
 };
 
 }  // namespace concertina

@@ -19,6 +19,7 @@ teacher:
   optimizer: {lr: 2e-3, warmup: 0.1}
   batch: {crops: 4, seconds: 2, sources: {festvox-ru: 2, asterisk: 1}}
   dtype: fp32
+  checkpoint: {minutes: 1.5, keep: 4, best: false}
 stage2:
   objective: {kind: layer_mean, top: 2, distance: mse, instance_norm: false}
   sampler: {kind: sandwich, random: 2, in_place: true}
@@ -31,6 +32,9 @@ stage2:
   EXPECT_EQ(teacher.mask_length, 6);
   EXPECT_EQ(teacher.train.batch.source_weight.at("festvox-ru"), 2);
   EXPECT_EQ(teacher.train.dtype, "fp32");
+  EXPECT_EQ(teacher.train.checkpoint.minutes, 1.5);
+  EXPECT_EQ(teacher.train.checkpoint.keep, 4);
+  EXPECT_FALSE(teacher.train.checkpoint.best);
   EXPECT_EQ(stage2.objective.distance, "mse");
   EXPECT_EQ(stage2.init, StudentInit::kPreviousStage);
   EXPECT_TRUE(stage2.in_place);
