@@ -218,12 +218,14 @@ void write_atomically(const fs::path& path, const std::function<void(std::ostrea
   file.commit();
 }
 
-void append_line(const fs::path& path, std::string_view line) {
+void append_bytes(const fs::path& path, std::string_view bytes) {
   File file(path, O_WRONLY | O_CREAT | O_APPEND);
   if (!file.is_open()) fail("append to", path, errno);
-  if (!write_all(file.fd(), std::string(line) + "\n") || !file.close()) {
-    fail("append to", path, errno);
-  }
+  if (!write_all(file.fd(), bytes) || !file.close()) fail("append to", path, errno);
+}
+
+void append_line(const fs::path& path, std::string_view line) {
+  append_bytes(path, std::string(line) + "\n");
 }
 
 void make_directories(const fs::path& path) {

@@ -19,6 +19,7 @@ std::string read_text(const std::filesystem::path& path);  // SystemError
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
 void write_atomically(const std::filesystem::path& path,
                       const std::function<void(std::ostream&)>& writer);
+void append_bytes(const std::filesystem::path& path, std::string_view bytes);
 void append_line(const std::filesystem::path& path, std::string_view line);  // for JSONL; flushed
 void make_directories(const std::filesystem::path& path);  // SystemError names what is in the way
 // Removes what a killed process was writing aside in `folder`. Only for the folder's one writer.
