@@ -6,7 +6,6 @@
 
 #include "core/errors.h"
 #include "supernet/nn/encoder_layer.h"
-#include "supernet/nn/front_end.h"
 #include "supernet/nn/ops.h"
 #include "supernet/nn/rate.h"
 
@@ -58,15 +57,25 @@ SpeechBatch make_batch(const at::Tensor& waveform) {
   return {waveform, at::full({waveform.size(0)}, waveform.size(1), at::kLong), {}};
 }
 
+Features features_of(const Subnet& subnet, const SpeechBatch& batch) {
+  Features features = front_end(subnet.blueprint, subnet.weights, batch.waveform, batch.lengths);
+  if (features.lengths.min().item<int64_t>() >= 1) return features;
+  throw InputError(fmt::format(
+      "a clip of {} samples is too short: the model needs at least one frame of {} samples",
+      batch.lengths.min().item<int64_t>(), subnet.blueprint.base_frame_samples()));
+}
+
+bool is_of_front_end(std::string_view tensor) {
+  return tensor.starts_with("feature_extractor.") || tensor.starts_with("layer_norm.");
+}
+
 Frames begin(const Subnet& subnet, const SpeechBatch& batch) {
+  return begin(subnet, batch, features_of(subnet, batch));
+}
+
+Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& features) {
   const Blueprint& blueprint = subnet.blueprint;
   const EncoderWeights& weights = subnet.weights;
-  Features features = front_end(blueprint, weights, batch.waveform, batch.lengths);
-  if (features.lengths.min().item<int64_t>() < 1) {
-    throw InputError(fmt::format(
-        "a clip of {} samples is too short: the model needs at least one frame of {} samples",
-        batch.lengths.min().item<int64_t>(), blueprint.base_frame_samples()));
-  }
   Frames frames;
   frames.x = features.x;
   frames.lengths = frames.base_lengths = features.lengths;

@@ -10,9 +10,11 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "supernet/model/supernet.h"
+#include "supernet/nn/front_end.h"
 
 namespace concertina {
 
@@ -53,8 +55,14 @@ struct EncoderOutput {
   Frames frames;                        // frames.x is the output of the last layer that ran
 };
 
-Frames begin(const Subnet& subnet,
-             const SpeechBatch& batch);  // front end, rate, projection, positional conv
+// What begin() starts with; the same for all subnets with equal conv channels. InputError when a
+// clip is too short for a frame.
+Features features_of(const Subnet& subnet, const SpeechBatch& batch);
+// True for the tensors that features_of() reads.
+bool is_of_front_end(std::string_view tensor);
+// Front end, rate, projection, positional conv.
+Frames begin(const Subnet& subnet, const SpeechBatch& batch);
+Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& features);
 EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants = {});
 // Goes on from frames made by begin() of a subnet with the same front end, rate, width and
 // positional conv.
