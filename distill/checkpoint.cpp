@@ -23,6 +23,17 @@ const std::string kWeights = "weight/", kFirst = "first_moment/", kSecond = "sec
                   kUpdates = "updates/";
 constexpr const char* kVersion = "2";
 
+std::vector<fs::path> checkpoints_in(const fs::path& folder) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with("step-") && name.ends_with(".safetensors")) found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 at::Tensor part(const at::Tensor& flat, const Parameter& parameter) {
   int64_t count = 1;
   for (int64_t size : parameter.sizes) count *= size;
@@ -143,9 +154,7 @@ void restore_updates(const Checkpoint& checkpoint, const Parameters& parameters,
 CheckpointFolder::CheckpointFolder(fs::path folder, std::string recipe, int32_t keep)
     : folder_(std::move(folder)), recipe_(std::move(recipe)), keep_(keep) {}
 
-std::vector<fs::path> CheckpointFolder::found() const { return checkpoints_in(folder_); }
-
-bool CheckpointFolder::empty() const { return found().empty(); }
+bool CheckpointFolder::empty() const { return checkpoints_in(folder_).empty(); }
 
 void CheckpointFolder::save(const Progressed& progress, const Parameters& parameters,
                             const AdamW& optimizer) const {
@@ -158,7 +167,7 @@ void CheckpointFolder::save(const Progressed& progress, const Parameters& parame
                      {"state", json_of(progress.state).dump()},
                      {"recipe", recipe_}});
   write_atomically(clock_file(folder_), Json{{"wall_s", progress.wall_s}}.dump() + "\n");
-  std::vector<fs::path> old = found();
+  std::vector<fs::path> old = checkpoints_in(folder_);
   old.resize(old.size() - std::min<size_t>(old.size(), static_cast<size_t>(keep_)));
   std::error_code ignored;
   for (const fs::path& each : old) fs::remove(each, ignored);
@@ -167,7 +176,7 @@ void CheckpointFolder::save(const Progressed& progress, const Parameters& parame
 std::optional<Progressed> CheckpointFolder::restore(const Parameters& parameters,
                                                     AdamW& optimizer) const {
   remove_leftovers(folder_);
-  const std::optional<Checkpoint> checkpoint = newest_readable(found());
+  const std::optional<Checkpoint> checkpoint = newest_readable(checkpoints_in(folder_));
   if (!checkpoint) return std::nullopt;
   const auto& [path, file, state] = *checkpoint;
   at::NoGradGuard no_grad;
@@ -185,7 +194,7 @@ std::optional<Progressed> CheckpointFolder::restore(const Parameters& parameters
 }
 
 bool CheckpointFolder::foreign() const {
-  const std::optional<Checkpoint> checkpoint = newest_readable(found());
+  const std::optional<Checkpoint> checkpoint = newest_readable(checkpoints_in(folder_));
   if (!checkpoint) return false;
   const auto& metadata = checkpoint->file.metadata;
   const auto recipe = metadata.find("recipe");

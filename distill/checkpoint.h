@@ -8,7 +8,6 @@
 #include <filesystem>
 #include <optional>
 #include <string>
-#include <vector>
 
 #include "distill/adamw.h"
 #include "supernet/model/parameters.h"
@@ -50,7 +49,6 @@ class CheckpointFolder {
   std::filesystem::path set_aside() const;
 
  private:
-  std::vector<std::filesystem::path> found() const;  // oldest first
   std::filesystem::path folder_;
   std::string recipe_;
   int32_t keep_;

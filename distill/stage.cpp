@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "distill/metrics_file.h"
 #include "distill/objective/objective_file.h"
+#include "distill/tensorboard.h"
 #include "supernet/model/model_file.h"
 #include "supernet/nn/mel.h"
 
@@ -77,7 +78,7 @@ StageData stage_data(const Manifest& manifest, const Blueprint& blueprint,
   return {joined(Split::kTrain), joined(has_dev ? Split::kDev : Split::kTrain)};
 }
 
-StageResult run_stage(Learner& learner, const CropSource& training, const CropSource& validation,
+StageResult run_stage(Learner& learner, const BatchSource& training, const BatchSource& validation,
                       const TrainOptions& options, const std::string& recipe,
                       const StageContext& context) {
   make_directories(context.folder);
@@ -89,7 +90,8 @@ StageResult run_stage(Learner& learner, const CropSource& training, const CropSo
   write_atomically(context.folder / "config.yaml", yaml_of(recipe));
   MetricsFile metrics(context.folder / "metrics.jsonl");
   BestModel best(learner, recipe, context.folder / "best");
-  std::vector<TrainObserver*> observers = {&metrics};
+  TensorBoard tensorboard(context.folder);
+  std::vector<TrainObserver*> observers = {&metrics, &tensorboard};
   if (options.checkpoint.best) observers.push_back(&best);
   observers.insert(observers.end(), context.observers.begin(), context.observers.end());
 

@@ -22,6 +22,7 @@ enum class Resume {
 
 struct StageContext {
   std::filesystem::path folder;
+  std::filesystem::path targets;  // caches of teacher targets; empty: FOLDER/targets
   uint64_t seed = 0;
   at::Device device = at::kCPU;
   Resume resume = Resume::kIfSame;
@@ -45,7 +46,7 @@ StageData stage_data(const Manifest& manifest, const Blueprint& blueprint,
 
 // Trains and writes the stage's files. Errors: see Trainer::run; SystemError when another process
 // trains in the folder.
-StageResult run_stage(Learner& learner, const CropSource& training, const CropSource& validation,
+StageResult run_stage(Learner& learner, const BatchSource& training, const BatchSource& validation,
                       const TrainOptions& options, const std::string& recipe,
                       const StageContext& context);
 

@@ -37,7 +37,7 @@ std::vector<std::pair<std::string, Architecture>> validation_sizes(const SearchS
 
 }  // namespace
 
-Trainer::Trainer(Learner& learner, const CropSource& training, const CropSource& validation,
+Trainer::Trainer(Learner& learner, const BatchSource& training, const BatchSource& validation,
                  const TrainOptions& options, const CheckpointFolder& checkpoints,
                  std::vector<TrainObserver*> observers)
     : learner_(learner),
@@ -105,7 +105,7 @@ void Trainer::step(const Crops& crops) {
 }
 
 bool Trainer::update(StepReport& report) {
-  report.grad_norm = gradients_.flat.norm().item<double>();
+  report.grad_norm = gradients_.norm();
   if (is_bad(report)) return false;
   const double scale = clip_scale(report.grad_norm, options_.optimizer.clip);
   optimizer_.step(learner_.parameters(), gradients_, report.lr, scale);
@@ -142,15 +142,17 @@ void Trainer::give_up() const {
 ValidationReport Trainer::validate(bool scheduled) {
   ValidationReport report;
   report.step = state_.step;
-  const int64_t batches =
-      std::max(1, options_.validation_crops / std::max(1, options_.batch.crops));
+  const int64_t batches = validation_.batches_of(options_.validation_crops);
+  std::vector<Architecture> architectures;
   for (const auto& [name, architecture] : validation_sizes(learner_.space())) {
-    LossValues mean;
-    for (int64_t b = 0; b < batches; ++b) {
-      add(mean, learner_.evaluate(validation_.at(b), architecture),
-          1.0 / static_cast<double>(batches));
+    report.sizes.emplace_back(name, LossValues{});
+    architectures.push_back(architecture);
+  }
+  for (int64_t b = 0; b < batches; ++b) {
+    const std::vector<LossValues> values = learner_.evaluate(validation_.at(b), architectures);
+    for (size_t i = 0; i < values.size(); ++i) {
+      add(report.sizes[i].second, values[i], 1.0 / static_cast<double>(batches));
     }
-    report.sizes.emplace_back(name, std::move(mean));
   }
   if (scheduled) judge(report);
   for (TrainObserver* observer : observers_) observer->on_validation(report);

@@ -50,8 +50,8 @@ struct TrainOutcome {
 
 class Trainer {
  public:
-  // Validation uses crops 0..n-1 of `validation`. All references must outlive the trainer.
-  Trainer(Learner& learner, const CropSource& training, const CropSource& validation,
+  // Validation uses batches 0..n-1 of `validation`. All references must outlive the trainer.
+  Trainer(Learner& learner, const BatchSource& training, const BatchSource& validation,
           const TrainOptions& options, const CheckpointFolder& checkpoints,
           std::vector<TrainObserver*> observers);
 
@@ -75,8 +75,8 @@ class Trainer {
   void save();
 
   Learner& learner_;
-  const CropSource& training_;
-  const CropSource& validation_;
+  const BatchSource& training_;
+  const BatchSource& validation_;
   TrainOptions options_;
   const CheckpointFolder& checkpoints_;
   std::vector<TrainObserver*> observers_;

@@ -37,7 +37,7 @@ stop() {  # stop SIGNAL STATUS [writing]: starts, and stops after a few steps an
     await $pid half_written || fail "it ended before a write: $(tail -1 "$folder/stopped.log")"
   else
     printf -v moment '0.%03d' $((RANDOM % 300))
-    if [ $((RANDOM % 4)) != 0 ]; then  # else while it starts or resumes
+    if [ "$1" != KILL ] || [ $((RANDOM % 4)) != 0 ]; then  # else while it starts or resumes
       await $pid has_done $((${before:-0} + RANDOM % 4 + 1)) || fail "it ended early: $(tail -1 "$folder/stopped.log")"
       printf -v moment '0.%03d' $((RANDOM % 30))
     fi

@@ -43,7 +43,7 @@ if [ "$(id -u)" = 0 ] && mount -t tmpfs -o size=64m tmpfs "$folder/small" 2>/dev
   cp -r "$smoke/one/teacher" "$folder/small"
   on_full_disk() {
     dd if=/dev/zero of="$folder/small/filler" bs=64k status=none 2>/dev/null || true
-    truncate -s -16k "$folder/small/filler"  # room for the small files, not for a checkpoint
+    truncate -s -64k "$folder/small/filler"  # room for the small files, not for a checkpoint
     stopped 3 "$folder/small" --resume
   }
   disk_full "$folder/small" on_full_disk

@@ -123,7 +123,7 @@ TEST_F(Training, SupernetStageResumesToo) {
   DistillOptions options;
   options.train = tiny_training(6);
   options.objective.top = 2;
-  options.sampler = SamplerKind::kSandwich;
+  options.sampler.kind = SamplerKind::kSandwich;
   options.in_place = true;
   options.mask_probability = 0.3;
   options.mask_length = 4;
@@ -141,6 +141,28 @@ TEST_F(Training, SupernetStageResumesToo) {
   parts.stop = {};
   const StageResult resumed = distill_stage(options, 2, space, teacher, nullptr, manifest, parts);
   EXPECT_TRUE(same(whole.model.weights(), resumed.model.weights()));
+}
+
+TEST_F(Training, CachedTargetsStandInForTheTeacher) {
+  const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
+  DistillOptions options;
+  options.train = tiny_training(12);
+  options.train.dtype = "fp32";
+  options.objective.top = 2;
+  const auto last_loss = [&](const char* name, CacheDtype cache) {
+    options.cache = cache;
+    return distill_stage(options, 1, space, teacher, nullptr, manifest, context(name))
+        .outcome.validation.sizes[0]
+        .second.total;
+  };
+  const double asked = last_loss("asked", CacheDtype::kNone);
+  EXPECT_NEAR(last_loss("fp16", CacheDtype::kFp16), asked, 0.1 * asked);
+  EXPECT_NEAR(last_loss("int8", CacheDtype::kInt8), asked, 0.1 * asked);
+  EXPECT_FALSE(fs::is_empty(folder.path / "int8" / "targets"));
+  options.train.batch.whole_clips = true;
+  options.train.batch.budget = 4;
+  options.train.batch.longest = 2;
+  EXPECT_NEAR(last_loss("whole", CacheDtype::kInt8), asked, 0.1 * asked);
 }
 
 TEST_F(Training, StudentInheritsWhatFits) {
@@ -196,7 +218,7 @@ class BadNumbers : public Training {
         Learner::Setup{.student = Supernet::random(space, Rng(2)),
                        .objective = std::move(objective),
                        .heads = std::move(heads),
-                       .sampler = make_sampler(SamplerKind::kLargest, space, 0, Rng(3)),
+                       .sampler = make_sampler({}, space, steps, Rng(3)),
                        .teacher = Supernet::random(testing::tiny_teacher(space), Rng(1))});
   }
   TrainOutcome train(Learner& learner) {
@@ -205,7 +227,7 @@ class BadNumbers : public Training {
     options.checkpoint.minutes = 1e-9;
     options.optimizer.guard = guard;
     const StageData data = stage_data(manifest, space.blueprint(), options.batch);
-    const CropSource crops(data.training, space.blueprint(), options.batch, {}, {}, Rng(4));
+    const CropSource crops(data.training, space.blueprint(), options.batch, {}, Rng(4));
     return Trainer(learner, crops, crops, options, checkpoints, {&recorder}).run({});
   }
   double guard = 5;
@@ -243,8 +265,8 @@ TEST_F(BadNumbers, FiveInARowStopAndTheLastGoodCheckpointStays) {
 
 class Checkpoints : public Training {
  protected:
-  Parameters parameters{
-      {{"a", at::arange(12, at::kFloat).view({3, 4}), true}, {"b", at::ones({5}), false}}};
+  Parameters parameters = Parameters(
+      {{"a", at::arange(12, at::kFloat).view({3, 4}), true}, {"b", at::ones({5}), false}});
   AdamW optimizer{parameters, {}};
   void save(const CheckpointFolder& checkpoints, int64_t step, double wall_s) {
     TrainState state;
