@@ -27,20 +27,23 @@ class ProgressObserver : public TrainObserver {
     progress_ = std::make_unique<Progress>(title_, steps, first_step);
   }
   void on_step(const StepReport& report) override {
-    progress_->note(fmt::format("loss {:.3f}, {:.0f} audio-s/s, lr {:.2g}", report.loss.total,
-                                report.audio_s_per_s, report.lr));
+    progress_->note(fmt::format("loss {:.3f}{}, {:.0f} audio-s/s, lr {:.2g}", report.loss.total,
+                                validation_, report.audio_s_per_s, report.lr));
     progress_->advance();
   }
   void on_validation(const ValidationReport& report) override {
     std::string sizes;
+    validation_ = " (dev";
     for (const auto& [name, loss] : report.sizes) {
       sizes += fmt::format("{}{} {:.3f}", sizes.empty() ? "" : ", ", name, loss.total);
+      validation_ += fmt::format(" {:.3f}", loss.total);
     }
+    validation_ += ")";
     log_info("{}: step {}: validation loss: {}", title_, report.step, sizes);
   }
 
  private:
-  std::string title_;
+  std::string title_, validation_;  // validation_: the last one, for the bar
   std::unique_ptr<Progress> progress_;
 };
 
@@ -48,6 +51,7 @@ StageContext context_of(const PipelineConfig& config, const Globals& globals,
                         const StageFlags& flags, std::filesystem::path folder,
                         ProgressObserver& progress) {
   StageContext context;
+  context.targets = folder.parent_path() / "targets";  // stages share what fits both
   context.folder = std::move(folder);
   context.seed = config.seed;
   context.device = at::Device(globals.device);
@@ -62,10 +66,10 @@ void cap(TrainOptions& options, const StageFlags& flags) {
 }
 
 void say_end(const std::string& title, const StageResult& result, const TrainOptions& options) {
-  const TrainState& state = result.outcome.state;
+  const auto& [state, wall_s, finished, validation] = result.outcome;
   log_info("{}: {} of {} steps, {} of audio in {}{}", title, state.step, options.steps,
-           format_seconds(state.audio_s), format_seconds(state.wall_s),
-           result.outcome.finished ? "" : "; the time cap came first, --resume goes on");
+           format_seconds(state.audio_s), format_seconds(wall_s),
+           finished ? "" : "; the time cap came first, --resume goes on");
 }
 
 // What the verbs print: where the model is and how it does on dev crops.

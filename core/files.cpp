@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <openssl/evp.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -25,6 +26,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t kChunk = size_t{1} << 16;
+constexpr const char* kTemporary = ".tmp";
 
 [[noreturn]] void fail(std::string_view verb, const fs::path& path, int error) {
   throw SystemError(
@@ -117,8 +119,8 @@ fs::path temporary_name(const fs::path& path) {
   static std::atomic<uint32_t> next = 0;
   // The time keeps apart processes of one number: containers, or a dead one that left its file.
   const int64_t time = std::chrono::system_clock::now().time_since_epoch().count();
-  return folder_of(path) /
-         fmt::format(".{}.{}-{:x}-{}.tmp", path.filename().string(), getpid(), time, next++);
+  return folder_of(path) / fmt::format(".{}.{}-{:x}-{}{}", path.filename().string(), getpid(), time,
+                                       next++, kTemporary);
 }
 
 // A file that goes away again unless it is renamed to its real name.
@@ -216,12 +218,14 @@ void write_atomically(const fs::path& path, const std::function<void(std::ostrea
   file.commit();
 }
 
-void append_line(const fs::path& path, std::string_view line) {
+void append_bytes(const fs::path& path, std::string_view bytes) {
   File file(path, O_WRONLY | O_CREAT | O_APPEND);
   if (!file.is_open()) fail("append to", path, errno);
-  if (!write_all(file.fd(), std::string(line) + "\n") || !file.close()) {
-    fail("append to", path, errno);
-  }
+  if (!write_all(file.fd(), bytes) || !file.close()) fail("append to", path, errno);
+}
+
+void append_line(const fs::path& path, std::string_view line) {
+  append_bytes(path, std::string(line) + "\n");
 }
 
 void make_directories(const fs::path& path) {
@@ -239,6 +243,27 @@ void make_directories(const fs::path& path) {
   }
   fail("make the folder", path, error.value());
 }
+
+void remove_leftovers(const fs::path& folder) {
+  std::error_code error;
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with('.') && name.ends_with(kTemporary)) found.push_back(entry.path());
+  }
+  for (const fs::path& path : found) fs::remove(path, error);
+}
+
+FolderLock::FolderLock(const fs::path& folder)
+    : fd_(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  if (fd_ < 0) fail("open", folder, errno);
+  // File systems without locks leave the folder to its users' care.
+  if (::flock(fd_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  ::close(fd_);
+  throw SystemError(fmt::format("another process is writing in {}", folder.string()));
+}
+
+FolderLock::~FolderLock() { ::close(fd_); }
 
 std::string sha256(std::string_view bytes) {
   Sha256 hash;

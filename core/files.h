@@ -19,12 +19,27 @@ std::string read_text(const std::filesystem::path& path);  // SystemError
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
 void write_atomically(const std::filesystem::path& path,
                       const std::function<void(std::ostream&)>& writer);
+void append_bytes(const std::filesystem::path& path, std::string_view bytes);
 void append_line(const std::filesystem::path& path, std::string_view line);  // for JSONL; flushed
 void make_directories(const std::filesystem::path& path);  // SystemError names what is in the way
+// Removes what a killed process was writing aside in `folder`. Only for the folder's one writer.
+void remove_leftovers(const std::filesystem::path& folder);
 
 std::string sha256(std::string_view bytes);  // lower-case hex
 std::string sha256_file(const std::filesystem::path& path);
 uint64_t hash64(std::string_view bytes);  // FNV-1a, stable across machines
+
+// A folder's one writer: the lock goes with the object or the process, and leaves no file.
+class FolderLock {
+ public:
+  explicit FolderLock(const std::filesystem::path& folder);  // SystemError when another holds it
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+  ~FolderLock();
+
+ private:
+  int fd_;
+};
 
 // Read-only memory map of a whole file. Movable; the span lives as long as the object.
 class MappedFile {

@@ -72,6 +72,7 @@ StopSource StopSource::from_signals() {
   signal_flag = kept.get();
   install(SIGINT);
   install(SIGTERM);
+  ::signal(SIGXFSZ, SIG_IGN);
   return source;
 }
 

@@ -33,8 +33,8 @@ class StopToken {
 class StopSource {
  public:
   StopSource();
-  // Installs SIGINT and SIGTERM handlers for the process; a second SIGINT ends it at once. Call
-  // once, in main.
+  // Installs SIGINT and SIGTERM handlers for the process; a second SIGINT ends it at once. A write
+  // over the file size limit becomes an error of the write instead of a signal. Call once, in main.
   static StopSource from_signals();
   StopToken token() const;
   void request(StopReason reason);

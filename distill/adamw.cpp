@@ -22,6 +22,10 @@ struct Buffers {
   const float* gradient;
   float* first;
   float* second;
+  int16_t* updates;
+  Buffers at(int64_t i) const {
+    return {parameter + i, gradient + i, first + i, second + i, updates + i};
+  }
 };
 
 // Clones for wider vectors are picked at load time, so one binary is fast on every x86 machine.
@@ -48,18 +52,35 @@ Touched look(const uint8_t* flags, int64_t count) {
                                                                       : Touched::kSome;
 }
 
+bool all_equal(const int16_t* values, int64_t count) {
+  return std::memcmp(values, values + 1, static_cast<size_t>(count - 1) * sizeof(int16_t)) == 0;
+}
+
+int16_t counted(int16_t updates) {
+  return static_cast<int16_t>(std::min<int64_t>(updates + 1, AdamW::kMostUpdates));
+}
+
+// `rates(n)`: of an element's n-th update.
+template <class RatesOf>
+void update_run(const Buffers& b, int64_t count, const RatesOf& rates) {
+  const int16_t updates = counted(b.updates[0]);
+  update_block(b.parameter, b.gradient, b.first, b.second, count, rates(updates));
+  std::fill_n(b.updates, count, updates);
+}
+
+template <class RatesOf>
 void update_range(const Buffers& b, const uint8_t* touched, int64_t begin, int64_t end,
-                  const Rates& rates) {
+                  const RatesOf& rates) {
   for (int64_t i = begin; i < end; i += kBlock) {
     const int64_t count = std::min(kBlock, end - i);
     const Touched state = look(touched + i, count);
-    if (state == Touched::kAll) {
-      update_block(b.parameter + i, b.gradient + i, b.first + i, b.second + i, count, rates);
-    } else if (state == Touched::kSome) {
-      for (int64_t j = i; j < i + count; ++j) {
-        if (touched[j] == 0) continue;
-        update_block(b.parameter + j, b.gradient + j, b.first + j, b.second + j, 1, rates);
-      }
+    if (state == Touched::kNone) continue;
+    if (state == Touched::kAll && all_equal(b.updates + i, count)) {
+      update_run(b.at(i), count, rates);
+      continue;
+    }
+    for (int64_t j = i; j < i + count; ++j) {
+      if (touched[j] != 0) update_run(b.at(j), 1, rates);
     }
   }
 }
@@ -82,7 +103,13 @@ double clip_scale(double norm, double clip) {
 AdamW::AdamW(const Parameters& parameters, const OptimizerOptions& options)
     : options_(options),
       first_(at::zeros_like(parameters.flat())),
-      second_(at::zeros_like(parameters.flat())) {
+      second_(at::zeros_like(parameters.flat())),
+      updates_(at::zeros_like(parameters.flat(), at::kShort)) {
+  for (int64_t n = 0; n <= kMostUpdates; ++n) {
+    const auto updates = static_cast<double>(std::max<int64_t>(n, 1));
+    corrections_.push_back({1 / (1 - std::pow(options.beta1, updates)),
+                            1 / std::sqrt(1 - std::pow(options.beta2, updates))});
+  }
   at::Tensor decayed = at::zeros({parameters.flat().numel()});
   for (size_t p = 0; p < parameters.list().size(); ++p) {
     const Parameter& parameter = parameters.list()[p];
@@ -98,7 +125,6 @@ AdamW::AdamW(const Parameters& parameters, const OptimizerOptions& options)
 
 void AdamW::step(const Parameters& parameters, const Gradients& gradients, double lr,
                  double scale) {
-  ++steps_;
   if (parameters.flat().is_cpu()) {
     step_cpu(parameters, gradients, lr, scale);
   } else {
@@ -108,25 +134,27 @@ void AdamW::step(const Parameters& parameters, const Gradients& gradients, doubl
 
 void AdamW::step_cpu(const Parameters& parameters, const Gradients& gradients, double lr,
                      double scale) {
-  const auto steps = static_cast<double>(steps_);
-  const double correction1 = 1 - std::pow(options_.beta1, steps);
-  const double correction2 = 1 - std::pow(options_.beta2, steps);
-  const Rates plain{static_cast<float>(scale),
-                    static_cast<float>(options_.beta1),
-                    static_cast<float>(options_.beta2),
-                    static_cast<float>(lr / correction1),
-                    1.0F,
-                    static_cast<float>(1 / std::sqrt(correction2)),
-                    static_cast<float>(options_.eps)};
-  Rates decayed = plain;
-  decayed.keep = static_cast<float>(1 - lr * options_.weight_decay);
+  const auto rates = [&](bool decay) {
+    const float keep = decay ? static_cast<float>(1 - lr * options_.weight_decay) : 1.0F;
+    return [this, lr, scale, keep](int16_t updates) {
+      const Correction& correction = corrections_[static_cast<size_t>(updates)];
+      return Rates{static_cast<float>(scale),
+                   static_cast<float>(options_.beta1),
+                   static_cast<float>(options_.beta2),
+                   static_cast<float>(lr * correction.first),
+                   keep,
+                   static_cast<float>(correction.second),
+                   static_cast<float>(options_.eps)};
+    };
+  };
   const Buffers buffers{parameters.flat().data_ptr<float>(), gradients.flat.const_data_ptr<float>(),
-                        first_.data_ptr<float>(), second_.data_ptr<float>()};
+                        first_.data_ptr<float>(), second_.data_ptr<float>(),
+                        updates_.data_ptr<int16_t>()};
   const uint8_t* touched = gradients.touched.const_data_ptr<uint8_t>();
   at::parallel_for(0, static_cast<int64_t>(chunks_.size()), 1, [&](int64_t from, int64_t to) {
     for (int64_t c = from; c < to; ++c) {
       const Chunk& chunk = chunks_[static_cast<size_t>(c)];
-      update_range(buffers, touched, chunk.begin, chunk.end, chunk.decay ? decayed : plain);
+      update_range(buffers, touched, chunk.begin, chunk.end, rates(chunk.decay));
     }
   });
 }
@@ -134,19 +162,18 @@ void AdamW::step_cpu(const Parameters& parameters, const Gradients& gradients, d
 void AdamW::step_device(const Parameters& parameters, const Gradients& gradients, double lr,
                         double scale) {
   at::NoGradGuard no_grad;
-  const auto steps = static_cast<double>(steps_);
-  const double correction1 = 1 - std::pow(options_.beta1, steps);
-  const double correction2 = 1 - std::pow(options_.beta2, steps);
   const at::Tensor touched = gradients.touched.to(at::kBool);
   const at::Tensor gradient = gradients.flat * scale;
+  updates_.add_(gradients.touched).clamp_max_(kMostUpdates);
   first_.copy_(at::where(touched, at::lerp(gradient, first_, options_.beta1), first_));
   second_.copy_(at::where(touched, at::lerp(gradient.square(), second_, options_.beta2), second_));
-  const at::Tensor root = second_.sqrt().mul_(1 / std::sqrt(correction2)).add_(options_.eps);
-  const at::Tensor& flat = parameters.flat();
-  const at::Tensor moved =
-      flat * (1 - decayed_ * (lr * options_.weight_decay)) - first_ / root * (lr / correction1);
-  at::Tensor target = flat;
-  target.copy_(at::where(touched, moved, flat));
+  const at::Tensor count = updates_.to(at::kFloat).clamp_min_(1);
+  const auto correction = [&](double beta) { return (count * std::log(beta)).expm1_().neg_(); };
+  const at::Tensor root = second_.div(correction(options_.beta2)).sqrt_().add_(options_.eps);
+  const at::Tensor moved = parameters.flat() * (1 - decayed_ * (lr * options_.weight_decay)) -
+                           first_ / correction(options_.beta1) / root * lr;
+  at::Tensor target = parameters.flat();
+  target.copy_(at::where(touched, moved, target));
 }
 
 }  // namespace concertina

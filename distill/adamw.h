@@ -1,6 +1,7 @@
 // AdamW (Loshchilov & Hutter 2019) over flat buffers in one fused pass. Elements that no sampled
 // slice touched are skipped entirely: neither decay nor momentum nor drift. The bias correction
-// counts the steps of the whole model.
+// counts the updates of each element, so that a slice first sampled late moves by the same rule as
+// one sampled from the start.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -28,12 +29,15 @@ class AdamW {
   // One update with the gradient times `scale`. The gradients must be finite.
   void step(const Parameters& parameters, const Gradients& gradients, double lr, double scale);
 
-  int64_t steps_done() const { return steps_; }
-  void set_steps_done(int64_t steps) { steps_ = steps; }
+  static constexpr int64_t kMostUpdates = 32766;  // counts stop here, where corrections are 1
   const at::Tensor& first_moment() const { return first_; }    // [numel] fp32
   const at::Tensor& second_moment() const { return second_; }  // [numel] fp32
+  const at::Tensor& updates() const { return updates_; }       // [numel] int16: of each element
 
  private:
+  struct Correction {
+    double first, second;  // 1 / (1 - beta1^n), 1 / sqrt(1 - beta2^n)
+  };
   struct Chunk {
     int64_t begin, end;
     bool decay;
@@ -44,8 +48,9 @@ class AdamW {
 
   OptimizerOptions options_;
   std::vector<Chunk> chunks_;
-  at::Tensor first_, second_, decayed_;  // decayed_: 1 where weight decay applies; only off the CPU
-  int64_t steps_ = 0;
+  at::Tensor first_, second_, updates_;
+  at::Tensor decayed_;                   // 1 where weight decay applies; only off the CPU
+  std::vector<Correction> corrections_;  // by number of updates
 };
 
 }  // namespace concertina

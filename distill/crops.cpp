@@ -1,5 +1,6 @@
 #include "distill/crops.h"
 
+#include <algorithm>
 #include <cmath>
 #include <span>
 #include <utility>
@@ -14,8 +15,7 @@ constexpr int32_t kStepsAhead = 3;
 }  // namespace
 
 CropSource::CropSource(const JoinedClips& clips, const Blueprint& blueprint,
-                       const BatchOptions& batch, std::optional<MaskOptions> mask, at::Tensor units,
-                       const Rng& rng)
+                       const BatchOptions& batch, BatchContents contents, const Rng& rng)
     : clips_(clips),
       crops_(batch.crops),
       frame_samples_(blueprint.base_frame_samples()),
@@ -23,38 +23,55 @@ CropSource::CropSource(const JoinedClips& clips, const Blueprint& blueprint,
           std::llround(batch.seconds * blueprint.sample_rate / blueprint.base_frame_samples())),
       frames_(blueprint.frames(stream_frames_ * frame_samples_)),
       sample_rate_(blueprint.sample_rate),
-      mask_(mask),
-      units_(std::move(units)),
+      contents_(std::move(contents)),
       rng_(rng) {
   if (frames_ < 1) throw InputError("batch.seconds is shorter than one frame of the model");
-  CONCERTINA_ASSERT(!units_.defined() || units_.numel() == clips.total_frames());
+  CONCERTINA_ASSERT(!contents_.units.defined() || contents_.units.numel() == clips.total_frames());
 }
 
 Crops CropSource::at(int64_t step) const {
   Rng rng = rng_.fork("crops", static_cast<uint64_t>(step));
   const int64_t samples = stream_frames_ * frame_samples_;
-  Crops crops;
-  crops.speech = make_batch(at::empty({crops_, samples}));
+  Crops crops = empty_batch(crops_, samples, frames_, contents_);
   crops.seconds = static_cast<double>(crops_ * samples) / sample_rate_;
-  if (mask_) crops.speech.mask = at::empty({crops_, frames_}, at::kBool);
-  if (units_.defined()) crops.units = at::empty({crops_, frames_}, at::kLong);
   for (int64_t b = 0; b < crops_; ++b) {
     const int64_t first = clips_.draw(stream_frames_, rng);
-    float* row = crops.speech.waveform.data_ptr<float>() + b * samples;
-    clips_.read(first, std::span<float>(row, static_cast<size_t>(samples)));
-    if (mask_) {
-      const std::vector<uint8_t> mask = span_mask(frames_, *mask_, rng);
-      std::copy(mask.begin(), mask.end(), crops.speech.mask.data_ptr<bool>() + b * frames_);
-    }
-    if (units_.defined()) {
-      const int16_t* units = units_.const_data_ptr<int16_t>() + first;
-      std::copy(units, units + frames_, crops.units.data_ptr<int64_t>() + b * frames_);
-    }
+    read_row(clips_, first, samples, frames_, contents_, rng, b, crops);
   }
   return crops;
 }
 
-Prefetcher::Prefetcher(const CropSource& source, int64_t first_step)
+int64_t CropSource::batches_of(int32_t clips) const { return std::max(1, clips / crops_); }
+
+Crops empty_batch(int64_t rows, int64_t samples, int64_t frames, const BatchContents& contents) {
+  Crops batch;
+  batch.speech = make_batch(at::zeros({rows, samples}));
+  if (contents.mask) batch.speech.mask = at::zeros({rows, frames}, at::kBool);
+  if (contents.units.defined()) batch.units = at::zeros({rows, frames}, at::kLong);
+  if (contents.targets) batch.target = at::zeros({rows, frames, contents.targets->dim()});
+  return batch;
+}
+
+void read_row(const JoinedClips& clips, int64_t first, int64_t samples, int64_t frames,
+              const BatchContents& contents, Rng& rng, int64_t row, Crops& batch) {
+  float* audio = batch.speech.waveform.data_ptr<float>() + row * batch.speech.waveform.size(1);
+  clips.read(first, std::span<float>(audio, static_cast<size_t>(samples)));
+  batch.speech.lengths.data_ptr<int64_t>()[row] = samples;
+  if (contents.mask) {
+    const std::vector<uint8_t> mask = span_mask(frames, *contents.mask, rng);
+    std::copy(mask.begin(), mask.end(),
+              batch.speech.mask.data_ptr<bool>() + row * batch.speech.mask.size(1));
+  }
+  if (contents.units.defined()) {
+    const int16_t* units = contents.units.const_data_ptr<int16_t>() + first;
+    std::copy(units, units + frames, batch.units.data_ptr<int64_t>() + row * batch.units.size(1));
+  }
+  if (contents.targets) {
+    batch.target[row].narrow(0, 0, frames).copy_(contents.targets->read(first, frames));
+  }
+}
+
+Prefetcher::Prefetcher(const BatchSource& source, int64_t first_step)
     : source_(source), step_(first_step) {
   for (int32_t i = 0; i < kStepsAhead; ++i) start_one();
 }

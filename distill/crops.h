@@ -1,5 +1,5 @@
-// Training data of one step: crops of the joined clips, their masks and units, made ahead on
-// another thread.
+// Training data of one step: crops of the joined clips or whole clips (distill/whole_clips.h),
+// their masks and units, made ahead on other threads.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -7,10 +7,12 @@
 #include <cstdint>
 #include <deque>
 #include <future>
+#include <memory>
 #include <optional>
 
 #include "core/rng.h"
 #include "distill/options.h"
+#include "distill/target_cache.h"
 #include "speech/joined_clips.h"
 #include "speech/mask.h"
 #include "supernet/model/forward.h"
@@ -20,16 +22,32 @@ namespace concertina {
 struct Crops {
   SpeechBatch speech;  // on the CPU; mask undefined where nothing is masked
   at::Tensor units;    // [B, T] int64; undefined without units
+  at::Tensor target;   // [B, T, D] fp32 from a cache; undefined: the teacher is asked
   double seconds = 0;  // of audio
 };
 
-// Crops of a step depend on the seed and the step only. Thread-safe. `clips` must outlive it.
-class CropSource {
+// What a batch holds beside audio.
+struct BatchContents {
+  std::optional<MaskOptions> mask;
+  at::Tensor units;                            // [total_frames] int16 of the clips, or undefined
+  std::shared_ptr<const TargetCache> targets;  // of the clips, or null
+};
+
+// Where batches come from. A step's batch depends on the seed and the step only. Thread-safe.
+class BatchSource {
  public:
-  // `units` [total_frames] int16 of the same clips, or undefined.
+  virtual ~BatchSource() = default;
+  virtual Crops at(int64_t step) const = 0;
+  virtual int64_t batches_of(int32_t clips) const = 0;  // about so many crops or clips; at least 1
+};
+
+// Crops of the joined clips. `clips` must outlive it.
+class CropSource : public BatchSource {
+ public:
   CropSource(const JoinedClips& clips, const Blueprint& blueprint, const BatchOptions& batch,
-             std::optional<MaskOptions> mask, at::Tensor units, const Rng& rng);
-  Crops at(int64_t step) const;
+             BatchContents contents, const Rng& rng);
+  Crops at(int64_t step) const override;
+  int64_t batches_of(int32_t clips) const override;
 
  private:
   const JoinedClips& clips_;
@@ -37,21 +55,27 @@ class CropSource {
   int64_t frame_samples_, stream_frames_,
       frames_;  // frames of a crop: in the stream, out of the encoder
   int32_t sample_rate_;
-  std::optional<MaskOptions> mask_;
-  at::Tensor units_;
+  BatchContents contents_;
   Rng rng_;
 };
+
+// A batch of silence with room for `contents`: rows of `samples`, `frames` frames out of the model.
+Crops empty_batch(int64_t rows, int64_t samples, int64_t frames, const BatchContents& contents);
+// Fills one row of it from the stream: `samples` from frame `first` on, a mask drawn for its
+// `frames` frames, their units and targets.
+void read_row(const JoinedClips& clips, int64_t first, int64_t samples, int64_t frames,
+              const BatchContents& contents, Rng& rng, int64_t row, Crops& batch);
 
 // Reads the next steps' crops while the current one is trained on. Errors of reading come out of
 // next().
 class Prefetcher {
  public:
-  Prefetcher(const CropSource& source, int64_t first_step);
+  Prefetcher(const BatchSource& source, int64_t first_step);
   Crops next();
 
  private:
   void start_one();
-  const CropSource& source_;
+  const BatchSource& source_;
   int64_t step_;
   std::deque<std::future<Crops>> ahead_;
 };

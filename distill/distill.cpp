@@ -9,6 +9,7 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "distill/precision.h"
+#include "distill/whole_clips.h"
 
 namespace concertina {
 namespace {
@@ -79,6 +80,21 @@ std::vector<Parameters::Init> initial_heads(const DistillOptions& options,
   return heads;
 }
 
+// Null without a cache.
+std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
+                                              const Supernet& teacher, const Objective& objective,
+                                              const JoinedClips& clips, const std::string& made_by,
+                                              const StageContext& context) {
+  if (options.cache == CacheDtype::kNone) return nullptr;
+  const auto folder = context.targets.empty() ? context.folder / "targets" : context.targets;
+  const Subnet subnet =
+      teacher.to(context.device)
+          .slice(teacher.space().largest(), training_dtype(options.train.dtype, context.device));
+  const TargetCache::Source source{clips, subnet, objective, options.train.batch.whole_clips,
+                                   made_by};
+  return std::make_shared<const TargetCache>(folder, source, options.cache, context.stop);
+}
+
 }  // namespace
 
 Inheritance inherit(TensorMap& weights, const TensorMap& older) {
@@ -119,18 +135,24 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
   if (options.mask_probability > 0) {
     mask = MaskOptions{.probability = options.mask_probability, .length = options.mask_length};
   }
-  const CropSource training(data.training, blueprint, train.batch, mask, {}, rng.fork("training"));
-  const CropSource validation(data.validation, blueprint, train.batch, std::nullopt, {},
-                              rng.fork("validation"));
-  Learner learner({.student = initial_student(options, space, teacher, previous, training, rng),
+  const auto targets = open_cache(
+      options, teacher, *objective, data.training,
+      fmt::format("{} {} {}", parts.data, parts.inputs["teacher"], parts.dtype), context);
+  const auto training = make_batch_source(data.training, blueprint, train.batch,
+                                          {mask, {}, targets}, rng.fork("training"));
+  const auto validation =
+      make_batch_source(data.validation, blueprint, train.batch, {}, rng.fork("validation"));
+  const CropSource crops(data.training, blueprint, train.batch, {mask, {}, {}},
+                         rng.fork("training"));
+  Learner learner({.student = initial_student(options, space, teacher, previous, crops, rng),
                    .objective = std::move(objective),
                    .heads = std::move(heads),
-                   .sampler = make_sampler(options.sampler, space, options.random_subnets, rng),
+                   .sampler = make_sampler(options.sampler, space, train.steps, rng),
                    .teacher = teacher,
                    .in_place = options.in_place,
                    .dtype = dtype,
                    .device = context.device});
-  return run_stage(learner, training, validation, train, recipe_json(parts), context);
+  return run_stage(learner, *training, *validation, train, recipe_json(parts), context);
 }
 
 }  // namespace concertina

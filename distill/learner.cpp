@@ -2,6 +2,8 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
+
 #include "core/errors.h"
 
 namespace concertina {
@@ -16,14 +18,52 @@ std::vector<Parameters::Init> all_parameters(const Learner::Setup& setup) {
   return values;
 }
 
-std::vector<std::pair<std::string, double>> numbers(
-    const std::vector<std::pair<std::string, at::Tensor>>& terms) {
-  std::vector<std::pair<std::string, double>> result;
-  for (const auto& [name, value] : terms) result.emplace_back(name, value.item<double>());
+LossValues numbers(const at::Tensor& total,
+                   const std::vector<std::pair<std::string, at::Tensor>>& terms) {
+  LossValues result{total.item<double>(), {}};
+  for (const auto& [name, value] : terms) result.terms.emplace_back(name, value.item<double>());
   return result;
 }
 
+// Indices of architectures, those with equal conv channels together; the first stays first.
+std::vector<std::vector<size_t>> by_front_end(const std::vector<Architecture>& architectures) {
+  std::vector<std::vector<size_t>> groups;
+  for (size_t i = 0; i < architectures.size(); ++i) {
+    const auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& members) {
+      return architectures[members.front()].conv_channels() == architectures[i].conv_channels();
+    });
+    if (group == groups.end()) {
+      groups.push_back({i});
+    } else {
+      group->push_back(i);
+    }
+  }
+  return groups;
+}
+
 }  // namespace
+
+struct Learner::FrontEnd {
+  Leaves leaves;
+  TensorMap tensors;  // of the front end, statistics among them
+  at::Tensor output;  // with its graph; undefined until the first subnet asks
+  Features cut;       // the same values, where the subnets' gradients meet
+
+  const Features& of(const Subnet& subnet, const SpeechBatch& batch) {
+    if (output.defined()) return cut;
+    cut = features_of(subnet, batch);
+    output = cut.x;
+    cut.x = output.detach().requires_grad_(output.requires_grad());
+    return cut;
+  }
+  void backward(Gradients& gradients, double share) const {
+    if (!output.requires_grad()) return;  // log-mel features have nothing to learn
+    at::Tensor arrived = cut.x.grad();
+    if (!arrived.defined()) return;
+    output.backward(arrived);
+    leaves.accumulate(gradients, share);
+  }
+};
 
 struct Learner::Bound {
   Leaves leaves;
@@ -39,30 +79,49 @@ Learner::Learner(Setup setup)
   }
 }
 
-Learner::Bound Learner::bind(const Architecture& architecture) const {
+std::vector<TensorSlice> Learner::slices_of(const Architecture& architecture,
+                                            bool front_end) const {
   const Supernet& student = setup_.student;
-  auto slices = tensor_slices(student.blueprint(), student.storage(), architecture);
-  TensorMap fixed;
+  std::vector<TensorSlice> slices =
+      tensor_slices(student.blueprint(), student.storage(), architecture);
+  std::erase_if(slices,
+                [&](const TensorSlice& slice) { return is_of_front_end(slice.name) != front_end; });
+  return slices;
+}
+
+Learner::FrontEnd Learner::bind_front_end(const Architecture& architecture) const {
+  const Supernet& student = setup_.student;
+  const std::vector<TensorSlice> slices = slices_of(architecture, /*front_end=*/true);
+  FrontEnd front{Leaves(parameters_, slices, setup_.dtype), {}, {}, {}};
+  front.tensors = front.leaves.tensors();
   for (const TensorSlice& slice : slices) {
-    if (slice.trained) continue;
-    fixed[slice.name] = take(student.weights().at(slice.name), slice);
+    if (!slice.trained) front.tensors[slice.name] = take(student.weights().at(slice.name), slice);
   }
+  return front;
+}
+
+Learner::Bound Learner::bind(const Architecture& architecture, const FrontEnd& front) const {
+  auto slices = slices_of(architecture, /*front_end=*/false);
   const auto heads = setup_.objective->slices(architecture);
   slices.insert(slices.end(), heads.begin(), heads.end());
   Leaves leaves(parameters_, std::move(slices), setup_.dtype);
   TensorMap tensors = leaves.tensors();
-  tensors.merge(fixed);
-  return {std::move(leaves), make_subnet(student.blueprint(), architecture, std::move(tensors))};
+  tensors.insert(front.tensors.begin(), front.tensors.end());
+  const Blueprint& blueprint = setup_.student.blueprint();
+  return {std::move(leaves), make_subnet(blueprint, architecture, std::move(tensors))};
 }
 
-LossBreakdown Learner::loss_of(const Bound& bound, const SpeechBatch& batch,
+LossBreakdown Learner::loss_of(const Bound& bound, const SpeechBatch& batch, FrontEnd& front,
                                const at::Tensor& target) const {
   const Wants wants = setup_.objective->student_wants(bound.subnet.architecture.depth());
-  const EncoderOutput output = encode(bound.subnet, batch, wants);
+  const Features& features = front.of(bound.subnet, batch);
+  const EncoderOutput output =
+      encode_from(bound.subnet, begin(bound.subnet, batch, features), wants);
   return setup_.objective->loss({output, bound.subnet.tensors, target, batch.mask});
 }
 
 at::Tensor Learner::target(const Crops& crops, const SpeechBatch& batch) const {
+  if (crops.target.defined()) return crops.target.to(setup_.device);
   if (!teacher_) return crops.units.to(setup_.device);
   return target_of(*setup_.objective, *teacher_, {batch.waveform, batch.lengths, {}});
 }
@@ -76,30 +135,43 @@ LossValues Learner::learn(const Crops& crops, int64_t step, Gradients& gradients
   const SpeechBatch batch = on_device(crops.speech);
   const std::vector<SampledSubnet> subnets = setup_.sampler->draw(step);
   const double share = 1.0 / static_cast<double>(subnets.size());
-  at::Tensor goal = target(crops, batch);
-  LossBreakdown mean;
-  for (size_t i = 0; i < subnets.size(); ++i) {
-    const Bound bound = bind(subnets[i].architecture);
-    LossBreakdown loss = loss_of(bound, batch, goal);
+  at::Tensor goal = target(crops, batch), total;
+  std::vector<std::pair<std::string, at::Tensor>> terms(subnets.size());
+  const auto learn_one = [&](size_t i, FrontEnd& front) {
+    const Bound bound = bind(subnets[i].architecture, front);
+    LossBreakdown loss = loss_of(bound, batch, front, goal);
     loss.total.backward();
     bound.leaves.accumulate(gradients, share);
     const at::Tensor part = loss.total.detach();
-    mean.total = mean.total.defined() ? mean.total + part * share : part * share;
-    if (subnets.size() == 1) {
-      mean.terms = std::move(loss.terms);
-    } else {
-      mean.terms.emplace_back(subnets[i].role, part);
-    }
+    total = total.defined() ? total + part * share : part * share;
+    terms[i] = {subnets[i].role, part};
+    if (subnets.size() == 1) terms = std::move(loss.terms);
     if (i == 0 && setup_.in_place && loss.prediction.defined()) goal = loss.prediction;
+  };
+  std::vector<Architecture> architectures;
+  for (const SampledSubnet& subnet : subnets) architectures.push_back(subnet.architecture);
+  for (const std::vector<size_t>& group : by_front_end(architectures)) {
+    FrontEnd front = bind_front_end(architectures[group.front()]);
+    for (const size_t i : group) learn_one(i, front);
+    front.backward(gradients, share);
   }
-  return {mean.total.item<double>(), numbers(mean.terms)};
+  return numbers(total, terms);
 }
 
-LossValues Learner::evaluate(const Crops& crops, const Architecture& architecture) {
+std::vector<LossValues> Learner::evaluate(const Crops& crops,
+                                          const std::vector<Architecture>& architectures) {
   at::NoGradGuard no_grad;
   const SpeechBatch batch = on_device(crops.speech);
-  const LossBreakdown loss = loss_of(bind(architecture), batch, target(crops, batch));
-  return {loss.total.item<double>(), numbers(loss.terms)};
+  const at::Tensor goal = target(crops, batch);
+  std::vector<LossValues> values(architectures.size());
+  for (const std::vector<size_t>& group : by_front_end(architectures)) {
+    FrontEnd front = bind_front_end(architectures[group.front()]);
+    for (const size_t i : group) {
+      const LossBreakdown loss = loss_of(bind(architectures[i], front), batch, front, goal);
+      values[i] = numbers(loss.total, loss.terms);
+    }
+  }
+  return values;
 }
 
 Supernet Learner::student(std::string provenance) const {

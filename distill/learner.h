@@ -1,6 +1,7 @@
 // What is trained and how one step's gradients come about: the student's parameters and the
 // objective's heads in one flat buffer, the teacher, the sampler. Each subnet's backward runs right
-// after its forward. Not thread-safe.
+// after its forward. Subnets of a step with the same conv channels share one pass through the front
+// end: their gradients meet at its output and go back through it once. Not thread-safe.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -41,7 +42,9 @@ class Learner {
   // Adds the mean gradient over the step's subnets. Terms: the objective's own for one subnet, else
   // the subnets' losses by role. A loss that is not finite comes back as it is.
   LossValues learn(const Crops& crops, int64_t step, Gradients& gradients);
-  LossValues evaluate(const Crops& crops, const Architecture& architecture);  // no gradients
+  // Without gradients; one value an architecture.
+  std::vector<LossValues> evaluate(const Crops& crops,
+                                   const std::vector<Architecture>& architectures);
 
   const Parameters& parameters() const { return parameters_; }
   const SearchSpace& space() const { return setup_.student.space(); }
@@ -51,10 +54,13 @@ class Learner {
   TensorMap heads() const;            // likewise
 
  private:
-  struct Bound;  // one architecture's leaves and what they are made into
-  Bound bind(const Architecture& architecture) const;
-  LossBreakdown loss_of(const Bound& bound, const SpeechBatch& batch,
+  struct FrontEnd;  // leaves and output of the front end for one list of conv channels
+  struct Bound;     // one architecture's leaves and what they are made into
+  FrontEnd bind_front_end(const Architecture& architecture) const;
+  Bound bind(const Architecture& architecture, const FrontEnd& front) const;
+  LossBreakdown loss_of(const Bound& bound, const SpeechBatch& batch, FrontEnd& front,
                         const at::Tensor& target) const;
+  std::vector<TensorSlice> slices_of(const Architecture& architecture, bool front_end) const;
   at::Tensor target(const Crops& crops, const SpeechBatch& batch) const;
   SpeechBatch on_device(const SpeechBatch& batch) const;
 

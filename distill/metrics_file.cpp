@@ -26,10 +26,12 @@ bool is_before(const std::string& line, int64_t step) {
 
 }  // namespace
 
+int64_t steps_between_lines(int64_t steps) { return std::max<int64_t>(1, steps / kLines); }
+
 MetricsFile::MetricsFile(std::filesystem::path path) : path_(std::move(path)) {}
 
 void MetricsFile::on_start(int64_t first_step, int64_t steps) {
-  every_ = std::max<int64_t>(1, steps / kLines);
+  every_ = steps_between_lines(steps);
   std::string kept;
   if (std::filesystem::exists(path_)) {
     std::istringstream lines(read_text(path_));

@@ -10,6 +10,9 @@
 
 namespace concertina {
 
+// Of the steps of a run, every how many get a line: about two thousand do.
+int64_t steps_between_lines(int64_t steps);
+
 class MetricsFile : public TrainObserver {
  public:
   explicit MetricsFile(std::filesystem::path path);

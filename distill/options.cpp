@@ -18,6 +18,7 @@ void read_optimizer(ConfigSection section, OptimizerOptions& o) {
   section.read("eps", o.eps);
   section.read("weight_decay", o.weight_decay);
   section.read("clip", o.clip);
+  section.read("guard", o.guard);
   check(section, "lr", o.lr > 0, "a positive rate");
   check(section, "warmup", o.warmup >= 0 && o.warmup <= 1, "a share of the steps, 0 to 1");
   check(section, "final_lr", o.final_lr >= 0 && o.final_lr <= 1, "a share of lr, 0 to 1");
@@ -26,20 +27,38 @@ void read_optimizer(ConfigSection section, OptimizerOptions& o) {
   check(section, "eps", o.eps > 0, "a positive number");
   check(section, "weight_decay", o.weight_decay >= 0, "0 or more");
   check(section, "clip", o.clip >= 0, "0 (off) or more");
+  check(section, "guard", o.guard == 0 || o.guard > 1, "0 (off) or a factor above 1");
 }
 
 void read_batch(ConfigSection section, BatchOptions& o) {
   section.read("crops", o.crops);
   section.read("seconds", o.seconds);
+  section.read("whole_clips", o.whole_clips);
+  section.read("budget", o.budget);
+  section.read("longest", o.longest);
+  section.read("shortest", o.shortest);
+  check(section, "shortest", o.shortest > 0, "a positive length");
+  check(section, "longest", o.longest >= o.shortest, "at least `shortest` seconds");
+  check(section, "budget", o.budget >= o.longest, "at least `longest` seconds");
   ConfigSection sources = section.section("sources");
   for (const std::string& name : sources.keys()) {
     double weight = 1;
     sources.read(name, weight);
     check(sources, name, weight >= 0, "a weight of 0 or more");
+    check(sources, name, !o.whole_clips || weight == 0 || weight == 1,
+          "0 (leave it out) or 1: with whole_clips every clip is read once an epoch");
     o.source_weight[name] = weight;
   }
   check(section, "crops", o.crops > 0, "one crop or more");
   check(section, "seconds", o.seconds > 0, "a positive length");
+}
+
+void read_checkpoint(ConfigSection section, CheckpointOptions& o) {
+  section.read("minutes", o.minutes);
+  section.read("keep", o.keep);
+  section.read("best", o.best);
+  check(section, "minutes", o.minutes > 0, "a positive number of minutes");
+  check(section, "keep", o.keep >= 1, "one checkpoint or more");
 }
 
 void read_train(ConfigSection& section, TrainOptions& o) {
@@ -53,12 +72,11 @@ void read_train(ConfigSection& section, TrainOptions& o) {
   o.dtype = dtypes[static_cast<size_t>(dtype)];
   section.read("validate_every", o.validate_every);
   section.read("validation_crops", o.validation_crops);
-  section.read("checkpoint_minutes", o.checkpoint_minutes);
+  read_checkpoint(section.section("checkpoint"), o.checkpoint);
   section.read("max_minutes", o.max_minutes);
   check(section, "steps", o.steps > 0, "one step or more");
   check(section, "validate_every", o.validate_every >= 0, "0 (only at the end) or more");
   check(section, "validation_crops", o.validation_crops > 0, "one crop or more");
-  check(section, "checkpoint_minutes", o.checkpoint_minutes > 0, "a positive number of minutes");
   check(section, "max_minutes", o.max_minutes >= 0, "0 (no cap) or more");
 }
 
@@ -96,14 +114,37 @@ void read_objective(ConfigSection section, ObjectiveOptions& o) {
 }
 
 void read_sampler(ConfigSection section, DistillOptions& o) {
-  auto kind = static_cast<int32_t>(o.sampler);
-  section.read_choice("kind", {"largest", "random", "sandwich"}, kind);
-  section.read("random", o.random_subnets);
+  auto kind = static_cast<int32_t>(o.sampler.kind);
+  section.read_choice("kind", {"largest", "random", "sandwich", "pareto"}, kind);
+  section.read("random", o.sampler.random);
+  section.read("candidates", o.sampler.candidates);
+  section.read("progressive", o.sampler.progressive);
   section.read("in_place", o.in_place);
-  o.sampler = static_cast<SamplerKind>(kind);
-  check(section, "random", o.random_subnets >= 0, "0 or more");
-  check(section, "in_place", !o.in_place || o.sampler == SamplerKind::kSandwich,
-        "kind: sandwich with it, for the smaller subnets learn from the largest");
+  o.sampler.kind = static_cast<SamplerKind>(kind);
+  const bool with_largest =
+      o.sampler.kind == SamplerKind::kSandwich || o.sampler.kind == SamplerKind::kPareto;
+  check(section, "random", o.sampler.random >= 0, "0 or more");
+  check(section, "candidates", o.sampler.candidates >= 1, "one or more");
+  check(section, "progressive", o.sampler.progressive >= 0 && o.sampler.progressive <= 1,
+        "a share of the steps, 0 to 1");
+  check(section, "in_place", !o.in_place || with_largest,
+        "kind: sandwich or pareto with it, for the smaller subnets learn from the largest");
+}
+
+// What is known of LightHuBERT's training: paper, checkpoints and issues; the optimiser is data2vec
+// audio base's, whose settings it shares where they are known. Explicit keys override.
+void apply_lighthubert(DistillOptions& o, int32_t stage) {
+  o.objective = {.kind = "layer_mean", .top = 8, .distance = "l1", .instance_norm = true};
+  o.mask_probability = 0.65;
+  o.mask_length = 10;
+  o.in_place = false;
+  o.sampler = {};
+  if (stage > 1) o.sampler.kind = SamplerKind::kRandom;
+  OptimizerOptions& optimizer = o.train.optimizer;
+  optimizer = {};
+  optimizer.lr = 5e-4;
+  optimizer.warmup = 0.03;
+  optimizer.clip = 0;
 }
 
 }  // namespace
@@ -127,7 +168,10 @@ DistillOptions DistillOptions::from_config(ConfigSection section, int32_t stage)
   o.train.steps = stage == 1 ? 450 : 650;
   o.train.optimizer.lr = 1e-3;
   o.init = stage == 1 ? StudentInit::kTeacher : StudentInit::kPreviousStage;
-  o.sampler = stage == 1 ? SamplerKind::kLargest : SamplerKind::kSandwich;
+  o.sampler.kind = stage == 1 ? SamplerKind::kLargest : SamplerKind::kSandwich;
+  int32_t preset = 0;
+  section.read_choice("preset", {"concertina", "lighthubert"}, preset);
+  if (preset == 1) apply_lighthubert(o, stage);
   read_train(section, o.train);
   read_objective(section.section("objective"), o.objective);
   auto init = static_cast<int32_t>(o.init);
@@ -136,6 +180,9 @@ DistillOptions DistillOptions::from_config(ConfigSection section, int32_t stage)
   check(section, "init", stage > 1 || o.init != StudentInit::kPreviousStage,
         "teacher or random: stage 1 has no stage before it");
   read_sampler(section.section("sampler"), o);
+  auto cache = static_cast<int32_t>(o.cache);
+  section.section("cache").read_choice("dtype", {"none", "fp16", "int8"}, cache);
+  o.cache = static_cast<CacheDtype>(cache);
   read_mask(section.section("mask"), o.mask_probability, o.mask_length);
   return o;
 }

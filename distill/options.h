@@ -17,12 +17,22 @@ struct OptimizerOptions {
   double beta1 = 0.9, beta2 = 0.98, eps = 1e-6;
   double weight_decay = 0.01;  // matrices and convolutions only
   double clip = 1.0;           // global gradient norm; 0: off
+  double guard = 5.0;          // a loss above this times its running mean skips the step; 0: off
 };
 
 struct BatchOptions {
   int32_t crops = 8;
-  double seconds = 3.0;                         // of one crop
+  double seconds = 3.0;               // of one crop
+  bool whole_clips = false;           // instead of crops; then the three below count
+  double budget = 60;                 // seconds of a batch, padding counted
+  double longest = 20, shortest = 1;  // seconds; longer clips are cropped, shorter left out
   std::map<std::string, double> source_weight;  // how often a minute of a source is drawn
+};
+
+struct CheckpointOptions {
+  double minutes = 5;  // between checkpoints
+  int32_t keep = 2;    // of the newest
+  bool best = true;    // keep the model of the best validation too
 };
 
 // What every stage shares.
@@ -33,7 +43,7 @@ struct TrainOptions {
   std::string dtype = "auto";    // fp32 | bf16 | auto (bf16 where the machine is fast at it)
   int64_t validate_every = 250;  // steps; 0: only at the end
   int32_t validation_crops = 32;
-  double checkpoint_minutes = 5;
+  CheckpointOptions checkpoint;
   double max_minutes = 0;  // cap; 0: none
 };
 
@@ -59,7 +69,14 @@ struct PretrainOptions {
 };
 
 enum class StudentInit { kTeacher, kRandom, kPreviousStage };
-enum class SamplerKind { kLargest, kRandom, kSandwich };
+enum class SamplerKind { kLargest, kRandom, kSandwich, kPareto };
+
+struct SamplerOptions {
+  SamplerKind kind = SamplerKind::kLargest;
+  int32_t random = 1;      // subnets beside largest and smallest, for sandwich and pareto
+  int32_t candidates = 4;  // of which pareto takes one
+  double progressive = 0;  // share of the steps over which the space opens up; 0: open at once
+};
 
 struct ObjectiveOptions {
   std::string kind = "layer_mean";
@@ -68,12 +85,14 @@ struct ObjectiveOptions {
   bool instance_norm = true;    // each layer normalised over time first (data2vec)
 };
 
+enum class CacheDtype { kNone, kFp16, kInt8 };
+
 struct DistillOptions {
   TrainOptions train;
   ObjectiveOptions objective;
+  CacheDtype cache = CacheDtype::kNone;  // of the teacher's targets, on disk
   StudentInit init = StudentInit::kTeacher;
-  SamplerKind sampler = SamplerKind::kLargest;
-  int32_t random_subnets = 1;  // beside largest and smallest, for the sandwich rule
+  SamplerOptions sampler;
   bool in_place =
       false;  // smaller subnets learn from the largest's output instead of the teacher's
   double mask_probability = 0;  // of the student's input; LightHuBERT: 0.65

@@ -10,6 +10,7 @@
 #include "distill/objective/masked_units.h"
 #include "distill/precision.h"
 #include "distill/units.h"
+#include "distill/whole_clips.h"
 #include "supernet/model/safetensors.h"
 
 namespace concertina {
@@ -48,8 +49,7 @@ Supernet fresh_teacher(const PretrainOptions& options, const SearchSpace& space,
   const SearchSpace own =
       SearchSpace::single(space.blueprint(), {teacher_architecture(space), space.storage().rule});
   Supernet teacher = Supernet::random(own, rng.fork("weights"));
-  const CropSource crops(data.training, own.blueprint(), options.train.batch, {}, {},
-                         rng.fork("mel"));
+  const CropSource crops(data.training, own.blueprint(), options.train.batch, {}, rng.fork("mel"));
   set_mel_statistics(teacher.weights(), own.blueprint(), crops);
   return teacher;
 }
@@ -93,22 +93,22 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
   const UnitLabels labels =
       unit_labels(options, data, rng.fork("units"), recipe, context.folder / "units.safetensors");
   const MaskOptions mask{.probability = options.mask_probability, .length = options.mask_length};
-  const CropSource training(data.training, blueprint, options.train.batch, mask, labels.training,
-                            rng.fork("training"));
-  const CropSource validation(data.validation, blueprint, options.train.batch, mask,
-                              labels.validation, rng.fork("validation"));
+  const auto training = make_batch_source(data.training, blueprint, options.train.batch,
+                                          {mask, labels.training, {}}, rng.fork("training"));
+  const auto validation = make_batch_source(data.validation, blueprint, options.train.batch,
+                                            {mask, labels.validation, {}}, rng.fork("validation"));
   Supernet teacher = fresh_teacher(options, space, data, rng);
   const SearchSpace own = teacher.space();
   auto heads = objective->parameters(rng.fork("heads"));
   Learner learner({.student = std::move(teacher),
                    .objective = std::move(objective),
                    .heads = std::move(heads),
-                   .sampler = make_sampler(SamplerKind::kLargest, own, 0, rng),
+                   .sampler = make_sampler({}, own, options.train.steps, rng),
                    .teacher = std::nullopt,
                    .in_place = false,
                    .dtype = dtype,
                    .device = context.device});
-  return run_stage(learner, training, validation, options.train, recipe, context);
+  return run_stage(learner, *training, *validation, options.train, recipe, context);
 }
 
 }  // namespace concertina

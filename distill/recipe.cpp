@@ -24,7 +24,15 @@ Json json_of(const OptimizerOptions& o) {
 }
 
 Json json_of(const BatchOptions& o) {
-  return {{"crops", o.crops}, {"seconds", o.seconds}, {"sources", o.source_weight}};
+  Json json = {{"crops", o.crops}, {"seconds", o.seconds}, {"sources", o.source_weight}};
+  if (o.whole_clips) {
+    json = {{"whole_clips", true},
+            {"budget", o.budget},
+            {"longest", o.longest},
+            {"shortest", o.shortest},
+            {"sources", o.source_weight}};
+  }
+  return json;
 }
 
 void add_common(Json& json, const TrainOptions& o) {
@@ -70,7 +78,7 @@ std::string to_json(const PretrainOptions& o) {
 
 std::string to_json(const DistillOptions& o) {
   constexpr const char* kInits[] = {"teacher", "random", "previous"};
-  constexpr const char* kSamplers[] = {"largest", "random", "sandwich"};
+  constexpr const char* kSamplers[] = {"largest", "random", "sandwich", "pareto"};
   Json json;
   add_common(json, o.train);
   json["objective"] = {{"kind", o.objective.kind},
@@ -78,10 +86,15 @@ std::string to_json(const DistillOptions& o) {
                        {"distance", o.objective.distance},
                        {"instance_norm", o.objective.instance_norm}};
   json["init"] = kInits[static_cast<size_t>(o.init)];
-  json["sampler"] = {{"kind", kSamplers[static_cast<size_t>(o.sampler)]},
-                     {"random", o.random_subnets},
+  json["sampler"] = {{"kind", kSamplers[static_cast<size_t>(o.sampler.kind)]},
+                     {"random", o.sampler.random},
                      {"in_place", o.in_place}};
+  if (o.sampler.kind == SamplerKind::kPareto) json["sampler"]["candidates"] = o.sampler.candidates;
+  if (o.sampler.progressive > 0) json["sampler"]["progressive"] = o.sampler.progressive;
   json["mask"] = mask_of(o.mask_probability, o.mask_length);
+  if (o.cache != CacheDtype::kNone) {
+    json["cache"] = {{"dtype", o.cache == CacheDtype::kInt8 ? "int8" : "fp16"}};
+  }
   return json.dump();
 }
 

@@ -8,7 +8,8 @@
 
 namespace concertina {
 
-// JSON with everything that settles a run's numbers; time caps and checkpoint rhythm are left out.
+// JSON with everything that settles a run's numbers; time caps, checkpoint rhythm and the
+// guard are left out, so that a stopped run may go on with others.
 std::string to_json(const PretrainOptions& options);
 std::string to_json(const DistillOptions& options);
 

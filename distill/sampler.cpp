@@ -2,45 +2,72 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
+
+#include "distill/subnet_draw.h"
 
 namespace concertina {
 namespace {
 
-// `fixed` subnets every step, and `random` drawn ones.
+bool has_largest(SamplerKind kind) { return kind != SamplerKind::kRandom; }
+bool has_smallest(SamplerKind kind) {
+  return kind == SamplerKind::kSandwich || kind == SamplerKind::kPareto;
+}
+int32_t random_of(const SamplerOptions& options) {
+  if (options.kind == SamplerKind::kLargest) return 0;
+  return options.kind == SamplerKind::kRandom ? 1 : options.random;
+}
+
+// Largest, smallest and random subnets, as many of each as the kind has.
 class MixedSampler : public SubnetSampler {
  public:
-  MixedSampler(const SearchSpace& space, std::vector<SampledSubnet> fixed, int32_t random,
+  MixedSampler(const SamplerOptions& options, const SearchSpace& space, int64_t steps,
                const Rng& rng)
-      : space_(space), fixed_(std::move(fixed)), random_(random), rng_(rng) {}
+      : options_(options),
+        shrinking_steps_(options.progressive * static_cast<double>(steps)),
+        largest_(space.largest()),
+        shrinking_(space),
+        rng_(rng) {
+    if (options.kind == SamplerKind::kPareto) {
+      pareto_ = std::make_unique<ParetoDraw>(shrinking_, space.blueprint(), options.candidates,
+                                             rng.fork("bins"));
+    }
+  }
 
   std::vector<SampledSubnet> draw(int64_t step) const override {
-    std::vector<SampledSubnet> subnets = fixed_;
+    const int32_t stage = stage_of(step);
+    std::vector<SampledSubnet> subnets;
+    if (has_largest(options_.kind)) subnets.push_back({"largest", largest_});
+    if (has_smallest(options_.kind)) subnets.push_back({"smallest", shrinking_.smallest(stage)});
     Rng rng = rng_.fork("subnets", static_cast<uint64_t>(step));
-    for (int32_t i = 1; i <= random_; ++i) {
-      subnets.push_back({fmt::format("random{}", i), space_.sample(rng)});
+    for (int32_t i = 1; i <= random_of(options_); ++i) {
+      subnets.push_back({fmt::format("random{}", i),
+                         pareto_ ? pareto_->sample(stage, rng) : shrinking_.sample(stage, rng)});
     }
     return subnets;
   }
 
  private:
-  SearchSpace space_;
-  std::vector<SampledSubnet> fixed_;
-  int32_t random_;
+  int32_t stage_of(int64_t step) const {
+    const auto at = static_cast<double>(step);
+    if (at >= shrinking_steps_) return Shrinking::kStages - 1;
+    return static_cast<int32_t>(at * (Shrinking::kStages - 1) / shrinking_steps_);
+  }
+
+  SamplerOptions options_;
+  double shrinking_steps_;
+  Architecture largest_;
+  Shrinking shrinking_;
+  std::unique_ptr<ParetoDraw> pareto_;
   Rng rng_;
 };
 
 }  // namespace
 
-std::unique_ptr<SubnetSampler> make_sampler(SamplerKind kind, const SearchSpace& space,
-                                            int32_t random_subnets, const Rng& rng) {
-  std::vector<SampledSubnet> fixed;
-  if (kind != SamplerKind::kRandom) fixed.push_back({"largest", space.largest()});
-  if (kind == SamplerKind::kSandwich) fixed.push_back({"smallest", space.smallest()});
-  int32_t random = 0;
-  if (kind == SamplerKind::kRandom) random = 1;
-  if (kind == SamplerKind::kSandwich) random = random_subnets;
-  return std::make_unique<MixedSampler>(space, std::move(fixed), random, rng);
+std::unique_ptr<SubnetSampler> make_sampler(const SamplerOptions& options, const SearchSpace& space,
+                                            int64_t steps, const Rng& rng) {
+  return std::make_unique<MixedSampler>(options, space, steps, rng);
 }
 
 }  // namespace concertina

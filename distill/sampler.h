@@ -17,6 +17,7 @@ struct SampledSubnet {
   Architecture architecture;
 };
 
+// Thread-safe.
 class SubnetSampler {
  public:
   virtual ~SubnetSampler() = default;
@@ -24,7 +25,8 @@ class SubnetSampler {
   virtual std::vector<SampledSubnet> draw(int64_t step) const = 0;
 };
 
-std::unique_ptr<SubnetSampler> make_sampler(SamplerKind kind, const SearchSpace& space,
-                                            int32_t random_subnets, const Rng& rng);
+// `steps`: of the run; progressive shrinking is spread over a share of them.
+std::unique_ptr<SubnetSampler> make_sampler(const SamplerOptions& options, const SearchSpace& space,
+                                            int64_t steps, const Rng& rng);
 
 }  // namespace concertina

@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "distill/metrics_file.h"
 #include "distill/objective/objective_file.h"
+#include "distill/tensorboard.h"
 #include "supernet/model/model_file.h"
 #include "supernet/nn/mel.h"
 
@@ -19,7 +20,6 @@ namespace {
 constexpr double kMelSeconds = 900;  // of audio behind the mel statistics
 
 void prepare(const CheckpointFolder& checkpoints, const StageContext& context) {
-  make_directories(context.folder);
   if (checkpoints.empty()) return;
   if (context.resume == Resume::kFresh) {
     throw InputError(
@@ -33,6 +33,28 @@ void prepare(const CheckpointFolder& checkpoints, const StageContext& context) {
       "the checkpoint in {} was made with other settings or data: moved to {}, starting afresh",
       context.folder.string(), aside.string());
 }
+
+void write_model(const Learner& learner, const std::string& recipe,
+                 const std::filesystem::path& folder) {
+  make_directories(folder);
+  save_objective(learner.objective(), learner.heads(), folder / "objective.safetensors");
+  save_model(learner.student(recipe), folder / "model.safetensors");
+}
+
+// Keeps the model of the best validation in a folder of its own.
+class BestModel : public TrainObserver {
+ public:
+  BestModel(const Learner& learner, std::string recipe, std::filesystem::path folder)
+      : learner_(learner), recipe_(std::move(recipe)), folder_(std::move(folder)) {}
+  void on_validation(const ValidationReport& report) override {
+    if (report.best) write_model(learner_, recipe_, folder_);
+  }
+
+ private:
+  const Learner& learner_;
+  std::string recipe_;
+  std::filesystem::path folder_;
+};
 
 MelOptions mel_options(const Blueprint& blueprint) {
   MelOptions options;
@@ -56,22 +78,27 @@ StageData stage_data(const Manifest& manifest, const Blueprint& blueprint,
   return {joined(Split::kTrain), joined(has_dev ? Split::kDev : Split::kTrain)};
 }
 
-StageResult run_stage(Learner& learner, const CropSource& training, const CropSource& validation,
+StageResult run_stage(Learner& learner, const BatchSource& training, const BatchSource& validation,
                       const TrainOptions& options, const std::string& recipe,
                       const StageContext& context) {
-  const CheckpointFolder checkpoints(context.folder / "checkpoint", recipe);
+  make_directories(context.folder);
+  const FolderLock only_writer(context.folder);
+  remove_leftovers(context.folder);
+  const CheckpointFolder checkpoints(context.folder / "checkpoint", recipe,
+                                     options.checkpoint.keep);
   prepare(checkpoints, context);
   write_atomically(context.folder / "config.yaml", yaml_of(recipe));
   MetricsFile metrics(context.folder / "metrics.jsonl");
-  std::vector<TrainObserver*> observers = {&metrics};
+  BestModel best(learner, recipe, context.folder / "best");
+  TensorBoard tensorboard(context.folder);
+  std::vector<TrainObserver*> observers = {&metrics, &tensorboard};
+  if (options.checkpoint.best) observers.push_back(&best);
   observers.insert(observers.end(), context.observers.begin(), context.observers.end());
 
   Trainer trainer(learner, training, validation, options, checkpoints, observers);
   TrainOutcome outcome = trainer.run(context.stop);
-  Supernet model = learner.student(recipe);
-  save_objective(learner.objective(), learner.heads(), context.folder / "objective.safetensors");
-  save_model(model, context.folder / "model.safetensors");
-  return {std::move(model), std::move(outcome)};
+  write_model(learner, recipe, context.folder);
+  return {learner.student(recipe), std::move(outcome)};
 }
 
 void set_mel_statistics(TensorMap& weights, const Blueprint& blueprint, const CropSource& crops) {

@@ -1,5 +1,6 @@
 // What the training stages share: where a stage lives, how it resumes, and the files it leaves in
-// its folder: model.safetensors, objective.safetensors, metrics.jsonl, config.yaml and checkpoint/.
+// its folder: model.safetensors, objective.safetensors, metrics.jsonl, config.yaml,
+// checkpoint/ and best/ (model and objective of the best validation).
 #pragma once
 
 #include <cstdint>
@@ -21,6 +22,7 @@ enum class Resume {
 
 struct StageContext {
   std::filesystem::path folder;
+  std::filesystem::path targets;  // caches of teacher targets; empty: FOLDER/targets
   uint64_t seed = 0;
   at::Device device = at::kCPU;
   Resume resume = Resume::kIfSame;
@@ -42,8 +44,9 @@ struct StageResult {
 StageData stage_data(const Manifest& manifest, const Blueprint& blueprint,
                      const BatchOptions& batch);
 
-// Trains and writes the stage's files. Errors: see Trainer::run.
-StageResult run_stage(Learner& learner, const CropSource& training, const CropSource& validation,
+// Trains and writes the stage's files. Errors: see Trainer::run; SystemError when another process
+// trains in the folder.
+StageResult run_stage(Learner& learner, const BatchSource& training, const BatchSource& validation,
                       const TrainOptions& options, const std::string& recipe,
                       const StageContext& context);
 

@@ -12,6 +12,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr double kLossMemory = 0.98;
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
@@ -35,7 +37,7 @@ std::vector<std::pair<std::string, Architecture>> validation_sizes(const SearchS
 
 }  // namespace
 
-Trainer::Trainer(Learner& learner, const CropSource& training, const CropSource& validation,
+Trainer::Trainer(Learner& learner, const BatchSource& training, const BatchSource& validation,
                  const TrainOptions& options, const CheckpointFolder& checkpoints,
                  std::vector<TrainObserver*> observers)
     : learner_(learner),
@@ -48,7 +50,10 @@ Trainer::Trainer(Learner& learner, const CropSource& training, const CropSource&
       optimizer_(learner.parameters(), options.optimizer) {}
 
 TrainOutcome Trainer::run(StopToken stop) {
-  state_ = checkpoints_.restore(learner_.parameters(), optimizer_).value_or(TrainState{});
+  const auto before =
+      checkpoints_.restore(learner_.parameters(), optimizer_).value_or(Progressed{});
+  state_ = before.state;
+  wall_s_ = before.wall_s;
   if (options_.max_minutes > 0) {
     stop = stop.with_deadline(std::chrono::duration_cast<Clock::duration>(
         std::chrono::duration<double>(options_.max_minutes * 60)));
@@ -61,9 +66,9 @@ TrainOutcome Trainer::run(StopToken stop) {
     step(prefetcher.next());
     const bool last = state_.step == options_.steps;
     if (last || (options_.validate_every > 0 && state_.step % options_.validate_every == 0)) {
-      outcome.validation = validate();
+      outcome.validation = validate(/*scheduled=*/true);
     }
-    const bool due = seconds_since(last_save) >= options_.checkpoint_minutes * 60;
+    const bool due = seconds_since(last_save) >= options_.checkpoint.minutes * 60;
     if (due && state_.bad_in_a_row == 0) {
       save();
       last_save = Clock::now();
@@ -71,8 +76,9 @@ TrainOutcome Trainer::run(StopToken stop) {
   }
   save();
   stop.throw_if_interrupted("training state saved in " + checkpoints_.folder().string());
-  if (outcome.validation.sizes.empty()) outcome.validation = validate();
+  if (outcome.validation.sizes.empty()) outcome.validation = validate(/*scheduled=*/false);
   outcome.state = state_;
+  outcome.wall_s = wall_s_;
   outcome.finished = state_.step >= options_.steps;
   return outcome;
 }
@@ -90,57 +96,81 @@ void Trainer::step(const Crops& crops) {
   if (report.skipped) refuse(report);
   const double wall = seconds_since(start), speed = crops.seconds / wall;
   speed_ = speed_ == 0 ? speed : kSpeedMemory * speed_ + (1 - kSpeedMemory) * speed;
-  state_.wall_s += wall;
+  wall_s_ += wall;
   state_.audio_s += crops.seconds;
   report.audio_s_per_s = speed_;
-  report.wall_s = state_.wall_s;
+  report.wall_s = wall_s_;
   for (TrainObserver* observer : observers_) observer->on_step(report);
   if (state_.bad_in_a_row >= kMostBadSteps) give_up();
 }
 
 bool Trainer::update(StepReport& report) {
-  report.grad_norm = gradients_.flat.norm().item<double>();
-  if (!std::isfinite(report.loss.total) || !std::isfinite(report.grad_norm)) return false;
+  report.grad_norm = gradients_.norm();
+  if (is_bad(report)) return false;
   const double scale = clip_scale(report.grad_norm, options_.optimizer.clip);
   optimizer_.step(learner_.parameters(), gradients_, report.lr, scale);
   state_.bad_in_a_row = 0;
+  const double mean = state_.mean_loss;
+  state_.mean_loss =
+      mean == 0 ? report.loss.total : kLossMemory * mean + (1 - kLossMemory) * report.loss.total;
   return true;
+}
+
+bool Trainer::is_bad(const StepReport& report) const {
+  if (!std::isfinite(report.loss.total) || !std::isfinite(report.grad_norm)) return true;
+  const double guard = options_.optimizer.guard;
+  return guard > 0 && state_.step >= kGuardAfter && report.loss.total > guard * state_.mean_loss;
 }
 
 void Trainer::refuse(const StepReport& report) {
   ++state_.skipped;
   ++state_.bad_in_a_row;
-  log_warn("step {} skipped: loss {}, gradient norm {}", report.step, report.loss.total,
-           report.grad_norm);
+  log_warn("step {} skipped: loss {} (running mean {:.4g}), gradient norm {}", report.step,
+           report.loss.total, state_.mean_loss, report.grad_norm);
 }
 
 void Trainer::give_up() const {
   throw NumericError(fmt::format(
-      "the loss or its gradient was not finite for {} steps in a row, last at step {}; {}; try a "
-      "lower optimizer.lr or dtype: fp32",
+      "the loss or its gradient was not finite, or far above its running mean, for {} steps in a "
+      "row, last at step {}; {}; try a lower optimizer.lr or dtype: fp32",
       kMostBadSteps, state_.step,
       checkpoints_.empty()
           ? "there is no checkpoint yet"
           : "the last good checkpoint is kept in " + checkpoints_.folder().string()));
 }
 
-ValidationReport Trainer::validate() {
+ValidationReport Trainer::validate(bool scheduled) {
   ValidationReport report;
   report.step = state_.step;
-  const int64_t batches =
-      std::max(1, options_.validation_crops / std::max(1, options_.batch.crops));
+  const int64_t batches = validation_.batches_of(options_.validation_crops);
+  std::vector<Architecture> architectures;
   for (const auto& [name, architecture] : validation_sizes(learner_.space())) {
-    LossValues mean;
-    for (int64_t b = 0; b < batches; ++b) {
-      add(mean, learner_.evaluate(validation_.at(b), architecture),
-          1.0 / static_cast<double>(batches));
-    }
-    report.sizes.emplace_back(name, std::move(mean));
+    report.sizes.emplace_back(name, LossValues{});
+    architectures.push_back(architecture);
   }
+  for (int64_t b = 0; b < batches; ++b) {
+    const std::vector<LossValues> values = learner_.evaluate(validation_.at(b), architectures);
+    for (size_t i = 0; i < values.size(); ++i) {
+      add(report.sizes[i].second, values[i], 1.0 / static_cast<double>(batches));
+    }
+  }
+  if (scheduled) judge(report);
   for (TrainObserver* observer : observers_) observer->on_validation(report);
   return report;
 }
 
-void Trainer::save() { checkpoints_.save(state_, learner_.parameters(), optimizer_); }
+// Only validations on schedule count, so that a stop in between leaves the run as it would be.
+void Trainer::judge(ValidationReport& report) {
+  double mean = 0;
+  for (const auto& [name, loss] : report.sizes) {
+    mean += loss.total / static_cast<double>(report.sizes.size());
+  }
+  report.best = std::isfinite(mean) && (state_.best_step == 0 || mean < state_.best_loss);
+  if (!report.best) return;
+  state_.best_step = state_.step;
+  state_.best_loss = mean;
+}
+
+void Trainer::save() { checkpoints_.save({state_, wall_s_}, learner_.parameters(), optimizer_); }
 
 }  // namespace concertina

@@ -29,6 +29,7 @@ struct StepReport {
 struct ValidationReport {
   int64_t step = 0;
   std::vector<std::pair<std::string, LossValues>> sizes;  // "largest", "default", "smallest"
+  bool best = false;                                      // the lowest mean over the sizes so far
 };
 
 // Called on the trainer's thread, in order. Exceptions end the run.
@@ -42,42 +43,47 @@ class TrainObserver {
 
 struct TrainOutcome {
   TrainState state;
+  double wall_s = 0;            // over all sessions
   bool finished = false;        // false: the time cap came first
   ValidationReport validation;  // of the last step
 };
 
 class Trainer {
  public:
-  // Validation uses crops 0..n-1 of `validation`. All references must outlive the trainer.
-  Trainer(Learner& learner, const CropSource& training, const CropSource& validation,
+  // Validation uses batches 0..n-1 of `validation`. All references must outlive the trainer.
+  Trainer(Learner& learner, const BatchSource& training, const BatchSource& validation,
           const TrainOptions& options, const CheckpointFolder& checkpoints,
           std::vector<TrainObserver*> observers);
 
   // Goes on from the newest checkpoint. A time cap saves and returns; a signal saves and throws
-  // Interrupted. NumericError after kMostBadSteps steps in a row whose loss or gradient is not
-  // finite; the last good checkpoint stays.
+  // Interrupted. A step whose loss or gradient is not finite, or whose loss is `guard` times the
+  // running mean, changes nothing; NumericError after kMostBadSteps in a row, and the last good
+  // checkpoint stays.
   TrainOutcome run(StopToken stop);
 
   static constexpr int64_t kMostBadSteps = 5;
+  static constexpr int64_t kGuardAfter = 20;  // steps before a running mean is worth comparing to
 
  private:
   void step(const Crops& crops);
   bool update(StepReport& report);
+  bool is_bad(const StepReport& report) const;
   void refuse(const StepReport& report);
   [[noreturn]] void give_up() const;
-  ValidationReport validate();
+  ValidationReport validate(bool scheduled);
+  void judge(ValidationReport& report);
   void save();
 
   Learner& learner_;
-  const CropSource& training_;
-  const CropSource& validation_;
+  const BatchSource& training_;
+  const BatchSource& validation_;
   TrainOptions options_;
   const CheckpointFolder& checkpoints_;
   std::vector<TrainObserver*> observers_;
   Gradients gradients_;
   AdamW optimizer_;
   TrainState state_;
-  double speed_ = 0;
+  double wall_s_ = 0, speed_ = 0;
 };
 
 }  // namespace concertina

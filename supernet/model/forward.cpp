@@ -65,11 +65,23 @@ SpeechBatch make_batch(const at::Tensor& waveform) {
   return {waveform, at::full({waveform.size(0)}, waveform.size(1), at::kLong), {}};
 }
 
+Features features_of(const Subnet& subnet, const SpeechBatch& batch) {
+  check_long_enough(subnet.blueprint, batch.lengths);
+  return front_end(subnet.blueprint, subnet.weights, batch.waveform, batch.lengths, batch.padding);
+}
+
+bool is_of_front_end(std::string_view tensor) {
+  return tensor.starts_with("feature_extractor.") || tensor.starts_with("layer_norm.");
+}
+
 Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants) {
+  return begin(subnet, batch, features_of(subnet, batch), wants);
+}
+
+Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& features,
+             const Wants& wants) {
   const Blueprint& blueprint = subnet.blueprint;
   const EncoderWeights& weights = subnet.weights;
-  check_long_enough(blueprint, batch.lengths);
-  Features features = front_end(blueprint, weights, batch.waveform, batch.lengths, batch.padding);
   Frames frames;
   frames.x = features.x;
   frames.lengths = frames.base_lengths = features.lengths;

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "supernet/model/supernet.h"
@@ -59,8 +60,15 @@ struct EncoderOutput {
   Frames frames;                        // frames.x is the output of the last layer that ran
 };
 
-// Front end, rate, projection, positional conv. InputError when a clip is shorter than one frame.
+// What begin() starts with; the same for all subnets with equal conv channels. InputError when a
+// clip is shorter than one frame.
+Features features_of(const Subnet& subnet, const SpeechBatch& batch);
+// True for the tensors that features_of() reads.
+bool is_of_front_end(std::string_view tensor);
+// Front end, rate, projection, positional conv.
 Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants = {});
+Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& features,
+             const Wants& wants = {});
 EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants = {});
 // Goes on from frames made by begin() of a subnet with the same front end, rate, width and
 // positional conv.

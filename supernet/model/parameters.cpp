@@ -1,6 +1,12 @@
 #include "supernet/model/parameters.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <numeric>
 
 #include "core/errors.h"
 #include "supernet/model/supernet.h"
@@ -21,24 +27,57 @@ TensorMap views_of(const at::Tensor& flat, const std::vector<Parameter>& list) {
   return views;
 }
 
-// Calls change(part) on the part of `full` that a slice names: a view where the slice is a prefix;
-// gathered rows are taken out, changed and put back.
-template <class Change>
-void change_slice(at::Tensor full, TensorSlice slice, const Change& change) {
-  for (size_t d = 0; d < slice.dims.size(); ++d) {
-    DimSlice& dim = slice.dims[d];
-    const auto axis = static_cast<int64_t>(d);
-    if (!dim.indices.empty()) {
-      const at::Tensor rows = at::tensor(dim.indices, at::kLong).to(full.device());
-      const at::Tensor gathered = full.index_select(axis, rows);
-      dim.indices.clear();
-      change_slice(gathered, slice, change);
-      full.index_copy_(axis, rows, gathered);
-      return;
+constexpr int64_t kChunk = 16384;  // elements that one thread looks at together
+
+// Calls visit(chunk, begin, count) on every chunk with a mark, from several threads.
+template <class Visit>
+void for_touched_chunks(const at::Tensor& touched, const Visit& visit) {
+  const auto* marks = touched.const_data_ptr<uint8_t>();
+  const int64_t numel = touched.numel(), chunks = (numel + kChunk - 1) / kChunk;
+  at::parallel_for(0, chunks, 1, [&](int64_t from, int64_t to) {
+    for (int64_t chunk = from; chunk < to; ++chunk) {
+      const int64_t begin = chunk * kChunk, count = std::min(kChunk, numel - begin);
+      if (std::memchr(marks + begin, 1, static_cast<size_t>(count)) == nullptr) continue;
+      visit(chunk, begin, count);
     }
-    if (full.size(axis) != dim.size) full = full.narrow(axis, 0, dim.size);
+  });
+}
+
+// In kLanes sums side by side, so that it is vectorised.
+double sum_of_squares(const float* values, int64_t count) {
+  constexpr int64_t kLanes = 16;
+  float lanes[kLanes] = {};
+  const int64_t whole = count / kLanes * kLanes;
+  for (int64_t i = 0; i < whole; i += kLanes) {
+    for (int64_t lane = 0; lane < kLanes; ++lane) {
+      lanes[lane] += values[i + lane] * values[i + lane];
+    }
   }
-  change(full);
+  double sum = 0;
+  for (const float lane : lanes) sum += lane;
+  for (int64_t i = whole; i < count; ++i) sum += static_cast<double>(values[i]) * values[i];
+  return sum;
+}
+
+// Adds gradient * scale to the part of `full` that a slice names, and marks it in `touched`. Listed
+// rows are taken as runs of neighbours, so that every part is a view.
+void add_slice(at::Tensor full, at::Tensor touched, at::Tensor gradient, double scale,
+               const TensorSlice& slice, size_t from_dim = 0) {
+  for (size_t d = from_dim; d < slice.dims.size(); ++d) {
+    const DimSlice& dim = slice.dims[d];
+    const auto axis = static_cast<int64_t>(d), rows = static_cast<int64_t>(dim.indices.size());
+    for (int64_t begin = 0, end = 0; begin < rows; begin = end) {
+      const int64_t first = dim.indices[static_cast<size_t>(begin)];
+      while (end < rows && dim.indices[static_cast<size_t>(end)] == first + end - begin) ++end;
+      add_slice(full.narrow(axis, first, end - begin), touched.narrow(axis, first, end - begin),
+                gradient.narrow(axis, begin, end - begin), scale, slice, d + 1);
+    }
+    if (rows > 0) return;
+    full = full.narrow(axis, 0, dim.size);
+    touched = touched.narrow(axis, 0, dim.size);
+  }
+  full.add_(gradient, scale);
+  touched.fill_(1);
 }
 
 }  // namespace
@@ -68,8 +107,27 @@ Gradients::Gradients(const Parameters& parameters)
       touched_views(views_of(touched, parameters.list())) {}
 
 void Gradients::zero() {
-  flat.zero_();
-  touched.zero_();
+  if (!flat.is_cpu()) {
+    flat.zero_();
+    touched.zero_();
+    return;
+  }
+  float* gradient = flat.data_ptr<float>();
+  auto* marks = touched.data_ptr<uint8_t>();
+  for_touched_chunks(touched, [&](int64_t /*chunk*/, int64_t begin, int64_t count) {
+    std::memset(marks + begin, 0, static_cast<size_t>(count));
+    std::memset(gradient + begin, 0, static_cast<size_t>(count) * sizeof(float));
+  });
+}
+
+double Gradients::norm() const {
+  if (!flat.is_cpu()) return flat.norm().item<double>();
+  std::vector<double> sums(static_cast<size_t>(flat.numel() / kChunk + 1));
+  const float* gradient = flat.const_data_ptr<float>();
+  for_touched_chunks(touched, [&](int64_t chunk, int64_t begin, int64_t count) {
+    sums[static_cast<size_t>(chunk)] = sum_of_squares(gradient + begin, count);
+  });
+  return std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0));
 }
 
 Leaves::Leaves(const Parameters& parameters, std::vector<TensorSlice> slices,
@@ -113,9 +171,7 @@ void Leaves::accumulate(Gradients& gradients, double scale) const {
       full.add_(gradient, scale);
       touched.fill_(1);
     } else {
-      const TensorSlice& slice = slices_[static_cast<size_t>(leaf.slice)];
-      change_slice(full, slice, [&](at::Tensor& part) { part.add_(gradient, scale); });
-      change_slice(touched, slice, [](at::Tensor& part) { part.fill_(1); });
+      add_slice(full, touched, gradient, scale, slices_[static_cast<size_t>(leaf.slice)]);
     }
   }
 }

@@ -49,7 +49,8 @@ class Parameters {
 class Gradients {
  public:
   explicit Gradients(const Parameters& parameters);
-  void zero();         // clears what was touched
+  void zero();          // clears what was touched, and looks at nothing else
+  double norm() const;  // Euclidean, of what was touched; on the CPU the same for any threads
   at::Tensor flat;     // [numel] fp32
   at::Tensor touched;  // [numel] uint8: 1 where a sampled slice contributed since zero()
   TensorMap views, touched_views;

@@ -57,6 +57,25 @@ TEST_F(Files, AFailingWriterLeavesTheOldFileAndNoOther) {
   EXPECT_EQ(file_count(), 1u);
 }
 
+TEST_F(Files, LeftoversOfAKilledWriterGoAndNothingElse) {
+  for (const char* name : {".a.safetensors.12-ff-0.tmp", ".keep", "b.tmp", "c"}) {
+    write_atomically(folder_ / name, "x");
+  }
+  remove_leftovers(folder_);
+  EXPECT_EQ(file_count(), 3u);
+  EXPECT_FALSE(fs::exists(folder_ / ".a.safetensors.12-ff-0.tmp"));
+  remove_leftovers(folder_ / "none");
+}
+
+TEST_F(Files, AFolderHasOneWriter) {
+  {
+    const FolderLock first(folder_);
+    EXPECT_THAT(system_error([&] { FolderLock second(folder_); }), HasSubstr("another process"));
+  }
+  const FolderLock again(folder_);
+  EXPECT_EQ(file_count(), 0u);
+}
+
 TEST_F(Files, ErrorsNameThePathAndTheReason) {
   const std::string missing = (folder_ / "no" / "file").string();
   EXPECT_EQ(system_error([&] { read_text(missing); }),

@@ -3,7 +3,9 @@
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 namespace concertina {
 namespace {
@@ -83,6 +85,45 @@ TEST(AdamW, UntouchedElementsNeitherDecayNorDrift) {
   EXPECT_TRUE(corner(optimizer.first_moment()).equal(corner(moment)));
   EXPECT_TRUE(parameters.views().at("bias").equal(before.narrow(0, 2000, 37)));
   EXPECT_FALSE(parameters.flat().equal(before));
+}
+
+// A slice that is first sampled late, or seldom, moves as it would have in a run of its own.
+TEST(AdamW, BiasCorrectionCountsTheUpdatesOfEachElement) {
+  OptimizerOptions options;
+  options.beta2 = 0.999;  // a global count would let a late slice jump 3 times too far
+  const auto run = [&](const std::vector<int64_t>& steps_of_right) {
+    const Parameters parameters = two_parameters();
+    Gradients gradients(parameters);
+    AdamW optimizer(parameters, options);
+    int64_t seen = 0;
+    for (int64_t step = 0; step < 40; ++step) {
+      const bool right =
+          std::find(steps_of_right.begin(), steps_of_right.end(), step) != steps_of_right.end();
+      gradients.zero();
+      gradients.touched_views.at("matrix").narrow(1, 0, right ? 50 : 30).fill_(1);
+      fill(gradients, static_cast<uint64_t>(seen));
+      optimizer.step(parameters, gradients, 0.01, 1);
+      seen += right ? 1 : 0;
+    }
+    return parameters.views().at("matrix").narrow(1, 30, 20).clone();
+  };
+  const at::Tensor early = run({0, 1, 2, 3}), late = run({30, 33, 37, 38});
+  EXPECT_TRUE(early.equal(late));
+  EXPECT_FALSE(early.equal(run({0, 1, 2})));
+}
+
+TEST(AdamW, CountsStopBeforeTheyOverflow) {
+  const Parameters parameters = two_parameters();
+  Gradients gradients(parameters);
+  AdamW optimizer(parameters, {});
+  gradients.touched.fill_(1);
+  gradients.flat.fill_(1);
+  at::Tensor updates = optimizer.updates();
+  updates.fill_(AdamW::kMostUpdates - 1);
+  const at::Tensor before = parameters.flat().clone();
+  for (int32_t i = 0; i < 3; ++i) optimizer.step(parameters, gradients, 0.01, 1);
+  EXPECT_TRUE(optimizer.updates().eq(AdamW::kMostUpdates).all().item<bool>());
+  EXPECT_LT((parameters.flat() - before).abs().max().item<double>(), 0.1);
 }
 
 TEST(AdamW, DoesNotDependOnTheNumberOfThreads) {

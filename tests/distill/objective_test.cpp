@@ -92,19 +92,18 @@ TEST(Objective, ComesBackFromItsFileAndFollowsTheWidth) {
                   .equal(loaded.heads.at("objective.head.weight").narrow(1, 0, 4)));
 }
 
-// The learner's leaves, with two subnets a step, against autograd through the slices of full
-// tensors.
-TEST(Learner, GradientsEqualAutogradThroughSlices) {
-  const SearchSpace space = testing::tiny_space();
+// The learner's leaves, with four subnets a step that share front ends, against autograd through
+// the slices of full tensors.
+void expect_gradients_of_plain_autograd(const SearchSpace& space) {
   const Rng rng(7);
   const Supernet student = Supernet::random(space, rng);
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), rng.fork("teacher"));
   const auto objective = [&] {
     return std::make_unique<LayerMeanObjective>(LayerMeanSpec{2, Distance::kMse, true, 2, 32, 32});
   };
-  auto sampler = make_sampler(SamplerKind::kSandwich, space, 1, rng);
+  auto sampler = make_sampler({.kind = SamplerKind::kSandwich, .random = 2}, space, 1, rng);
   const auto subnets = sampler->draw(5);
-  ASSERT_EQ(subnets.size(), 3U);
+  ASSERT_EQ(subnets.size(), 4U);
   Crops crops;
   crops.speech = make_batch(testing::tones(2, 8000, 3));
 
@@ -128,7 +127,7 @@ TEST(Learner, GradientsEqualAutogradThroughSlices) {
     tensors.merge(slice_tensors(full, objective()->slices(a)));
     const Subnet made = make_subnet(space.blueprint(), a, tensors);
     const EncoderOutput output = encode(made, crops.speech, objective()->student_wants(a.depth()));
-    total = total + objective()->loss({output, made.tensors, target}).total / 3;
+    total = total + objective()->loss({output, made.tensors, target}).total / 4;
   }
   total.backward();
   EXPECT_NEAR(value.total, total.item<double>(), 1e-5);
@@ -137,6 +136,14 @@ TEST(Learner, GradientsEqualAutogradThroughSlices) {
     const at::Tensor plain = expected.defined() ? expected : at::zeros_like(view);
     EXPECT_LT((view - plain).abs().max().item<double>(), 1e-4) << name;
   }
+}
+
+TEST(Learner, GradientsEqualAutogradThroughSlices) {
+  expect_gradients_of_plain_autograd(testing::tiny_space());
+}
+
+TEST(Learner, SubnetsThatShareAFrontEndGiveItTheSameGradients) {
+  expect_gradients_of_plain_autograd(testing::tiny_wave_space());
 }
 
 }  // namespace

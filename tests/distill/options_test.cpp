@@ -19,6 +19,7 @@ teacher:
   optimizer: {lr: 2e-3, warmup: 0.1}
   batch: {crops: 4, seconds: 2, sources: {festvox-ru: 2, asterisk: 1}}
   dtype: fp32
+  checkpoint: {minutes: 1.5, keep: 4, best: false}
 stage2:
   objective: {kind: layer_mean, top: 2, distance: mse, instance_norm: false}
   sampler: {kind: sandwich, random: 2, in_place: true}
@@ -31,10 +32,31 @@ stage2:
   EXPECT_EQ(teacher.mask_length, 6);
   EXPECT_EQ(teacher.train.batch.source_weight.at("festvox-ru"), 2);
   EXPECT_EQ(teacher.train.dtype, "fp32");
+  EXPECT_EQ(teacher.train.checkpoint.minutes, 1.5);
+  EXPECT_EQ(teacher.train.checkpoint.keep, 4);
+  EXPECT_FALSE(teacher.train.checkpoint.best);
   EXPECT_EQ(stage2.objective.distance, "mse");
   EXPECT_EQ(stage2.init, StudentInit::kPreviousStage);
   EXPECT_TRUE(stage2.in_place);
-  EXPECT_EQ(stage2.random_subnets, 2);
+  EXPECT_EQ(stage2.sampler.random, 2);
+}
+
+TEST(Options, PresetsGiveWayToExplicitKeys) {
+  ConfigFile file = ConfigFile::parse(
+      "stage2: {preset: lighthubert, objective: {top: 6}, optimizer: {lr: 1e-4}, sampler: "
+      "{progressive: 0.2}}\nstage1: {preset: lighthubert}\n");
+  const DistillOptions stage1 = DistillOptions::from_config(file.root().section("stage1"), 1);
+  const DistillOptions stage2 = DistillOptions::from_config(file.root().section("stage2"), 2);
+  file.finish();
+  EXPECT_EQ(stage1.sampler.kind, SamplerKind::kLargest);
+  EXPECT_EQ(stage1.objective.top, 8);
+  EXPECT_EQ(stage1.train.optimizer.lr, 5e-4);
+  EXPECT_EQ(stage2.sampler.kind, SamplerKind::kRandom);
+  EXPECT_EQ(stage2.sampler.progressive, 0.2);
+  EXPECT_EQ(stage2.objective.top, 6);
+  EXPECT_EQ(stage2.mask_probability, 0.65);
+  EXPECT_EQ(stage2.train.optimizer.lr, 1e-4);
+  EXPECT_EQ(stage2.train.optimizer.warmup, 0.03);
 }
 
 TEST(Options, ReportEveryProblem) {

@@ -30,6 +30,25 @@ inline SearchSpace tiny_space() {
   return SearchSpace(blueprint, choices);
 }
 
+// With a waveform front end of two widths.
+inline SearchSpace tiny_wave_space() {
+  Blueprint blueprint;
+  blueprint.wave.norm = ExtractorNorm::kLayer;
+  blueprint.normalize_waveform = true;
+  blueprint.head_dim = 8;
+  blueprint.positional = {.kernel = 5, .groups = 4, .weight_norm = false, .interleaved = true};
+  SearchSpace::Choices choices;
+  const size_t layers = blueprint.wave.layers.size();
+  choices.conv_channels = {std::vector<int32_t>(layers, 8), std::vector<int32_t>(layers, 12)};
+  choices.embed_dim = {16, 32};
+  choices.frame_period_us = {20000};
+  choices.heads = {1, 2};
+  choices.ffn_ratio = {1, 2};
+  choices.storage_depth = 2;
+  choices.depth = {1, 2};
+  return SearchSpace(blueprint, choices);
+}
+
 inline SearchSpace tiny_teacher(const SearchSpace& space) {
   return SearchSpace::single(space.blueprint(), {space.largest(), SlicingRule::kPrefix});
 }

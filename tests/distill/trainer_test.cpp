@@ -1,5 +1,6 @@
 #include "distill/trainer.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -12,6 +13,7 @@
 #include "distill/objective/layer_mean.h"
 #include "distill/pretrain.h"
 #include "supernet/model/model_file.h"
+#include "supernet/model/safetensors.h"
 #include "tests/distill/tiny.h"
 
 namespace concertina {
@@ -109,7 +111,8 @@ TEST_F(Training, ResumedRunEqualsAnUninterruptedOneByteForByte) {
   parts.observers.clear();
   parts.stop = {};
   pretrain_teacher(options, space, manifest, parts);
-  for (const char* file : {"model.safetensors", "objective.safetensors"}) {
+  for (const char* file : {"model.safetensors", "objective.safetensors", "best/model.safetensors",
+                           "best/objective.safetensors", "checkpoint/step-000000012.safetensors"}) {
     EXPECT_EQ(sha256_file(folder.path / "whole" / file), sha256_file(folder.path / "parts" / file))
         << file;
   }
@@ -120,7 +123,7 @@ TEST_F(Training, SupernetStageResumesToo) {
   DistillOptions options;
   options.train = tiny_training(6);
   options.objective.top = 2;
-  options.sampler = SamplerKind::kSandwich;
+  options.sampler.kind = SamplerKind::kSandwich;
   options.in_place = true;
   options.mask_probability = 0.3;
   options.mask_length = 4;
@@ -140,6 +143,28 @@ TEST_F(Training, SupernetStageResumesToo) {
   EXPECT_TRUE(same(whole.model.weights(), resumed.model.weights()));
 }
 
+TEST_F(Training, CachedTargetsStandInForTheTeacher) {
+  const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
+  DistillOptions options;
+  options.train = tiny_training(12);
+  options.train.dtype = "fp32";
+  options.objective.top = 2;
+  const auto last_loss = [&](const char* name, CacheDtype cache) {
+    options.cache = cache;
+    return distill_stage(options, 1, space, teacher, nullptr, manifest, context(name))
+        .outcome.validation.sizes[0]
+        .second.total;
+  };
+  const double asked = last_loss("asked", CacheDtype::kNone);
+  EXPECT_NEAR(last_loss("fp16", CacheDtype::kFp16), asked, 0.1 * asked);
+  EXPECT_NEAR(last_loss("int8", CacheDtype::kInt8), asked, 0.1 * asked);
+  EXPECT_FALSE(fs::is_empty(folder.path / "int8" / "targets"));
+  options.train.batch.whole_clips = true;
+  options.train.batch.budget = 4;
+  options.train.batch.longest = 2;
+  EXPECT_NEAR(last_loss("whole", CacheDtype::kInt8), asked, 0.1 * asked);
+}
+
 TEST_F(Training, StudentInheritsWhatFits) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   Supernet student = Supernet::random(space, Rng(2));
@@ -155,51 +180,58 @@ TEST_F(Training, OtherSettingsSetTheCheckpointAside) {
   options.train.optimizer.lr = 1e-4;
   EXPECT_EQ(pretrain_teacher(options, space, manifest, where).outcome.state.step, 12);
   EXPECT_TRUE(fs::exists(where.folder / "checkpoint.old"));
+  options.train.optimizer.lr = 1e-5;
+  pretrain_teacher(options, space, manifest, where);
+  EXPECT_TRUE(fs::exists(where.folder / "checkpoint.old2"));
   StageContext fresh = where;
   fresh.resume = Resume::kFresh;
   EXPECT_THROW(pretrain_teacher(options, space, manifest, fresh), InputError);
 }
 
-// Its loss is not finite from call `first` to call `last`.
+// Its loss is multiplied with `factor` from call `first` to call `last`.
 class Poisoned : public LayerMeanObjective {
  public:
-  Poisoned(const LayerMeanSpec& spec, int32_t first, int32_t last)
-      : LayerMeanObjective(spec), first_(first), last_(last) {}
+  Poisoned(const LayerMeanSpec& spec, int32_t first, int32_t last, double factor)
+      : LayerMeanObjective(spec), first_(first), last_(last), factor_(factor) {}
   LossBreakdown loss(const LossInput& input) const override {
     LossBreakdown result = LayerMeanObjective::loss(input);
     ++calls_;
-    if (calls_ >= first_ && calls_ <= last_)
-      result.total = result.total * std::numeric_limits<double>::quiet_NaN();
+    if (calls_ >= first_ && calls_ <= last_) result.total = result.total * factor_;
     return result;
   }
 
  private:
   int32_t first_, last_;
+  double factor_;
   mutable int32_t calls_ = 0;
 };
 
 class BadNumbers : public Training {
  protected:
   // Loss goes bad in steps first..last (1-based); a checkpoint is written after every good step.
-  std::unique_ptr<Learner> learner(int32_t first, int32_t last) {
+  std::unique_ptr<Learner> learner(int32_t first, int32_t last,
+                                   double factor = std::numeric_limits<double>::quiet_NaN()) {
     const LayerMeanSpec spec{2, Distance::kL1, true, 2, 32, 32};
-    auto objective = std::make_unique<Poisoned>(spec, first, last);
+    auto objective = std::make_unique<Poisoned>(spec, first, last, factor);
     auto heads = objective->parameters(Rng(1));
     return std::make_unique<Learner>(
         Learner::Setup{.student = Supernet::random(space, Rng(2)),
                        .objective = std::move(objective),
                        .heads = std::move(heads),
-                       .sampler = make_sampler(SamplerKind::kLargest, space, 0, Rng(3)),
+                       .sampler = make_sampler({}, space, steps, Rng(3)),
                        .teacher = Supernet::random(testing::tiny_teacher(space), Rng(1))});
   }
   TrainOutcome train(Learner& learner) {
-    TrainOptions options = tiny_training(9);
+    TrainOptions options = tiny_training(steps);
     options.validate_every = 0;
-    options.checkpoint_minutes = 1e-9;
+    options.checkpoint.minutes = 1e-9;
+    options.optimizer.guard = guard;
     const StageData data = stage_data(manifest, space.blueprint(), options.batch);
-    const CropSource crops(data.training, space.blueprint(), options.batch, {}, {}, Rng(4));
+    const CropSource crops(data.training, space.blueprint(), options.batch, {}, Rng(4));
     return Trainer(learner, crops, crops, options, checkpoints, {&recorder}).run({});
   }
+  double guard = 5;
+  int64_t steps = 9;
   CheckpointFolder checkpoints{folder.path / "checkpoint", "recipe"};
   Recorder recorder;
 };
@@ -213,11 +245,93 @@ TEST_F(BadNumbers, OneStepIsSkipped) {
   EXPECT_TRUE(trained->parameters().flat().isfinite().all().item<bool>());
 }
 
+TEST_F(BadNumbers, AnExplodingStepIsSkippedUnlessTheGuardIsOff) {
+  steps = 27;
+  auto guarded = learner(25, 25, 100);
+  EXPECT_EQ(train(*guarded).state.skipped, 1);
+  EXPECT_TRUE(recorder.steps[24].skipped);
+  fs::remove_all(checkpoints.folder());
+  guard = 0;
+  auto open = learner(25, 25, 100);
+  EXPECT_EQ(train(*open).state.skipped, 0);
+}
+
 TEST_F(BadNumbers, FiveInARowStopAndTheLastGoodCheckpointStays) {
   auto trained = learner(4, 100);
   EXPECT_THROW(train(*trained), NumericError);
   EXPECT_EQ(recorder.steps.size(), 8U);
   EXPECT_TRUE(fs::exists(folder.path / "checkpoint" / "step-000000003.safetensors"));
+}
+
+class Checkpoints : public Training {
+ protected:
+  Parameters parameters = Parameters(
+      {{"a", at::arange(12, at::kFloat).view({3, 4}), true}, {"b", at::ones({5}), false}});
+  AdamW optimizer{parameters, {}};
+  void save(const CheckpointFolder& checkpoints, int64_t step, double wall_s) {
+    TrainState state;
+    state.step = step;
+    state.mean_loss = 0.1 * static_cast<double>(step);
+    checkpoints.save({state, wall_s}, parameters, optimizer);
+  }
+  fs::path file(int64_t step) const {
+    return folder.path / fmt::format("step-{:09}.safetensors", step);
+  }
+};
+
+TEST_F(Checkpoints, BytesDoNotDependOnTheTimeSpent) {
+  const CheckpointFolder checkpoints(folder.path, "recipe");
+  save(checkpoints, 7, 1.5);
+  const std::string bytes = read_text(file(7));
+  save(checkpoints, 7, 2.5);
+  EXPECT_EQ(bytes, read_text(file(7)));
+  EXPECT_EQ(checkpoints.restore(parameters, optimizer)->wall_s, 2.5);
+}
+
+TEST_F(Checkpoints, TheLastOnesAreKept) {
+  const CheckpointFolder checkpoints(folder.path, "recipe", 2);
+  for (int64_t step : {1, 2, 3}) save(checkpoints, step, 0);
+  EXPECT_FALSE(fs::exists(file(1)));
+  EXPECT_TRUE(fs::exists(file(2)) && fs::exists(file(3)));
+}
+
+TEST_F(Checkpoints, ADamagedOneIsPutAsideForTheOneBefore) {
+  const CheckpointFolder checkpoints(folder.path, "recipe", 3);
+  for (int64_t step : {1, 2, 3}) save(checkpoints, step, 0);
+  fs::resize_file(file(3), 100);
+  write_atomically(file(2), "");
+  EXPECT_FALSE(checkpoints.foreign());
+  EXPECT_EQ(checkpoints.restore(parameters, optimizer)->state.step, 1);
+  EXPECT_TRUE(fs::exists(file(3).string() + ".damaged"));
+  fs::resize_file(file(1), 100);
+  EXPECT_THROW(checkpoints.restore(parameters, optimizer), InputError);
+}
+
+TEST_F(Checkpoints, OfVersion1AreRead) {
+  TensorMap tensors;
+  for (const Parameter& p : parameters.list()) {
+    for (const char* kind : {"weight/", "first_moment/", "second_moment/"}) {
+      tensors[kind + p.name] = at::full(p.sizes, 2.0);
+    }
+  }
+  write_safetensors(
+      file(9), tensors,
+      {{"kind", "checkpoint"},
+       {"recipe", "recipe"},
+       {"state",
+        R"({"step":9,"updates":8,"audio_s":27,"wall_s":3,"skipped":1,"bad_in_a_row":0})"}});
+  const auto progress = CheckpointFolder(folder.path, "recipe").restore(parameters, optimizer);
+  EXPECT_EQ(progress->state.step, 9);
+  EXPECT_EQ(progress->state.skipped, 1);
+  EXPECT_TRUE(parameters.flat().eq(2).all().item<bool>());
+  EXPECT_TRUE(optimizer.updates().eq(8).all().item<bool>());
+}
+
+TEST_F(Training, AFolderInUseIsRefused) {
+  const StageContext where = context("teacher");
+  fs::create_directories(where.folder);
+  const FolderLock other(where.folder);
+  EXPECT_THROW(pretrain_teacher(tiny_pretraining(), space, manifest, where), SystemError);
 }
 
 }  // namespace

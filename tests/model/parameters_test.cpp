@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 #include "tests/model/models.h"
 
 namespace concertina {
@@ -89,6 +92,23 @@ TEST(Leaves, UntouchedPartsAreNotMarked) {
   EXPECT_EQ(touched.narrow(0, 0, 64).min().item<int>(), 1);
   EXPECT_EQ(touched.narrow(0, 64, 64).max().item<int>(), 0);
   EXPECT_EQ(gradients.touched_views.at("encoder.layers.0.fc1.weight").max().item<int>(), 0);
+}
+
+TEST(Gradients, NormAndZeroSeeWhatWasTouched) {
+  const Parameters parameters(
+      {{"wide", at::zeros({100, 700}), true}, {"bias", at::zeros({9}), false}});
+  Gradients gradients(parameters);
+  EXPECT_EQ(gradients.norm(), 0);
+  gradients.views.at("wide").narrow(0, 40, 7).fill_(0.5);
+  gradients.touched_views.at("wide").narrow(0, 40, 7).fill_(1);
+  gradients.views.at("bias").fill_(-2);
+  gradients.touched_views.at("bias").fill_(1);
+  EXPECT_NEAR(gradients.norm(), std::sqrt(4900 * 0.25 + 9 * 4), 1e-6);
+  gradients.views.at("bias")[0] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(gradients.norm()));
+  gradients.zero();
+  EXPECT_EQ(gradients.flat.count_nonzero().item<int64_t>(), 0);
+  EXPECT_EQ(gradients.touched.count_nonzero().item<int64_t>(), 0);
 }
 
 }  // namespace

@@ -1,0 +1,189 @@
+// Times one distillation step at LightHuBERT-small scale with a teacher of HuBERT base's shape, and
+// prints JSON. benchmarks/train_step runs it beside the reference pipeline; run from the
+// repository's root.
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "benchmarks/op_times.h"
+#include "core/threads.h"
+#include "distill/adamw.h"
+#include "distill/learner.h"
+#include "distill/objective/layer_mean.h"
+#include "supernet/space/cost.h"
+
+namespace concertina {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+struct Args {
+  std::string space = "configs/spaces/lighthubert-small.yaml", dtype = "bf16", sampler = "default";
+  std::string channels;  // YAML list; empty: the space's
+  int32_t threads = 2, warmup = 1, repeats = 5, clips = 4, random = 2;
+  double seconds = 5;
+  bool cached = false, profile = false;
+};
+
+class Default : public SubnetSampler {
+ public:
+  explicit Default(const SearchSpace& space) : architecture_(space.default_architecture()) {}
+  std::vector<SampledSubnet> draw(int64_t) const override { return {{"default", architecture_}}; }
+
+ private:
+  Architecture architecture_;
+};
+
+std::unique_ptr<SubnetSampler> sampler_of(const Args& args, const SearchSpace& space) {
+  if (args.sampler == "default") return std::make_unique<Default>(space);
+  SamplerOptions options;
+  options.kind = args.sampler == "random" ? SamplerKind::kRandom : SamplerKind::kSandwich;
+  options.random = args.random;
+  return make_sampler(options, space, 1000, Rng(3));
+}
+
+SearchSpace load_space(const Args& args) {
+  ConfigFile file = ConfigFile::load(args.space);
+  if (!args.channels.empty()) file.set("conv_channels=" + args.channels);
+  SearchSpace space = SearchSpace::from_config(file.root(), file);
+  file.finish();
+  return space;
+}
+
+// HuBERT base: twelve layers of 768, and 512 channels in the front end.
+Architecture hubert_base(const Blueprint& blueprint) {
+  std::vector<LayerShape> layers;
+  for (int32_t i = 0; i < 12; ++i) layers.push_back({i, 12, 3072, 0});
+  return Architecture(std::vector<int32_t>(blueprint.wave.layers.size(), 512), 768,
+                      blueprint.base_frame_period_us(), layers);
+}
+
+Crops batch_of(const Args& args, const Blueprint& blueprint) {
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(uint64_t{1});
+  const auto samples = static_cast<int64_t>(args.seconds * blueprint.sample_rate);
+  Crops crops;
+  crops.speech = make_batch(at::empty({args.clips, samples}).normal_(0, 0.1, generator));
+  Rng rng(2);
+  const int64_t frames = blueprint.frames(samples);
+  crops.speech.mask = at::empty({args.clips, frames}, at::kBool);
+  for (int64_t b = 0; b < args.clips; ++b) {
+    const auto mask = span_mask(frames, {.probability = 0.65, .length = 10}, rng);
+    std::copy(mask.begin(), mask.end(), crops.speech.mask.data_ptr<bool>() + b * frames);
+  }
+  return crops;
+}
+
+struct Step {
+  Learner learner;
+  Gradients gradients;
+  AdamW optimizer;
+  explicit Step(Learner::Setup setup)
+      : learner(std::move(setup)),
+        gradients(learner.parameters()),
+        optimizer(learner.parameters(), OptimizerOptions{}) {}
+
+  double run(const Crops& crops, int64_t step) {
+    const auto start = Clock::now();
+    gradients.zero();
+    learner.learn(crops, step, gradients);
+    const double norm = gradients.norm();
+    optimizer.step(learner.parameters(), gradients, 5e-4, clip_scale(norm, 10));
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  }
+};
+
+Learner::Setup setup_of(const Args& args, const SearchSpace& space, const Supernet& teacher) {
+  const LayerMeanSpec spec{8, Distance::kL1, true, 12, 768, space.storage().largest.embed_dim()};
+  auto objective = std::make_unique<LayerMeanObjective>(spec);
+  auto heads = objective->parameters(Rng(4));
+  return {.student = Supernet::random(space, Rng(5)),
+          .objective = std::move(objective),
+          .heads = std::move(heads),
+          .sampler = sampler_of(args, space),
+          .teacher = teacher,
+          .in_place = false,
+          .dtype = args.dtype == "bf16" ? at::kBFloat16 : at::kFloat};
+}
+
+double peak_rss_mb() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+nlohmann::ordered_json profile_of(Step& step, const Crops& crops, int64_t at) {
+  const OpTimes times;
+  const double whole = step.run(crops, at);
+  auto rows = nlohmann::ordered_json::array();
+  for (const OpTime& op : times.sorted()) {
+    if (op.seconds < 0.002 * whole) break;
+    rows.push_back({{"op", op.name}, {"seconds", op.seconds}, {"calls", op.calls}});
+  }
+  return rows;
+}
+
+void run(const Args& args) {
+  set_thread_limit(args.threads);
+  at::set_num_threads(args.threads);
+  const SearchSpace space = load_space(args);
+  const Blueprint& blueprint = space.blueprint();
+  const Architecture shape = hubert_base(blueprint);
+  const SearchSpace teachers = SearchSpace::single(blueprint, {shape, SlicingRule::kPrefix});
+  Crops crops = batch_of(args, blueprint);
+  Learner::Setup setup = setup_of(args, space, Supernet::random(teachers, Rng(6)));
+  const int64_t samples = crops.speech.waveform.size(1);
+  if (args.cached) {
+    crops.target = target_of(*setup.objective, setup.teacher->slice(shape), crops.speech);
+    setup.teacher.reset();
+  }
+  Step step(std::move(setup));
+  std::vector<double> times;
+  for (int32_t i = 0; i < args.warmup + args.repeats; ++i) {
+    const double seconds = step.run(crops, i);
+    if (i >= args.warmup) times.push_back(seconds);
+  }
+  const auto macs = [&](const Architecture& a) {
+    return static_cast<double>(args.clips * cost_of(blueprint, a, samples).macs);
+  };
+  nlohmann::ordered_json json = {{"dtype", args.dtype},
+                                 {"sampler", args.sampler},
+                                 {"cached", args.cached},
+                                 {"threads", args.threads},
+                                 {"clips", args.clips},
+                                 {"seconds", args.seconds},
+                                 {"times_s", times},
+                                 {"peak_rss_mb", peak_rss_mb()},
+                                 {"student_macs", macs(space.default_architecture())},
+                                 {"teacher_macs", args.cached ? 0.0 : macs(shape)}};
+  if (args.profile) json["profile"] = profile_of(step, crops, args.warmup + args.repeats);
+  fmt::print("{}\n", json.dump());
+}
+
+}  // namespace
+}  // namespace concertina
+
+int main(int argc, char** argv) {
+  CLI::App app{"Times one distillation step; JSON on stdout"};
+  concertina::Args args;
+  app.add_option("--space", args.space)->capture_default_str();
+  app.add_option("--channels", args.channels, "conv_channels of the space, e.g. [256]");
+  app.add_option("--dtype", args.dtype)->check(CLI::IsMember({"fp32", "bf16"}));
+  app.add_option("--sampler", args.sampler)
+      ->check(CLI::IsMember({"default", "random", "sandwich"}));
+  app.add_option("--random", args.random, "random subnets of the sandwich")->capture_default_str();
+  app.add_option("--threads", args.threads)->capture_default_str();
+  app.add_option("--warmup", args.warmup)->capture_default_str();
+  app.add_option("--repeats", args.repeats)->capture_default_str();
+  app.add_option("--clips", args.clips)->capture_default_str();
+  app.add_option("--seconds", args.seconds)->capture_default_str();
+  app.add_flag("--cached", args.cached, "targets are there, as from a cache");
+  app.add_flag("--profile", args.profile, "self times of operators in one more step");
+  CLI11_PARSE(app, argc, argv);
+  concertina::run(args);
+}

@@ -1,0 +1,34 @@
+// TensorBoard event files with scalars only: TFRecord framing (length, masked CRC-32C, protobuf
+// Event), written by hand, so that `tensorboard --logdir RUN` shows a run without any dependency.
+// Formats: tensorflow/core/lib/io/record_writer.h, tensorflow/core/util/event.proto.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+namespace concertina {
+
+uint32_t crc32c(std::string_view bytes);  // Castagnoli
+
+struct Scalar {
+  std::string tag;  // "loss/largest": the part before the slash names a group
+  double value = 0;
+};
+
+// Not thread-safe. SystemError when the file cannot be written.
+class EventFile {
+ public:
+  explicit EventFile(std::filesystem::path path);  // touches nothing yet
+  // Begins, or goes on after `step`: later events of an earlier session, and a half-written one,
+  // go.
+  void go_on_after(int64_t step);
+  void add(int64_t step, std::span<const Scalar> scalars);  // appended at once, at the time of now
+
+ private:
+  std::filesystem::path path_;
+};
+
+}  // namespace concertina

@@ -1,0 +1,161 @@
+#include "distill/target_cache.h"
+
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <span>
+
+#include "core/errors.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "core/units.h"
+#include "distill/target_file.h"
+#include "supernet/model/safetensors.h"
+
+namespace concertina {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr int64_t kWindow = 500, kContext = 50;  // frames of 20 ms, with context on both sides
+constexpr size_t kBatch = 8;                     // windows that the teacher hears together
+constexpr std::chrono::seconds kBetweenSyncs{60};
+
+at::Tensor audio_of(const std::vector<TargetWindow>& windows, size_t first, size_t last,
+                    const JoinedClips& clips, int64_t frame_samples) {
+  const int64_t samples = windows[first].frames * frame_samples;
+  at::Tensor audio = at::empty({static_cast<int64_t>(last - first), samples});
+  for (size_t i = first; i < last; ++i) {
+    float* row = audio.data_ptr<float>() + static_cast<int64_t>(i - first) * samples;
+    clips.read(windows[i].first, std::span<float>(row, static_cast<size_t>(samples)));
+  }
+  return audio;
+}
+
+void write_windows(TargetFile& file, const std::vector<TargetWindow>& windows, size_t first,
+                   size_t last, const TargetCache::Source& source) {
+  at::NoGradGuard no_grad;
+  const int64_t frame_samples = source.teacher.blueprint.base_frame_samples();
+  SpeechBatch batch = make_batch(audio_of(windows, first, last, source.clips, frame_samples));
+  batch.waveform = batch.waveform.to(source.teacher.weights.projection.weight.device());
+  const at::Tensor targets =
+      target_of(source.objective, source.teacher, batch).to(at::kCPU, at::kFloat);
+  for (size_t i = first; i < last; ++i) {
+    const TargetWindow& w = windows[i];
+    file.write(w.kept_first, targets[static_cast<int64_t>(i - first)].narrow(
+                                 0, w.kept_first - w.first, w.kept_frames));
+  }
+}
+
+// The window after the last that can be heard together with window `first`.
+size_t end_of_batch(const std::vector<TargetWindow>& windows, size_t first) {
+  size_t last = first + 1;
+  while (last < windows.size() && last - first < kBatch &&
+         windows[last].frames == windows[first].frames) {
+    ++last;
+  }
+  return last;
+}
+
+void fill(TargetFile& file, const std::vector<TargetWindow>& windows,
+          const TargetCache::Source& source, const StopToken& stop) {
+  auto synced = Clock::now();
+  auto done = static_cast<size_t>(file.windows_done());
+  if (done > 0) log_info("teacher targets: going on from window {} of {}", done, windows.size());
+  while (done < windows.size()) {
+    const size_t last = end_of_batch(windows, done);
+    write_windows(file, windows, done, last, source);
+    done = last;
+    const bool stopped = stop.stop_requested();
+    if (stopped || Clock::now() - synced > kBetweenSyncs) {
+      file.checkpoint(static_cast<int64_t>(done));
+      synced = Clock::now();
+      log_info("teacher targets: window {} of {}", done, windows.size());
+    }
+    if (stopped) stop.throw_if_interrupted("the teacher's targets so far are kept");
+  }
+  file.finish();
+}
+
+int64_t target_dim(const TargetCache::Source& source) {
+  at::NoGradGuard no_grad;
+  const Blueprint& blueprint = source.teacher.blueprint;
+  const at::Device device = source.teacher.weights.projection.weight.device();
+  const int64_t samples = blueprint.base_frame_samples() * 10;
+  const SpeechBatch batch = make_batch(at::zeros({1, samples}, at::TensorOptions(device)));
+  return target_of(source.objective, source.teacher, batch).size(2);
+}
+
+}  // namespace
+
+std::vector<TargetWindow> target_windows(const JoinedClips& clips, const Blueprint& blueprint,
+                                         bool whole_clips) {
+  const auto heard = [&](int64_t frames) {
+    return blueprint.frames(frames * blueprint.base_frame_samples());
+  };
+  std::vector<TargetWindow> windows;
+  if (whole_clips) {
+    for (const JoinedClips::ClipSpan& span : clips.clips()) {
+      const int64_t frames = heard(span.frames);
+      if (frames > 0) windows.push_back({span.first_frame, span.frames, span.first_frame, frames});
+    }
+    return windows;
+  }
+  const int64_t total = clips.total_frames();
+  for (int64_t first = 0; first < total; first += kWindow - 2 * kContext) {
+    const int64_t frames = std::min(kWindow, total - first);
+    const bool last = first + frames == total;
+    const int64_t skipped = first == 0 ? 0 : kContext;
+    const int64_t end = last ? heard(frames) : frames - kContext;
+    if (end > skipped) windows.push_back({first, frames, first + skipped, end - skipped});
+    if (last) break;
+  }
+  return windows;
+}
+
+int64_t target_bytes(int64_t frames, int64_t dim, CacheDtype dtype) {
+  return dtype == CacheDtype::kInt8 ? frames * (dim + 4) : frames * dim * 2;
+}
+
+TargetCache::TargetCache(const fs::path& folder, const Source& source, CacheDtype dtype,
+                         const StopToken& stop) {
+  const bool bytes = dtype == CacheDtype::kInt8;
+  std::string name = fmt::format("{}\n{}\n{}\n{}\n", source.made_by, source.objective.to_json(),
+                                 bytes, source.whole_clips);
+  for (const JoinedClips::ClipSpan& span : source.clips.clips()) {
+    name += fmt::format("{}:{} ", span.clip, span.frames);
+  }
+  const fs::path path = folder / fmt::format("targets-{:016x}.safetensors", hash64(name));
+  if (!fs::exists(path)) {
+    make_directories(folder);
+    const int64_t frames = source.clips.total_frames(), dim = target_dim(source);
+    const double seconds =
+        static_cast<double>(frames) * source.teacher.blueprint.base_frame_period_us() * 1e-6;
+    log_info("teacher targets of {} of audio take {:.2f} GB as {}, in {}", format_seconds(seconds),
+             static_cast<double>(target_bytes(frames, dim, dtype)) * 1e-9, bytes ? "int8" : "fp16",
+             path.string());
+    TargetFile file(path, frames, dim, dtype);
+    fill(file, target_windows(source.clips, source.teacher.blueprint, source.whole_clips), source,
+         stop);
+  }
+  const SafetensorsFile file = read_safetensors(path);
+  const auto targets = file.tensors.find("targets"), scales = file.tensors.find("scales");
+  if (targets == file.tensors.end() || targets->second.size(0) != source.clips.total_frames() ||
+      (bytes && scales == file.tensors.end())) {
+    throw InputError(
+        fmt::format("{} does not hold the targets of this corpus: remove it", path.string()));
+  }
+  targets_ = targets->second;
+  if (bytes) scales_ = scales->second;
+}
+
+at::Tensor TargetCache::read(int64_t first_frame, int64_t frames) const {
+  const at::Tensor rows = targets_.narrow(0, first_frame, frames).to(at::kFloat);
+  if (!scales_.defined()) return rows;
+  return rows * scales_.narrow(0, first_frame, frames).unsqueeze(1);
+}
+
+}  // namespace concertina

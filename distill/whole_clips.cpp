@@ -1,0 +1,134 @@
+#include "distill/whole_clips.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <utility>
+
+#include "core/errors.h"
+
+namespace concertina {
+namespace {
+
+constexpr double kLikeLength = 1.15;  // longest over shortest clip of a bucket
+
+}  // namespace
+
+ClipSource::ClipSource(const JoinedClips& clips, const Blueprint& blueprint,
+                       const BatchOptions& batch, BatchContents contents, const Rng& rng)
+    : clips_(clips),
+      blueprint_(blueprint),
+      frame_samples_(blueprint.base_frame_samples()),
+      longest_(std::llround(batch.longest * blueprint.sample_rate /
+                            static_cast<double>(frame_samples_))),
+      contents_(std::move(contents)),
+      rng_(rng) {
+  fill_buckets(batch);
+}
+
+int64_t ClipSource::frames_of(size_t clip) const {
+  return std::min(clips_.clips()[clip].frames, longest_);
+}
+
+void ClipSource::fill_buckets(const BatchOptions& batch) {
+  const double rate = blueprint_.sample_rate / static_cast<double>(frame_samples_);
+  const int64_t shortest = std::llround(batch.shortest * rate);
+  std::vector<size_t> order;
+  for (size_t i = 0; i < clips_.clips().size(); ++i) {
+    const int64_t frames = frames_of(i);
+    if (frames >= shortest && blueprint_.frames(frames * frame_samples_) >= 1) order.push_back(i);
+  }
+  if (order.empty()) {
+    throw InputError(fmt::format("{}: no clip has the {} seconds of batch.shortest",
+                                 clips_.manifest().folder.string(), batch.shortest));
+  }
+  std::stable_sort(order.begin(), order.end(),
+                   [&](size_t a, size_t b) { return frames_of(a) < frames_of(b); });
+  const double budget = batch.budget * rate;
+  for (const size_t clip : order) {
+    const auto frames = static_cast<double>(frames_of(clip));
+    if (buckets_.empty() ||
+        frames > kLikeLength * static_cast<double>(frames_of(buckets_.back().clips.front()))) {
+      buckets_.emplace_back();
+    }
+    Bucket& bucket = buckets_.back();
+    bucket.clips.push_back(clip);
+    bucket.batch = static_cast<size_t>(std::max(1.0, std::floor(budget / frames)));
+  }
+}
+
+int64_t ClipSource::batches_per_epoch() const {
+  size_t count = 0;
+  for (const Bucket& bucket : buckets_) {
+    count += (bucket.clips.size() + bucket.batch - 1) / bucket.batch;
+  }
+  return static_cast<int64_t>(count);
+}
+
+int64_t ClipSource::batches_of(int32_t clips) const {
+  size_t all = 0;
+  for (const Bucket& bucket : buckets_) all += bucket.clips.size();
+  const double a_batch = static_cast<double>(all) / static_cast<double>(batches_per_epoch());
+  return std::clamp<int64_t>(std::llround(clips / a_batch), 1, batches_per_epoch());
+}
+
+ClipSource::Epoch ClipSource::epoch(int64_t number) const {
+  Rng rng = rng_.fork("epoch", static_cast<uint64_t>(number));
+  Epoch batches;
+  for (const Bucket& bucket : buckets_) {
+    std::vector<size_t> clips = bucket.clips;
+    rng.shuffle(std::span<size_t>(clips));
+    for (size_t i = 0; i < clips.size(); i += bucket.batch) {
+      const auto first = clips.begin() + static_cast<std::ptrdiff_t>(i);
+      const auto last =
+          clips.begin() + static_cast<std::ptrdiff_t>(std::min(clips.size(), i + bucket.batch));
+      batches.emplace_back(first, last);
+    }
+  }
+  rng.shuffle(std::span<std::vector<size_t>>(batches));
+  return batches;
+}
+
+std::shared_ptr<const ClipSource::Epoch> ClipSource::cached_epoch(int64_t number) const {
+  const std::scoped_lock lock(mutex_);
+  if (number_ != number) {
+    latest_ = std::make_shared<const Epoch>(epoch(number));
+    number_ = number;
+  }
+  return latest_;
+}
+
+Crops ClipSource::at(int64_t step) const {
+  const int64_t per_epoch = batches_per_epoch();
+  const auto batches = cached_epoch(step / per_epoch);
+  const std::vector<size_t>& members = (*batches)[static_cast<size_t>(step % per_epoch)];
+  Rng rng = rng_.fork("batch", static_cast<uint64_t>(step));
+  int64_t longest = 0;
+  for (const size_t clip : members) longest = std::max(longest, frames_of(clip));
+  const int64_t rows = static_cast<int64_t>(members.size()), samples = longest * frame_samples_;
+  const int64_t frames = blueprint_.frames(samples);
+
+  Crops batch = empty_batch(rows, samples, frames, contents_);
+  for (int64_t row = 0; row < rows; ++row) {
+    const size_t clip = members[static_cast<size_t>(row)];
+    const JoinedClips::ClipSpan& span = clips_.clips()[clip];
+    const int64_t length = frames_of(clip), own = blueprint_.frames(length * frame_samples_);
+    const int64_t first = span.first_frame + rng.below(span.frames - length + 1);
+    read_row(clips_, first, length * frame_samples_, own, contents_, rng, row, batch);
+    batch.seconds += static_cast<double>(length * frame_samples_) / blueprint_.sample_rate;
+  }
+  return batch;
+}
+
+std::unique_ptr<BatchSource> make_batch_source(const JoinedClips& clips, const Blueprint& blueprint,
+                                               const BatchOptions& batch, BatchContents contents,
+                                               const Rng& rng) {
+  if (batch.whole_clips) {
+    return std::make_unique<ClipSource>(clips, blueprint, batch, std::move(contents), rng);
+  }
+  return std::make_unique<CropSource>(clips, blueprint, batch, std::move(contents), rng);
+}
+
+}  // namespace concertina
