@@ -33,6 +33,20 @@ size_t peak_bytes() { return highest - at_start; }
 
 }  // namespace concertina::testing
 
-void* operator new(size_t size) { return concertina::testing::taken(std::malloc(size)); }
-void operator delete(void* memory) noexcept { concertina::testing::given_back(memory); }
-void operator delete(void* memory, size_t) noexcept { concertina::testing::given_back(memory); }
+using concertina::testing::given_back;
+using concertina::testing::taken;
+
+// All but the aligned forms, which nothing here uses. The nothrow forms throw: what is tested never
+// asks for memory that the machine does not have.
+void* operator new(size_t size) { return taken(std::malloc(size)); }
+void* operator new[](size_t size) { return taken(std::malloc(size)); }
+void* operator new(size_t size, const std::nothrow_t&) noexcept { return taken(std::malloc(size)); }
+void* operator new[](size_t size, const std::nothrow_t&) noexcept {
+  return taken(std::malloc(size));
+}
+void operator delete(void* memory) noexcept { given_back(memory); }
+void operator delete[](void* memory) noexcept { given_back(memory); }
+void operator delete(void* memory, size_t) noexcept { given_back(memory); }
+void operator delete[](void* memory, size_t) noexcept { given_back(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { given_back(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { given_back(memory); }
