@@ -25,8 +25,8 @@ TensorMap foreign_tensors(const Supernet& model, const Architecture& architectur
   const std::string problems = not_expressible(model.blueprint(), architecture);
   if (!problems.empty()) {
     throw InputError(
-        fmt::format("architecture '{}' cannot be written for other packages: they "
-                    "have no {}",
+        fmt::format("architecture '{}' cannot be written for other packages, which "
+                    "have no words for {}",
                     architecture.key(), problems));
   }
   const Supernet one = model.extract(architecture);

@@ -70,7 +70,7 @@ class SearchSpace {
   // Problems go to the file: call file.finish() before the space is used.
   static SearchSpace from_config(ConfigSection section, const ConfigFile& file);
   std::string to_json() const;
-  static SearchSpace from_json(std::string_view json);
+  static SearchSpace from_json(std::string_view json);  // its blueprint is inside, never a path
 
   const Blueprint& blueprint() const { return blueprint_; }
   const Choices& choices() const { return choices_; }

@@ -198,8 +198,12 @@ SearchSpace SearchSpace::load(const std::filesystem::path& path) {
   return space;
 }
 
+// It stands in model files, which may come from anywhere: no other file is opened for it.
 SearchSpace SearchSpace::from_json(std::string_view json) {
   ConfigFile file = ConfigFile::parse(std::string(json), "search space");
+  if (!file.root().is_map("blueprint")) {
+    throw InputError("search space: its blueprint is missing or no map");
+  }
   SearchSpace space = from_config(file.root(), file);
   file.finish();
   return space;

@@ -141,7 +141,7 @@ void change_json(nlohmann::json& json, Rng& rng) {
       *place = rng.below(2) == 0;
       break;
     default:
-      *place = any_number(rng) * 0.5;
+      *place = static_cast<double>(any_number(rng)) * 0.5;
   }
 }
 

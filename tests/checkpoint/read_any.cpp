@@ -12,13 +12,14 @@ namespace {
 
 // Reads the ends of every tensor: a sanitizer sees whether they lie in the file.
 void touch(const LayoutMap& tensors, ByteSpan bytes) {
-  volatile std::byte sink{};
+  unsigned read = 0;
   for (const auto& [name, layout] : tensors) {
     if (layout.extent() == 0) continue;
     CONCERTINA_ASSERT(layout.offset + layout.extent() <= bytes.size());
-    sink = bytes[layout.offset];
-    sink = bytes[layout.offset + layout.extent() - 1];
+    read |= std::to_integer<unsigned>(bytes[layout.offset]);
+    read |= std::to_integer<unsigned>(bytes[layout.offset + layout.extent() - 1]);
   }
+  CONCERTINA_ASSERT(read < 256);
 }
 
 bool read_torch(ByteSpan bytes) {

@@ -13,12 +13,18 @@ std::atomic<size_t> in_use = 0, at_start = 0, highest = 0;
 
 }  // namespace
 
-void* taken(void* memory) {
-  if (memory == nullptr) throw std::bad_alloc();
+void* counted(void* memory) {
+  if (memory == nullptr) return nullptr;
   const size_t now = in_use += malloc_usable_size(memory);
   size_t before = highest;
   while (now > before && !highest.compare_exchange_weak(before, now)) {
   }
+  return memory;
+}
+
+void* taken(size_t size) {
+  void* memory = counted(std::malloc(size));
+  if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
 
@@ -33,6 +39,22 @@ size_t peak_bytes() { return highest - at_start; }
 
 }  // namespace concertina::testing
 
-void* operator new(size_t size) { return concertina::testing::taken(std::malloc(size)); }
-void operator delete(void* memory) noexcept { concertina::testing::given_back(memory); }
-void operator delete(void* memory, size_t) noexcept { concertina::testing::given_back(memory); }
+using concertina::testing::counted;
+using concertina::testing::given_back;
+using concertina::testing::taken;
+
+// All but the aligned forms, which nothing here uses.
+void* operator new(size_t size) { return taken(size); }
+void* operator new[](size_t size) { return taken(size); }
+void* operator new(size_t size, const std::nothrow_t&) noexcept {
+  return counted(std::malloc(size));
+}
+void* operator new[](size_t size, const std::nothrow_t&) noexcept {
+  return counted(std::malloc(size));
+}
+void operator delete(void* memory) noexcept { given_back(memory); }
+void operator delete[](void* memory) noexcept { given_back(memory); }
+void operator delete(void* memory, size_t) noexcept { given_back(memory); }
+void operator delete[](void* memory, size_t) noexcept { given_back(memory); }
+void operator delete(void* memory, const std::nothrow_t&) noexcept { given_back(memory); }
+void operator delete[](void* memory, const std::nothrow_t&) noexcept { given_back(memory); }

@@ -5,8 +5,7 @@
 
 namespace concertina::testing {
 
-// Bytes in use beyond those at the start, at most, while `body` ran.
 void reset_peak();
-size_t peak_bytes();  // since reset_peak(), on any thread
+size_t peak_bytes();  // the most that was in use since reset_peak(), beyond what was then
 
 }  // namespace concertina::testing

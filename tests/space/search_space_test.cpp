@@ -81,6 +81,11 @@ TEST(SearchSpace, SamplesAreMembersBetweenSmallestAndLargest) {
   }
 }
 
+TEST(SearchSpace, JsonOpensNoFile) {
+  EXPECT_THAT(problems_of("{blueprint: /etc/hostname, heads: 2}"), HasSubstr("no map"));
+  EXPECT_THAT(problems_of("{heads: 2}"), HasSubstr("no map"));
+}
+
 TEST(SearchSpace, JsonRoundTrips) {
   for (const SearchSpace& space :
        {load_space("pocket.yaml"), load_space("lighthubert-base.yaml"),
