@@ -69,7 +69,7 @@ SearchSpace space_of(const std::string& path) {
 }
 
 void add_model(CLI::App& app, Globals& globals) {
-  CLI::App* model = app.add_subcommand("model", "Look into model files");
+  CLI::App* model = app.add_subcommand("model", "Look into model files and sort their units");
   model->require_subcommand(1);
   CLI::App* show = model->add_subcommand("show", "Size, space and origin of a model file");
   show->footer("Example:\n  concertina model show runs/quickstart/stage2/model.safetensors");
@@ -83,6 +83,7 @@ void add_model(CLI::App& app, Globals& globals) {
                         {"provenance", supernet.provenance()}};
     print_space(supernet.space(), globals.json, extra);
   });
+  add_sort_verb(*model, globals);
 }
 
 void add_space(CLI::App& app, Globals& globals) {

@@ -97,7 +97,7 @@ void read_objective(ConfigSection section, ObjectiveOptions& o) {
 
 void read_sampler(ConfigSection section, DistillOptions& o) {
   auto kind = static_cast<int32_t>(o.sampler);
-  section.read_choice("kind", {"largest", "random", "sandwich"}, kind);
+  section.read_choice("kind", {"largest", "random", "sandwich", "whole"}, kind);
   section.read("random", o.random_subnets);
   section.read("in_place", o.in_place);
   o.sampler = static_cast<SamplerKind>(kind);

@@ -59,7 +59,7 @@ struct PretrainOptions {
 };
 
 enum class StudentInit { kTeacher, kRandom, kPreviousStage };
-enum class SamplerKind { kLargest, kRandom, kSandwich };
+enum class SamplerKind { kLargest, kRandom, kSandwich, kWhole };  // whole: SearchSpace::whole()
 
 struct ObjectiveOptions {
   std::string kind = "layer_mean";

@@ -35,7 +35,10 @@ class MixedSampler : public SubnetSampler {
 std::unique_ptr<SubnetSampler> make_sampler(SamplerKind kind, const SearchSpace& space,
                                             int32_t random_subnets, const Rng& rng) {
   std::vector<SampledSubnet> fixed;
-  if (kind != SamplerKind::kRandom) fixed.push_back({"largest", space.largest()});
+  if (kind == SamplerKind::kWhole) fixed.push_back({"whole", space.whole()});
+  if (kind == SamplerKind::kLargest || kind == SamplerKind::kSandwich) {
+    fixed.push_back({"largest", space.largest()});
+  }
   if (kind == SamplerKind::kSandwich) fixed.push_back({"smallest", space.smallest()});
   int32_t random = 0;
   if (kind == SamplerKind::kRandom) random = 1;

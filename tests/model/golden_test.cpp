@@ -100,8 +100,9 @@ TEST(Golden, HubertLargeStyle) {
 }
 
 // LightHuBERT's spaces at full size; every 37th value of every state after a layer.
-void expect_lighthubert(const std::string& space_name, ExtractorNorm norm) {
-  const SafetensorsFile golden = read_safetensors(kFolder + "lighthubert.safetensors");
+void expect_lighthubert(const std::string& space_name, ExtractorNorm norm,
+                        const std::string& file = "lighthubert.safetensors", int cases_there = 6) {
+  const SafetensorsFile golden = read_safetensors(kFolder + file);
   const Json cases = Json::parse(golden.metadata.at("cases"));
   const SearchSpace listed = SearchSpace::load(
       std::string(CONCERTINA_SOURCE_DIR) + "/configs/spaces/lighthubert-" + space_name + ".yaml");
@@ -131,13 +132,18 @@ void expect_lighthubert(const std::string& space_name, ExtractorNorm norm) {
     expect_near(at::cat(kept), values, name + " " + architecture.key());
     ++seen;
   }
-  EXPECT_EQ(seen, 6);
+  EXPECT_EQ(seen, cases_there);
 }
 
 TEST(Golden, LightHubertBaseDefault) { expect_lighthubert("base", ExtractorNorm::kGroup); }
 TEST(Golden, LightHubertBaseLayerNorm) { expect_lighthubert("base", ExtractorNorm::kLayer); }
 TEST(Golden, LightHubertSmallDefault) { expect_lighthubert("small", ExtractorNorm::kGroup); }
 TEST(Golden, LightHubertSmallLayerNorm) { expect_lighthubert("small", ExtractorNorm::kLayer); }
+
+// The package computes local attention in two modes, which our one covers.
+TEST(Golden, LightHubertSlideWindows) {
+  expect_lighthubert("small", ExtractorNorm::kLayer, "lighthubert_windows.safetensors", 4);
+}
 
 }  // namespace
 }  // namespace concertina
