@@ -72,7 +72,8 @@ SearchSpace space_of(const std::string& path) {
 }
 
 void add_model(CLI::App& app, Globals& globals) {
-  CLI::App* model = app.add_subcommand("model", "Look into model files, import and export them");
+  CLI::App* model =
+      app.add_subcommand("model", "Look into model files, import, export and sort them");
   model->require_subcommand(1);
   CLI::App* show = model->add_subcommand("show", "Size, space and origin of a model file");
   show->footer("Example:\n  concertina model show runs/quickstart/stage2/model.safetensors");
@@ -90,6 +91,7 @@ void add_model(CLI::App& app, Globals& globals) {
     print_space(supernet.space(), globals.json, extra);
   });
   add_checkpoint_verbs(*model, globals);
+  add_sort_verb(*model, globals);
 }
 
 void add_space(CLI::App& app, Globals& globals) {

@@ -100,6 +100,19 @@ std::optional<Budget> read_budget(ConfigSection section) {
   return budget;
 }
 
+// The sort reads what stage 1 was trained on, and only a stage 2 that goes on from it has use for
+// it.
+std::optional<SortOptions> read_sort(ConfigSection root, const PipelineConfig& config) {
+  if (!root.has("sort")) return std::nullopt;
+  SortOptions sort = SortOptions::from_config(root.section("sort"));
+  sort.source_weight = config.stage1.train.batch.source_weight;
+  sort.seed = config.seed;
+  if (config.stage2.init != StudentInit::kPreviousStage) {
+    root.problem("sort", "stage2.init: previous is needed, for only then stage 2 starts from it");
+  }
+  return sort;
+}
+
 }  // namespace
 
 PipelineConfig PipelineConfig::parse(ConfigFile& file) {
@@ -120,6 +133,7 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
   config.teacher = PretrainOptions::from_config(teacher.section("pretrain"));
   config.stage1 = DistillOptions::from_config(root.section("stage1"), 1);
   config.stage2 = DistillOptions::from_config(root.section("stage2"), 2);
+  config.sort = read_sort(root, config);
   config.latency = LatencyOptions::from_config(root.section("latency"));
   config.tasks = TaskOptions::from_config(root.section("tasks"));
   config.search = read_search(root.section("search"));

@@ -3,11 +3,13 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "core/config.h"
 #include "distill/options.h"
+#include "distill/sort.h"
 #include "eval/latency.h"
 #include "eval/tasks.h"
 #include "search/pareto.h"
@@ -43,8 +45,9 @@ struct PipelineConfig {
   std::filesystem::path
       teacher_model;  // an existing model file instead of pretraining; "" otherwise
   DistillOptions stage1, stage2;
-  LatencyOptions latency;  // eval/latency.h
-  TaskOptions tasks;       // eval/tasks.h
+  std::optional<SortOptions> sort;  // between the two: distill/sort.h
+  LatencyOptions latency;           // eval/latency.h
+  TaskOptions tasks;                // eval/tasks.h
   SearchConfig search;
   std::vector<Budget> budgets;  // report.budgets
   std::string effective;  // the effective config as canonical YAML, written beside every result

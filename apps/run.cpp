@@ -53,6 +53,18 @@ std::string study_identity(const SearchConfig& search) {
                      fmt::join(search.record, ","));
 }
 
+void put_sort_before_stage2(std::vector<Stage>& stages, std::string settings,
+                            const Workspace& space) {
+  const auto stage2 = std::ranges::find(stages, "stage2", &Stage::name);
+  stage2->inputs = {"sort"};
+  stages.insert(stage2,
+                {"sort",
+                 std::move(settings),
+                 {"stage1"},
+                 {space.sorted(), space.sorted_objective()},
+                 [](const Line& l, const StageFlags&) { run_sort_stage(l.config, l.space); }});
+}
+
 std::vector<Stage> make_stages(ConfigFile& file, const Line& line) {
   const PipelineConfig& config = line.config;
   const Workspace& space = line.space;
@@ -63,7 +75,7 @@ std::vector<Stage> make_stages(ConfigFile& file, const Line& line) {
   const std::string tasks = section_text(file, "tasks");
   const std::string search = section_text(file, "search") + tasks;
   const std::string latency = section_text(file, "latency") + study_identity(config.search);
-  return {
+  std::vector<Stage> stages = {
       {"corpus",
        corpus,
        {},
@@ -113,6 +125,8 @@ std::vector<Stage> make_stages(ConfigFile& file, const Line& line) {
        {space.subnet(), space.report()},
        [](const Line& l, const StageFlags&) { run_report_stage(l.config, l.space, l.globals); }},
   };
+  if (config.sort) put_sort_before_stage2(stages, section_text(file, "sort"), space);
+  return stages;
 }
 
 std::vector<std::string> stage_names(const std::vector<Stage>& stages) {

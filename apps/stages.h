@@ -25,6 +25,9 @@ struct Workspace {
   std::filesystem::path objective(int32_t stage) const {
     return stage_dir(stage) / "objective.safetensors";
   }
+  std::filesystem::path sort_dir() const { return out / "sort"; }
+  std::filesystem::path sorted() const { return sort_dir() / "model.safetensors"; }
+  std::filesystem::path sorted_objective() const { return sort_dir() / "objective.safetensors"; }
   std::filesystem::path study() const { return out / "study.db"; }
   std::filesystem::path scores() const { return out / "scores.json"; }
   std::filesystem::path subnet() const { return out / "subnet.safetensors"; }
@@ -43,6 +46,7 @@ void run_teacher_stage(const PipelineConfig& config, const Workspace& space, con
                        const StageFlags& flags);
 void run_distill_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals,
                        const StageFlags& flags, int32_t stage);
+void run_sort_stage(const PipelineConfig& config, const Workspace& space);  // needs config.sort
 void run_latency_stage(const PipelineConfig& config, const Workspace& space,
                        const Globals& globals);  // profile and fit into study.db
 void run_search_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals,

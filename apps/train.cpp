@@ -131,8 +131,10 @@ void run_distill_stage(const PipelineConfig& config, const Workspace& space, con
   const Supernet teacher = load_model(space.teacher());
   std::optional<PreviousStage> previous;
   if (options.init == StudentInit::kPreviousStage) {
-    previous = {load_model(space.student(stage - 1)),
-                load_objective(space.objective(stage - 1)).heads};
+    const bool sorted = config.sort.has_value();
+    previous = {
+        load_model(sorted ? space.sorted() : space.student(stage - 1)),
+        load_objective(sorted ? space.sorted_objective() : space.objective(stage - 1)).heads};
   }
   const Manifest manifest = read_manifest(corpus_manifest(config));
   const StageResult result =
@@ -168,7 +170,11 @@ void add_train_verbs(CLI::App& app, Globals& globals) {
   train->add_option("--stage", args->stage, "1 or 2")->required()->check(CLI::Range(1, 2));
   train->callback([args, &globals] {
     const Workspace space{args->out};
-    run_distill_stage(parse(*args, globals), space, globals, args->flags, args->stage);
+    const PipelineConfig config = parse(*args, globals);
+    // A run that goes on keeps the order it began with.
+    const bool sorted = args->flags.resume && std::filesystem::exists(space.sorted());
+    if (args->stage == 2 && config.sort && !sorted) run_sort_stage(config, space);
+    run_distill_stage(config, space, globals, args->flags, args->stage);
     answer(globals, space.student(args->stage), space.stage_dir(args->stage) / "metrics.jsonl");
   });
 }

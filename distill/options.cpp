@@ -115,7 +115,7 @@ void read_objective(ConfigSection section, ObjectiveOptions& o) {
 
 void read_sampler(ConfigSection section, DistillOptions& o) {
   auto kind = static_cast<int32_t>(o.sampler.kind);
-  section.read_choice("kind", {"largest", "random", "sandwich", "pareto"}, kind);
+  section.read_choice("kind", {"largest", "random", "sandwich", "pareto", "whole"}, kind);
   section.read("random", o.sampler.random);
   section.read("candidates", o.sampler.candidates);
   section.read("progressive", o.sampler.progressive);

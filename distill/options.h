@@ -69,7 +69,8 @@ struct PretrainOptions {
 };
 
 enum class StudentInit { kTeacher, kRandom, kPreviousStage };
-enum class SamplerKind { kLargest, kRandom, kSandwich, kPareto };
+// kWhole: SearchSpace::whole(), the storage's full shape.
+enum class SamplerKind { kLargest, kRandom, kSandwich, kPareto, kWhole };
 
 struct SamplerOptions {
   SamplerKind kind = SamplerKind::kLargest;

@@ -78,7 +78,7 @@ std::string to_json(const PretrainOptions& o) {
 
 std::string to_json(const DistillOptions& o) {
   constexpr const char* kInits[] = {"teacher", "random", "previous"};
-  constexpr const char* kSamplers[] = {"largest", "random", "sandwich", "pareto"};
+  constexpr const char* kSamplers[] = {"largest", "random", "sandwich", "pareto", "whole"};
   Json json;
   add_common(json, o.train);
   json["objective"] = {{"kind", o.objective.kind},

@@ -10,12 +10,16 @@
 namespace concertina {
 namespace {
 
-bool has_largest(SamplerKind kind) { return kind != SamplerKind::kRandom; }
+bool has_first(SamplerKind kind) { return kind != SamplerKind::kRandom; }
+SampledSubnet first_of(SamplerKind kind, const SearchSpace& space) {
+  if (kind == SamplerKind::kWhole) return {"whole", space.whole()};
+  return {"largest", space.largest()};
+}
 bool has_smallest(SamplerKind kind) {
   return kind == SamplerKind::kSandwich || kind == SamplerKind::kPareto;
 }
 int32_t random_of(const SamplerOptions& options) {
-  if (options.kind == SamplerKind::kLargest) return 0;
+  if (options.kind == SamplerKind::kLargest || options.kind == SamplerKind::kWhole) return 0;
   return options.kind == SamplerKind::kRandom ? 1 : options.random;
 }
 
@@ -26,7 +30,7 @@ class MixedSampler : public SubnetSampler {
                const Rng& rng)
       : options_(options),
         shrinking_steps_(options.progressive * static_cast<double>(steps)),
-        largest_(space.largest()),
+        first_(first_of(options.kind, space)),
         shrinking_(space),
         rng_(rng) {
     if (options.kind == SamplerKind::kPareto) {
@@ -38,7 +42,7 @@ class MixedSampler : public SubnetSampler {
   std::vector<SampledSubnet> draw(int64_t step) const override {
     const int32_t stage = stage_of(step);
     std::vector<SampledSubnet> subnets;
-    if (has_largest(options_.kind)) subnets.push_back({"largest", largest_});
+    if (has_first(options_.kind)) subnets.push_back(first_);
     if (has_smallest(options_.kind)) subnets.push_back({"smallest", shrinking_.smallest(stage)});
     Rng rng = rng_.fork("subnets", static_cast<uint64_t>(step));
     for (int32_t i = 1; i <= random_of(options_); ++i) {
@@ -57,7 +61,7 @@ class MixedSampler : public SubnetSampler {
 
   SamplerOptions options_;
   double shrinking_steps_;
-  Architecture largest_;
+  SampledSubnet first_;
   Shrinking shrinking_;
   std::unique_ptr<ParetoDraw> pareto_;
   Rng rng_;

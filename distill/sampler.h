@@ -13,7 +13,7 @@
 namespace concertina {
 
 struct SampledSubnet {
-  std::string role;  // largest | smallest | random1, random2, ...: names its loss in the metrics
+  std::string role;  // largest | whole | smallest | random1, random2, ...: names its loss
   Architecture architecture;
 };
 

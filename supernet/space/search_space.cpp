@@ -165,6 +165,12 @@ Architecture SearchSpace::smallest() const {
 
 Architecture SearchSpace::largest() const { return uniform({}); }
 
+Architecture SearchSpace::whole() const {
+  const Architecture stored = storage().largest;
+  return Architecture(stored.conv_channels(), stored.embed_dim(), largest().frame_period_us(),
+                      stored.layers());
+}
+
 Architecture SearchSpace::default_architecture() const { return uniform(default_); }
 
 std::vector<int32_t> SearchSpace::kept_layers(int32_t depth) const {

@@ -81,6 +81,7 @@ class SearchSpace {
   std::string size() const;  // exact count of distinct architectures, decimal digits
   Architecture smallest() const;
   Architecture largest() const;  // shortest frame period
+  Architecture whole() const;    // the storage at the shortest frame period: largest() or wider
   Architecture default_architecture() const;
   Architecture sample(
       Rng& rng) const;  // uniform per choice, depth first (not uniform over architectures)

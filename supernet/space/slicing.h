@@ -1,5 +1,5 @@
 // The slicing rule as data: for one architecture, the list of its tensors, each with the part of
-// the supernet's tensor it is made of. slice, bind, extract, sort and the parameter count all read
+// the supernet's tensor it is made of. slice, bind, extract and the parameter count all read
 // this one list. Tensor names are fairseq's / LightHuBERT's; layers keep their index in the
 // supernet.
 #pragma once

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "tests/model/models.h"
 
@@ -28,7 +30,20 @@ TensorMap reference_gradients(const Supernet& supernet, const Architecture& arch
   return gradients;
 }
 
-void expect_leaves_agree(const SearchSpace& space) {
+// Every element of a plain slice, and no other, is marked as touched.
+void expect_marks(const Gradients& gradients, const std::vector<TensorSlice>& slices) {
+  for (const TensorSlice& slice : slices) {
+    if (slice.kind != SliceKind::kPlain || !slice.trained) continue;
+    const at::Tensor& touched = gradients.touched_views.at(slice.name);
+    EXPECT_LE(touched.sum().item<int64_t>(), slice.numel()) << slice.name;
+    const bool reached = touched.sum().item<int64_t>() > 0;  // by the loss
+    EXPECT_TRUE(!reached || take(touched, slice).min().item<int>() == 1) << slice.name;
+  }
+}
+
+// Returns how many slices were gathered, and how many cut from a normalised kernel.
+std::pair<int, int> expect_leaves_agree(const SearchSpace& space) {
+  std::pair<int, int> seen;
   const Supernet supernet = testing::perturbed(space, 1);
   const SpeechBatch batch = make_batch(testing::noise(1, 8000, 2));
   const auto storage =
@@ -38,9 +53,13 @@ void expect_leaves_agree(const SearchSpace& space) {
   Rng rng(3);
   for (int i = 0; i < 4; ++i) {
     const Architecture architecture = i == 0 ? space.largest() : space.sample(rng);
+    const auto slices = tensor_slices(supernet.blueprint(), supernet.storage(), architecture);
+    for (const TensorSlice& slice : slices) {
+      seen.first += std::ranges::any_of(slice.dims, [](auto& d) { return !d.indices.empty(); });
+      seen.second += slice.kind == SliceKind::kBakedWeightNorm;
+    }
     gradients.zero();
-    Leaves leaves(parameters, tensor_slices(supernet.blueprint(), supernet.storage(), architecture),
-                  at::kFloat);
+    Leaves leaves(parameters, slices, at::kFloat);
     TensorMap tensors = leaves.tensors();
     for (const auto& [name, tensor] : supernet.weights()) {
       if (name.starts_with("feature_extractor.mel.")) tensors[name] = tensor;
@@ -50,6 +69,7 @@ void expect_leaves_agree(const SearchSpace& space) {
         .sum()
         .backward();
     leaves.accumulate(gradients);
+    expect_marks(gradients, slices);
     const TensorMap reference = reference_gradients(supernet, architecture, batch);
     for (const auto& [name, view] : gradients.views) {
       const at::Tensor& expected = reference.at(name);
@@ -65,6 +85,7 @@ void expect_leaves_agree(const SearchSpace& space) {
       }
     }
   }
+  return seen;
 }
 
 TEST(Leaves, GradientsEqualAutogradThroughSlicesMel) {
@@ -74,6 +95,57 @@ TEST(Leaves, GradientsEqualAutogradThroughSlicesMel) {
 TEST(Leaves, GradientsEqualAutogradThroughSlicesWaveNormalisedConv) {
   expect_leaves_agree(
       testing::small_space(testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost)));
+}
+
+TEST(Leaves, GradientsEqualAutogradThroughSlicesOfChannelsAndRateUnit) {
+  for (const ExtractorNorm norm : {ExtractorNorm::kGroup, ExtractorNorm::kLayer}) {
+    Blueprint blueprint = testing::wave_blueprint(norm, NormPosition::kPre);
+    blueprint.rate = RateKind::kCif;
+    expect_leaves_agree(testing::small_space(blueprint));
+  }
+}
+
+// LightHuBERT's rule: FFN rows are gathered, the positional conv is normalised before it is cut.
+TEST(Leaves, GradientsEqualAutogradThroughGatheredRows) {
+  const auto [gathered, baked] = expect_leaves_agree(
+      testing::small_space(testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPost),
+                           SlicingRule::kLightHubert));
+  EXPECT_GE(gathered, 6);
+  EXPECT_GE(baked, 4);
+}
+
+// Both rules against finite differences: along the gradient the loss rises by the gradient's norm,
+// and what is not marked does not move it.
+TEST(Leaves, GradientsMatchFiniteDifferences) {
+  for (const SlicingRule rule : {SlicingRule::kPrefix, SlicingRule::kLightHubert}) {
+    const SearchSpace space = testing::small_space(
+        testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost), rule);
+    const Supernet supernet = testing::perturbed(space, 5);
+    const Architecture narrow = Architecture::parse("c=24 e=96 p=20000 L=0:1x192,1:2x96,3:2x384");
+    const auto slices = tensor_slices(supernet.blueprint(), supernet.storage(), narrow);
+    Parameters parameters(trainable(
+        supernet.weights(),
+        tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().largest)));
+    const SpeechBatch batch = make_batch(testing::noise(1, 8000, 6));
+    const auto loss = [&](const Leaves& leaves) {
+      const Subnet subnet = make_subnet(supernet.blueprint(), narrow, leaves.tensors());
+      return encode(subnet, batch).frames.x.sin().to(at::kDouble).sum();
+    };
+    Gradients gradients(parameters);
+    Leaves leaves(parameters, slices, at::kFloat);
+    loss(leaves).backward();
+    leaves.accumulate(gradients);
+
+    const at::Tensor start = parameters.flat().clone();
+    const auto loss_at = [&](const at::Tensor& step) {
+      parameters.flat().copy_(start + step);
+      return loss(Leaves(parameters, slices, at::kFloat)).item<double>();
+    };
+    const double norm = gradients.flat.norm().item<double>();
+    const at::Tensor step = gradients.flat * (1e-3 / norm);
+    EXPECT_NEAR((loss_at(step) - loss_at(-step)) / 2e-3, norm, 0.02 * norm);
+    EXPECT_EQ(loss_at((gradients.touched == 0).to(at::kFloat)), loss_at(at::zeros_like(start)));
+  }
 }
 
 TEST(Leaves, UntouchedPartsAreNotMarked) {

@@ -42,6 +42,50 @@ TEST(Supernet, ExtractedSubnetEqualsTheSlicedOneWave) {
       3);
 }
 
+// Every gene at once: channels and frame period beside the rest, both kinds of norm.
+TEST(Supernet, ExtractedSubnetEqualsTheSlicedOneWaveWithRateUnit) {
+  for (const ExtractorNorm norm : {ExtractorNorm::kGroup, ExtractorNorm::kLayer}) {
+    Blueprint blueprint = testing::wave_blueprint(norm, NormPosition::kPost);
+    blueprint.rate = RateKind::kCif;
+    expect_extraction_agrees(testing::small_space(blueprint), 20, 4);
+  }
+}
+
+TEST(Supernet, ExtractedSubnetEqualsTheSlicedOneLightHubertsRule) {
+  expect_extraction_agrees(
+      testing::small_space(testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPost),
+                           SlicingRule::kLightHubert),
+      15, 5);
+}
+
+// Training a slice is training the extracted subnet: the gradients of its weights are the same.
+TEST(Supernet, SlicedChannelsHaveTheExtractedSubnetsGradients) {
+  for (const ExtractorNorm norm : {ExtractorNorm::kGroup, ExtractorNorm::kLayer}) {
+    Blueprint blueprint = testing::wave_blueprint(norm, NormPosition::kPost);
+    blueprint.positional.weight_norm = false;  // g and v of a cut kernel have no counterpart
+    const SearchSpace space = testing::small_space(blueprint);
+    const Supernet supernet = testing::perturbed(space, 6);
+    const Architecture narrow = Architecture::parse("c=24 e=96 p=20000 L=0:1x192,3:2x384");
+    const auto slices = tensor_slices(blueprint, supernet.storage(), narrow);
+    TensorMap full, own = supernet.extract(narrow).weights();
+    for (const auto& [name, tensor] : supernet.weights())
+      full[name] = tensor.clone().requires_grad_();
+    for (auto& [name, tensor] : own) tensor.requires_grad_();
+    const SpeechBatch batch = make_batch(testing::noise(2, 8000, 7));
+    for (const TensorMap& tensors : {slice_tensors(full, slices), own}) {
+      encode(make_subnet(blueprint, narrow, tensors), batch).frames.x.sin().sum().backward();
+    }
+    for (const TensorSlice& slice : slices) {
+      const at::Tensor& gradient = own.at(slice.name).grad();
+      ASSERT_EQ(gradient.defined(), full.at(slice.name).grad().defined()) << slice.name;
+      if (!gradient.defined()) continue;
+      EXPECT_LE(max_difference(take(full.at(slice.name).grad(), slice), gradient),
+                1e-5 * std::max(1.0, gradient.abs().max().item<double>()))
+          << slice.name;
+    }
+  }
+}
+
 TEST(Supernet, InterleavedGroupsMeanTheSameChannelsAtEveryWidth) {
   // A prefix of an interleaved positional conv keeps each channel in its group: the sliced conv
   // equals the full one with the dropped channels set to zero.

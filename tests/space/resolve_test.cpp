@@ -76,6 +76,22 @@ TEST(Resolve, LightHubertsDict) {
   EXPECT_THROW(small.resolve("@" + path.string()), SystemError);
 }
 
+TEST(Resolve, SlideWindowsOfLightHubertsDict) {
+  const SearchSpace small = load_space("lighthubert-small.yaml");
+  std::string heads, ffn, widths, windows;
+  for (int32_t i = 0; i < 10; ++i) {
+    const std::string comma = i == 0 ? "" : ",";
+    heads += comma + "4";
+    ffn += comma + "768";
+    widths += comma + "256";
+    windows += comma + (i < 7 ? "16" : i == 9 ? "32" : "\"global\"");
+  }
+  const Architecture net = small.resolve(R"({"layer_num":10,"embed_dim":256,"heads_num":[)" +
+                                         heads + R"(],"ffn_embed":[)" + ffn + R"(],"atten_dim":[)" +
+                                         widths + R"(],"slide_wsz":[)" + windows + "]}");
+  EXPECT_EQ(net.key(), "c=512 e=256 p=20000 L=0-6:4x768w16,8-9:4x768,10:4x768w32");
+}
+
 TEST(Resolve, RefusesBrokenDicts) {
   const SearchSpace small = load_space("lighthubert-small.yaml");
   EXPECT_THAT(refusal(small, "{"), HasSubstr("not JSON"));

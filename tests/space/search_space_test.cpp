@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include <map>
 #include <set>
 
 #include "core/errors.h"
@@ -46,8 +47,19 @@ TEST(SearchSpace, PocketIsTheOneInTheNotes) {
   EXPECT_EQ(pocket.storage().rule, SlicingRule::kPrefix);
 }
 
+TEST(SearchSpace, PocketWaveHasEveryGene) {
+  const SearchSpace wave = load_space("pocket-wave.yaml");
+  EXPECT_EQ(wave.size(), std::to_string(4 * 5 * 4 * (81 + 729 + 6561)));
+  EXPECT_EQ(wave.smallest().key(), "c=32 e=96 p=90000 L=0:2x192,3:2x192");
+  EXPECT_EQ(wave.largest().key(), "c=128 e=256 p=20000 L=0-3:4x1024");
+  EXPECT_EQ(wave.default_architecture().key(), "c=64 e=128 p=20000 L=0-3:2x512");
+  EXPECT_EQ(wave.storage().largest.key(), "c=128 e=256 p=90000 L=0-3:4x1024");
+  EXPECT_EQ(wave.whole(), wave.largest());
+}
+
 TEST(SearchSpace, SmallIsCutFromBaseSizedWeights) {
   const SearchSpace small = load_space("lighthubert-small.yaml");
+  EXPECT_EQ(small.whole().key(), "c=512 e=768 p=20000 L=0-11:12x3072");
   EXPECT_EQ(small.storage().largest.key(), "c=512 e=768 p=20000 L=0-11:12x3072");
   EXPECT_EQ(small.storage().rule, SlicingRule::kLightHubert);
   EXPECT_EQ(small.largest().embed_dim(), 512);
@@ -157,12 +169,34 @@ TEST(DepthPolicies, KeepTheirSets) {
   EXPECT_THAT(kept_layers(DepthPolicy::kAlternate, 12, 6), ElementsAre(0, 2, 4, 6, 8, 10));
   EXPECT_THAT(kept_layers(DepthPolicy::kAlternate, 4, 3), ElementsAre(0, 1, 2));
   EXPECT_THAT(kept_layers(DepthPolicy::kAlternate, 4, 1), ElementsAre(0));
-  EXPECT_THAT(kept_layers(DepthPolicy::kLightHubert, 12, 10),
-              ElementsAre(0, 1, 2, 3, 4, 5, 6, 8, 9, 10));
-  EXPECT_THAT(kept_layers(DepthPolicy::kLightHubert, 12, 6), ElementsAre(0, 1, 4, 5, 8, 9));
   EXPECT_THROW(kept_layers(DepthPolicy::kLightHubert, 12, 5), InputError);
   EXPECT_THROW(kept_layers(DepthPolicy::kLightHubert, 6, 6), InputError);
   EXPECT_THROW(kept_layers(DepthPolicy::kTop, 4, 5), InputError);
+}
+
+// LightHuBERT's table of what is dropped.
+TEST(DepthPolicies, LightHubertsSets) {
+  const std::map<int32_t, std::set<int32_t>> dropped = {{12, {}},
+                                                        {11, {11}},
+                                                        {10, {7, 11}},
+                                                        {9, {3, 7, 11}},
+                                                        {8, {3, 7, 10, 11}},
+                                                        {7, {3, 6, 7, 10, 11}},
+                                                        {6, {2, 3, 6, 7, 10, 11}}};
+  for (const auto& [depth, without] : dropped) {
+    std::vector<int32_t> kept;
+    for (int32_t layer = 0; layer < 12; ++layer) {
+      if (!without.contains(layer)) kept.push_back(layer);
+    }
+    EXPECT_EQ(kept_layers(DepthPolicy::kLightHubert, 12, depth), kept);
+  }
+}
+
+TEST(DepthPolicies, ExplicitSetsAreTheSpaces) {
+  const SearchSpace space = rich_space();
+  EXPECT_THAT(space.kept_layers(1), ElementsAre(2));
+  EXPECT_THAT(space.kept_layers(3), ElementsAre(0, 1, 2));
+  EXPECT_THROW(space.kept_layers(2), InputError);
 }
 
 // Weights shared between depths are shared best when a shallower net is part of the deeper one.

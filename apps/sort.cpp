@@ -1,0 +1,231 @@
+// concertina model sort, and the sort between stage 1 and stage 2 of a line.
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "apps/stages.h"
+#include "apps/text_table.h"
+#include "apps/verb.h"
+#include "core/errors.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "distill/sort.h"
+#include "eval/distill_score.h"
+#include "supernet/model/model_file.h"
+
+namespace concertina {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr int32_t kRandomMembers = 20;
+
+struct SortFlags {
+  std::string model, out, data, objective, teacher, score = "activation";
+  double seconds = SortOptions().seconds;
+};
+
+// How the units of a group may move; see order_by.
+std::string manner(const UnitGroup& group, const SearchSpace& space) {
+  const PositionalConv& conv = space.blueprint().positional;
+  if (group.kind == UnitKind::kEmbed) {
+    const std::string within =
+        fmt::format("within the {} groups of the positional conv", conv.groups);
+    return conv.interleaved ? within : within + ", which move as blocks";
+  }
+  if (group.kind == UnitKind::kFfn && space.storage().rule == SlicingRule::kLightHubert) {
+    return "to the places that LightHuBERT's interleaved rule keeps most often";
+  }
+  return group.kind == UnitKind::kRate ? "best first, by magnitude" : "best first";
+}
+
+int64_t moved(const std::vector<int64_t>& order) {
+  int64_t count = 0;
+  for (size_t place = 0; place < order.size(); ++place) {
+    count += order[place] != static_cast<int64_t>(place) ? 1 : 0;
+  }
+  return count;
+}
+
+std::vector<std::string> left_alone(const Supernet& model) {
+  std::vector<std::string> left;
+  if (model.weights().contains("rate.conv.weight") &&
+      model.blueprint().front_end == FrontEndKind::kLogMel) {
+    left.emplace_back("rate: its channels are the log-mel features', which no subnet shortens");
+  }
+  return left;
+}
+
+Json groups_json(const SortResult& sorted) {
+  Json groups = Json::array();
+  for (const auto& [group, order] : sorted.orders) {
+    groups.push_back({{"units", name_of(group)},
+                      {"count", order.size()},
+                      {"moved", moved(order)},
+                      {"how", manner(group, sorted.model.space())}});
+  }
+  return groups;
+}
+
+struct Compared {
+  std::string name, architecture;
+  double before = 0, after = 0;
+};
+
+// The distillation loss of members on dev, before and after; random ones are averaged.
+std::vector<Compared> compare(const Supernet& before, const SortResult& sorted,
+                              const Supernet& teacher, const std::filesystem::path& objective,
+                              const Manifest& manifest) {
+  const Subnet target = teacher.slice(teacher.space().largest());
+  const DistillScore old_score(target, load_objective(objective), manifest, Split::kDev, {});
+  TrainedObjective reordered = load_objective(objective);
+  reordered.heads = sorted.heads;
+  const DistillScore new_score(target, std::move(reordered), manifest, Split::kDev, {});
+  const auto score = [&](const std::string& name, const Architecture& member) {
+    return Compared{name, member.key(), old_score.score(before.slice(member)),
+                    new_score.score(sorted.model.slice(member))};
+  };
+  const SearchSpace& space = before.space();
+  std::vector<Compared> rows = {score("smallest", space.smallest()),
+                                score("default", space.default_architecture()),
+                                score("largest", space.largest())};
+  Rng rng = Rng(0).fork("model sort");
+  Compared mean{"random", fmt::format("mean of {}", kRandomMembers)};
+  for (int32_t i = 0; i < kRandomMembers; ++i) {
+    const Compared one = score("", space.sample(rng));
+    mean.before += one.before / kRandomMembers;
+    mean.after += one.after / kRandomMembers;
+  }
+  rows.push_back(mean);
+  return rows;
+}
+
+void print_text(const Json& json) {
+  std::vector<std::vector<std::string>> rows = {{"units", "count", "moved", "how"}};
+  for (const auto& group : json["groups"]) {
+    rows.push_back(
+        {group["units"].get<std::string>(), std::to_string(group["count"].get<int64_t>()),
+         std::to_string(group["moved"].get<int64_t>()), group["how"].get<std::string>()});
+  }
+  fmt::print("{}", text_table(rows));
+  for (const auto& left : json["left_alone"])
+    fmt::print("left alone: {}\n", left.get<std::string>());
+  fmt::print("the full network's output changed by {:.1e} of its largest value\n",
+             json["change"].get<double>());
+  if (json.contains("distill.l1")) {
+    rows = {{"distill.l1 on dev", "before", "after", "architecture"}};
+    for (const auto& row : json["distill.l1"]) {
+      rows.push_back({row["name"].get<std::string>(),
+                      fmt::format("{:.4f}", row["before"].get<double>()),
+                      fmt::format("{:.4f}", row["after"].get<double>()),
+                      row["architecture"].get<std::string>()});
+    }
+    fmt::print("{}", text_table(rows));
+  }
+  for (const auto& file : json["files"]) fmt::print("written to {}\n", file.get<std::string>());
+}
+
+SortOptions options_of(const SortFlags& flags, const Globals& globals) {
+  SortOptions options;
+  const auto names = sort_score_names();
+  options.score = static_cast<SortScore>(std::ranges::find(names, flags.score) - names.begin());
+  options.seconds = flags.seconds;
+  options.seed = globals.seed;
+  return options;
+}
+
+void sort_model(const SortFlags& flags, const Globals& globals) {
+  const Supernet model = load_model(flags.model);
+  std::filesystem::path objective = flags.objective;
+  if (objective.empty())
+    objective = std::filesystem::path(flags.model).parent_path() / "objective.safetensors";
+  std::optional<TrainedObjective> trained;
+  if (!flags.objective.empty() || std::filesystem::exists(objective))
+    trained = load_objective(objective);
+  std::optional<Supernet> teacher;
+  if (!flags.teacher.empty()) teacher = load_model(flags.teacher);
+  std::optional<Manifest> manifest;
+  if (!flags.data.empty()) manifest = read_manifest(flags.data);
+
+  const SortResult sorted =
+      sort_units(options_of(flags, globals), {.model = model,
+                                              .trained = trained ? &*trained : nullptr,
+                                              .teacher = teacher ? &*teacher : nullptr,
+                                              .manifest = manifest ? &*manifest : nullptr});
+  Json json = {{"score", flags.score},
+               {"groups", groups_json(sorted)},
+               {"left_alone", left_alone(model)},
+               {"change", sorted.change}};
+  if (teacher && trained && manifest) {
+    for (const Compared& row : compare(model, sorted, *teacher, objective, *manifest)) {
+      json["distill.l1"].push_back({{"name", row.name},
+                                    {"architecture", row.architecture},
+                                    {"before", row.before},
+                                    {"after", row.after}});
+    }
+  }
+  save_model(sorted.model, flags.out);
+  json["files"] = {flags.out};
+  if (trained) {
+    const auto heads = std::filesystem::path(flags.out).replace_extension(".objective.safetensors");
+    save_objective(*trained->objective, sorted.heads, heads);
+    json["files"].push_back(heads.string());
+  }
+  if (globals.json)
+    fmt::print("{}\n", json.dump(2));
+  else
+    print_text(json);
+}
+
+}  // namespace
+
+void run_sort_stage(const PipelineConfig& config, const Workspace& space) {
+  const Supernet model = load_model(space.student(1));
+  const Supernet teacher = load_model(space.teacher());
+  const TrainedObjective trained = load_objective(space.objective(1));
+  const Manifest manifest = read_manifest(corpus_manifest(config));
+  const SortResult sorted =
+      sort_units(*config.sort,
+                 {.model = model, .trained = &trained, .teacher = &teacher, .manifest = &manifest});
+  make_directories(space.sort_dir());
+  save_objective(*trained.objective, sorted.heads, space.sorted_objective());
+  save_model(sorted.model, space.sorted());
+  log_info("sort: {} groups of units by {}, the full network's output changed by {:.1e}",
+           sorted.orders.size(), sort_score_names()[static_cast<size_t>(config.sort->score)],
+           sorted.change);
+}
+
+void add_sort_verb(CLI::App& model, Globals& globals) {
+  auto flags = std::make_shared<SortFlags>();
+  CLI::App* sort = model.add_subcommand(
+      "sort",
+      "Give the places that slicing keeps to the most important heads, channels and FFN units");
+  sort->footer(
+      "Examples:\n"
+      "  concertina model sort stage1/model.safetensors -o sorted.safetensors --data "
+      "data/manifest.tsv\n"
+      "  concertina model sort stage1/model.safetensors -o sorted.safetensors --data "
+      "data/manifest.tsv "
+      "--score taylor --teacher teacher/model.safetensors");
+  sort->add_option("MODEL", flags->model, "Model file (.safetensors)")->required();
+  sort->add_option("-o,--output", flags->out,
+                   "File to write; heads go beside it, to NAME.objective.safetensors")
+      ->required();
+  sort->add_option("--score", flags->score, "activation, taylor or magnitude")
+      ->check(CLI::IsMember(sort_score_names()))
+      ->capture_default_str();
+  sort->add_option("--data", flags->data, "manifest.tsv whose training clips are heard");
+  sort->add_option("--seconds", flags->seconds, "Of audio that is heard")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  sort->add_option(
+      "--objective", flags->objective,
+      "Heads trained with the model (default: objective.safetensors beside it, if there)");
+  sort->add_option(
+      "--teacher", flags->teacher,
+      "Teacher: needed by taylor; with it, subnets are scored on dev before and after");
+  sort->callback([flags, &globals] { sort_model(*flags, globals); });
+}
+
+}  // namespace concertina

@@ -1,0 +1,120 @@
+#include "supernet/model/activation_scores.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include "core/errors.h"
+#include "supernet/nn/encoder_layer.h"
+#include "supernet/nn/ops.h"
+
+namespace concertina {
+namespace {
+
+// x [B, T, C], reader [out, C, ...] -> [C].
+at::Tensor handed_on(const at::Tensor& x, const at::Tensor& reader) {
+  return x.abs().mean({0, 1}) * reader.transpose(0, 1).flatten(1).norm(2, 1);
+}
+
+class Observer {
+ public:
+  explicit Observer(const Supernet& model)
+      : subnet_(model.slice(model.space().whole())), weights_(subnet_.weights) {}
+
+  void see(const SpeechBatch& batch) {
+    if (subnet_.blueprint.front_end == FrontEndKind::kWave) see_convs(batch.waveform);
+    const EncoderOutput output = encode(subnet_, batch, {.all_hidden = true});
+    for (size_t i = 0; i < weights_.layers.size(); ++i) {
+      see_layer(weights_.layers[i], output.hidden[i]);
+    }
+  }
+
+  const std::map<UnitGroup, at::Tensor>& sums() const { return sums_; }
+
+ private:
+  void add(UnitKind kind, int64_t index, const at::Tensor& scores) {
+    at::Tensor& sum = sums_[{kind, static_cast<int32_t>(index)}];
+    sum = sum.defined() ? sum + scores : scores;
+  }
+
+  // The front end once more, for what lies between its layers; without padding the group norm of
+  // one channel a group is the plain one.
+  void see_convs(const at::Tensor& waveform) {
+    const Blueprint& blueprint = subnet_.blueprint;
+    const size_t count = weights_.convs.size();
+    at::Tensor x = waveform;
+    if (blueprint.normalize_waveform) x = at::layer_norm(x, {x.size(1)});
+    x = x.unsqueeze(2);
+    for (size_t i = 0; i < count; ++i) {
+      const ConvWeights& conv = weights_.convs[i];
+      x = conv_time(x, {conv.weight, conv.bias}, blueprint.wave.layers[i].stride, 0, 1);
+      if (conv.norm.weight.defined()) x = normed(x, conv.norm);
+      x = at::gelu(x);
+      const bool last = i + 1 == count;
+      add(UnitKind::kConv, static_cast<int64_t>(i),
+          last ? handed_on(layer_norm(x, weights_.feature_norm), weights_.projection.weight)
+               : handed_on(x, weights_.convs[i + 1].weight));
+    }
+  }
+
+  at::Tensor normed(const at::Tensor& x, const Affine& norm) const {
+    if (subnet_.blueprint.wave.norm == ExtractorNorm::kLayer) return layer_norm(x, norm);
+    return at::group_norm(x.transpose(1, 2), x.size(2), norm.weight, norm.bias).transpose(1, 2);
+  }
+
+  void see_layer(const LayerWeights& layer, const at::Tensor& x) {
+    const bool post = subnet_.blueprint.norm_position == NormPosition::kPost;
+    at::Tensor h = x;
+    if (layer.shape.heads > 0) {
+      const at::Tensor input = post ? x : layer_norm(x, layer.attention_norm);
+      for (const Affine& reader : {layer.q, layer.k, layer.v}) {
+        add(UnitKind::kEmbed, 0, handed_on(input, reader.weight));
+      }
+      h = see_heads(layer, x);
+    }
+    if (layer.shape.ffn_dim > 0) {
+      const at::Tensor input = post ? h : layer_norm(h, layer.final_norm);
+      add(UnitKind::kEmbed, 0, handed_on(input, layer.fc1.weight));
+      const at::Tensor hidden = at::gelu(linear(input, layer.fc1));
+      add(UnitKind::kFfn, layer.shape.index, handed_on(hidden, layer.fc2.weight));
+    }
+  }
+
+  // Returns the attention half's output.
+  at::Tensor see_heads(const LayerWeights& layer, const at::Tensor& x) {
+    LayerWeights half = layer;
+    half.shape.ffn_dim = 0;
+    const at::Tensor h = encoder_layer(subnet_.blueprint, half, x, {});
+    const int64_t width = subnet_.blueprint.head_dim;
+    const at::Tensor moved = at::empty({layer.shape.heads});
+    for (int64_t head = 0; head < layer.shape.heads; ++head) {
+      LayerWeights silent = half;
+      silent.out.weight = half.out.weight.clone();
+      silent.out.weight.narrow(1, head * width, width).zero_();
+      const at::Tensor without = encoder_layer(subnet_.blueprint, silent, x, {});
+      moved.select(0, head).copy_((h - without).norm(2, -1).mean());
+    }
+    add(UnitKind::kHeads, layer.shape.index, moved);
+    return h;
+  }
+
+  Subnet subnet_;
+  const EncoderWeights& weights_;
+  std::map<UnitGroup, at::Tensor> sums_;
+};
+
+}  // namespace
+
+UnitScores activation_scores(const Supernet& model, std::span<const SpeechBatch> batches) {
+  CONCERTINA_ASSERT(!batches.empty());
+  at::NoGradGuard no_grad;
+  Observer observer(model);
+  for (const SpeechBatch& batch : batches) observer.see(batch);
+  UnitScores scores = magnitude_scores(model);
+  for (const auto& [group, sum] : observer.sums()) {
+    const at::Tensor values = sum.to(at::kDouble).contiguous();
+    scores.at(group).assign(values.const_data_ptr<double>(),
+                            values.const_data_ptr<double>() + values.numel());
+  }
+  return scores;
+}
+
+}  // namespace concertina
