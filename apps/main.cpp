@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
   add_search_verbs(app, globals);
   add_study_verbs(app, globals);
   add_model_verbs(app, globals);
+  add_encode_verbs(app, globals);
   add_eval_verbs(app, globals);
   return run_guarded(app, [&] { app.parse(argc, argv); });
 }

@@ -7,16 +7,10 @@
 
 #include "apps/budget_flags.h"
 #include "apps/checkpoint.h"
-#include "apps/npy.h"
 #include "apps/verb.h"
 #include "core/errors.h"
-#include "core/files.h"
-#include "core/log.h"
-#include "core/progress.h"
 #include "core/units.h"
 #include "eval/latency.h"
-#include "speech/audio.h"
-#include "supernet/model/forward.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/cost.h"
 
@@ -183,109 +177,6 @@ void add_extract(CLI::App& app, Globals& globals) {
   });
 }
 
-struct EncodeArgs {
-  std::string model, arch = "largest", layers = "all", frames = "20ms", out;
-  std::vector<std::string> audio;
-};
-
-std::vector<int32_t> parse_layers(const std::string& text, int32_t depth) {
-  std::vector<int32_t> layers;
-  if (text == "last") return {depth};
-  for (const std::string& part : CLI::detail::split(text, ',')) {
-    int32_t layer = -1;
-    if (!CLI::detail::lexical_cast(part, layer) || layer < 0 || layer > depth) {
-      throw InputError(
-          fmt::format("--layers '{}' is not a hidden state of this subnet: it has 0 (the encoder's "
-                      "input) to {}, "
-                      "or say all or last",
-                      part, depth));
-    }
-    layers.push_back(layer);
-  }
-  return layers;
-}
-
-at::Tensor encode_file(const Subnet& subnet, const std::string& path, const EncodeArgs& args,
-                       at::Device device) {
-  const Audio audio = read_audio(path, subnet.blueprint.sample_rate);
-  if (audio.source.channels != 1 || audio.source.sample_rate != subnet.blueprint.sample_rate) {
-    log_info("{}: {} channels at {} Hz, mixed and resampled to one at {} Hz", path,
-             audio.source.channels, audio.source.sample_rate, subnet.blueprint.sample_rate);
-  }
-  Wants wants;
-  wants.all_hidden = args.layers == "all";
-  const int32_t depth = subnet.architecture.depth();
-  std::vector<int32_t> layers;
-  if (wants.all_hidden)
-    for (int32_t i = 0; i <= depth; ++i) layers.push_back(i);
-  else
-    layers = wants.hidden = parse_layers(args.layers, depth);
-  EncoderOutput output;
-  try {
-    output = encode(subnet, make_batch(std::span(&audio.samples, 1), device), wants);
-  } catch (const InputError& error) {
-    throw InputError(path + ": " + error.what());
-  }
-  std::vector<at::Tensor> states;
-  for (int32_t layer : layers) {
-    const at::Tensor& hidden = output.hidden[static_cast<size_t>(layer)];
-    states.push_back((args.frames == "native" ? hidden : to_base_frames(output.frames, hidden))[0]);
-  }
-  return at::stack(states);
-}
-
-void run_encode(const EncodeArgs& args, const Globals& globals) {
-  const bool to_file = args.out.ends_with(".npy");
-  if (to_file && args.audio.size() > 1)
-    throw InputError("several audio files need a folder as -o, not one .npy file");
-  const at::Device device(globals.device);
-  const Supernet supernet = load_model(args.model);
-  const Subnet subnet = supernet.to(device).slice(supernet.space().resolve(args.arch));
-  if (!to_file) make_directories(args.out);
-  Progress progress("encode", static_cast<int64_t>(args.audio.size()));
-  Json written = Json::array();
-  at::InferenceMode inference;
-  for (const std::string& path : args.audio) {
-    globals.stop.throw_if_interrupted("files written so far are complete");
-    const at::Tensor features = encode_file(subnet, path, args, device);
-    const std::filesystem::path out =
-        to_file ? std::filesystem::path(args.out)
-                : std::filesystem::path(args.out) /
-                      std::filesystem::path(path).filename().replace_extension(".npy");
-    write_npy(out, features);
-    written.push_back(
-        {{"audio", path}, {"features", out.string()}, {"shape", features.sizes().vec()}});
-    progress.advance();
-  }
-  progress.finish();
-  if (globals.json)
-    fmt::print("{}\n", written.dump(2));
-  else
-    for (const auto& row : written)
-      fmt::print("{} {}\n", row["features"].get<std::string>(), row["shape"].dump());
-}
-
-void add_encode(CLI::App& app, Globals& globals) {
-  auto args = std::make_shared<EncodeArgs>();
-  CLI::App* encode =
-      app.add_subcommand("encode", "Turn audio into features: .npy of [layers + 1, T, E] float32");
-  encode->footer("Example:\n  concertina encode subnet.safetensors speech.wav -o features.npy");
-  encode->add_option("MODEL", args->model, "Model file (.safetensors)")->required();
-  encode->add_option("AUDIO", args->audio, "WAV, FLAC, Ogg or MP3 files of any rate")->required();
-  encode->add_option("-o,--output", args->out, "FILE.npy, or a folder for several files")
-      ->required();
-  encode->add_option("--arch", args->arch, "Key, smallest, largest, default or @file.json")
-      ->capture_default_str();
-  encode->add_option("--layers", args->layers, "all, last, or hidden states such as 0,4")
-      ->capture_default_str();
-  encode
-      ->add_option("--frames", args->frames,
-                   "20ms: mapped back to the base rate; native: the subnet's own rate")
-      ->check(CLI::IsMember({"20ms", "native"}))
-      ->capture_default_str();
-  encode->callback([args, &globals] { run_encode(*args, globals); });
-}
-
 void add_bench(CLI::App& app, Globals& globals) {
   struct Args {
     std::string model, arch = "largest";
@@ -346,7 +237,6 @@ void add_model_verbs(CLI::App& app, Globals& globals) {
   add_model(app, globals);
   add_space(app, globals);
   add_extract(app, globals);
-  add_encode(app, globals);
   add_bench(app, globals);
 }
 

@@ -42,8 +42,9 @@ void add_global_flags(CLI::App& app, Globals& globals);
 int run_guarded(CLI::App& app, const std::function<void()>& body);
 
 void add_corpus_verbs(CLI::App& app, Globals& globals);
-void add_model_verbs(CLI::App& app, Globals& globals);   // model, space, extract, encode, bench
+void add_model_verbs(CLI::App& app, Globals& globals);   // model, space, extract, bench
 void add_sort_verb(CLI::App& model, Globals& globals);   // model sort
+void add_encode_verbs(CLI::App& app, Globals& globals);  // encode
 void add_train_verbs(CLI::App& app, Globals& globals);   // pretrain, train
 void add_eval_verbs(CLI::App& app, Globals& globals);    // eval, latency
 void add_search_verbs(CLI::App& app, Globals& globals);  // search

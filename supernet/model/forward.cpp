@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "supernet/nn/encoder_layer.h"
 #include "supernet/nn/ops.h"
+#include "supernet/nn/position_bias.h"
 #include "supernet/nn/rate.h"
 
 namespace concertina {
@@ -16,16 +17,22 @@ at::Tensor zero_invalid(const at::Tensor& x, const at::Tensor& valid) {
   return valid.defined() ? x * valid.unsqueeze(2) : x;
 }
 
+// The lengths after the rate unit.
+at::Tensor compressed_lengths(const Subnet& subnet, const at::Tensor& base_lengths) {
+  at::Tensor lengths = at::empty_like(base_lengths);
+  for (int64_t b = 0; b < lengths.size(0); ++b) {
+    lengths.data_ptr<int64_t>()[b] =
+        compressed_frames(subnet.blueprint, base_lengths.const_data_ptr<int64_t>()[b],
+                          subnet.architecture.frame_period_us());
+  }
+  return lengths;
+}
+
 // Compresses features to the architecture's frame period; the mask follows by majority of weight.
 void compress(const Subnet& subnet, Frames& frames, at::Tensor& mask) {
   const at::Tensor valid = valid_mask(frames.base_lengths, frames.x.size(1), frames.x.device());
-  at::Tensor target = at::empty_like(frames.base_lengths);
-  for (int64_t b = 0; b < target.size(0); ++b) {
-    target.data_ptr<int64_t>()[b] =
-        compressed_frames(subnet.blueprint, frames.base_lengths.const_data_ptr<int64_t>()[b],
-                          subnet.architecture.frame_period_us());
-  }
-  const Compression compression = cif(cif_alpha(frames.x, valid, *subnet.weights.rate), target);
+  const Compression compression = cif(cif_alpha(frames.x, valid, *subnet.weights.rate),
+                                      compressed_lengths(subnet, frames.base_lengths));
   frames.x = compression.forward.matmul(frames.x.to(at::kFloat));
   frames.lengths = compression.lengths;
   frames.back_map = compression.back;
@@ -41,8 +48,26 @@ void check_long_enough(const Blueprint& blueprint, const at::Tensor& lengths) {
       shortest, blueprint.base_frame_samples()));
 }
 
+// Joins whole frames of the encoder's input.
+void join(const Subnet& subnet, int64_t joined, Frames& frames) {
+  const int64_t base = frames.x.size(1);
+  frames.lengths = compressed_lengths(subnet, frames.base_lengths);
+  frames.back_map = joined_back_map(base, joined, frames.lengths, frames.x.device());
+  frames.x = join_frames(zero_invalid(frames.x, frames.valid), joined, subnet.weights.join);
+  frames.valid = valid_mask(frames.lengths, frames.x.size(1), frames.x.device());
+}
+
 bool wanted(const std::vector<int32_t>& list, int32_t layer) {
   return std::find(list.begin(), list.end(), layer) != list.end();
+}
+
+AttentionContext attention_context(const Subnet& subnet, const Frames& frames) {
+  AttentionContext context{.mask = frames.attention_mask};
+  if (subnet.weights.position_table.defined()) {
+    context.position_bias = position_bias(subnet.blueprint.relative_position,
+                                          subnet.weights.position_table, frames.x.size(1));
+  }
+  return context;
 }
 
 }  // namespace
@@ -89,7 +114,8 @@ Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& fea
       batch.mask.defined() ? batch.mask.narrow(1, 0, features.x.size(1)) : at::Tensor();
   if (weights.rate) compress(subnet, frames, mask);
 
-  at::Tensor x = linear(frames.x, weights.projection);
+  at::Tensor x =
+      weights.projection.weight.defined() ? linear(frames.x, weights.projection) : frames.x;
   if (mask.defined()) x = at::where(mask.unsqueeze(2), weights.mask_emb.to(x.scalar_type()), x);
   frames.valid = valid_mask(frames.lengths, x.size(1), x.device());
   x = zero_invalid(x, frames.valid);
@@ -97,6 +123,8 @@ Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& fea
   x = positional_conv(blueprint.positional, weights.positional, x);
   frames.x =
       blueprint.norm_position == NormPosition::kPost ? layer_norm(x, weights.encoder_norm) : x;
+  if (const int64_t joined = joined_frames(blueprint, subnet.architecture); joined > 1)
+    join(subnet, joined, frames);
   if (frames.valid.defined()) frames.attention_mask = frames.valid.unsqueeze(1).unsqueeze(1);
   return frames;
 }
@@ -112,13 +140,14 @@ EncoderOutput encode_from(const Subnet& subnet, Frames frames, const Wants& want
     if (wants.all_hidden || wanted(wants.hidden, layer))
       output.hidden[static_cast<size_t>(layer)] = x;
   };
+  AttentionContext context = attention_context(subnet, frames);
   for (int32_t i = 0; i < last; ++i) {
     keep(i, frames.x);
     at::Tensor* tap = wanted(wants.ffn_results, i + 1)
                           ? &output.ffn_results[static_cast<size_t>(i) + 1]
                           : nullptr;
-    frames.x = encoder_layer(subnet.blueprint, layers[static_cast<size_t>(i)], frames.x,
-                             frames.attention_mask, tap);
+    frames.x =
+        encoder_layer(subnet.blueprint, layers[static_cast<size_t>(i)], frames.x, context, tap);
   }
   if (subnet.blueprint.norm_position == NormPosition::kPre && last == depth) {
     frames.x = layer_norm(frames.x, subnet.weights.encoder_norm);

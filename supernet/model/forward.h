@@ -50,7 +50,7 @@ struct Frames {
   at::Tensor base_lengths;    // [B] int64 on the CPU: valid base (20 ms) frames
   at::Tensor back_map;        // [B, T, T']; undefined when no compression took place
   // [B, T', E] before the positional conv, masked, zero where not valid: what LightHuBERT's package
-  // calls state 0. Undefined unless wanted.
+  // calls state 0. Undefined unless wanted. Where whole frames are joined it has base frames still.
   at::Tensor projected;
 };
 

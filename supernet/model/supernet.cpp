@@ -57,7 +57,8 @@ at::Tensor initial_value(const TensorSlice& slice, const PositionalConv& positio
   const auto shape = shape_of(slice);
   const std::string& name = slice.name;
   if (name == "mask_emb") return at::empty(shape).uniform_(0, 1, generator);
-  if (name.ends_with("mel.std") || name.ends_with("weight_g")) return at::ones(shape);
+  if (name.ends_with("mel.std") || name.ends_with("weight_g") || name.ends_with("grep_a"))
+    return at::ones(shape);
   if (name.starts_with("encoder.pos_conv") && shape.size() == 3) {
     const double fan = static_cast<double>(positional.kernel) * static_cast<double>(shape[0]);
     return at::empty(shape).normal_(0, std::sqrt(4.0 / fan), generator);

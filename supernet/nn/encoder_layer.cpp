@@ -1,5 +1,7 @@
 #include "supernet/nn/encoder_layer.h"
 
+#include <cmath>
+
 #include "supernet/nn/norm_gelu.h"
 #include "supernet/nn/ops.h"
 
@@ -25,18 +27,59 @@ at::Tensor window_mask(int64_t frames, int64_t window, at::Device device) {
       .view({1, 1, frames, frames});
 }
 
-at::Tensor attention(const LayerWeights& layer, const at::Tensor& x, at::Tensor mask) {
+// [B, heads, T, 1]: WavLM's gate, from each head's part of the layer's input.
+at::Tensor position_gate(const LayerWeights& layer, const at::Tensor& x) {
+  const int64_t heads = layer.shape.heads, width = layer.gate.weight.size(1);
+  at::Tensor parts = x.narrow(2, 0, heads * width).unflatten(2, {heads, width}).transpose(1, 2);
+  at::Tensor gates = linear(parts, layer.gate).to(at::kFloat).unflatten(3, {2, -1}).sum(-1);
+  gates = gates.sigmoid();
+  return gates.narrow(3, 0, 1) * (gates.narrow(3, 1, 1) * layer.gate_scale - 1.0) + 2.0;
+}
+
+// What is added to the scores, or a bool mask of what is seen; undefined: neither.
+at::Tensor score_mask(const LayerWeights& layer, const at::Tensor& x,
+                      const AttentionContext& context) {
+  at::Tensor seen = context.mask;
+  if (layer.shape.window > 0) {
+    at::Tensor band = window_mask(x.size(1), layer.shape.window, x.device());
+    seen = seen.defined() ? seen.logical_and(band) : band;
+  }
+  if (!context.position_bias.defined()) return seen;
+  at::Tensor bias = context.position_bias.narrow(1, 0, layer.shape.heads);
+  if (layer.gate.weight.defined()) bias = position_gate(layer, x) * bias;
+  return seen.defined() ? bias.masked_fill(seen.logical_not(), -INFINITY) : bias;
+}
+
+// softmax(q k' / sqrt(d)) with the mask; a row that sees nothing is zero, as in ATen's attention.
+at::Tensor attention_map(const at::Tensor& q, const at::Tensor& k, const at::Tensor& mask) {
+  at::Tensor scores = (q * (1.0 / std::sqrt(static_cast<double>(q.size(3)))))
+                          .matmul(k.transpose(2, 3))
+                          .to(at::kFloat);
+  if (mask.defined()) {
+    scores = mask.scalar_type() == at::kBool ? scores.masked_fill(mask.logical_not(), -INFINITY)
+                                             : scores + mask;
+  }
+  return at::_safe_softmax(scores, -1).to(q.scalar_type());
+}
+
+at::Tensor attention(const LayerWeights& layer, const at::Tensor& x, AttentionContext& context) {
   const int64_t heads = layer.shape.heads;
   const auto split = [&](const Affine& proj) {
     return linear(x, proj).unflatten(2, {heads, -1}).transpose(1, 2);
   };
-  if (layer.shape.window > 0) {
-    at::Tensor band = window_mask(x.size(1), layer.shape.window, x.device());
-    mask = mask.defined() ? mask.logical_and(band) : band;
+  const at::Tensor v = split(layer.v);
+  at::Tensor y;
+  if (!layer.q.weight.defined()) {
+    y = context.map.narrow(1, 0, heads).matmul(v);
+  } else if (at::Tensor mask = score_mask(layer, x, context); layer.map_is_reused) {
+    context.map = attention_map(split(layer.q), split(layer.k), mask);
+    y = context.map.matmul(v);
+  } else {
+    const at::Tensor q = split(layer.q);
+    if (mask.defined() && mask.scalar_type() != at::kBool) mask = mask.to(q.scalar_type());
+    const auto optional_mask = mask.defined() ? std::optional<at::Tensor>(mask) : std::nullopt;
+    y = at::scaled_dot_product_attention(q, split(layer.k), v, optional_mask);
   }
-  const auto optional_mask = mask.defined() ? std::optional<at::Tensor>(mask) : std::nullopt;
-  at::Tensor y = at::scaled_dot_product_attention(split(layer.q), split(layer.k), split(layer.v),
-                                                  optional_mask);
   return linear(y.transpose(1, 2).flatten(2), layer.out);
 }
 
@@ -61,12 +104,12 @@ at::Tensor positional_conv(const PositionalConv& shape, const Affine& conv, cons
 }
 
 at::Tensor encoder_layer(const Blueprint& blueprint, const LayerWeights& layer, const at::Tensor& x,
-                         const at::Tensor& attention_mask, at::Tensor* ffn_result) {
+                         AttentionContext& context, at::Tensor* ffn_result) {
   const bool post = blueprint.norm_position == NormPosition::kPost;
   at::Tensor h = x;
   if (layer.shape.heads > 0) {
-    h = post ? layer_norm(h + attention(layer, h, attention_mask), layer.attention_norm)
-             : h + attention(layer, layer_norm(h, layer.attention_norm), attention_mask);
+    h = post ? layer_norm(h + attention(layer, h, context), layer.attention_norm)
+             : h + attention(layer, layer_norm(h, layer.attention_norm), context);
   }
   if (layer.shape.ffn_dim > 0) {
     at::Tensor result = feed_forward(layer, post ? h : layer_norm(h, layer.final_norm));

@@ -10,9 +10,15 @@ namespace concertina {
 // x + GELU(conv(x)), x [B, T, E] zero where not valid.
 at::Tensor positional_conv(const PositionalConv& shape, const Affine& conv, const at::Tensor& x);
 
-// One layer. `attention_mask` [B, 1, 1, T] bool or undefined; `ffn_result`, when given, receives
-// fc2's output before residual and norm.
+// What the layers' attentions share. Of one forward pass.
+struct AttentionContext {
+  at::Tensor mask;           // [B, 1, 1, T] bool, true where a key is valid; undefined: everywhere
+  at::Tensor position_bias;  // [1, heads, T, T] before any gate; undefined: none
+  at::Tensor map;  // [B, heads, T, T] of the last layer whose map is reused; layers set it
+};
+
+// One layer. `ffn_result`, when given, receives fc2's output before residual and norm.
 at::Tensor encoder_layer(const Blueprint& blueprint, const LayerWeights& layer, const at::Tensor& x,
-                         const at::Tensor& attention_mask, at::Tensor* ffn_result = nullptr);
+                         AttentionContext& context, at::Tensor* ffn_result = nullptr);
 
 }  // namespace concertina

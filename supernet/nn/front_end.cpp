@@ -31,10 +31,10 @@ std::pair<at::Tensor, at::Tensor> valid_moments(const at::Tensor& x, const at::T
   return {mean, ((x - mean).square() * weight).sum(1, true) / count};
 }
 
-at::Tensor normalize(const at::Tensor& waveform, const at::Tensor& lengths) {
+at::Tensor normalize(const at::Tensor& waveform, const at::Tensor& lengths, double eps) {
   at::Tensor valid = valid_mask(lengths, waveform.size(1), waveform.device());
   auto [mean, variance] = valid_moments(waveform, valid);
-  at::Tensor result = (waveform - mean) * (variance + kNormEps).rsqrt();
+  at::Tensor result = (waveform - mean) * (variance + eps).rsqrt();
   return valid.defined() ? result * valid : result;
 }
 
@@ -56,6 +56,13 @@ at::Tensor conv_stack(const WaveFrontEnd& wave, const std::vector<ConvWeights>& 
   return x;
 }
 
+at::Tensor wave_features(const WaveFrontEnd& wave, const EncoderWeights& weights,
+                         const at::Tensor& waveform, const at::Tensor& lengths) {
+  at::Tensor x = conv_stack(wave, weights.convs, waveform, lengths);
+  if (weights.feature_scale.defined()) x = x * weights.feature_scale.to(x.scalar_type());
+  return weights.feature_norm.weight.defined() ? layer_norm(x, weights.feature_norm) : x;
+}
+
 at::Tensor mel_features(const LogMelFrontEnd& mel, int32_t sample_rate,
                         const EncoderWeights& weights, const at::Tensor& waveform) {
   MelOptions options;
@@ -73,12 +80,13 @@ at::Tensor mel_features(const LogMelFrontEnd& mel, int32_t sample_rate,
 Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
                    const at::Tensor& waveform, const at::Tensor& lengths, Padding padding) {
   const int64_t samples = waveform.size(1);
-  const at::Tensor input = blueprint.normalize_waveform ? normalize(waveform, lengths) : waveform;
+  const at::Tensor input = blueprint.normalize_waveform
+                               ? normalize(waveform, lengths, blueprint.normalize_eps)
+                               : waveform;
   const at::Tensor counted = padding == Padding::kExact ? lengths : at::full_like(lengths, samples);
   Features features;
   features.x = blueprint.front_end == FrontEndKind::kWave
-                   ? layer_norm(conv_stack(blueprint.wave, weights.convs, input, counted),
-                                weights.feature_norm)
+                   ? wave_features(blueprint.wave, weights, input, counted)
                    : mel_features(blueprint.mel, blueprint.sample_rate, weights, input);
   features.lengths = padding == Padding::kOriginal
                          ? fairseq_frame_lengths(lengths, samples, features.x.size(1))

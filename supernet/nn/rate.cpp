@@ -34,4 +34,22 @@ Compression cif(const at::Tensor& alpha, const at::Tensor& target) {
   return result;
 }
 
+at::Tensor join_frames(const at::Tensor& x, int64_t joined, const Affine& unit) {
+  at::Tensor whole = x;
+  if (const int64_t missing = joined - x.size(1); missing > 0) {
+    whole = at::cat({x, at::zeros({x.size(0), missing, x.size(2)}, x.options())}, 1);
+  }
+  if (unit.weight.defined() && unit.weight.dim() == 3) return conv_time(whole, unit, joined, 0, 1);
+  const int64_t slots = whole.size(1) / joined;
+  whole = whole.narrow(1, 0, slots * joined).unflatten(1, {slots, joined});
+  return unit.weight.defined() ? linear(whole.flatten(2), unit) : whole.mean(2);
+}
+
+at::Tensor joined_back_map(int64_t frames, int64_t joined, const at::Tensor& lengths,
+                           at::Device device) {
+  const at::Tensor slot = at::arange(frames, at::kLong).div(joined, "floor").unsqueeze(0);
+  const at::Tensor last = (lengths - 1).unsqueeze(1);
+  return at::one_hot(at::minimum(slot, last), lengths.max().item<int64_t>()).to(device, at::kFloat);
+}
+
 }  // namespace concertina

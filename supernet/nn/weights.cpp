@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/errors.h"
+#include "supernet/space/slicing.h"
 
 namespace concertina {
 namespace {
@@ -42,12 +43,23 @@ std::vector<ConvWeights> conv_stack(const WaveFrontEnd& wave, Lookup& lookup) {
   return convs;
 }
 
-LayerWeights encoder_layer(const LayerShape& shape, Lookup& lookup) {
+void attention_map(const Blueprint& blueprint, const std::string& base, LayerWeights& layer,
+                   Lookup& lookup) {
+  layer.q = lookup.affine(base + "q_proj");
+  layer.k = lookup.affine(base + "k_proj");
+  if (blueprint.relative_position.buckets > 0 && blueprint.relative_position.gated) {
+    layer.gate = lookup.affine(base + "grep_linear");
+    layer.gate_scale = lookup.tensor(base + "grep_a");
+  }
+}
+
+LayerWeights encoder_layer(const Blueprint& blueprint, const LayerShape& shape, Lookup& lookup) {
   const std::string base = fmt::format("encoder.layers.{}.", shape.index);
   LayerWeights layer{.shape = shape};
   if (shape.heads > 0) {
-    layer.q = lookup.affine(base + "self_attn.q_proj");
-    layer.k = lookup.affine(base + "self_attn.k_proj");
+    if (!blueprint.reuses_attention(shape.index)) {
+      attention_map(blueprint, base + "self_attn.", layer, lookup);
+    }
     layer.v = lookup.affine(base + "self_attn.v_proj");
     layer.out = lookup.affine(base + "self_attn.out_proj");
     layer.attention_norm = lookup.affine(base + "self_attn_layer_norm");
@@ -58,6 +70,40 @@ LayerWeights encoder_layer(const LayerShape& shape, Lookup& lookup) {
     layer.final_norm = lookup.affine(base + "final_layer_norm");
   }
   return layer;
+}
+
+void mark_reused_maps(const Blueprint& blueprint, std::vector<LayerWeights>& layers) {
+  bool next_reuses = false;
+  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
+    if (layer->shape.heads == 0) continue;
+    layer->map_is_reused = next_reuses;
+    next_reuses = blueprint.reuses_attention(layer->shape.index);
+  }
+}
+
+// The part that changes the frame rate.
+void rate_unit(const Blueprint& blueprint, const Architecture& architecture, Lookup& lookup,
+               EncoderWeights& weights) {
+  if (!has_rate_unit(blueprint, architecture)) return;
+  if (blueprint.joins_frames()) {
+    weights.join = lookup.affine(blueprint.rate == RateKind::kConv ? "rate.conv" : "rate.linear");
+    return;
+  }
+  weights.rate = RateWeights{lookup.affine("rate.conv"), lookup.affine("rate.layer_norm"),
+                             lookup.affine("rate.proj")};
+}
+
+Affine positional_conv(const PositionalConv& shape, Lookup& lookup) {
+  const std::string name = "encoder.pos_conv.0.";
+  Affine conv;
+  conv.bias = lookup.tensor(name + "bias");
+  if (!shape.weight_norm) {
+    conv.weight = lookup.tensor(name + "weight");
+    return conv;
+  }
+  const at::Tensor g = lookup.tensor(name + "weight_g"), v = lookup.tensor(name + "weight_v");
+  if (g.defined() && v.defined()) conv.weight = weight_norm(g, v);
+  return conv;
 }
 
 }  // namespace
@@ -72,30 +118,26 @@ EncoderWeights assemble(const Blueprint& blueprint, const Architecture& architec
   EncoderWeights weights;
   if (blueprint.front_end == FrontEndKind::kWave) {
     weights.convs = conv_stack(blueprint.wave, lookup);
-    weights.feature_norm = lookup.affine("layer_norm");
+    if (blueprint.wave.feature_scale) {
+      weights.feature_scale = lookup.tensor("feature_extractor.dummy_weight");
+    }
+    if (blueprint.wave.feature_norm) weights.feature_norm = lookup.affine("layer_norm");
   } else {
     weights.mel_mean = lookup.tensor("feature_extractor.mel.mean");
     weights.mel_std = lookup.tensor("feature_extractor.mel.std");
   }
-  weights.projection = lookup.affine("post_extract_proj");
+  if (blueprint.projection) weights.projection = lookup.affine("post_extract_proj");
   weights.mask_emb = lookup.tensor("mask_emb");
-  if (blueprint.rate == RateKind::kCif &&
-      architecture.frame_period_us() > blueprint.base_frame_period_us()) {
-    weights.rate = RateWeights{lookup.affine("rate.conv"), lookup.affine("rate.layer_norm"),
-                               lookup.affine("rate.proj")};
-  }
-  const std::string positional = "encoder.pos_conv.0.";
-  weights.positional.bias = lookup.tensor(positional + "bias");
-  if (blueprint.positional.weight_norm) {
-    at::Tensor g = lookup.tensor(positional + "weight_g"),
-               v = lookup.tensor(positional + "weight_v");
-    if (g.defined() && v.defined()) weights.positional.weight = weight_norm(g, v);
-  } else {
-    weights.positional.weight = lookup.tensor(positional + "weight");
-  }
+  rate_unit(blueprint, architecture, lookup, weights);
+  weights.positional = positional_conv(blueprint.positional, lookup);
   weights.encoder_norm = lookup.affine("encoder.layer_norm");
+  if (blueprint.relative_position.buckets > 0 && most_mapping_heads(blueprint, architecture) > 0) {
+    weights.position_table =
+        lookup.tensor("encoder.layers.0.self_attn.relative_attention_bias.weight");
+  }
   for (const LayerShape& shape : architecture.layers())
-    weights.layers.push_back(encoder_layer(shape, lookup));
+    weights.layers.push_back(encoder_layer(blueprint, shape, lookup));
+  mark_reused_maps(blueprint, weights.layers);
   lookup.finish();
   return weights;
 }

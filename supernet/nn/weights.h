@@ -33,17 +33,24 @@ struct RateWeights {
 struct LayerWeights {
   LayerShape shape;
   Affine q, k, v, out, attention_norm;  // undefined when shape.heads == 0
-  Affine fc1, fc2, final_norm;          // undefined when shape.ffn_dim == 0
+  // q and k are undefined where the layer reuses an attention map
+  bool map_is_reused = false;   // by a kept layer after it
+  Affine gate;                  // of the position bias, [8, head_dim]; undefined: none
+  at::Tensor gate_scale;        // [1, heads, 1, 1]
+  Affine fc1, fc2, final_norm;  // undefined when shape.ffn_dim == 0
 };
 
 struct EncoderWeights {
-  std::vector<ConvWeights> convs;  // wave front end
-  at::Tensor mel_mean, mel_std;    // log-mel front end, [bins]
-  Affine feature_norm;             // wave front end
-  Affine projection;               // [E, C]
-  at::Tensor mask_emb;             // [E]
-  std::optional<RateWeights> rate;
-  Affine positional;  // weight already normalised, [E, E / groups, k]
+  std::vector<ConvWeights> convs;   // wave front end
+  at::Tensor mel_mean, mel_std;     // log-mel front end, [bins]
+  at::Tensor feature_scale;         // [C], wave front end; undefined: none
+  Affine feature_norm;              // wave front end; undefined: none
+  Affine projection;                // [E, C]; undefined: none
+  at::Tensor mask_emb;              // [E]
+  std::optional<RateWeights> rate;  // cif
+  Affine join;                      // conv [E, E, r] or linear [E, r * E]; undefined: none
+  at::Tensor position_table;        // [buckets, heads]; undefined: no position bias
+  Affine positional;                // weight already normalised, [E, E / groups, k]
   Affine encoder_norm;
   std::vector<LayerWeights> layers;  // kept layers, ascending
 };

@@ -13,7 +13,7 @@ namespace {
 const std::vector<std::string> kFrontEndNames = {"wave", "log_mel"};
 const std::vector<std::string> kExtractorNormNames = {"group", "layer"};
 const std::vector<std::string> kNormPositionNames = {"post", "pre"};
-const std::vector<std::string> kRateNames = {"none", "cif"};
+const std::vector<std::string> kRateNames = {"none", "cif", "conv", "linear", "average"};
 
 template <class Enum>
 const std::string& name_of(const std::vector<std::string>& names, Enum value) {
@@ -48,6 +48,8 @@ void read_wave(ConfigSection& section, WaveFrontEnd& wave) {
   section.read("strides", strides);
   read_enum(section, "norm", kExtractorNormNames, wave.norm);
   section.read("bias", wave.bias);
+  section.read("feature_norm", wave.feature_norm);
+  section.read("feature_scale", wave.feature_scale);
   if (kernels.empty() || kernels.size() != strides.size()) {
     section.problem("strides", fmt::format("{} strides for {} kernels: one of each per conv layer",
                                            strides.size(), kernels.size()));
@@ -79,6 +81,40 @@ void read_mel(ConfigSection& section, LogMelFrontEnd& mel) {
   read_size(section, "stack", 1, 64, mel.stack);
 }
 
+void read_relative_position(ConfigSection section, RelativePosition& bias) {
+  read_size(section, "buckets", 0, 65'536, bias.buckets);
+  read_size(section, "max_distance", 1, 1'000'000, bias.max_distance);
+  section.read("gated", bias.gated);
+  if (bias.buckets == 0) return;
+  if (bias.buckets % 4 != 0) {
+    section.problem("buckets", fmt::format("{} is not a multiple of 4", bias.buckets));
+  } else if (bias.max_distance <= bias.buckets / 4) {
+    section.problem("max_distance", fmt::format("{} is out of range: {} buckets need more than {}",
+                                                bias.max_distance, bias.buckets, bias.buckets / 4));
+  }
+}
+
+void read_reuse(ConfigSection& section, std::vector<int32_t>& layers) {
+  std::vector<int32_t> given = layers;
+  section.read("attention_reuse", given);
+  if (std::ranges::adjacent_find(given, std::ranges::greater_equal()) != given.end() ||
+      (!given.empty() && given.front() < 1)) {
+    section.problem("attention_reuse", "layers must be ascending, and layer 0 makes its own map");
+    return;
+  }
+  layers = std::move(given);
+}
+
+void read_eps(ConfigSection& section, double& eps) {
+  double given = eps;
+  section.read("normalize_eps", given);
+  if (!(given >= 0 && given < 1)) {
+    section.problem("normalize_eps", fmt::format("{} is out of range: expected 0 to 1", given));
+    return;
+  }
+  eps = given;
+}
+
 nlohmann::json front_end_json(const Blueprint& blueprint) {
   nlohmann::json json = {{"kind", name_of(kFrontEndNames, blueprint.front_end)}};
   if (blueprint.front_end == FrontEndKind::kLogMel) {
@@ -94,7 +130,24 @@ nlohmann::json front_end_json(const Blueprint& blueprint) {
   }
   json["norm"] = name_of(kExtractorNormNames, blueprint.wave.norm);
   json["bias"] = blueprint.wave.bias;
+  if (!blueprint.wave.feature_norm) json["feature_norm"] = false;
+  if (blueprint.wave.feature_scale) json["feature_scale"] = true;
   return json;
+}
+
+// Options that older files do not know; left out where they have their default, so that a model
+// which does not use them has the file it always had.
+void add_newer_options(const Blueprint& blueprint, nlohmann::json& json) {
+  const Blueprint plain;
+  if (blueprint.normalize_eps != plain.normalize_eps) {
+    json["normalize_eps"] = blueprint.normalize_eps;
+  }
+  if (!blueprint.projection) json["projection"] = false;
+  if (!blueprint.attention_reuse.empty()) json["attention_reuse"] = blueprint.attention_reuse;
+  if (const RelativePosition& bias = blueprint.relative_position; bias.buckets > 0) {
+    json["relative_position"] = {
+        {"buckets", bias.buckets}, {"max_distance", bias.max_distance}, {"gated", bias.gated}};
+  }
 }
 
 }  // namespace
@@ -126,18 +179,27 @@ int32_t Blueprint::front_end_dim(const std::vector<int32_t>& conv_channels) cons
   return conv_channels.back();
 }
 
+bool Blueprint::reuses_attention(int32_t layer) const {
+  return std::ranges::binary_search(attention_reuse, layer);
+}
+
+bool Blueprint::joins_frames() const {
+  return rate == RateKind::kConv || rate == RateKind::kLinear || rate == RateKind::kAverage;
+}
+
 std::string Blueprint::to_json() const {
-  const nlohmann::json json = {{"sample_rate", sample_rate},
-                               {"front_end", front_end_json(*this)},
-                               {"normalize_waveform", normalize_waveform},
-                               {"norm_position", name_of(kNormPositionNames, norm_position)},
-                               {"head_dim", head_dim},
-                               {"positional",
-                                {{"kernel", positional.kernel},
-                                 {"groups", positional.groups},
-                                 {"weight_norm", positional.weight_norm},
-                                 {"interleaved", positional.interleaved}}},
-                               {"rate", name_of(kRateNames, rate)}};
+  nlohmann::json json = {{"sample_rate", sample_rate},
+                         {"front_end", front_end_json(*this)},
+                         {"normalize_waveform", normalize_waveform},
+                         {"norm_position", name_of(kNormPositionNames, norm_position)},
+                         {"head_dim", head_dim},
+                         {"positional",
+                          {{"kernel", positional.kernel},
+                           {"groups", positional.groups},
+                           {"weight_norm", positional.weight_norm},
+                           {"interleaved", positional.interleaved}}},
+                         {"rate", name_of(kRateNames, rate)}};
+  add_newer_options(*this, json);
   return json.dump();
 }
 
@@ -160,6 +222,8 @@ Blueprint Blueprint::from_config(ConfigSection section) {
     read_mel(front_end, blueprint.mel);
   }
   section.read("normalize_waveform", blueprint.normalize_waveform);
+  read_eps(section, blueprint.normalize_eps);
+  section.read("projection", blueprint.projection);
   read_enum(section, "norm_position", kNormPositionNames, blueprint.norm_position);
   read_size(section, "head_dim", 1, 1024, blueprint.head_dim);
   ConfigSection positional = section.section("positional");
@@ -167,6 +231,8 @@ Blueprint Blueprint::from_config(ConfigSection section) {
   read_size(positional, "groups", 1, 4096, blueprint.positional.groups);
   positional.read("weight_norm", blueprint.positional.weight_norm);
   positional.read("interleaved", blueprint.positional.interleaved);
+  read_relative_position(section.section("relative_position"), blueprint.relative_position);
+  read_reuse(section, blueprint.attention_reuse);
   read_enum(section, "rate", kRateNames, blueprint.rate);
   return blueprint;
 }
@@ -176,6 +242,9 @@ int64_t compressed_frames(const Blueprint& blueprint, int64_t base_frames,
   if (base_frames <= 0) return 0;
   const int64_t base = blueprint.base_frame_period_us();
   if (frame_period_us == base) return base_frames;
+  if (blueprint.joins_frames()) {
+    return std::max<int64_t>(1, base_frames / std::max<int64_t>(1, frame_period_us / base));
+  }
   return std::max<int64_t>(
       1, (2 * base_frames * base + frame_period_us) / (2 * int64_t{frame_period_us}));
 }

@@ -13,7 +13,10 @@ namespace concertina {
 enum class FrontEndKind { kWave, kLogMel };
 enum class ExtractorNorm { kGroup, kLayer };  // fairseq extractor_mode "default" | "layer_norm"
 enum class NormPosition { kPost, kPre };      // pre = HF "do_stable_layer_norm"
-enum class RateKind { kNone, kCif };
+// What brings frames to a period above the base. CIF works on the front end's features; the others
+// join whole frames after the positional conv (FitHuBERT's time reduction): a conv of that kernel
+// and stride, a linear layer over the joined frames, or their mean.
+enum class RateKind { kNone, kCif, kConv, kLinear, kAverage };
 
 struct ConvLayer {
   int32_t kernel = 3;
@@ -26,6 +29,8 @@ struct WaveFrontEnd {
   std::vector<ConvLayer> layers = {{10, 5}, {3, 2}, {3, 2}, {3, 2}, {3, 2}, {2, 2}, {2, 2}};
   ExtractorNorm norm = ExtractorNorm::kGroup;
   bool bias = false;
+  bool feature_norm = true;    // LayerNorm of the features; DistilHuBERT has none
+  bool feature_scale = false;  // features times a vector before it (DPHuBERT's dummy_weight)
   bool operator==(const WaveFrontEnd&) const = default;
 };
 
@@ -48,15 +53,32 @@ struct PositionalConv {
   bool operator==(const PositionalConv&) const = default;
 };
 
+// WavLM's bias on attention scores: a table of distance buckets, one column a head, shared by all
+// layers. Half the buckets are for keys after the frame; half of those for one distance each, the
+// rest are spaced evenly in its logarithm up to max_distance. With a gate, each layer scales the
+// bias of a frame by what its head reads from the layer's input.
+struct RelativePosition {
+  int32_t buckets = 0;  // 0: none
+  int32_t max_distance = 800;
+  bool gated = true;
+  bool operator==(const RelativePosition&) const = default;
+};
+
 struct Blueprint {
   int32_t sample_rate = 16000;  // Hz
   FrontEndKind front_end = FrontEndKind::kWave;
   WaveFrontEnd wave;
   LogMelFrontEnd mel;
   bool normalize_waveform = false;  // zero mean, unit variance per utterance
+  double normalize_eps = 1e-5;      // on the variance: 1e-5 in fairseq, 1e-7 in transformers
+  bool projection = true;  // features -> embedding; false where both have one width (fairseq)
   NormPosition norm_position = NormPosition::kPost;
   int32_t head_dim = 64;
   PositionalConv positional;
+  RelativePosition relative_position;
+  // Layers without queries and keys of their own, ascending: they take the attention map of the
+  // last kept layer before them that made one (ARMHuBERT).
+  std::vector<int32_t> attention_reuse;
   RateKind rate =
       RateKind::kNone;  // the unit that compresses frames when frame_period_us is above the base
 
@@ -66,16 +88,19 @@ struct Blueprint {
       const;  // base frames of an utterance, before any rate unit; 0 when too short
   int32_t front_end_dim(
       const std::vector<int32_t>& conv_channels) const;  // width that reaches the projection
+  bool reuses_attention(int32_t layer) const;
+  bool joins_frames() const;  // rate conv, linear or average
 
-  std::string to_json() const;                        // canonical: sorted keys, no spaces
+  // Canonical: sorted keys, no spaces; options added since version 0.1 only where they are used.
+  std::string to_json() const;
   static Blueprint from_json(std::string_view json);  // InputError
   static Blueprint from_config(
       ConfigSection section);  // problems are collected in the section's file
   bool operator==(const Blueprint&) const = default;
 };
 
-// Frames after the rate unit: round(base_frames * base period / period), at least 1 when
-// base_frames > 0.
+// Frames after the rate unit, at least 1 when base_frames > 0: round(base_frames * base period /
+// period) for CIF, base_frames / (period / base period) rounded down where whole frames are joined.
 int64_t compressed_frames(const Blueprint& blueprint, int64_t base_frames, int32_t frame_period_us);
 
 }  // namespace concertina

@@ -9,38 +9,6 @@
 namespace concertina {
 namespace {
 
-bool out_of_blocks(const Storage& storage, int32_t embed, const LayerShape& stored,
-                   const LayerShape& layer) {
-  if (storage.rule != SlicingRule::kLightHubert || layer.ffn_dim == 0) return false;
-  const int64_t whole_blocks = (layer.ffn_dim - 1) / embed;
-  return whole_blocks * storage.largest.embed_dim() + layer.ffn_dim - whole_blocks * embed >
-         stored.ffn_dim;
-}
-
-std::optional<Misfit> layer_misfit(const Storage& storage, int32_t embed, const LayerShape& layer) {
-  const auto& stored_layers = storage.largest.layers();
-  const auto stored = std::ranges::find(stored_layers, layer.index, &LayerShape::index);
-  if (stored == stored_layers.end()) {
-    return Misfit{fmt::format("layer {}", layer.index), "depth", "the weights have no such layer"};
-  }
-  const std::string at = fmt::format(" in layer {}", layer.index);
-  if (layer.heads > stored->heads) {
-    return Misfit{fmt::format("{} heads", layer.heads) + at, "heads",
-                  fmt::format("the weights have {}", stored->heads)};
-  }
-  if (layer.ffn_dim > stored->ffn_dim || out_of_blocks(storage, embed, *stored, layer)) {
-    return Misfit{fmt::format("FFN width {}", layer.ffn_dim) + at, "ffn_ratio",
-                  fmt::format("the weights have {} for an embedding width of {}", stored->ffn_dim,
-                              storage.largest.embed_dim())};
-  }
-  if (layer.heads > 0 && stored->window > 0 &&
-      (layer.window == 0 || layer.window > stored->window)) {
-    return Misfit{fmt::format("window {}", layer.window) + at, "window",
-                  fmt::format("the weights were trained with {}", stored->window)};
-  }
-  return std::nullopt;
-}
-
 // Collects the tensors of one architecture in the order of the forward pass.
 class SliceList {
  public:
@@ -51,10 +19,11 @@ class SliceList {
     front_end();
     const int64_t features = blueprint_.front_end_dim(architecture_.conv_channels());
     if (has_rate_unit(blueprint_, architecture_)) rate_unit(features);
-    linear("post_extract_proj", {embed_, {}}, {features, {}});
+    if (blueprint_.projection) linear("post_extract_proj", {embed_, {}}, {features, {}});
     vector("mask_emb", embed_);
     positional_conv();
     norm("encoder.layer_norm", embed_);
+    position_bias();
     for (const LayerShape& layer : architecture_.layers()) encoder_layer(layer);
     return std::move(slices_);
   }
@@ -100,14 +69,50 @@ class SliceList {
       }
       before = width;
     }
-    norm("layer_norm", before);
+    if (blueprint_.wave.feature_scale) {
+      vector("feature_extractor.dummy_weight", before);
+      slices_.back().trained = false;
+    }
+    if (blueprint_.wave.feature_norm) norm("layer_norm", before);
   }
 
   void rate_unit(int64_t features) {
+    if (blueprint_.joins_frames()) {
+      join_unit(joined_frames(blueprint_, architecture_));
+      return;
+    }
     matrix("rate.conv.weight", {{features, {}}, {features, {}}, {kRateKernel, {}}});
     vector("rate.conv.bias", features);
     norm("rate.layer_norm", features);
     linear("rate.proj", {1, {}}, {features, {}});
+  }
+
+  void join_unit(int64_t joined) {
+    if (blueprint_.rate == RateKind::kConv) {
+      matrix("rate.conv.weight", {{embed_, {}}, {embed_, {}}, {joined, {}}});
+      vector("rate.conv.bias", embed_);
+      return;
+    }
+    const int32_t stored = storage_.largest.embed_dim();
+    DimSlice frames = {joined * embed_, {}};  // the first channels of each frame
+    if (embed_ != stored) {
+      frames.indices = interleaved_ffn_rows(stored, static_cast<int32_t>(embed_),
+                                            static_cast<int32_t>(joined * embed_));
+    }
+    linear("rate.linear", {embed_, {}}, frames);
+  }
+
+  void position_bias() {
+    const int64_t heads = most_mapping_heads(blueprint_, architecture_);
+    if (blueprint_.relative_position.buckets == 0 || heads == 0) return;
+    add("encoder.layers.0.self_attn.relative_attention_bias.weight",
+        {{blueprint_.relative_position.buckets, {}}, {heads, {}}}, false, SliceKind::kPlain);
+  }
+
+  void position_gate(const std::string& attention, int64_t heads) {
+    if (blueprint_.relative_position.buckets == 0 || !blueprint_.relative_position.gated) return;
+    linear(attention + "grep_linear", {kGateOutputs, {}}, {blueprint_.head_dim, {}});
+    add(attention + "grep_a", {{1, {}}, {heads, {}}, {1, {}}, {1, {}}}, false, SliceKind::kPlain);
   }
 
   void positional_conv() {
@@ -139,10 +144,13 @@ class SliceList {
     const DimSlice embed = {embed_, {}};
     if (layer.heads > 0) {
       const DimSlice width = {int64_t{layer.heads} * blueprint_.head_dim, {}};
-      for (const char* part : {"k", "v", "q"}) {
-        linear(name + "self_attn." + part + "_proj", width, embed);
-      }
-      linear(name + "self_attn.out_proj", embed, width);
+      const std::string attention = name + "self_attn.";
+      const bool own_map = !blueprint_.reuses_attention(layer.index);
+      if (own_map) linear(attention + "k_proj", width, embed);
+      linear(attention + "v_proj", width, embed);
+      if (own_map) linear(attention + "q_proj", width, embed);
+      linear(attention + "out_proj", embed, width);
+      if (own_map) position_gate(attention, layer.heads);
       norm(name + "self_attn_layer_norm", embed_);
     }
     if (layer.ffn_dim > 0) {
@@ -169,8 +177,21 @@ int64_t TensorSlice::numel() const {
 }
 
 bool has_rate_unit(const Blueprint& blueprint, const Architecture& architecture) {
-  return blueprint.rate == RateKind::kCif &&
+  return blueprint.rate != RateKind::kNone && blueprint.rate != RateKind::kAverage &&
          architecture.frame_period_us() > blueprint.base_frame_period_us();
+}
+
+int64_t joined_frames(const Blueprint& blueprint, const Architecture& architecture) {
+  if (!blueprint.joins_frames()) return 1;
+  return std::max(1, architecture.frame_period_us() / blueprint.base_frame_period_us());
+}
+
+int64_t most_mapping_heads(const Blueprint& blueprint, const Architecture& architecture) {
+  int64_t most = 0;
+  for (const LayerShape& layer : architecture.layers()) {
+    if (!blueprint.reuses_attention(layer.index)) most = std::max<int64_t>(most, layer.heads);
+  }
+  return most;
 }
 
 void check_front_end(const Blueprint& blueprint, const Architecture& architecture) {
@@ -182,42 +203,6 @@ void check_front_end(const Blueprint& blueprint, const Architecture& architectur
       layers == 0 ? "none, for the front end is log-mel" : fmt::format("{} (c=)", layers);
   throw InputError(fmt::format("architecture '{}' has {} conv channels: expected {}",
                                architecture.key(), given, expected));
-}
-
-std::optional<Misfit> misfit(const Blueprint& blueprint, const Storage& storage,
-                             const Architecture& architecture) {
-  const auto& stored_channels = storage.largest.conv_channels();
-  const auto& channels = architecture.conv_channels();
-  if (channels.size() != stored_channels.size()) {
-    return Misfit{fmt::format("c= with {} conv layers", channels.size()), "conv_channels",
-                  fmt::format("the weights have {}", stored_channels.size())};
-  }
-  for (size_t i = 0; i < channels.size(); ++i) {
-    if (channels[i] <= stored_channels[i]) continue;
-    return Misfit{fmt::format("c={}", channels[i]), "conv_channels",
-                  fmt::format("the weights have {}", stored_channels[i])};
-  }
-  const int32_t embed = architecture.embed_dim();
-  const std::string embed_text = fmt::format("e={}", embed);
-  if (embed > storage.largest.embed_dim()) {
-    return Misfit{embed_text, "embed_dim",
-                  fmt::format("the weights have {}", storage.largest.embed_dim())};
-  }
-  if (embed % blueprint.positional.groups != 0) {
-    return Misfit{embed_text, "embed_dim",
-                  fmt::format("it must be a multiple of {}", blueprint.positional.groups)};
-  }
-  const int32_t period = architecture.frame_period_us();
-  const int32_t base = blueprint.base_frame_period_us();
-  const bool rate_stored = has_rate_unit(blueprint, storage.largest);
-  if (period < base || (period > base && !rate_stored)) {
-    return Misfit{fmt::format("p={}", period), "frame_period_ms",
-                  fmt::format("the weights have p={}{}", base, rate_stored ? " and longer" : "")};
-  }
-  for (const LayerShape& layer : architecture.layers()) {
-    if (auto found = layer_misfit(storage, embed, layer)) return found;
-  }
-  return std::nullopt;
 }
 
 std::vector<TensorSlice> tensor_slices(const Blueprint& blueprint, const Storage& storage,

@@ -53,11 +53,20 @@ struct Storage {
   SlicingRule rule = SlicingRule::kPrefix;
 };
 
-// Conv1d(C, C, kRateKernel), LayerNorm, ReLU, Linear(C, 1) over the front end's features (Chen et
-// al. 2022, OFA); only where rate is cif and the frame period above the base. A storage whose
-// period is above the base has the unit.
+// Whether the architecture has tensors of a rate unit: only where its frame period is above the
+// base. A storage whose period is above the base has the unit. cif: Conv1d(C, C, kRateKernel),
+// LayerNorm, ReLU, Linear(C, 1) over the front end's features (Chen et al. 2022, OFA). conv,
+// linear: one layer over `joined_frames` frames of E (FitHuBERT). average has none.
 inline constexpr int64_t kRateKernel = 5;
 bool has_rate_unit(const Blueprint& blueprint, const Architecture& architecture);
+
+// Base frames that the rate conv, linear or average makes one of; 1 where it does nothing.
+int64_t joined_frames(const Blueprint& blueprint, const Architecture& architecture);
+
+// WavLM's gate: how many numbers of each head's part of the layer's input it reads.
+inline constexpr int64_t kGateOutputs = 8;
+// The most heads of any layer that makes an attention map: columns of the table of position biases.
+int64_t most_mapping_heads(const Blueprint& blueprint, const Architecture& architecture);
 
 // InputError unless the architecture has one width for each conv layer (none for log-mel).
 void check_front_end(const Blueprint& blueprint, const Architecture& architecture);

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <numeric>
 #include <ranges>
 
 #include "core/errors.h"
@@ -70,6 +71,17 @@ class Checker {
     }
   }
 
+  // A layer that reuses an attention map has the heads and the window of the layer that makes it.
+  void reuse(const Blueprint& blueprint) {
+    if (blueprint.attention_reuse.empty()) return;
+    for (const auto& [key, values] :
+         {std::pair{"heads", &choices_.heads}, std::pair{"window", &choices_.window}}) {
+      if (values->size() > 1) {
+        problem(key, "one value is expected: layers share attention maps (attention_reuse)");
+      }
+    }
+  }
+
   void depth() {
     const int32_t total = choices_.storage_depth;
     if (total < 1 || total > kMaxLayers) {
@@ -112,10 +124,16 @@ class Checker {
   std::vector<SpaceProblem> problems_;
 };
 
-std::vector<LayerShape> equal_layers(int32_t count, int32_t heads, int32_t ffn_dim,
-                                     int32_t window) {
+std::vector<int32_t> all_layers(int32_t count) {
+  std::vector<int32_t> indices(static_cast<size_t>(count));
+  std::iota(indices.begin(), indices.end(), 0);
+  return indices;
+}
+
+std::vector<LayerShape> equal_layers(const std::vector<int32_t>& indices, int32_t heads,
+                                     int32_t ffn_dim, int32_t window) {
   std::vector<LayerShape> layers;
-  for (int32_t i = 0; i < count; ++i) layers.push_back({i, heads, ffn_dim, window});
+  for (int32_t index : indices) layers.push_back({index, heads, ffn_dim, window});
   return layers;
 }
 
@@ -133,6 +151,7 @@ std::vector<SpaceProblem> check_choices(const Blueprint& blueprint, const Choice
   checker.list("embed_dim", choices.embed_dim, 1, kMaxWidth);
   checker.list("frame_period_ms", choices.frame_period_us, 1, kMaxPeriodUs);
   checker.layers();
+  checker.reuse(blueprint);
   checker.depth();
   checker.default_value("default.conv_channels", default_.conv_channels,
                         !default_.conv_channels.empty(), choices.conv_channels);
@@ -151,11 +170,12 @@ std::vector<SpaceProblem> check_choices(const Blueprint& blueprint, const Choice
 std::vector<SpaceProblem> check_storage(const Blueprint& blueprint, const Choices& choices,
                                         const Storage& storage) {
   std::vector<SpaceProblem> problems;
-  const auto try_member = [&](const std::vector<int32_t>& channels, int32_t embed, int32_t period) {
+  const auto try_member = [&](const std::vector<int32_t>& channels, int32_t embed, int32_t period,
+                              const std::vector<int32_t>& kept) {
     const int32_t ffn = ffn_dim_of(std::ranges::max(choices.ffn_ratio), embed);
-    const Architecture member(channels, embed, period,
-                              equal_layers(choices.storage_depth, std::ranges::max(choices.heads),
-                                           ffn, widest_window(choices)));
+    const Architecture member(
+        channels, embed, period,
+        equal_layers(kept, std::ranges::max(choices.heads), ffn, widest_window(choices)));
     if (const auto found = misfit(blueprint, storage, member)) {
       problems.push_back({found->gene, fmt::format("{}: {}", found->value, found->why)});
     }
@@ -163,9 +183,14 @@ std::vector<SpaceProblem> check_storage(const Blueprint& blueprint, const Choice
   const Architecture own = storage_of(choices);
   const int32_t embed = choices.embed_dim.front();
   const int32_t period = choices.frame_period_us.front();
-  for (int32_t each : choices.embed_dim) try_member(own.conv_channels(), each, period);
+  const std::vector<int32_t> all = all_layers(choices.storage_depth);
+  for (int32_t each : choices.embed_dim) try_member(own.conv_channels(), each, period, all);
   if (!problems.empty()) return problems;
-  for (int32_t each : choices.frame_period_us) try_member(own.conv_channels(), embed, each);
+  for (const auto& each : choices.conv_channels) try_member(each, embed, period, all);
+  for (int32_t each : choices.frame_period_us) try_member(own.conv_channels(), embed, each, all);
+  for (int32_t each : choices.depth) {
+    try_member(own.conv_channels(), embed, period, kept_layers(choices, each));
+  }
   return problems;
 }
 
@@ -179,7 +204,7 @@ Architecture storage_of(const Choices& choices) {
   const int32_t embed = std::ranges::max(choices.embed_dim);
   return Architecture(
       channels, embed, std::ranges::max(choices.frame_period_us),
-      equal_layers(choices.storage_depth, std::ranges::max(choices.heads),
+      equal_layers(all_layers(choices.storage_depth), std::ranges::max(choices.heads),
                    ffn_dim_of(std::ranges::max(choices.ffn_ratio), embed), widest_window(choices)));
 }
 

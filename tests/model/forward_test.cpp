@@ -90,6 +90,57 @@ TEST_P(ForwardTest, PaddingKindsAgreeWhereNothingIsPadded) {
   }
 }
 
+// Quiet audio shows the epsilon: transformers' 1e-7 or fairseq's 1e-5 on the variance.
+TEST(Forward, NormalizesWithTheModelsEpsilon) {
+  Blueprint with = testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost);
+  Blueprint without = with;
+  with.normalize_waveform = true;
+  with.normalize_eps = 1e-7;
+  const Architecture net = testing::small_space(with).smallest();
+  const auto last = [&](const Blueprint& blueprint, const at::Tensor& wave) {
+    const SearchSpace space = SearchSpace::single(blueprint, {net, SlicingRule::kPrefix});
+    return encode(testing::perturbed(space, 17).slice(net), make_batch(wave)).frames.x;
+  };
+  at::InferenceMode inference;
+  const at::Tensor quiet = testing::noise(1, 16000, 18) * 1e-3;
+  const auto normalized = [&](double eps) {
+    return (quiet - quiet.mean()) / (quiet.var(/*unbiased=*/false) + eps).sqrt();
+  };
+  EXPECT_LE(max_difference(last(with, quiet), last(without, normalized(1e-7))), 1e-5);
+  EXPECT_GT(max_difference(last(with, quiet), last(without, normalized(1e-5))), 1e-3);
+}
+
+// What the reusing layer sees is the map of the source: with q and k of the source moved to it and
+// its own value, an ordinary layer on the same input gives the same.
+TEST(Forward, ReusedMapIsTheSourcesMap) {
+  Blueprint reuse = testing::reuse_blueprint(), ordinary = reuse;
+  reuse.norm_position = ordinary.norm_position = NormPosition::kPre;
+  ordinary.attention_reuse.clear();
+  // The source adds nothing (its values are zero), so that both layers attend over the same input.
+  const Architecture net = Architecture::parse("c=32 e=128 p=20000 L=0:2x0,1:2x128");
+  const auto single = [&](const Blueprint& blueprint) {
+    return testing::perturbed(SearchSpace::single(blueprint, {net, SlicingRule::kPrefix}), 19);
+  };
+  Supernet a = single(reuse), b = single(ordinary);
+  const std::string first = "encoder.layers.0.self_attn", second = "encoder.layers.1.self_attn";
+  for (auto& [name, tensor] : b.weights()) {
+    if (name.starts_with(first + ".v_proj") || name == first + ".out_proj.bias") tensor.zero_();
+    if (a.weights().contains(name)) a.weights().at(name).copy_(tensor);
+  }
+  for (const char* part : {".q_proj.weight", ".q_proj.bias", ".k_proj.weight", ".k_proj.bias",
+                           "_layer_norm.weight", "_layer_norm.bias"}) {
+    b.weights().at(second + part).copy_(b.weights().at(first + part));
+  }
+  for (const char* part : {"_layer_norm.weight", "_layer_norm.bias"}) {
+    a.weights().at(second + part).copy_(b.weights().at(first + part));
+  }
+  at::InferenceMode inference;
+  const SpeechBatch batch = make_batch(testing::noise(2, 12000, 20));
+  EXPECT_LE(
+      max_difference(encode(a.slice(net), batch).frames.x, encode(b.slice(net), batch).frames.x),
+      2e-5);
+}
+
 INSTANTIATE_TEST_SUITE_P(
     Blueprints, ForwardTest,
     ::testing::Values(Case{"mel", testing::mel_blueprint()},
@@ -98,7 +149,13 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"wave_layer_post",
                            testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPost)},
                       Case{"wave_layer_pre",
-                           testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPre)}),
+                           testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPre)},
+                      Case{"wavlm_post", testing::wavlm_blueprint(NormPosition::kPost)},
+                      Case{"wavlm_pre", testing::wavlm_blueprint(NormPosition::kPre)},
+                      Case{"reuse", testing::reuse_blueprint()},
+                      Case{"joined_conv", testing::joined_blueprint(RateKind::kConv)},
+                      Case{"joined_linear", testing::joined_blueprint(RateKind::kLinear)},
+                      Case{"joined_average", testing::joined_blueprint(RateKind::kAverage)}),
     [](const auto& instance) { return std::string(instance.param.name); });
 
 TEST(Forward, MaskReplacesFramesByTheMaskEmbedding) {

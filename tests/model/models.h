@@ -23,6 +23,33 @@ inline Blueprint wave_blueprint(ExtractorNorm norm, NormPosition position) {
   return blueprint;
 }
 
+// WavLM: a gated position bias whose table is small enough for a second of audio to reach its end.
+inline Blueprint wavlm_blueprint(NormPosition position) {
+  Blueprint blueprint = wave_blueprint(ExtractorNorm::kLayer, position);
+  blueprint.head_dim = 32;
+  blueprint.relative_position = {.buckets = 32, .max_distance = 40};
+  return blueprint;
+}
+
+// ARMHuBERT: every other layer takes the attention map of the one before.
+inline Blueprint reuse_blueprint() {
+  Blueprint blueprint = wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost);
+  blueprint.attention_reuse = {1, 3};
+  return blueprint;
+}
+
+// FitHuBERT: whole frames are joined after the positional conv.
+inline Blueprint joined_blueprint(RateKind rate) {
+  Blueprint blueprint = wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost);
+  blueprint.rate = rate;
+  return blueprint;
+}
+
+inline Blueprint with_cif(Blueprint blueprint) {
+  blueprint.rate = RateKind::kCif;
+  return blueprint;
+}
+
 inline SearchSpace small_space(const Blueprint& blueprint,
                                SlicingRule rule = SlicingRule::kPrefix) {
   SearchSpace::Choices choices;
@@ -30,9 +57,11 @@ inline SearchSpace small_space(const Blueprint& blueprint,
     choices.conv_channels = {std::vector<int32_t>(7, 24), std::vector<int32_t>(7, 32)};
   }
   choices.embed_dim = {64, 96, 128};
-  choices.frame_period_us = blueprint.rate == RateKind::kCif ? std::vector<int32_t>{20000, 40000}
-                                                             : std::vector<int32_t>{20000};
+  choices.frame_period_us = blueprint.rate == RateKind::kNone ? std::vector<int32_t>{20000}
+                                                              : std::vector<int32_t>{20000, 40000};
   choices.heads = {1, 2};
+  if (!blueprint.attention_reuse.empty()) choices.heads = {2};  // they share their maps
+  if (blueprint.relative_position.buckets > 0) choices.window = {8, 0};
   choices.ffn_ratio = {1, 2, 4};
   choices.storage_depth = 4;
   choices.depth = {2, 3, 4};

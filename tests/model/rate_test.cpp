@@ -50,5 +50,26 @@ TEST(Cif, GradientMatchesFiniteDifferences) {
   }
 }
 
+// Two frames become one; the odd tail is dropped on the way there and takes the last on the way
+// back.
+TEST(JoinFrames, MeansOfPairsAndTheWayBack) {
+  const at::Tensor frames = at::arange(10, at::kFloat).view({1, 5, 2});
+  const at::Tensor joined = join_frames(frames, 2, {});
+  EXPECT_TRUE(at::equal(joined, at::tensor({1.f, 2.f, 5.f, 6.f}).view({1, 2, 2})));
+  const at::Tensor back = joined_back_map(5, 2, at::tensor({2, 1}, at::kLong), at::kCPU);
+  const at::Tensor slots = back.argmax(2);
+  EXPECT_TRUE(at::equal(slots, at::tensor({0, 0, 1, 1, 1, 0, 0, 0, 0, 0}, at::kLong).view({2, 5})));
+  EXPECT_TRUE(at::equal(back.sum(2), at::ones({2, 5})));
+}
+
+TEST(JoinFrames, ConvAndLinearAreOneLayerInTwoLayouts) {
+  const at::Tensor x = at::randn({2, 7, 4});
+  const at::Tensor conv = at::randn({4, 4, 3}), bias = at::randn({4});
+  const at::Tensor rows = conv.permute({0, 2, 1}).reshape({4, 12});
+  EXPECT_TRUE(
+      at::allclose(join_frames(x, 3, {conv, bias}), join_frames(x, 3, {rows, bias}), 1e-5, 1e-5));
+  EXPECT_EQ(join_frames(x.narrow(1, 0, 2), 3, {conv, bias}).size(1), 1) << "filled up with zeros";
+}
+
 }  // namespace
 }  // namespace concertina

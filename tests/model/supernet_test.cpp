@@ -29,17 +29,21 @@ void expect_extraction_agrees(const SearchSpace& space, int count, uint64_t seed
   }
 }
 
-TEST(Supernet, ExtractedSubnetEqualsTheSlicedOneMel) {
-  expect_extraction_agrees(testing::small_space(testing::mel_blueprint()), 20, 1);
-}
-
-TEST(Supernet, ExtractedSubnetEqualsTheSlicedOneWave) {
+// Random architectures over all elastic dimensions together.
+TEST(Supernet, ExtractedSubnetEqualsTheSlicedOne) {
+  const Blueprint group = testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost);
+  const Blueprint layer = testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPre);
+  expect_extraction_agrees(testing::small_space(testing::mel_blueprint()), 15, 1);
+  expect_extraction_agrees(testing::small_space(testing::with_cif(group)), 10, 2);
+  expect_extraction_agrees(testing::small_space(testing::with_cif(layer)), 10, 3);
+  expect_extraction_agrees(testing::small_space(group, SlicingRule::kLightHubert), 10, 4);
   expect_extraction_agrees(
-      testing::small_space(testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost)), 15,
-      2);
-  expect_extraction_agrees(
-      testing::small_space(testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPre)), 15,
-      3);
+      testing::small_space(testing::with_cif(testing::wavlm_blueprint(NormPosition::kPost))), 10,
+      5);
+  expect_extraction_agrees(testing::small_space(testing::reuse_blueprint()), 5, 6);
+  for (RateKind rate : {RateKind::kConv, RateKind::kLinear, RateKind::kAverage}) {
+    expect_extraction_agrees(testing::small_space(testing::joined_blueprint(rate)), 5, 7);
+  }
 }
 
 // Every gene at once: channels and frame period beside the rest, both kinds of norm.

@@ -39,6 +39,40 @@ TEST(Blueprint, CompressesToRoundedFrames) {
   EXPECT_EQ(compressed_frames(hubert, 0, 40000), 0);
 }
 
+TEST(Blueprint, JoinsWholeFrames) {
+  Blueprint fithubert;
+  fithubert.rate = RateKind::kConv;
+  EXPECT_EQ(compressed_frames(fithubert, 499, 40000), 249);
+  EXPECT_EQ(compressed_frames(fithubert, 1, 40000), 1);
+  EXPECT_EQ(compressed_frames(fithubert, 499, 20000), 499);
+}
+
+TEST(Blueprint, NewerOptionsAreWrittenWhereTheyAreUsed) {
+  EXPECT_THAT(
+      Blueprint().to_json(),
+      testing::Not(testing::AnyOf(testing::HasSubstr("eps"), testing::HasSubstr("reuse"),
+                                  testing::HasSubstr("relative"), testing::HasSubstr("projection"),
+                                  testing::HasSubstr("feature_"))));
+  Blueprint blueprint;
+  blueprint.wave.feature_norm = false;
+  blueprint.wave.feature_scale = true;
+  blueprint.normalize_eps = 1e-7;
+  blueprint.projection = false;
+  blueprint.relative_position = {.buckets = 320, .max_distance = 1280, .gated = false};
+  blueprint.attention_reuse = {1, 3};
+  blueprint.rate = RateKind::kLinear;
+  EXPECT_EQ(Blueprint::from_json(blueprint.to_json()), blueprint);
+}
+
+TEST(Blueprint, RefusesBadOptions) {
+  for (const char* json :
+       {R"({"relative_position":{"buckets":30}})",
+        R"({"relative_position":{"buckets":320,"max_distance":80}})", R"({"attention_reuse":[0]})",
+        R"({"attention_reuse":[3,1]})", R"({"normalize_eps":-1})", R"({"normalize_eps":"x"})"}) {
+    EXPECT_THROW(Blueprint::from_json(json), InputError) << json;
+  }
+}
+
 TEST(Blueprint, JsonIsCanonicalAndRoundTrips) {
   for (const char* name : {"pocket.yaml", "lighthubert-base.yaml"}) {
     const Blueprint blueprint = load_space(name).blueprint();

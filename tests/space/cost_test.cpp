@@ -49,6 +49,49 @@ TEST(Cost, CountsHubertBase) {
   EXPECT_EQ(cost_of(hubert, wave_net(768, 12, 3072, 12), 16000).params, 94'371'712);
 }
 
+Blueprint fithubert() {
+  Blueprint blueprint;
+  blueprint.wave.layers = {{10, 5}, {1, 1}, {3, 2}, {3, 2}, {3, 2}, {3, 2}, {1, 1}, {2, 2}, {2, 2}};
+  blueprint.head_dim = 40;
+  return blueprint;
+}
+
+// Sizes of published students, in millions to two places; without the heads of their training.
+TEST(Cost, CountsFitHubertAndArmHubert) {
+  const auto millions = [](const Blueprint& blueprint, const char* key) {
+    return static_cast<double>(cost_of(blueprint, Architecture::parse(key, 9), 0).params) / 1e6;
+  };
+  Blueprint fit = fithubert();
+  fit.rate = RateKind::kConv;
+  EXPECT_NEAR(millions(fit, "c=128,256,256,256,256,256,512,512,512 e=480 p=40000 L=0-11:12x480"),
+              21.20, 0.005);
+  Blueprint mask = fithubert();
+  mask.projection = false;
+  EXPECT_NEAR(millions(mask, "c=128,256,256,256,256,256,480,480,480 e=480 p=20000 L=0-11:12x640"),
+              22.20, 0.005);
+  Blueprint arm = mask;
+  arm.attention_reuse = {1, 3, 5, 7, 9, 11};
+  EXPECT_NEAR(millions(arm, "c=128,256,256,256,256,256,480,480,480 e=480 p=20000 L=0-11:12x864"),
+              22.02, 0.005);
+  arm.head_dim = 36;
+  EXPECT_NEAR(millions(arm, "c=128,256,256,256,256,256,432,432,432 e=432 p=20000 L=0-11:12x816"),
+              18.40, 0.005);
+}
+
+TEST(Cost, CountsDistilHubertAndWavLm) {
+  Blueprint distil;
+  distil.wave.feature_norm = false;
+  EXPECT_EQ(cost_of(distil, wave_net(768, 12, 3072, 2), 0).params, 23'491'968);
+  // WavLM base is HuBERT base, a table of 320 x 12 and 520 + 12 numbers a layer.
+  Blueprint wavlm;
+  wavlm.relative_position.buckets = 320;
+  const Architecture base = wave_net(768, 12, 3072, 12);
+  EXPECT_EQ(cost_of(wavlm, base, 0).params - cost_of(Blueprint(), base, 0).params,
+            320 * 12 + 12 * (520 + 12));
+  EXPECT_EQ(cost_of(wavlm, base, 16000).macs - cost_of(Blueprint(), base, 16000).macs,
+            12 * 49 * 768 * 8);
+}
+
 // Sizes of published students; their formula leaves mask_emb (one width) out.
 TEST(Cost, CountsPublishedStudents) {
   const Blueprint hubert;
@@ -70,6 +113,28 @@ TEST(Cost, TheRateUnitIsPaidAtFullRateAndSavesAfterwards) {
   EXPECT_EQ(cost_of(blueprint, slow, 16000).macs, expected);
 }
 
+TEST(Cost, JoinedFramesSaveInTheLayersOnly) {
+  Blueprint plain, joined;
+  joined.rate = RateKind::kLinear;
+  const auto net = [](const char* period) {
+    return Architecture::parse(std::string("c=512 e=768 L=0:12x3072 p=") + period);
+  };
+  const int64_t layer = 4 * 768 * 768 + 2 * 768 * 3072, unit = 2 * 768 * 768;
+  const int64_t full = cost_of(plain, net("20000"), 16000).macs;
+  EXPECT_EQ(cost_of(joined, net("20000"), 16000).macs, full);
+  EXPECT_EQ(cost_of(joined, net("40000"), 16000).macs,
+            full - (49 - 24) * layer - 2 * (49 * 49 - 24 * 24) * 768 + 24 * unit);
+}
+
+TEST(Cost, AReusedMapSavesQueriesKeysAndScores) {
+  Blueprint plain, reuse;
+  reuse.attention_reuse = {1};
+  const Architecture net = wave_net(768, 12, 3072, 2);
+  const Cost full = cost_of(plain, net, 16000), saved = cost_of(reuse, net, 16000);
+  EXPECT_EQ(full.params - saved.params, 2 * (768 * 768 + 768));
+  EXPECT_EQ(full.macs - saved.macs, 49 * 2 * 768 * 768 + 49 * 49 * 768);
+}
+
 TEST(Cost, AWindowLimitsTheKeys) {
   const Blueprint pocket = load_space("pocket.yaml").blueprint();
   const auto macs = [&](const char* key) {
@@ -88,7 +153,9 @@ TEST(Cost, ParametersAreTheTensorsOwnCount) {
   Rng rng(3);
   for (const SearchSpace& space :
        {load_space("pocket.yaml"), load_space("lighthubert-base.yaml"),
-        load_space("lighthubert-small.yaml"), rich_space(), wave_space()}) {
+        load_space("lighthubert-small.yaml"), rich_space(), wave_space(), wavlm_space(),
+        reuse_space(), joined_space(RateKind::kConv), joined_space(RateKind::kLinear),
+        joined_space(RateKind::kAverage)}) {
     const Storage storage = space.storage();
     for (int32_t i = 0; i < 50; ++i) {
       const Architecture net = space.sample(rng);

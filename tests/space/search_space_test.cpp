@@ -211,5 +211,31 @@ TEST(DepthPolicies, ShallowerSetsAreNested) {
   }
 }
 
+// Every member of a space must be one that the weights can give.
+TEST(SearchSpace, TiedPartsLimitTheChoices) {
+  const auto refused = [](const SearchSpace& space,
+                          const SearchSpace::Choices& choices) -> std::string {
+    try {
+      SearchSpace(space.blueprint(), choices);
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "accepted";
+  };
+  SearchSpace::Choices wide = wavlm_space().choices();
+  wide.heads = {2, 4};  // 4 * 64 channels do not fit into an embedding of 128
+  EXPECT_THAT(refused(wavlm_space(), wide), HasSubstr("4 heads in layer 0"));
+  SearchSpace::Choices elastic = reuse_space().choices();
+  elastic.heads = {1, 2};
+  EXPECT_THAT(refused(reuse_space(), elastic), HasSubstr("attention_reuse"));
+  SearchSpace::Choices headless = reuse_space().choices();
+  headless.policy = DepthPolicy::kExplicit;
+  headless.explicit_sets = {{1, 2}, {0, 1, 2, 3}};
+  EXPECT_THAT(refused(reuse_space(), headless), HasSubstr("no kept layer before it"));
+  SearchSpace::Choices uneven = joined_space(RateKind::kAverage).choices();
+  uneven.frame_period_us = {20000, 50000};
+  EXPECT_THAT(refused(joined_space(RateKind::kAverage), uneven), HasSubstr("multiple of 20000"));
+}
+
 }  // namespace
 }  // namespace concertina

@@ -108,7 +108,8 @@ TEST(TensorSlices, EverySliceLiesInsideTheStorage) {
   Rng rng(5);
   for (const SearchSpace& space :
        {load_space("pocket.yaml"), load_space("lighthubert-base.yaml"),
-        load_space("lighthubert-small.yaml"), rich_space(), wave_space()}) {
+        load_space("lighthubert-small.yaml"), rich_space(), wave_space(), wavlm_space(),
+        reuse_space(), joined_space(RateKind::kConv), joined_space(RateKind::kLinear)}) {
     const Slices stored = slices_of(space, space.storage().largest);
     for (int32_t i = 0; i < 20; ++i) {
       for (const auto& [name, slice] : slices_of(space, space.sample(rng))) {
@@ -122,6 +123,42 @@ TEST(TensorSlices, EverySliceLiesInsideTheStorage) {
       }
     }
   }
+}
+
+TEST(TensorSlices, WavLmSharesOneTableAndGatesEachLayer) {
+  const SearchSpace space = wavlm_space();
+  const std::string table = "encoder.layers.0.self_attn.relative_attention_bias.weight";
+  const Slices stored = slices_of(space, space.storage().largest);
+  EXPECT_EQ(shape(stored, table), (std::vector<int64_t>{320, 2}));
+  EXPECT_EQ(shape(stored, "encoder.layers.3.self_attn.grep_linear.weight"),
+            (std::vector<int64_t>{8, 64}));
+  EXPECT_EQ(shape(stored, "encoder.layers.3.self_attn.grep_a"), (std::vector<int64_t>{1, 2, 1, 1}));
+  const Slices narrow =
+      slices_of(space, Architecture::parse("c=64 e=128 p=20000 L=2:0x256,3:1x256"));
+  EXPECT_EQ(shape(narrow, table), (std::vector<int64_t>{320, 1})) << "kept when layer 0 is not";
+  EXPECT_FALSE(narrow.contains("encoder.layers.2.self_attn.grep_a"));
+  const Slices none = slices_of(space, Architecture::parse("c=64 e=128 p=20000 L=2:0x256"));
+  EXPECT_FALSE(none.contains(table));
+}
+
+TEST(TensorSlices, AReusingLayerHasNoQueriesAndKeys) {
+  const SearchSpace space = reuse_space();
+  const Slices slices = slices_of(space, space.largest());
+  EXPECT_TRUE(slices.contains("encoder.layers.0.self_attn.q_proj.weight"));
+  for (const char* part : {"q_proj.weight", "q_proj.bias", "k_proj.weight", "k_proj.bias"}) {
+    EXPECT_FALSE(slices.contains(std::string("encoder.layers.1.self_attn.") + part)) << part;
+  }
+  EXPECT_TRUE(slices.contains("encoder.layers.1.self_attn.v_proj.weight"));
+}
+
+TEST(TensorSlices, JoinedFramesKeepTheStartOfEachFrame) {
+  const SearchSpace space = joined_space(RateKind::kLinear);
+  const Slices slices = slices_of(space, Architecture::parse("c=64 e=128 p=40000 L=0-1:1x256"));
+  EXPECT_EQ(slices.at("rate.linear.weight").dims[1].indices, interleaved_ffn_rows(256, 128, 256));
+  EXPECT_EQ(
+      shape(slices_of(joined_space(RateKind::kConv), joined_space(RateKind::kConv).smallest()),
+            "rate.conv.weight"),
+      (std::vector<int64_t>{128, 128, 2}));
 }
 
 // Cutting twice under LightHuBERT's rule gives what cutting once gives.
@@ -151,6 +188,37 @@ TEST(TensorSlices, RefusesWhatTheStorageLacks) {
   refuse("c=512 e=256 p=20000 L=0:13x512", "13 heads in layer 0");
   refuse("c=512 e=256 p=20000 L=0:4x1025", "FFN width 1025");  // more than four blocks of 256
   refuse("e=256 p=20000 L=0:4x512", "conv channels");
+}
+
+TEST(TensorSlices, RefusesWhatTiedPartsForbid) {
+  const auto refuse = [](Blueprint blueprint, const char* key, const char* part) {
+    const Architecture net = Architecture::parse(key);
+    try {
+      tensor_slices(blueprint, {net, SlicingRule::kPrefix}, net);
+      ADD_FAILURE() << key;
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), testing::HasSubstr(part));
+    }
+  };
+  Blueprint wavlm, reuse, direct, joined;
+  wavlm.relative_position.buckets = 320;
+  reuse.attention_reuse = {1};
+  direct.projection = false;
+  joined.rate = RateKind::kConv;
+  refuse(wavlm, "c=512 e=128 p=20000 L=0:3x512", "64 channels a head");
+  refuse(reuse, "c=512 e=128 p=20000 L=1:2x512", "no kept layer before it");
+  refuse(reuse, "c=512 e=128 p=20000 L=0:0x512,1:2x512", "no kept layer before it");
+  refuse(reuse, "c=512 e=128 p=20000 L=0:1x512,1:2x512", "of layer 0, has 1");
+  refuse(reuse, "c=512 e=128 p=20000 L=0:2x512w16,1:2x512", "of layer 0, has 16");
+  refuse(direct, "c=512 e=128 p=20000 L=0:2x512", "front end's width, 512");
+  refuse(joined, "c=512 e=128 p=30000 L=0:2x512", "a multiple of 20000");
+}
+
+TEST(TensorSlices, AConvJoinsAsManyFramesAsItWasTrainedFor) {
+  const SearchSpace space = joined_space(RateKind::kConv);
+  EXPECT_THROW(space.resolve("c=64 e=128 p=60000 L=0:1x256"), InputError);
+  const SearchSpace average = joined_space(RateKind::kAverage);
+  EXPECT_NO_THROW(average.resolve("c=64 e=128 p=60000 L=0:1x256"));
 }
 
 }  // namespace

@@ -53,4 +53,41 @@ inline SearchSpace wave_space() {
   return SearchSpace(blueprint, choices);
 }
 
+// What a WavLM space is: a gated position bias, and heads that fit into every width.
+inline SearchSpace wavlm_space() {
+  Blueprint blueprint;
+  blueprint.relative_position = {.buckets = 320, .max_distance = 800};
+  SearchSpace::Choices choices;
+  choices.conv_channels = {std::vector<int32_t>(7, 64)};
+  choices.embed_dim = {128, 256};
+  choices.frame_period_us = {20000};
+  choices.heads = {0, 1, 2};
+  choices.ffn_ratio = {2, 4};
+  choices.window = {0, 16};
+  choices.storage_depth = 4;
+  choices.depth = {2, 4};
+  choices.policy = DepthPolicy::kBottom;
+  return SearchSpace(blueprint, choices);
+}
+
+// ARMHuBERT's kind: layers 1 and 3 reuse attention maps.
+inline SearchSpace reuse_space() {
+  Blueprint blueprint;
+  blueprint.attention_reuse = {1, 3};
+  SearchSpace::Choices choices = wavlm_space().choices();
+  choices.heads = {2};
+  choices.window = {0};
+  choices.policy = DepthPolicy::kTop;
+  return SearchSpace(blueprint, choices);
+}
+
+// FitHuBERT's kind: pairs of frames may be joined.
+inline SearchSpace joined_space(RateKind rate) {
+  Blueprint blueprint;
+  blueprint.rate = rate;
+  SearchSpace::Choices choices = wavlm_space().choices();
+  choices.frame_period_us = {20000, 40000};
+  return SearchSpace(blueprint, choices);
+}
+
 }  // namespace concertina
