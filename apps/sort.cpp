@@ -14,6 +14,7 @@
 #include "distill/sort.h"
 #include "eval/distill_score.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/unit_axes.h"
 
 namespace concertina {
 namespace {
@@ -53,6 +54,15 @@ std::vector<std::string> left_alone(const Supernet& model) {
   if (model.weights().contains("rate.conv.weight") &&
       model.blueprint().front_end == FrontEndKind::kLogMel) {
     left.emplace_back("rate: its channels are the log-mel features', which no subnet shortens");
+  }
+  const Blueprint& blueprint = model.blueprint();
+  if (is_tied(blueprint, UnitKind::kHeads)) {
+    left.emplace_back(blueprint.attention_reuse.empty()
+                          ? "heads: all layers share one position bias, a column for each head"
+                          : "heads: layers reuse each other's attention maps");
+  }
+  if (is_tied(blueprint, UnitKind::kEmbed)) {
+    left.emplace_back("embed: the gate of the position bias reads its channels head by head");
   }
   return left;
 }

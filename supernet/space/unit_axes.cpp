@@ -95,10 +95,19 @@ std::optional<Axes> around_the_layers(const Blueprint& blueprint, std::string_vi
   return std::nullopt;
 }
 
+// WavLM's position bias: one column a head for all layers, and a gate that is the same for all
+// heads.
+bool is_position_bias(std::string_view name) {
+  return name == "self_attn.relative_attention_bias.weight" || name == "self_attn.grep_a" ||
+         is_affine(name, "self_attn.grep_linear");
+}
+
 std::optional<Axes> known_axes(const Blueprint& blueprint, std::string_view name) {
   int32_t index = 0;
   if (take_indexed(name, "feature_extractor.conv_layers.", index)) return conv_layer(name, index);
-  if (take_indexed(name, "encoder.layers.", index)) return encoder_layer(name, index);
+  if (take_indexed(name, "encoder.layers.", index)) {
+    return is_position_bias(name) ? Axes() : encoder_layer(name, index);
+  }
   if (take_indexed(name, "encoder.pos_conv.", index) && index == 0) return positional_conv(name);
   return around_the_layers(blueprint, name);
 }
@@ -121,8 +130,22 @@ std::string name_of(const UnitGroup& group) {
   return fmt::format("layer{}.ffn", group.index);
 }
 
+bool is_tied(const Blueprint& blueprint, UnitKind kind) {
+  const bool biased = blueprint.relative_position.buckets > 0;
+  if (kind == UnitKind::kHeads) return biased || !blueprint.attention_reuse.empty();
+  return kind == UnitKind::kEmbed && biased && blueprint.relative_position.gated;
+}
+
 std::vector<UnitAxis> unit_axes(const Blueprint& blueprint, const std::string& tensor) {
-  if (const std::optional<Axes> axes = known_axes(blueprint, tensor)) return *axes;
+  if (!blueprint.projection || blueprint.joins_frames()) {
+    throw InputError(
+        "a model whose features are its embedding, or whose frames are joined by a convolution or "
+        "linear layer, cannot be sorted: its channels are tied");
+  }
+  if (std::optional<Axes> axes = known_axes(blueprint, tensor)) {
+    std::erase_if(*axes, [&](const UnitAxis& axis) { return is_tied(blueprint, axis.group.kind); });
+    return *axes;
+  }
   throw InputError(fmt::format(
       "tensor {} ties units in a way the sort does not know: this model cannot be sorted", tensor));
 }
@@ -141,6 +164,7 @@ std::vector<UnitCount> unit_groups(const Blueprint& blueprint, const Storage& st
     if (layer.heads > 0) groups.push_back({{UnitKind::kHeads, layer.index}, layer.heads});
     if (layer.ffn_dim > 0) groups.push_back({{UnitKind::kFfn, layer.index}, layer.ffn_dim});
   }
+  std::erase_if(groups, [&](const UnitCount& g) { return is_tied(blueprint, g.group.kind); });
   return groups;
 }
 

@@ -36,6 +36,11 @@ struct UnitAxis {
       false;  // the positional conv's inputs: places within the row's own conv group
 };
 
+// True for units that other tensors count on by place, so that they are left alone: heads under a
+// position bias shared by all layers (WavLM) or with reused attention maps (ARMHuBERT), and the
+// embedding channels that WavLM's gate reads head by head.
+bool is_tied(const Blueprint& blueprint, UnitKind kind);
+
 // The axes of a tensor by its name (see tensor_slices); none for what no slice shortens. InputError
 // for a tensor it does not know: sorting without it would break the model.
 std::vector<UnitAxis> unit_axes(const Blueprint& blueprint, const std::string& tensor);
