@@ -24,8 +24,7 @@ std::vector<SpeechBatch> training_batches(const SortOptions& options, const Blue
       .crops = kCrops, .seconds = kCropSeconds, .source_weight = options.source_weight};
   const JoinedClips clips(manifest, Split::kTrain, blueprint.base_frame_samples(),
                           options.source_weight);
-  const CropSource source(clips, blueprint, crops, std::nullopt, {},
-                          Rng(options.seed).fork("sort"));
+  const CropSource source(clips, blueprint, crops, {}, Rng(options.seed).fork("sort"));
   std::vector<SpeechBatch> batches;
   double seconds = 0;
   while (seconds < options.seconds) {

@@ -22,8 +22,9 @@ class Observer {
   void see(const SpeechBatch& batch) {
     if (subnet_.blueprint.front_end == FrontEndKind::kWave) see_convs(batch.waveform);
     const EncoderOutput output = encode(subnet_, batch, {.all_hidden = true});
+    AttentionContext context = attention_context(subnet_, output.frames);
     for (size_t i = 0; i < weights_.layers.size(); ++i) {
-      see_layer(weights_.layers[i], output.hidden[i]);
+      see_layer(weights_.layers[i], output.hidden[i], context);
     }
   }
 
@@ -60,15 +61,15 @@ class Observer {
     return at::group_norm(x.transpose(1, 2), x.size(2), norm.weight, norm.bias).transpose(1, 2);
   }
 
-  void see_layer(const LayerWeights& layer, const at::Tensor& x) {
+  void see_layer(const LayerWeights& layer, const at::Tensor& x, AttentionContext& context) {
     const bool post = subnet_.blueprint.norm_position == NormPosition::kPost;
     at::Tensor h = x;
     if (layer.shape.heads > 0) {
       const at::Tensor input = post ? x : layer_norm(x, layer.attention_norm);
       for (const Affine& reader : {layer.q, layer.k, layer.v}) {
-        add(UnitKind::kEmbed, 0, handed_on(input, reader.weight));
+        if (reader.weight.defined()) add(UnitKind::kEmbed, 0, handed_on(input, reader.weight));
       }
-      h = see_heads(layer, x);
+      h = see_heads(layer, x, context);
     }
     if (layer.shape.ffn_dim > 0) {
       const at::Tensor input = post ? h : layer_norm(h, layer.final_norm);
@@ -79,17 +80,18 @@ class Observer {
   }
 
   // Returns the attention half's output.
-  at::Tensor see_heads(const LayerWeights& layer, const at::Tensor& x) {
+  at::Tensor see_heads(const LayerWeights& layer, const at::Tensor& x, AttentionContext& context) {
     LayerWeights half = layer;
     half.shape.ffn_dim = 0;
-    const at::Tensor h = encoder_layer(subnet_.blueprint, half, x, {});
+    const at::Tensor h = encoder_layer(subnet_.blueprint, half, x, context);
+    if (is_tied(subnet_.blueprint, UnitKind::kHeads)) return h;
     const int64_t width = subnet_.blueprint.head_dim;
     const at::Tensor moved = at::empty({layer.shape.heads});
     for (int64_t head = 0; head < layer.shape.heads; ++head) {
       LayerWeights silent = half;
       silent.out.weight = half.out.weight.clone();
       silent.out.weight.narrow(1, head * width, width).zero_();
-      const at::Tensor without = encoder_layer(subnet_.blueprint, silent, x, {});
+      const at::Tensor without = encoder_layer(subnet_.blueprint, silent, x, context);
       moved.select(0, head).copy_((h - without).norm(2, -1).mean());
     }
     add(UnitKind::kHeads, layer.shape.index, moved);
@@ -110,6 +112,7 @@ UnitScores activation_scores(const Supernet& model, std::span<const SpeechBatch>
   for (const SpeechBatch& batch : batches) observer.see(batch);
   UnitScores scores = magnitude_scores(model);
   for (const auto& [group, sum] : observer.sums()) {
+    if (!scores.contains(group)) continue;  // left where it is
     const at::Tensor values = sum.to(at::kDouble).contiguous();
     scores.at(group).assign(values.const_data_ptr<double>(),
                             values.const_data_ptr<double>() + values.numel());

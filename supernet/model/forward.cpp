@@ -61,15 +61,6 @@ bool wanted(const std::vector<int32_t>& list, int32_t layer) {
   return std::find(list.begin(), list.end(), layer) != list.end();
 }
 
-AttentionContext attention_context(const Subnet& subnet, const Frames& frames) {
-  AttentionContext context{.mask = frames.attention_mask};
-  if (subnet.weights.position_table.defined()) {
-    context.position_bias = position_bias(subnet.blueprint.relative_position,
-                                          subnet.weights.position_table, frames.x.size(1));
-  }
-  return context;
-}
-
 }  // namespace
 
 SpeechBatch make_batch(std::span<const std::vector<float>> clips, at::Device device) {
@@ -127,6 +118,15 @@ Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& fea
     join(subnet, joined, frames);
   if (frames.valid.defined()) frames.attention_mask = frames.valid.unsqueeze(1).unsqueeze(1);
   return frames;
+}
+
+AttentionContext attention_context(const Subnet& subnet, const Frames& frames) {
+  AttentionContext context{.mask = frames.attention_mask};
+  if (subnet.weights.position_table.defined()) {
+    context.position_bias = position_bias(subnet.blueprint.relative_position,
+                                          subnet.weights.position_table, frames.x.size(1));
+  }
+  return context;
 }
 
 EncoderOutput encode_from(const Subnet& subnet, Frames frames, const Wants& wants) {

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "supernet/model/supernet.h"
+#include "supernet/nn/encoder_layer.h"
 #include "supernet/nn/front_end.h"
 
 namespace concertina {
@@ -69,6 +70,8 @@ bool is_of_front_end(std::string_view tensor);
 Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants = {});
 Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& features,
              const Wants& wants = {});
+// What the attentions of begin()'s layers share, before the first of them.
+AttentionContext attention_context(const Subnet& subnet, const Frames& frames);
 EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants = {});
 // Goes on from frames made by begin() of a subnet with the same front end, rate, width and
 // positional conv.

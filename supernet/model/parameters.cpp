@@ -59,6 +59,18 @@ double sum_of_squares(const float* values, int64_t count) {
   return sum;
 }
 
+// Sets a byte tensor to 1, row by row where it is a view: there are hundreds a step, too small each
+// to be worth waking threads for.
+void mark(const at::Tensor& part) {
+  if (!part.is_cpu() || (part.dim() > 0 && part.stride(-1) != 1)) {
+    part.fill_(1);
+  } else if (part.is_contiguous()) {
+    std::memset(part.data_ptr(), 1, part.nbytes());
+  } else {
+    for (int64_t row = 0; row < part.size(0); ++row) mark(part[row]);
+  }
+}
+
 // Adds gradient * scale to the part of `full` that a slice names, and marks it in `touched`. Listed
 // rows are taken as runs of neighbours, so that every part is a view.
 void add_slice(at::Tensor full, at::Tensor touched, at::Tensor gradient, double scale,
@@ -77,7 +89,7 @@ void add_slice(at::Tensor full, at::Tensor touched, at::Tensor gradient, double 
     touched = touched.narrow(axis, 0, dim.size);
   }
   full.add_(gradient, scale);
-  touched.fill_(1);
+  mark(touched);
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ status=0
 "$program" pareto "$one/study.db" --max-params 1 >/dev/null 2>"$folder/none.txt" || status=$?
 [ "$status" = 1 ] || fail "a budget that nothing fits must exit 1, not $status"
 
-clip=$(find data/smoke -name '*.wav' | sort | head -1)
+clip=$(find data/smoke -name '*.wav' | sort | sed -n 1p)  # not head: it ends sort by SIGPIPE
 python=python3
 [ -x .venv/bin/python ] && python=.venv/bin/python
 shown() { "$program" model show "$1" --json | python3 -c "import json,sys; print(json.load(sys.stdin)['largest']['$2'])"; }

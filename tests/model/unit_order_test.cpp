@@ -66,7 +66,9 @@ TEST_P(ReorderTest, TheFullNetworkIsUnchanged) {
       EXPECT_LE(max_difference(after.hidden[i], expected),
                 1e-4 * expected.abs().max().item<double>())
           << i;
-      if (moves) EXPECT_GT(max_difference(after.hidden[i], before.hidden[i]), 0.1) << "none moved";
+      if (moves) {
+        EXPECT_GT(max_difference(after.hidden[i], before.hidden[i]), 0.1) << "none moved";
+      }
     }
   }
 }
