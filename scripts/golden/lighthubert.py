@@ -18,11 +18,20 @@ from closed_form import padded, tensor, waveform
 
 sys.path.insert(0, sys.argv[1])
 from lighthubert import LightHuBERT, LightHuBERTConfig  # noqa: E402
+from lighthubert.modules import scaling_multihead  # noqa: E402
 
 SAMPLES = 10000
 CLIPS = (10000, 7000, 4321)
 STEP = 37
-WINDOWS = (2, 4, 8, 16, "global")
+WINDOWS = (2, 4, 8, 16, "global")  # divide the 32 padded frames: the package would pad others with zeros it attends to
+
+
+# Mode "stride" takes memory to be in order, which it is not unless a padding has just copied it.
+def contiguous_window(q, k, v, *args, _original=scaling_multihead.slide_window_attention_forward, **kwargs):
+    return _original(q.contiguous(), k.contiguous(), v.contiguous(), *args, **kwargs)
+
+
+scaling_multihead.slide_window_attention_forward = contiguous_window
 
 
 def closed_form_model(space, extractor_mode):

@@ -2,8 +2,8 @@
 // it.
 //
 // Activations are time-major. Tensors of low precision weights run in bf16; norms, softmax and the
-// rate unit in fp32. Thread-safe: weights are read only, the active width is an argument. Grad mode
-// is the caller's.
+// rate unit in fp32 or wider. Thread-safe: weights are read only, the active width is an argument.
+// Grad mode is the caller's.
 #pragma once
 
 #include <ATen/ATen.h>

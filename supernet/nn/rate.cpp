@@ -1,18 +1,23 @@
 #include "supernet/nn/rate.h"
 
+#include <ATen/core/grad_mode.h>
+
 #include "supernet/nn/ops.h"
 
 namespace concertina {
 
 at::Tensor cif_alpha(const at::Tensor& features, const at::Tensor& valid,
                      const RateWeights& weights) {
-  at::Tensor x = features.to(at::kFloat);
+  // A frame that straddles two slots divides a rounding error of the cumulated weights by its own
+  // weight: fp32 gradients can bear that, features cannot.
+  const auto dtype = at::GradMode::is_enabled() ? at::kFloat : at::kDouble;
+  const auto in = [&](const Affine& a) { return Affine{a.weight.to(dtype), a.bias.to(dtype)}; };
+  at::Tensor x = features.to(dtype);
   if (valid.defined()) x = x * valid.unsqueeze(2);
   const int64_t padding = weights.conv.weight.size(2) / 2;
-  x = conv_time(x, {weights.conv.weight.to(at::kFloat), weights.conv.bias}, 1, padding, 1);
-  x = layer_norm(x, weights.norm).relu();
-  at::Tensor alpha =
-      linear(x, {weights.proj.weight.to(at::kFloat), weights.proj.bias}).squeeze(2).sigmoid();
+  x = conv_time(x, in(weights.conv), 1, padding, 1);
+  x = layer_norm(x, in(weights.norm)).relu();
+  const at::Tensor alpha = linear(x, in(weights.proj)).squeeze(2).sigmoid();
   return valid.defined() ? alpha * valid : alpha;
 }
 

@@ -19,8 +19,8 @@ struct Compression {
   at::Tensor lengths;  // [B] int64, valid compressed frames
 };
 
-// Weights alpha_t in (0, 1) of the alpha net, features [B, T, C] -> [B, T] fp32, zero where not
-// valid.
+// Weights alpha_t in (0, 1) of the alpha net, features [B, T, C] -> [B, T], zero where not
+// valid; fp64 where gradients are off, else fp32.
 at::Tensor cif_alpha(const at::Tensor& features, const at::Tensor& valid,
                      const RateWeights& weights);
 

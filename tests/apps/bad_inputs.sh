@@ -59,6 +59,8 @@ expect 2 "did you mean 'smoke'" run "$work/tier.yaml" --out "$work/run"
 expect 3 missing.yaml run "$work/missing.yaml" --out "$work/run"
 expect 2 "unknown verb 'paret'" paret "$study"
 expect 2 "unknown verb 'shw'" model shw "$model"
+expect 2 "needs audio" model sort "$model" -o "$work/o.safetensors"
+expect 2 "needs the teacher" model sort "$model" -o "$work/o.safetensors" --score taylor --data data/smoke/manifest.tsv
 expect 2 "a verb is missing" model
 expect 2 "unknown option --maxparams" pareto "$study" --maxparams 3M
 expect 2 "model_type 'bert'" model import "$work/bert" -o "$work/o.safetensors"

@@ -16,11 +16,13 @@ done
   --set tasks.tasks=[] --set search.trials=12 --set search.population=6 --set search.front="{score: [], keep: 2}"
 
 trials=$("$program" study dump --no-times "$folder/run/study.db")
+members=$("$program" space sample "$folder/run/stage2/model.safetensors" -n 200)
 for gene in 'c=32 ' 'c=64 ' 'c=96 ' 'c=128 ' 'p=20000 ' 'p=30000 ' 'p=40000 ' 'p=60000 ' 'p=90000 '; do
-  "$program" space sample "$folder/run/stage2/model.safetensors" -n 200 | grep -q "$gene" || fail "no member has $gene"
+  grep -q "$gene" <<<"$members" || fail "no member has $gene"
 done
 [ "$(grep -o 'c=[0-9]* ' <<<"$trials" | sort -u | wc -l)" -gt 1 ] || fail "the search tried one channel width only"
 [ "$(grep -o 'p=[0-9]* ' <<<"$trials" | sort -u | wc -l)" -gt 1 ] || fail "the search tried one frame period only"
+[ -s "$folder/run/sort/model.safetensors" ] || fail "nothing was sorted between the stages"
 [ -s "$folder/run/subnet.safetensors" ] || fail "no subnet was extracted"
 # A narrow front end of its own, at a frame period the space does not list.
 arch="c=48 e=112 p=70000 L=0-1:2x224"

@@ -54,8 +54,10 @@ def encode(x, tensors, blueprint, key):
     base = front["hop"] * front["stack"] * 1_000_000 // blueprint["sample_rate"]
     back = None
     if blueprint["rate"] == "cif" and period > base:
-        y = F.conv1d(features.T[None], tensors["rate.conv.weight"], tensors["rate.conv.bias"], padding=2)[0].T
-        alpha = torch.sigmoid(linear(torch.relu(norm(y, "rate.layer_norm")), "rate.proj"))[:, 0].double()
+        rate = {name: tensor.double() for name, tensor in tensors.items() if name.startswith("rate.")}
+        y = F.conv1d(features.double().T[None], rate["rate.conv.weight"], rate["rate.conv.bias"], padding=2)[0].T
+        y = torch.relu(F.layer_norm(y, y.shape[-1:], rate["rate.layer_norm.weight"], rate["rate.layer_norm.bias"]))
+        alpha = torch.sigmoid(F.linear(y, rate["rate.proj.weight"], rate["rate.proj.bias"]))[:, 0]
         slots = max(1, math.floor(count * base / period + 0.5))
         weight = alpha * slots / alpha.sum()
         end, slot = weight.cumsum(0), torch.arange(slots, dtype=torch.float64)[:, None]

@@ -88,7 +88,7 @@ TEST(UnitAxes, EveryGroupIsWrittenAndRead) {
 
 TEST(UnitAxes, AnUnknownTensorIsRefused) {
   for (const char* name :
-       {"encoder.layers.0.self_attn.grep_linear.weight", "encoder.layers.x.fc1.weight",
+       {"encoder.layers.0.self_attn.unheard_of.weight", "encoder.layers.x.fc1.weight",
         "encoder.layers.0.fc1.scale", "surplus", "encoder.pos_conv.1.weight"}) {
     EXPECT_THROW(unit_axes(Blueprint(), name), InputError) << name;
   }
