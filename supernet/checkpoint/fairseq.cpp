@@ -42,9 +42,7 @@ Place find_place(const Settings& settings) {
 
 std::string kind_of(const Settings& settings, const Place& place) {
   const std::string name = settings.text(place.model + std::string("_name"));
-  if (settings.has(place.model + std::string("relative_position_embedding"))) {
-    wavlm_not_yet(settings.name());
-  }
+  if (settings.has(place.model + std::string("relative_position_embedding"))) return "WavLM";
   if (name == "student_hubert") return "LightHuBERT stage 1";
   if (name == "hubert_pruner") {
     std::string space = settings.text(place.model + std::string("pruner_supernet"));
@@ -104,6 +102,19 @@ void check_options(SettingsReader& reader) {
   if (depth != 1) reader.problem("pos_conv_depth", fmt::format("{} is not supported, 1 is", depth));
 }
 
+RelativePosition read_relative_position(SettingsReader& reader) {
+  RelativePosition bias;
+  bool biased = false;
+  reader.read("relative_position_embedding", biased);
+  if (!biased) return bias;
+  bias.buckets = 320;
+  reader.read("num_buckets", bias.buckets, 4, kWidest);
+  reader.read("max_distance", bias.max_distance, 2, kWidest);
+  bias.gated = false;
+  reader.read("gru_rel_pos", bias.gated);
+  return bias;
+}
+
 bool fits_package(const Blueprint& blueprint, const Architecture& architecture) {
   Blueprint fixed;  // the package knows one size, in either extractor mode
   fixed.wave.norm = blueprint.wave.norm;
@@ -121,13 +132,6 @@ Architecture homogeneous(const Blueprint& blueprint, std::vector<int32_t> conv_c
   for (int32_t i = 0; i < layers; ++i) shapes.push_back({i, heads, ffn_dim, 0});
   return Architecture(std::move(conv_channels), embed_dim, checked.base_frame_period_us(),
                       std::move(shapes));
-}
-
-void wavlm_not_yet(const std::string& name) {
-  throw InputError(
-      fmt::format("{} is a WavLM model: its gated relative position bias cannot be "
-                  "imported yet",
-                  name));
 }
 
 ForeignModel fairseq_model(const Settings& settings) {
@@ -154,6 +158,7 @@ ForeignModel fairseq_model(const Settings& settings) {
                                "positional conv",
                                embed, heads, blueprint.positional.groups));
   }
+  blueprint.relative_position = read_relative_position(reader);
   check_options(reader);
   reader.finish();
   blueprint.head_dim = embed / heads;

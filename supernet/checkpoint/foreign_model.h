@@ -9,7 +9,7 @@
 namespace concertina {
 
 struct ForeignModel {
-  std::string kind;  // "HuBERT", "wav2vec 2.0", "LightHuBERT small supernet"
+  std::string kind;  // "HuBERT", "WavLM", "wav2vec 2.0", "LightHuBERT small supernet"
   Naming naming = Naming::kFairseq;
   SearchSpace space;
 };
@@ -17,7 +17,5 @@ struct ForeignModel {
 // One architecture of `layers` equal layers over a blueprint that was checked; used by the readers.
 Architecture homogeneous(const Blueprint& blueprint, std::vector<int32_t> conv_channels,
                          int32_t embed_dim, int32_t layers, int32_t heads, int32_t ffn_dim);
-
-[[noreturn]] void wavlm_not_yet(const std::string& name);  // InputError
 
 }  // namespace concertina

@@ -12,6 +12,9 @@ constexpr Pair kStarts[] = {{"layer_norm.", "feature_projection.layer_norm."},
                             {"post_extract_proj.", "feature_projection.projection."},
                             {"encoder.pos_conv.0.", "encoder.pos_conv_embed.conv."}};
 constexpr Pair kLayerParts[] = {{"self_attn_layer_norm.", "layer_norm."},
+                                {"self_attn.relative_attention_bias.", "attention.rel_attn_embed."},
+                                {"self_attn.grep_linear.", "attention.gru_rel_pos_linear."},
+                                {"self_attn.grep_a", "attention.gru_rel_pos_const"},
                                 {"self_attn.", "attention."},
                                 {"fc1.", "feed_forward.intermediate_dense."},
                                 {"fc2.", "feed_forward.output_dense."}};

@@ -72,11 +72,11 @@ std::string kind_of(const Settings& config) {
   const std::string type = config.text("model_type");
   if (type == "hubert") return "HuBERT";
   if (type == "wav2vec2") return "wav2vec 2.0";
-  if (type == "wavlm") wavlm_not_yet(config.name());
+  if (type == "wavlm") return "WavLM";
   const std::vector<std::string> known = {"hubert", "wav2vec2", "wavlm"};
   throw InputError(
       fmt::format("{}: model_type '{}' is not a model that can be imported: expected "
-                  "hubert or wav2vec2{}",
+                  "hubert, wav2vec2 or wavlm{}",
                   config.name(), type, did_you_mean(type, known)));
 }
 
@@ -102,10 +102,17 @@ ForeignModel transformers_model(const Settings& config, const Settings& preproce
                                               "of the positional conv",
                                               embed, heads, blueprint.positional.groups));
   }
+  if (model.kind == "WavLM") {
+    RelativePosition& bias = blueprint.relative_position;
+    bias.buckets = 320;
+    reader.read("num_buckets", bias.buckets, 4, kWidest);
+    reader.read("max_bucket_distance", bias.max_distance, 2, kWidest);
+  }
   check_options(reader);
   reader.finish();
   blueprint.head_dim = embed / heads;
   blueprint.normalize_waveform = blueprint.wave.norm == ExtractorNorm::kLayer;
+  blueprint.normalize_eps = 1e-7;  // of Wav2Vec2FeatureExtractor
   SettingsReader waveform(preprocessor, "");
   waveform.read("do_normalize", blueprint.normalize_waveform);
   waveform.read("sampling_rate", blueprint.sample_rate, 1000, 192'000);

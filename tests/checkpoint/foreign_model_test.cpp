@@ -98,7 +98,7 @@ TEST(Transformers, WhatTheForwardPassDoesNotKnowIsListed) {
   EXPECT_THAT(error({{"hidden_act", 3}}), HasSubstr("a text"));
   EXPECT_THAT(error({{"conv_bias", 1}}), HasSubstr("true or false"));
   EXPECT_THAT(error({{"model_type", "huber"}}), HasSubstr("did you mean 'hubert'"));
-  EXPECT_THAT(error({{"model_type", "wavlm"}}), HasSubstr("WavLM"));
+  EXPECT_THAT(error({{"model_type", "wavlm"}, {"num_buckets", 30}}), HasSubstr("multiple of 4"));
   EXPECT_THAT(error_of([] { Settings::from_json("[1]", "c"); }), HasSubstr("no JSON object"));
   EXPECT_THAT(error_of([] { Settings::from_json("{", "c"); }), HasSubstr("cannot be read"));
   EXPECT_THAT(error_of([] { Settings::from_json(std::string((16 << 20) + 1, ' '), "c"); }),
@@ -150,11 +150,21 @@ TEST(Fairseq, KindsAreNamed) {
   EXPECT_THAT(error({{"_name", "hubert"}, {"layer_type", "conformer"}}), HasSubstr("conformer"));
   EXPECT_THAT(error({{"_name", "hubert"}, {"encoder_embed_dim", 100}}), HasSubstr("no multiple"));
   EXPECT_THAT(error_of([] { from_fairseq({{"cfg", 1}}); }), HasSubstr("no configuration"));
-  EXPECT_THAT(
-      error_of([] {
-        from_fairseq({{"cfg", {{"encoder_layers", 12}, {"relative_position_embedding", true}}}});
-      }),
-      HasSubstr("WavLM"));
+}
+
+TEST(ForeignModel, WavLmHasItsPositionBias) {
+  const ForeignModel theirs =
+      from_config({{"model_type", "wavlm"}, {"num_buckets", 64}, {"max_bucket_distance", 200}});
+  EXPECT_EQ(theirs.kind, "WavLM");
+  EXPECT_EQ(theirs.space.blueprint().relative_position, (RelativePosition{64, 200, true}));
+  const ForeignModel right = from_fairseq({{"cfg",
+                                            {{"encoder_layers", 12},
+                                             {"relative_position_embedding", true},
+                                             {"num_buckets", 320},
+                                             {"max_distance", 800},
+                                             {"gru_rel_pos", true}}}});
+  EXPECT_EQ(right.kind, "WavLM");
+  EXPECT_EQ(right.space.blueprint().relative_position, (RelativePosition{320, 800, true}));
 }
 
 TEST(Fairseq, LightHubertSpacesAreThoseOfItsFiles) {
