@@ -50,6 +50,12 @@ UnitScores scores_of(const SortOptions& options, const SortInputs& inputs) {
              : taylor_scores(inputs.model, *inputs.trained, *inputs.teacher, batches);
 }
 
+// Embedding channels along `dim` in their new order; as they are where they are left alone.
+at::Tensor in_embed_order(const at::Tensor& x, int64_t dim, const UnitOrders& orders) {
+  const auto embed = orders.find({UnitKind::kEmbed});
+  return embed == orders.end() ? x : reorder(x, dim, embed->second);
+}
+
 // What differs between the heads of two widths runs over the embedding channels.
 TensorMap reorder_heads(const TrainedObjective& trained, const SearchSpace& space,
                         const UnitOrders& orders) {
@@ -63,7 +69,7 @@ TensorMap reorder_heads(const TrainedObjective& trained, const SearchSpace& spac
     for (size_t d = 0; d < slices[i].dims.size(); ++d) {
       if (slices[i].dims[d].size == wide_slices[i].dims[d].size) continue;
       at::Tensor& head = heads.at(slices[i].name);
-      head = reorder(head, static_cast<int64_t>(d), orders.at({UnitKind::kEmbed})).contiguous();
+      head = in_embed_order(head, static_cast<int64_t>(d), orders).contiguous();
     }
   }
   return heads;
@@ -79,7 +85,7 @@ double relative_change(const Supernet& before, const Supernet& after, const Unit
   // The storage's longest frame period brings the rate unit in.
   for (const Architecture& full : {before.space().whole(), before.storage().largest}) {
     const at::Tensor expected =
-        reorder(encode(before.slice(full), probe).frames.x, 2, orders.at({UnitKind::kEmbed}));
+        in_embed_order(encode(before.slice(full), probe).frames.x, 2, orders);
     const at::Tensor got = encode(after.slice(full), probe).frames.x;
     const double difference = (got - expected).abs().max().item<double>();
     change = std::max(change, difference / expected.abs().max().item<double>());
