@@ -26,6 +26,7 @@ Blueprint plain(const Blueprint& blueprint) {
 Blueprint without_known(Blueprint blueprint) {
   blueprint.front_end = FrontEndKind::kWave;
   blueprint.mel = {};
+  blueprint.normalize_eps = Blueprint().normalize_eps;  // each package has its own
   blueprint.rate = RateKind::kNone;
   blueprint.positional.interleaved = false;
   blueprint.positional.weight_norm = true;  // any kernel can be written as g and v

@@ -115,6 +115,7 @@ ForeignModel transformers_model(const Settings& config, const Settings& preproce
   blueprint.normalize_eps = 1e-7;  // of Wav2Vec2FeatureExtractor
   SettingsReader waveform(preprocessor, "");
   waveform.read("do_normalize", blueprint.normalize_waveform);
+  waveform.read("normalize_eps", blueprint.normalize_eps);  // ours: transformers knows one only
   waveform.read("sampling_rate", blueprint.sample_rate, 1000, 192'000);
   waveform.finish();
   const Architecture architecture = homogeneous(blueprint, channels, embed, layers, heads, ffn);
@@ -157,6 +158,7 @@ std::string transformers_preprocessor(const Blueprint& blueprint) {
       {"feature_size", 1},
       {"sampling_rate", blueprint.sample_rate},
       {"do_normalize", blueprint.normalize_waveform},
+      {"normalize_eps", blueprint.normalize_eps},
       {"padding_side", "right"},
       {"padding_value", 0.0},
       {"return_attention_mask", blueprint.wave.norm == ExtractorNorm::kLayer}};
