@@ -2,20 +2,18 @@
 
 #include <fmt/format.h>
 
+#include "apps/pareto_table.h"
 #include "core/errors.h"
 #include "core/units.h"
 
 namespace concertina {
 namespace {
 
-std::string describe(const std::vector<Budget>& budgets) {
-  std::string text;
-  for (const Budget& budget : budgets) {
-    const bool ms = budget.metric.ends_with("_ms");
-    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", budget.metric,
-                        ms ? fmt::format("{:.4g} ms", budget.limit) : format_count(budget.limit));
-  }
-  return text;
+template <class Items, class Text>
+std::string listed(const Items& items, const Text& text) {
+  std::string list;
+  for (const auto& item : items) list += (list.empty() ? "" : ", ") + text(item);
+  return list;
 }
 
 }  // namespace
@@ -64,16 +62,15 @@ Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets) {
 std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>& budgets) {
   BudgetAnswer answer = within_budgets(study, budgets);
   if (!answer.fitting.empty()) return std::move(answer.fitting);
-  std::string values;
-  for (const Budget& budget : budgets) {
-    const auto found = answer.nearest->values.find(budget.metric);
-    if (found == answer.nearest->values.end()) continue;
-    values += fmt::format("{}{} {}", values.empty() ? "" : ", ", budget.metric,
-                          budget.metric.ends_with("_ms") ? fmt::format("{:.4g} ms", found->second)
-                                                         : format_count(found->second));
-  }
-  throw NoAnswer(fmt::format("no subnet fits {}; the nearest has {}: {}", describe(budgets), values,
-                             answer.nearest->architecture.key()));
+  const auto& nearest = answer.nearest->values;
+  const auto value = [&](const Budget& budget) {
+    const auto found = nearest.find(budget.metric);
+    return found == nearest.end() ? "no " + budget.metric
+                                  : describe(Budget{budget.metric, found->second});
+  };
+  throw NoAnswer(fmt::format("no subnet fits {}; the nearest has {}: {}",
+                             listed(budgets, [](const Budget& b) { return describe(b); }),
+                             listed(budgets, value), answer.nearest->architecture.key()));
 }
 
 }  // namespace concertina

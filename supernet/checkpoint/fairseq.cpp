@@ -6,12 +6,15 @@
 
 #include "core/errors.h"
 #include "supernet/checkpoint/conv_spec.h"
+#include "supernet/checkpoint/encoder_sizes.h"
 #include "supernet/checkpoint/lighthubert.h"
 
 namespace concertina {
 namespace {
 
-constexpr int32_t kWidest = 65536, kDeepest = 256;
+constexpr EncoderSizeKeys kSizeKeys = {
+    "encoder_embed_dim",     "encoder_layers", "encoder_attention_heads",
+    "encoder_ffn_embed_dim", "conv_pos",       "conv_pos_groups"};
 constexpr const char* kDefaultConvs = "[(512,10,5)] + [(512,3,2)] * 4 + [(512,2,2)] * 2";
 
 // Where the encoder's own settings stand: in a fine-tuned model below those of the task, in older
@@ -119,55 +122,32 @@ bool fits_package(const Blueprint& blueprint, const Architecture& architecture) 
   Blueprint fixed;  // the package knows one size, in either extractor mode
   fixed.wave.norm = blueprint.wave.norm;
   fixed.normalize_waveform = blueprint.normalize_waveform;
-  return blueprint == fixed &&
-         architecture == homogeneous(fixed, std::vector<int32_t>(7, 512), 768, 12, 12, 3072);
+  return blueprint == fixed && architecture == homogeneous(fixed, std::vector<int32_t>(7, 512), {});
 }
 
 }  // namespace
-
-Architecture homogeneous(const Blueprint& blueprint, std::vector<int32_t> conv_channels,
-                         int32_t embed_dim, int32_t layers, int32_t heads, int32_t ffn_dim) {
-  const Blueprint checked = Blueprint::from_json(blueprint.to_json());
-  std::vector<LayerShape> shapes;
-  for (int32_t i = 0; i < layers; ++i) shapes.push_back({i, heads, ffn_dim, 0});
-  return Architecture(std::move(conv_channels), embed_dim, checked.base_frame_period_us(),
-                      std::move(shapes));
-}
 
 ForeignModel fairseq_model(const Settings& settings) {
   const Place place = find_place(settings);
   ForeignModel model{.kind = kind_of(settings, place)};
   const bool lighthubert = model.kind.starts_with("LightHuBERT");
   SettingsReader reader(settings, place.model);
-  int32_t embed = 768, layers = 12, heads = 12, ffn = 3072;
-  reader.read("encoder_embed_dim", embed, 1, kWidest);
-  reader.read("encoder_layers", layers, 1, kDeepest);
-  reader.read("encoder_attention_heads", heads, 1, kWidest);
-  reader.read("encoder_ffn_embed_dim", ffn, 1, kWidest);
   Blueprint blueprint;
+  const EncoderSizes sizes = read_encoder_sizes(reader, kSizeKeys, blueprint);
   const std::vector<int32_t> channels =
       read_front_end(reader, blueprint.wave, lighthubert ? "layer_norm" : "default");
   bool norm_first = false;
   reader.read("layer_norm_first", norm_first);
   blueprint.norm_position = norm_first ? NormPosition::kPre : NormPosition::kPost;
-  reader.read("conv_pos", blueprint.positional.kernel, 1, 4096);
-  reader.read("conv_pos_groups", blueprint.positional.groups, 1, 4096);
-  if (embed % heads != 0 || embed % blueprint.positional.groups != 0) {
-    reader.problem("encoder_embed_dim",
-                   fmt::format("{} is no multiple of the {} heads and the {} groups of the "
-                               "positional conv",
-                               embed, heads, blueprint.positional.groups));
-  }
   blueprint.relative_position = read_relative_position(reader);
   check_options(reader);
   reader.finish();
-  blueprint.head_dim = embed / heads;
   blueprint.normalize_waveform = lighthubert && blueprint.wave.norm == ExtractorNorm::kLayer;
   SettingsReader task(settings, place.task);
   task.read("normalize", blueprint.normalize_waveform);
   task.finish();
 
-  const Architecture storage = homogeneous(blueprint, channels, embed, layers, heads, ffn);
+  const Architecture storage = homogeneous(blueprint, channels, sizes);
   if (model.kind.ends_with("supernet")) {
     const bool small = model.kind.find("small") != std::string::npos;
     model.space = lighthubert_space(small ? LightHubertSpace::kSmall : LightHubertSpace::kBase,

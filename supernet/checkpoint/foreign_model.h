@@ -14,8 +14,4 @@ struct ForeignModel {
   SearchSpace space;
 };
 
-// One architecture of `layers` equal layers over a blueprint that was checked; used by the readers.
-Architecture homogeneous(const Blueprint& blueprint, std::vector<int32_t> conv_channels,
-                         int32_t embed_dim, int32_t layers, int32_t heads, int32_t ffn_dim);
-
 }  // namespace concertina

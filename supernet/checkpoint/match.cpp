@@ -10,12 +10,6 @@
 namespace concertina {
 namespace {
 
-std::vector<int64_t> shape_of(const TensorSlice& slice) {
-  std::vector<int64_t> shape;
-  for (const DimSlice& dim : slice.dims) shape.push_back(dim.size);
-  return shape;
-}
-
 // The tensor under its name or, for a weight norm, the other spelling of it.
 LayoutMap::const_iterator find_tensor(const LayoutMap& tensors, const std::string& name) {
   const auto found = tensors.find(name);
@@ -56,9 +50,9 @@ TensorPlan match_tensors(const ForeignModel& model, const LayoutMap& tensors,
     }
     const TensorLayout& layout = found->second;
     used.insert(found->first);
-    if (layout.sizes != shape_of(slice)) {
+    if (layout.sizes != slice.shape()) {
       add(fmt::format("{} is [{}], expected [{}]", found->first, fmt::join(layout.sizes, ", "),
-                      fmt::join(shape_of(slice), ", ")));
+                      fmt::join(slice.shape(), ", ")));
     } else if (!is_float(layout.dtype)) {
       add(fmt::format("{} holds {}, no floats", found->first, dtype_name(layout.dtype)));
     }

@@ -6,11 +6,14 @@
 
 #include "core/errors.h"
 #include "supernet/checkpoint/conv_spec.h"
+#include "supernet/checkpoint/encoder_sizes.h"
 
 namespace concertina {
 namespace {
 
-constexpr int32_t kWidest = 65536, kDeepest = 256;
+constexpr EncoderSizeKeys kSizeKeys = {
+    "hidden_size",       "num_hidden_layers",       "num_attention_heads",
+    "intermediate_size", "num_conv_pos_embeddings", "num_conv_pos_embedding_groups"};
 
 void expect(SettingsReader& reader, const std::string& key, bool value, bool supported) {
   reader.read(key, value);
@@ -85,23 +88,12 @@ std::string kind_of(const Settings& config) {
 ForeignModel transformers_model(const Settings& config, const Settings& preprocessor) {
   ForeignModel model{.kind = kind_of(config), .naming = Naming::kTransformers};
   SettingsReader reader(config, "");
-  int32_t embed = 768, layers = 12, heads = 12, ffn = 3072;
-  reader.read("hidden_size", embed, 1, kWidest);
-  reader.read("num_hidden_layers", layers, 1, kDeepest);
-  reader.read("num_attention_heads", heads, 1, kWidest);
-  reader.read("intermediate_size", ffn, 1, kWidest);
   Blueprint blueprint;
+  const EncoderSizes sizes = read_encoder_sizes(reader, kSizeKeys, blueprint);
   const std::vector<int32_t> channels = read_front_end(reader, blueprint.wave);
   bool stable = false;
   reader.read("do_stable_layer_norm", stable);
   blueprint.norm_position = stable ? NormPosition::kPre : NormPosition::kPost;
-  reader.read("num_conv_pos_embeddings", blueprint.positional.kernel, 1, 4096);
-  reader.read("num_conv_pos_embedding_groups", blueprint.positional.groups, 1, 4096);
-  if (embed % heads != 0 || embed % blueprint.positional.groups != 0) {
-    reader.problem("hidden_size", fmt::format("{} is no multiple of the {} heads and the {} groups "
-                                              "of the positional conv",
-                                              embed, heads, blueprint.positional.groups));
-  }
   if (model.kind == "WavLM") {
     RelativePosition& bias = blueprint.relative_position;
     bias.buckets = 320;
@@ -110,7 +102,6 @@ ForeignModel transformers_model(const Settings& config, const Settings& preproce
   }
   check_options(reader);
   reader.finish();
-  blueprint.head_dim = embed / heads;
   blueprint.normalize_waveform = blueprint.wave.norm == ExtractorNorm::kLayer;
   blueprint.normalize_eps = 1e-7;  // of Wav2Vec2FeatureExtractor
   SettingsReader waveform(preprocessor, "");
@@ -118,7 +109,7 @@ ForeignModel transformers_model(const Settings& config, const Settings& preproce
   waveform.read("normalize_eps", blueprint.normalize_eps);  // ours: transformers knows one only
   waveform.read("sampling_rate", blueprint.sample_rate, 1000, 192'000);
   waveform.finish();
-  const Architecture architecture = homogeneous(blueprint, channels, embed, layers, heads, ffn);
+  const Architecture architecture = homogeneous(blueprint, channels, sizes);
   model.space = SearchSpace::single(blueprint, {architecture, SlicingRule::kPrefix});
   return model;
 }

@@ -20,8 +20,9 @@ class Observer {
       : subnet_(model.slice(model.space().whole())), weights_(subnet_.weights) {}
 
   void see(const SpeechBatch& batch) {
-    if (subnet_.blueprint.front_end == FrontEndKind::kWave) see_convs(batch.waveform);
-    const EncoderOutput output = encode(subnet_, batch, {.all_hidden = true});
+    const Wants wants = {.all_hidden = true};
+    const EncoderOutput output =
+        encode_from(subnet_, begin(subnet_, batch, see_front_end(batch), wants), wants);
     AttentionContext context = attention_context(subnet_, output.frames);
     for (size_t i = 0; i < weights_.layers.size(); ++i) {
       see_layer(weights_.layers[i], output.hidden[i], context);
@@ -36,29 +37,19 @@ class Observer {
     sum = sum.defined() ? sum + scores : scores;
   }
 
-  // The front end once more, for what lies between its layers; without padding the group norm of
-  // one channel a group is the plain one.
-  void see_convs(const at::Tensor& waveform) {
-    const Blueprint& blueprint = subnet_.blueprint;
-    const size_t count = weights_.convs.size();
-    at::Tensor x = waveform;
-    if (blueprint.normalize_waveform) x = at::layer_norm(x, {x.size(1)});
-    x = x.unsqueeze(2);
-    for (size_t i = 0; i < count; ++i) {
-      const ConvWeights& conv = weights_.convs[i];
-      x = conv_time(x, {conv.weight, conv.bias}, blueprint.wave.layers[i].stride, 0, 1);
-      if (conv.norm.weight.defined()) x = normed(x, conv.norm);
-      x = at::gelu(x);
-      const bool last = i + 1 == count;
+  // Returns the features.
+  Features see_front_end(const SpeechBatch& batch) {
+    std::vector<at::Tensor> outputs;
+    Features features = front_end(subnet_.blueprint, weights_, batch.waveform, batch.lengths,
+                                  batch.padding, &outputs);
+    for (size_t i = 0; i < outputs.size(); ++i) {
+      const bool last = i + 1 == outputs.size();
+      const at::Tensor& reader = last ? weights_.projection.weight : weights_.convs[i + 1].weight;
+      const at::Tensor& x = last ? features.x : outputs[i];
       add(UnitKind::kConv, static_cast<int64_t>(i),
-          last ? handed_on(layer_norm(x, weights_.feature_norm), weights_.projection.weight)
-               : handed_on(x, weights_.convs[i + 1].weight));
+          reader.defined() ? handed_on(x, reader) : x.abs().mean({0, 1}));
     }
-  }
-
-  at::Tensor normed(const at::Tensor& x, const Affine& norm) const {
-    if (subnet_.blueprint.wave.norm == ExtractorNorm::kLayer) return layer_norm(x, norm);
-    return at::group_norm(x.transpose(1, 2), x.size(2), norm.weight, norm.bias).transpose(1, 2);
+    return features;
   }
 
   void see_layer(const LayerWeights& layer, const at::Tensor& x, AttentionContext& context) {

@@ -10,12 +10,6 @@
 namespace concertina {
 namespace {
 
-std::vector<int64_t> shape_of(const TensorSlice& slice) {
-  std::vector<int64_t> shape;
-  for (const DimSlice& dim : slice.dims) shape.push_back(dim.size);
-  return shape;
-}
-
 std::string sibling(const std::string& weight_v, char last) {
   return weight_v.substr(0, weight_v.size() - 1) + last;
 }
@@ -40,9 +34,9 @@ void check_weights(const std::vector<TensorSlice>& expected, const TensorMap& we
     auto found = weights.find(slice.name);
     if (found == weights.end()) {
       add(slice.name + " is missing");
-    } else if (found->second.sizes() != at::IntArrayRef(shape_of(slice))) {
+    } else if (found->second.sizes() != at::IntArrayRef(slice.shape())) {
       add(fmt::format("{} is [{}], expected [{}]", slice.name,
-                      fmt::join(found->second.sizes(), ", "), fmt::join(shape_of(slice), ", ")));
+                      fmt::join(found->second.sizes(), ", "), fmt::join(slice.shape(), ", ")));
     }
   }
   for (const auto& [name, tensor] : weights) {
@@ -54,7 +48,7 @@ void check_weights(const std::vector<TensorSlice>& expected, const TensorMap& we
 
 at::Tensor initial_value(const TensorSlice& slice, const PositionalConv& positional,
                          at::Generator& generator) {
-  const auto shape = shape_of(slice);
+  const auto shape = slice.shape();
   const std::string& name = slice.name;
   if (name == "mask_emb") return at::empty(shape).uniform_(0, 1, generator);
   if (name.ends_with("mel.std") || name.ends_with("weight_g") || name.ends_with("grep_a"))

@@ -39,7 +39,8 @@ at::Tensor normalize(const at::Tensor& waveform, const at::Tensor& lengths, doub
 }
 
 at::Tensor conv_stack(const WaveFrontEnd& wave, const std::vector<ConvWeights>& convs,
-                      const at::Tensor& waveform, at::Tensor lengths) {
+                      const at::Tensor& waveform, at::Tensor lengths,
+                      std::vector<at::Tensor>* outputs) {
   at::Tensor x = waveform.unsqueeze(2);
   for (size_t i = 0; i < convs.size(); ++i) {
     const ConvWeights& conv = convs[i];
@@ -52,13 +53,15 @@ at::Tensor conv_stack(const WaveFrontEnd& wave, const std::vector<ConvWeights>& 
     } else {
       x = channel_norm_gelu(x, conv.norm, lengths);
     }
+    if (outputs != nullptr) outputs->push_back(x);
   }
   return x;
 }
 
 at::Tensor wave_features(const WaveFrontEnd& wave, const EncoderWeights& weights,
-                         const at::Tensor& waveform, const at::Tensor& lengths) {
-  at::Tensor x = conv_stack(wave, weights.convs, waveform, lengths);
+                         const at::Tensor& waveform, const at::Tensor& lengths,
+                         std::vector<at::Tensor>* conv_outputs) {
+  at::Tensor x = conv_stack(wave, weights.convs, waveform, lengths, conv_outputs);
   if (weights.feature_scale.defined()) x = x * weights.feature_scale.to(x.scalar_type());
   return weights.feature_norm.weight.defined() ? layer_norm(x, weights.feature_norm) : x;
 }
@@ -78,7 +81,8 @@ at::Tensor mel_features(const LogMelFrontEnd& mel, int32_t sample_rate,
 }  // namespace
 
 Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
-                   const at::Tensor& waveform, const at::Tensor& lengths, Padding padding) {
+                   const at::Tensor& waveform, const at::Tensor& lengths, Padding padding,
+                   std::vector<at::Tensor>* conv_outputs) {
   const int64_t samples = waveform.size(1);
   const at::Tensor input = blueprint.normalize_waveform
                                ? normalize(waveform, lengths, blueprint.normalize_eps)
@@ -86,7 +90,7 @@ Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
   const at::Tensor counted = padding == Padding::kExact ? lengths : at::full_like(lengths, samples);
   Features features;
   features.x = blueprint.front_end == FrontEndKind::kWave
-                   ? wave_features(blueprint.wave, weights, input, counted)
+                   ? wave_features(blueprint.wave, weights, input, counted, conv_outputs)
                    : mel_features(blueprint.mel, blueprint.sample_rate, weights, input);
   features.lengths = padding == Padding::kOriginal
                          ? fairseq_frame_lengths(lengths, samples, features.x.size(1))

@@ -24,8 +24,10 @@ struct Features {
 // statistics of the group norm over the padding too. They differ in the frames that count as valid:
 // transformers counts what the convolutions make of the valid samples, the fairseq family cuts the
 // N samples into T parts of N / T (rounded down) and counts the parts that hold a valid sample.
+// conv_outputs, where wanted, receives what each convolution's norm and GELU hand on, [B, T', C'].
 Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
                    const at::Tensor& waveform, const at::Tensor& lengths,
-                   Padding padding = Padding::kExact);
+                   Padding padding = Padding::kExact,
+                   std::vector<at::Tensor>* conv_outputs = nullptr);
 
 }  // namespace concertina

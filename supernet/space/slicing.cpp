@@ -170,6 +170,12 @@ class SliceList {
 
 }  // namespace
 
+std::vector<int64_t> TensorSlice::shape() const {
+  std::vector<int64_t> sizes;
+  for (const DimSlice& dim : dims) sizes.push_back(dim.size);
+  return sizes;
+}
+
 int64_t TensorSlice::numel() const {
   int64_t count = 1;
   for (const DimSlice& dim : dims) count *= dim.size;

@@ -45,6 +45,7 @@ struct TensorSlice {
   bool low_precision =
       false;  // may be held in bf16 (matrices and convolutions; norms and scalars stay fp32)
   bool trained = true;  // false: statistics measured once (mel mean and std)
+  std::vector<int64_t> shape() const;
   int64_t numel() const;
 };
 

@@ -12,6 +12,7 @@
 #include "tests/checkpoint/samples.h"
 #include "tests/checkpoint/tracked_memory.h"
 #include "tests/container/pickles.h"
+#include "tests/damage.h"
 
 namespace concertina {
 namespace {
@@ -19,6 +20,7 @@ namespace {
 using testing::joined;
 using testing::kStorageFloats;
 using testing::Ops;
+using testing::with_damage;
 
 constexpr int kCases = 2000;  // of each kind: 14,000 in all, 10,000 of them structure-aware
 constexpr size_t kConstant = size_t{8} << 20;
@@ -53,27 +55,6 @@ void fuzz(const char* name, const std::function<std::string(Rng&)>& make) {
   }
   EXPECT_GT(accepted, 0);
   EXPECT_LT(accepted, kCases);
-}
-
-// One to four bytes changed, taken out or put in.
-std::string with_damage(std::string bytes, Rng& rng) {
-  for (int64_t n = 1 + rng.below(4); n > 0 && !bytes.empty(); --n) {
-    const auto at = static_cast<size_t>(rng.below(static_cast<int64_t>(bytes.size())));
-    switch (rng.below(4)) {
-      case 0:
-        bytes[at] = static_cast<char>(rng.below(256));
-        break;
-      case 1:
-        bytes.erase(at, 1 + static_cast<size_t>(rng.below(8)));
-        break;
-      case 2:
-        bytes.insert(at, 1, static_cast<char>(rng.below(256)));
-        break;
-      default:
-        bytes.resize(rng.below(8) == 0 ? at : bytes.size());
-    }
-  }
-  return bytes;
 }
 
 // A few opcodes taken out, doubled, moved, given another argument or replaced by any opcode.

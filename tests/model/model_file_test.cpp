@@ -8,6 +8,7 @@
 #include "core/files.h"
 #include "core/rng.h"
 #include "supernet/model/safetensors.h"
+#include "tests/damage.h"
 #include "tests/model/models.h"
 
 namespace concertina {
@@ -61,22 +62,7 @@ TEST_F(ModelFileTest, MutatedFilesNeverCrash) {
   Rng rng(4);
   int accepted = 0;
   for (int i = 0; i < 3000; ++i) {
-    std::string bytes = good;
-    for (int64_t n = 1 + rng.below(4); n > 0; --n) {
-      const auto at = static_cast<size_t>(rng.below(static_cast<int64_t>(bytes.size())));
-      switch (rng.below(3)) {
-        case 0:
-          bytes[at] = static_cast<char>(rng.below(256));
-          break;
-        case 1:
-          bytes.erase(at, 1 + static_cast<size_t>(rng.below(8)));
-          break;
-        default:
-          bytes.insert(at, 1, "0123456789[]{},\":-"[rng.below(18)]);
-      }
-      if (bytes.empty()) bytes = " ";
-    }
-    write_atomically(folder_ / "f.safetensors", bytes);
+    write_atomically(folder_ / "f.safetensors", testing::with_damage(good, rng));
     try {
       const SafetensorsFile file = read_safetensors(folder_ / "f.safetensors");
       for (const auto& [name, tensor] : file.tensors) (void)tensor.sum();

@@ -1,0 +1,35 @@
+#include "supernet/checkpoint/encoder_sizes.h"
+
+#include <fmt/format.h>
+
+namespace concertina {
+
+EncoderSizes read_encoder_sizes(SettingsReader& reader, const EncoderSizeKeys& keys,
+                                Blueprint& blueprint) {
+  EncoderSizes sizes;
+  reader.read(keys.embed_dim, sizes.embed_dim, 1, kWidest);
+  reader.read(keys.layers, sizes.layers, 1, kDeepest);
+  reader.read(keys.heads, sizes.heads, 1, kWidest);
+  reader.read(keys.ffn_dim, sizes.ffn_dim, 1, kWidest);
+  reader.read(keys.positional_kernel, blueprint.positional.kernel, 1, 4096);
+  reader.read(keys.positional_groups, blueprint.positional.groups, 1, 4096);
+  if (sizes.embed_dim % sizes.heads != 0 || sizes.embed_dim % blueprint.positional.groups != 0) {
+    reader.problem(keys.embed_dim,
+                   fmt::format("{} is no multiple of the {} heads and the {} "
+                               "groups of the positional conv",
+                               sizes.embed_dim, sizes.heads, blueprint.positional.groups));
+  }
+  blueprint.head_dim = sizes.embed_dim / sizes.heads;
+  return sizes;
+}
+
+Architecture homogeneous(const Blueprint& blueprint, std::vector<int32_t> conv_channels,
+                         const EncoderSizes& sizes) {
+  const Blueprint checked = Blueprint::from_json(blueprint.to_json());
+  std::vector<LayerShape> shapes;
+  for (int32_t i = 0; i < sizes.layers; ++i) shapes.push_back({i, sizes.heads, sizes.ffn_dim, 0});
+  return Architecture(std::move(conv_channels), sizes.embed_dim, checked.base_frame_period_us(),
+                      std::move(shapes));
+}
+
+}  // namespace concertina
