@@ -295,7 +295,15 @@ void add_run_verbs(CLI::App& app, Globals& globals) {
       ->delimiter(',');
   verb->add_flag("-n,--dry-run", flags->dry_run, "only say which stages would run");
   verb->footer("Example: concertina run configs/quickstart.yaml --out runs/quickstart --seed 1");
-  verb->callback([flags, &globals] { run_line(*flags, globals); });
+  verb->callback([flags, &globals] {
+    if (globals.launch.size > 1) {
+      throw InputError(fmt::format(
+          "run goes through its stages in one process, and {} were launched: give them to pretrain "
+          "and train, then run the rest",
+          globals.launch.size));
+    }
+    run_line(*flags, globals);
+  });
 }
 
 }  // namespace concertina

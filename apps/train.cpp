@@ -49,15 +49,18 @@ class ProgressObserver : public TrainObserver {
 
 StageContext context_of(const PipelineConfig& config, const Globals& globals,
                         const StageFlags& flags, std::filesystem::path folder,
-                        ProgressObserver& progress) {
+                        ProgressObserver& progress, std::shared_ptr<Communicator> communicator) {
   StageContext context;
   context.targets = folder.parent_path() / "targets";  // stages share what fits both
   context.folder = std::move(folder);
   context.seed = config.seed;
   context.device = at::Device(globals.device);
+  const bool many = context.device.is_cuda() && !context.device.has_index();
+  if (many) context.device.set_index(static_cast<c10::DeviceIndex>(globals.launch.local_rank));
   context.resume = flags.resume ? Resume::kIfSame : Resume::kFresh;
   context.stop = globals.stop;
   context.observers = {&progress};
+  context.communicator = std::move(communicator);
   return context;
 }
 
@@ -75,6 +78,7 @@ void say_end(const std::string& title, const StageResult& result, const TrainOpt
 // What the verbs print: where the model is and how it does on dev crops.
 void answer(const Globals& globals, const std::filesystem::path& model,
             const std::filesystem::path& metrics) {
+  if (globals.launch.rank > 0) return;
   if (globals.json) {
     fmt::print("{}\n",
                nlohmann::json{{"model", model.string()}, {"metrics", metrics.string()}}.dump());
@@ -107,6 +111,7 @@ PipelineConfig parse(const TrainArgs& args, const Globals& globals) {
 void run_teacher_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals,
                        const StageFlags& flags) {
   if (!config.teacher_model.empty()) {
+    if (globals.launch.rank > 0) return;
     const Supernet teacher = load_model(config.teacher_model);
     make_directories(space.teacher_dir());
     save_model(teacher, space.teacher());
@@ -115,10 +120,11 @@ void run_teacher_stage(const PipelineConfig& config, const Workspace& space, con
   PretrainOptions options = config.teacher;
   cap(options.train, flags);
   ProgressObserver progress("teacher");
+  const std::shared_ptr<Communicator> communicator = make_communicator(globals.launch);
   const Manifest manifest = read_manifest(corpus_manifest(config));
-  const StageResult result =
-      pretrain_teacher(options, config.space, manifest,
-                       context_of(config, globals, flags, space.teacher_dir(), progress));
+  const StageResult result = pretrain_teacher(
+      options, config.space, manifest,
+      context_of(config, globals, flags, space.teacher_dir(), progress, communicator));
   say_end("teacher", result, options.train);
 }
 
@@ -128,6 +134,7 @@ void run_distill_stage(const PipelineConfig& config, const Workspace& space, con
   cap(options.train, flags);
   const std::string title = fmt::format("stage {}", stage);
   ProgressObserver progress(title);
+  const std::shared_ptr<Communicator> communicator = make_communicator(globals.launch);
   const Supernet teacher = load_model(space.teacher());
   std::optional<PreviousStage> previous;
   if (options.init == StudentInit::kPreviousStage) {
@@ -137,9 +144,9 @@ void run_distill_stage(const PipelineConfig& config, const Workspace& space, con
         load_objective(sorted ? space.sorted_objective() : space.objective(stage - 1)).heads};
   }
   const Manifest manifest = read_manifest(corpus_manifest(config));
-  const StageResult result =
-      distill_stage(options, stage, config.space, teacher, previous ? &*previous : nullptr,
-                    manifest, context_of(config, globals, flags, space.stage_dir(stage), progress));
+  const StageResult result = distill_stage(
+      options, stage, config.space, teacher, previous ? &*previous : nullptr, manifest,
+      context_of(config, globals, flags, space.stage_dir(stage), progress, communicator));
   say_end(title, result, options.train);
 }
 
@@ -151,7 +158,9 @@ void add_train_verbs(CLI::App& app, Globals& globals) {
       "Examples:\n"
       "  concertina pretrain configs/quickstart.yaml --out runs/quickstart\n"
       "  concertina pretrain configs/quickstart.yaml --out runs/quickstart --resume --max-minutes "
-      "30");
+      "30\n"
+      "  torchrun --nproc-per-node 2 --no-python concertina pretrain configs/quickstart.yaml --out "
+      "runs/two");
   add_train_flags(pretrain, *args);
   pretrain->callback([args, &globals] {
     const Workspace space{args->out};
@@ -165,15 +174,19 @@ void add_train_verbs(CLI::App& app, Globals& globals) {
       "Examples:\n"
       "  concertina train configs/quickstart.yaml --stage 1 --out runs/quickstart\n"
       "  concertina train configs/quickstart.yaml --stage 2 --out runs/quickstart --set "
-      "stage2.steps=2000");
+      "stage2.steps=2000\n"
+      "  torchrun --nproc-per-node 2 --no-python concertina train configs/quickstart.yaml --stage "
+      "1 "
+      "--out runs/two");
   add_train_flags(train, *args);
   train->add_option("--stage", args->stage, "1 or 2")->required()->check(CLI::Range(1, 2));
   train->callback([args, &globals] {
     const Workspace space{args->out};
     const PipelineConfig config = parse(*args, globals);
-    // A run that goes on keeps the order it began with.
+    // A run that goes on keeps the order it began with. Other processes wait where they meet.
     const bool sorted = args->flags.resume && std::filesystem::exists(space.sorted());
-    if (args->stage == 2 && config.sort && !sorted) run_sort_stage(config, space);
+    const bool first = globals.launch.rank == 0;
+    if (args->stage == 2 && config.sort && !sorted && first) run_sort_stage(config, space);
     run_distill_stage(config, space, globals, args->flags, args->stage);
     answer(globals, space.student(args->stage), space.stage_dir(args->stage) / "metrics.jsonl");
   });

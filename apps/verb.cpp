@@ -4,6 +4,7 @@
 #include <ATen/Parallel.h>
 #include <c10/util/Exception.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <new>
@@ -27,10 +28,12 @@ void check_device(const std::string& device) {
 }
 
 void apply(const Globals& globals) {
-  set_log_level(globals.quiet ? LogLevel::kWarn : log_level_from(globals.log_level));
-  set_progress_enabled(!globals.quiet);
+  const bool quiet = globals.quiet || globals.launch.rank > 0;  // one process of a run talks
+  set_log_level(quiet ? LogLevel::kWarn : log_level_from(globals.log_level));
+  set_progress_enabled(!quiet);
   if (globals.threads < 0) throw InputError("--threads must be 1 or more (0: all)");
-  const int32_t threads = globals.threads > 0 ? globals.threads : hardware_threads();
+  const int32_t share = std::max(1, hardware_threads() / globals.launch.local_size);
+  const int32_t threads = globals.threads > 0 ? globals.threads : share;
   set_thread_limit(threads);
   at::set_num_threads(threads);
   check_device(globals.device);
@@ -136,6 +139,7 @@ void add_global_flags(CLI::App& app, Globals& globals) {
   app.add_flag("--json", globals.json, "the answer as JSON, where a machine may read it");
   app.parse_complete_callback([&globals, seed] {
     globals.seed_given = seed->count() > 0;
+    globals.launch = read_launch();
     apply(globals);
   });
 }

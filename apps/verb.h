@@ -14,13 +14,14 @@
 #include <vector>
 
 #include "core/config.h"
+#include "core/launch.h"
 #include "core/stop.h"
 
 namespace concertina {
 
 struct Globals {
   std::vector<std::string> set;  // --set a.b=c
-  int32_t threads = 0;           // --threads; 0: all
+  int32_t threads = 0;           // --threads; 0: all, or this process's share of them
   std::string device = "cpu";    // --device cpu|cuda[:i]
   bool deterministic = false;
   uint64_t seed = 0;  // --seed
@@ -29,6 +30,7 @@ struct Globals {
   bool quiet = false;
   bool json = false;  // --json
   StopToken stop;
+  Launch launch;  // beside which other processes this one runs: pretrain and train use it
 };
 
 // Loads a config file and applies --set and --seed, in this order.

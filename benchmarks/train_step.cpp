@@ -82,16 +82,20 @@ Crops batch_of(const Args& args, const Blueprint& blueprint) {
 struct Step {
   Learner learner;
   Gradients gradients;
+  std::unique_ptr<Communicator> alone = lone_communicator();
+  GradientExchange exchange;
   AdamW optimizer;
   explicit Step(Learner::Setup setup)
       : learner(std::move(setup)),
         gradients(learner.parameters()),
+        exchange(*alone, learner.parameters(), gradients),
         optimizer(learner.parameters(), OptimizerOptions{}) {}
 
   double run(const Crops& crops, int64_t step) {
     const auto start = Clock::now();
     gradients.zero();
-    learner.learn(crops, step, gradients);
+    learner.learn(crops, step, exchange);
+    exchange.finish();
     const double norm = gradients.norm();
     optimizer.step(learner.parameters(), gradients, 5e-4, clip_scale(norm, 10));
     return std::chrono::duration<double>(Clock::now() - start).count();

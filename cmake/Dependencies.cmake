@@ -19,6 +19,8 @@ target_link_libraries(spandsp INTERFACE ${SPANDSP_LIBRARY})
 if(CONCERTINA_TORCH_HALF)
   find_package(CLI11 REQUIRED)
   include(FindTorch)
+  # LibTorch holds Gloo but not the headers that its own name. Without them: training in one process only.
+  find_path(GLOO_INCLUDE_DIR gloo/algorithm.h)
 endif()
 if(CONCERTINA_TESTS)
   find_package(GTest REQUIRED)

@@ -53,10 +53,9 @@ StopToken StopToken::with_deadline(std::chrono::steady_clock::duration from_now)
   return token;
 }
 
-void StopToken::throw_if_interrupted(const std::string& what_was_saved) const {
-  const StopReason why = reason();
-  if (why != StopReason::kInterrupt && why != StopReason::kTerminate) return;
-  const bool interrupt = why == StopReason::kInterrupt;
+void throw_if_interrupted(StopReason reason, const std::string& what_was_saved) {
+  if (reason != StopReason::kInterrupt && reason != StopReason::kTerminate) return;
+  const bool interrupt = reason == StopReason::kInterrupt;
   const std::string message = interrupt ? "interrupted" : "terminated";
   throw Interrupted(interrupt ? ExitCode::kInterrupted : ExitCode::kTerminated,
                     what_was_saved.empty() ? message : message + "; " + what_was_saved);

@@ -6,12 +6,17 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
 
 #include "core/errors.h"
 
 namespace concertina {
 
 enum class StopReason { kNone, kInterrupt, kTerminate, kTimeUp };
+
+// Throws Interrupted for a signal, saying "interrupted; " + what_was_saved (e.g. "state saved in
+// runs/a"); returns for kNone and kTimeUp.
+void throw_if_interrupted(StopReason reason, const std::string& what_was_saved);
 
 // Cheap to copy; thread-safe. A default token never stops.
 class StopToken {
@@ -20,9 +25,9 @@ class StopToken {
   bool stop_requested() const noexcept { return reason() != StopReason::kNone; }
   StopReason reason() const noexcept;
   StopToken with_deadline(std::chrono::steady_clock::duration from_now) const;
-  // Throws Interrupted for a signal, saying "interrupted; " + what_was_saved (e.g. "state saved in
-  // runs/a"); returns for kNone and kTimeUp.
-  void throw_if_interrupted(const std::string& what_was_saved) const;
+  void throw_if_interrupted(const std::string& what_was_saved) const {
+    concertina::throw_if_interrupted(reason(), what_was_saved);
+  }
 
  private:
   friend class StopSource;

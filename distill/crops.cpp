@@ -15,7 +15,8 @@ constexpr int32_t kStepsAhead = 3;
 }  // namespace
 
 CropSource::CropSource(const JoinedClips& clips, const Blueprint& blueprint,
-                       const BatchOptions& batch, BatchContents contents, const Rng& rng)
+                       const BatchOptions& batch, BatchContents contents, const Rng& rng,
+                       BatchShare share)
     : clips_(clips),
       crops_(batch.crops),
       frame_samples_(blueprint.base_frame_samples()),
@@ -24,7 +25,8 @@ CropSource::CropSource(const JoinedClips& clips, const Blueprint& blueprint,
       frames_(blueprint.frames(stream_frames_ * frame_samples_)),
       sample_rate_(blueprint.sample_rate),
       contents_(std::move(contents)),
-      rng_(rng) {
+      rng_(rng),
+      share_(share) {
   if (frames_ < 1) throw InputError("batch.seconds is shorter than one frame of the model");
   CONCERTINA_ASSERT(!contents_.units.defined() || contents_.units.numel() == clips.total_frames());
 }
@@ -34,9 +36,13 @@ Crops CropSource::at(int64_t step) const {
   const int64_t samples = stream_frames_ * frame_samples_;
   Crops crops = empty_batch(crops_, samples, frames_, contents_);
   crops.seconds = static_cast<double>(crops_ * samples) / sample_rate_;
-  for (int64_t b = 0; b < crops_; ++b) {
+  for (int64_t row = 0; row < int64_t{crops_} * share_.of; ++row) {
     const int64_t first = clips_.draw(stream_frames_, rng);
-    read_row(clips_, first, samples, frames_, contents_, rng, b, crops);
+    if (row / crops_ == share_.part) {
+      read_row(clips_, first, samples, frames_, contents_, rng, row % crops_, crops);
+    } else if (contents_.mask) {
+      (void)span_mask(frames_, *contents_.mask, rng);  // as many numbers are drawn for every row
+    }
   }
   return crops;
 }

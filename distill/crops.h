@@ -33,7 +33,13 @@ struct BatchContents {
   std::shared_ptr<const TargetCache> targets;  // of the clips, or null
 };
 
-// Where batches come from. A step's batch depends on the seed and the step only. Thread-safe.
+// The part of every step's audio that one of several processes trains on.
+struct BatchShare {
+  int32_t part = 0, of = 1;
+};
+
+// Where batches come from. A step's batch depends on the seed, the step and the share only.
+// Thread-safe.
 class BatchSource {
  public:
   virtual ~BatchSource() = default;
@@ -41,11 +47,12 @@ class BatchSource {
   virtual int64_t batches_of(int32_t clips) const = 0;  // about so many crops or clips; at least 1
 };
 
-// Crops of the joined clips. `clips` must outlive it.
+// Crops of the joined clips. `clips` must outlive it. Shares of n crops are together the batch that
+// one process would have of all their crops.
 class CropSource : public BatchSource {
  public:
   CropSource(const JoinedClips& clips, const Blueprint& blueprint, const BatchOptions& batch,
-             BatchContents contents, const Rng& rng);
+             BatchContents contents, const Rng& rng, BatchShare share = {});
   Crops at(int64_t step) const override;
   int64_t batches_of(int32_t clips) const override;
 
@@ -57,6 +64,7 @@ class CropSource : public BatchSource {
   int32_t sample_rate_;
   BatchContents contents_;
   Rng rng_;
+  BatchShare share_;
 };
 
 // A batch of silence with room for `contents`: rows of `samples`, `frames` frames out of the model.

@@ -80,7 +80,7 @@ std::vector<Parameters::Init> initial_heads(const DistillOptions& options,
   return heads;
 }
 
-// Null without a cache.
+// Null without a cache. The first process makes the file, the others open it after that.
 std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
                                               const Supernet& teacher, const Objective& objective,
                                               const JoinedClips& clips, const std::string& made_by,
@@ -92,7 +92,11 @@ std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
           .slice(teacher.space().largest(), training_dtype(options.train.dtype, context.device));
   const TargetCache::Source source{clips, subnet, objective, options.train.batch.whole_clips,
                                    made_by};
-  return std::make_shared<const TargetCache>(folder, source, options.cache, context.stop);
+  const bool first = context.communicator->first();
+  if (!first) context.communicator->barrier();
+  auto cache = std::make_shared<const TargetCache>(folder, source, options.cache, context.stop);
+  if (first) context.communicator->barrier();
+  return cache;
 }
 
 }  // namespace
@@ -138,8 +142,9 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
   const auto targets = open_cache(
       options, teacher, *objective, data.training,
       fmt::format("{} {} {}", parts.data, parts.inputs["teacher"], parts.dtype), context);
-  const auto training = make_batch_source(data.training, blueprint, train.batch,
-                                          {mask, {}, targets}, rng.fork("training"));
+  const auto training =
+      make_batch_source(data.training, blueprint, train.batch, {mask, {}, targets},
+                        rng.fork("training"), context.share());
   const auto validation =
       make_batch_source(data.validation, blueprint, train.batch, {}, rng.fork("validation"));
   const CropSource crops(data.training, blueprint, train.batch, {mask, {}, {}},

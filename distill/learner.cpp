@@ -56,12 +56,10 @@ struct Learner::FrontEnd {
     cut.x = output.detach().requires_grad_(output.requires_grad());
     return cut;
   }
-  void backward(Gradients& gradients, double share) const {
+  void backward() const {
     if (!output.requires_grad()) return;  // log-mel features have nothing to learn
-    at::Tensor arrived = cut.x.grad();
-    if (!arrived.defined()) return;
-    output.backward(arrived);
-    leaves.accumulate(gradients, share);
+    const at::Tensor arrived = cut.x.grad();
+    if (arrived.defined()) output.backward(arrived);
   }
 };
 
@@ -79,19 +77,31 @@ Learner::Learner(Setup setup)
   }
 }
 
-std::vector<TensorSlice> Learner::slices_of(const Architecture& architecture,
-                                            bool front_end) const {
+std::vector<TensorSlice> Learner::front_end_slices(const Architecture& architecture) const {
   const Supernet& student = setup_.student;
-  std::vector<TensorSlice> slices =
-      tensor_slices(student.blueprint(), student.storage(), architecture);
-  std::erase_if(slices,
-                [&](const TensorSlice& slice) { return is_of_front_end(slice.name) != front_end; });
+  auto slices = tensor_slices(student.blueprint(), student.storage(), architecture);
+  std::erase_if(slices, [](const TensorSlice& slice) { return !is_of_front_end(slice.name); });
   return slices;
+}
+
+std::vector<TensorSlice> Learner::encoder_slices(const Architecture& architecture) const {
+  const Supernet& student = setup_.student;
+  auto slices = tensor_slices(student.blueprint(), student.storage(), architecture);
+  std::erase_if(slices, [](const TensorSlice& slice) { return is_of_front_end(slice.name); });
+  const auto heads = setup_.objective->slices(architecture);
+  slices.insert(slices.end(), heads.begin(), heads.end());
+  return slices;
+}
+
+void Learner::expect(const std::vector<TensorSlice>& slices, GradientExchange& exchange) const {
+  for (const TensorSlice& slice : slices) {
+    if (parameters_.views().contains(slice.name)) exchange.expect(slice.name);
+  }
 }
 
 Learner::FrontEnd Learner::bind_front_end(const Architecture& architecture) const {
   const Supernet& student = setup_.student;
-  const std::vector<TensorSlice> slices = slices_of(architecture, /*front_end=*/true);
+  const std::vector<TensorSlice> slices = front_end_slices(architecture);
   FrontEnd front{Leaves(parameters_, slices, setup_.dtype), {}, {}, {}};
   front.tensors = front.leaves.tensors();
   for (const TensorSlice& slice : slices) {
@@ -101,10 +111,7 @@ Learner::FrontEnd Learner::bind_front_end(const Architecture& architecture) cons
 }
 
 Learner::Bound Learner::bind(const Architecture& architecture, const FrontEnd& front) const {
-  auto slices = slices_of(architecture, /*front_end=*/false);
-  const auto heads = setup_.objective->slices(architecture);
-  slices.insert(slices.end(), heads.begin(), heads.end());
-  Leaves leaves(parameters_, std::move(slices), setup_.dtype);
+  Leaves leaves(parameters_, encoder_slices(architecture), setup_.dtype);
   TensorMap tensors = leaves.tensors();
   tensors.insert(front.tensors.begin(), front.tensors.end());
   const Blueprint& blueprint = setup_.student.blueprint();
@@ -131,17 +138,18 @@ SpeechBatch Learner::on_device(const SpeechBatch& batch) const {
   return {batch.waveform.to(setup_.device), batch.lengths, mask};
 }
 
-LossValues Learner::learn(const Crops& crops, int64_t step, Gradients& gradients) {
+LossValues Learner::learn(const Crops& crops, int64_t step, GradientExchange& exchange) {
   const SpeechBatch batch = on_device(crops.speech);
   const std::vector<SampledSubnet> subnets = setup_.sampler->draw(step);
   const double share = 1.0 / static_cast<double>(subnets.size());
+  const auto arrived = [&](const std::string& parameter) { exchange.arrived(parameter); };
   at::Tensor goal = target(crops, batch), total;
   std::vector<std::pair<std::string, at::Tensor>> terms(subnets.size());
   const auto learn_one = [&](size_t i, FrontEnd& front) {
     const Bound bound = bind(subnets[i].architecture, front);
+    bound.leaves.flow_into(exchange.gradients(), share, arrived);
     LossBreakdown loss = loss_of(bound, batch, front, goal);
     loss.total.backward();
-    bound.leaves.accumulate(gradients, share);
     const at::Tensor part = loss.total.detach();
     total = total.defined() ? total + part * share : part * share;
     terms[i] = {subnets[i].role, part};
@@ -150,10 +158,16 @@ LossValues Learner::learn(const Crops& crops, int64_t step, Gradients& gradients
   };
   std::vector<Architecture> architectures;
   for (const SampledSubnet& subnet : subnets) architectures.push_back(subnet.architecture);
-  for (const std::vector<size_t>& group : by_front_end(architectures)) {
+  const std::vector<std::vector<size_t>> groups = by_front_end(architectures);
+  for (const std::vector<size_t>& group : groups) {
+    expect(front_end_slices(architectures[group.front()]), exchange);
+    for (const size_t i : group) expect(encoder_slices(architectures[i]), exchange);
+  }
+  for (const std::vector<size_t>& group : groups) {
     FrontEnd front = bind_front_end(architectures[group.front()]);
+    front.leaves.flow_into(exchange.gradients(), share, arrived);
     for (const size_t i : group) learn_one(i, front);
-    front.backward(gradients, share);
+    front.backward();
   }
   return numbers(total, terms);
 }

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "distill/crops.h"
+#include "distill/gradient_exchange.h"
 #include "distill/objective/objective.h"
 #include "distill/sampler.h"
 #include "supernet/model/parameters.h"
@@ -39,9 +40,10 @@ class Learner {
   };
   explicit Learner(Setup setup);
 
-  // Adds the mean gradient over the step's subnets. Terms: the objective's own for one subnet, else
-  // the subnets' losses by role. A loss that is not finite comes back as it is.
-  LossValues learn(const Crops& crops, int64_t step, Gradients& gradients);
+  // Adds the mean gradient over the step's subnets; it is whole after the exchange's finish().
+  // Terms: the objective's own for one subnet, else the subnets' losses by role. A loss that is not
+  // finite comes back as it is.
+  LossValues learn(const Crops& crops, int64_t step, GradientExchange& exchange);
   // Without gradients; one value an architecture.
   std::vector<LossValues> evaluate(const Crops& crops,
                                    const std::vector<Architecture>& architectures);
@@ -60,7 +62,9 @@ class Learner {
   Bound bind(const Architecture& architecture, const FrontEnd& front) const;
   LossBreakdown loss_of(const Bound& bound, const SpeechBatch& batch, FrontEnd& front,
                         const at::Tensor& target) const;
-  std::vector<TensorSlice> slices_of(const Architecture& architecture, bool front_end) const;
+  std::vector<TensorSlice> front_end_slices(const Architecture& architecture) const;
+  std::vector<TensorSlice> encoder_slices(const Architecture& architecture) const;  // and heads
+  void expect(const std::vector<TensorSlice>& slices, GradientExchange& exchange) const;
   at::Tensor target(const Crops& crops, const SpeechBatch& batch) const;
   SpeechBatch on_device(const SpeechBatch& batch) const;
 

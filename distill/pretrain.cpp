@@ -21,7 +21,7 @@ struct UnitLabels {
 };
 
 // Labels are made once a recipe and read again on resume.
-UnitLabels unit_labels(const PretrainOptions& options, const StageData& data, const Rng& rng,
+UnitLabels made_labels(const PretrainOptions& options, const StageData& data, const Rng& rng,
                        const std::string& recipe, const std::filesystem::path& path) {
   if (std::filesystem::exists(path)) {
     const SafetensorsFile file = read_safetensors(path);
@@ -41,6 +41,22 @@ UnitLabels unit_labels(const PretrainOptions& options, const StageData& data, co
                      {"labels.training", labels.training},
                      {"labels.validation", labels.validation}},
                     {{"format", "pt"}, {"kind", "units"}, {"recipe", recipe}});
+  return labels;
+}
+
+// The first process makes or reads them, and the others hear them.
+UnitLabels unit_labels(const PretrainOptions& options, const StageData& data, const Rng& rng,
+                       const std::string& recipe, const StageContext& context) {
+  UnitLabels labels;
+  if (context.communicator->first()) {
+    make_directories(context.folder);
+    labels = made_labels(options, data, rng, recipe, context.folder / "units.safetensors");
+  } else {
+    labels = {at::zeros({data.training.total_frames()}, at::kShort),
+              at::zeros({data.validation.total_frames()}, at::kShort)};
+  }
+  context.communicator->broadcast(labels.training.view(at::kByte));
+  context.communicator->broadcast(labels.validation.view(at::kByte));
   return labels;
 }
 
@@ -88,13 +104,12 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
                                           c10::toString(dtype),
                                           {}});
 
-  make_directories(context.folder);
   const StageData data = stage_data(manifest, blueprint, options.train.batch);
-  const UnitLabels labels =
-      unit_labels(options, data, rng.fork("units"), recipe, context.folder / "units.safetensors");
+  const UnitLabels labels = unit_labels(options, data, rng.fork("units"), recipe, context);
   const MaskOptions mask{.probability = options.mask_probability, .length = options.mask_length};
-  const auto training = make_batch_source(data.training, blueprint, options.train.batch,
-                                          {mask, labels.training, {}}, rng.fork("training"));
+  const auto training =
+      make_batch_source(data.training, blueprint, options.train.batch, {mask, labels.training, {}},
+                        rng.fork("training"), context.share());
   const auto validation = make_batch_source(data.validation, blueprint, options.train.batch,
                                             {mask, labels.validation, {}}, rng.fork("validation"));
   Supernet teacher = fresh_teacher(options, space, data, rng);

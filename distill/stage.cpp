@@ -81,11 +81,17 @@ StageData stage_data(const Manifest& manifest, const Blueprint& blueprint,
 StageResult run_stage(Learner& learner, const BatchSource& training, const BatchSource& validation,
                       const TrainOptions& options, const std::string& recipe,
                       const StageContext& context) {
+  Communicator& communicator = *context.communicator;
+  const CheckpointFolder checkpoints(context.folder / "checkpoint", recipe,
+                                     options.checkpoint.keep);
+  if (!communicator.first()) {
+    Trainer trainer(learner, training, validation, options, checkpoints, {}, communicator);
+    TrainOutcome outcome = trainer.run(context.stop);
+    return {learner.student(recipe), std::move(outcome)};
+  }
   make_directories(context.folder);
   const FolderLock only_writer(context.folder);
   remove_leftovers(context.folder);
-  const CheckpointFolder checkpoints(context.folder / "checkpoint", recipe,
-                                     options.checkpoint.keep);
   prepare(checkpoints, context);
   write_atomically(context.folder / "config.yaml", yaml_of(recipe));
   MetricsFile metrics(context.folder / "metrics.jsonl");
@@ -95,7 +101,7 @@ StageResult run_stage(Learner& learner, const BatchSource& training, const Batch
   if (options.checkpoint.best) observers.push_back(&best);
   observers.insert(observers.end(), context.observers.begin(), context.observers.end());
 
-  Trainer trainer(learner, training, validation, options, checkpoints, observers);
+  Trainer trainer(learner, training, validation, options, checkpoints, observers, communicator);
   TrainOutcome outcome = trainer.run(context.stop);
   write_model(learner, recipe, context.folder);
   return {learner.student(recipe), std::move(outcome)};

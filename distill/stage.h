@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,9 @@ struct StageContext {
   Resume resume = Resume::kIfSame;
   StopToken stop;
   std::vector<TrainObserver*> observers;
+  // The processes that train together. The first one owns every file; observers are its own too.
+  std::shared_ptr<Communicator> communicator = lone_communicator();
+  BatchShare share() const { return {communicator->rank(), communicator->size()}; }
 };
 
 struct StageData {

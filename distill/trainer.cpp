@@ -27,6 +27,25 @@ void add(LossValues& sum, const LossValues& value, double weight) {
     sum.terms[i].second += value.terms[i].second * weight;
 }
 
+// The numbers of `values` and one more, as one row for the other processes, and back.
+std::vector<double> row_of(const LossValues& values, double more) {
+  std::vector<double> row = {more, values.total};
+  for (const auto& [name, term] : values.terms) row.push_back(term);
+  return row;
+}
+
+void take_row(const std::vector<double>& row, double share, LossValues& values) {
+  values.total = row[1] * share;
+  for (size_t i = 0; i < values.terms.size(); ++i) values.terms[i].second = row[i + 2] * share;
+}
+
+std::vector<double> sum_of(Communicator& communicator, const std::vector<double>& row) {
+  if (communicator.alone()) return row;
+  const at::Tensor sums = at::tensor(row, at::kDouble);
+  communicator.sum(sums);
+  return {sums.const_data_ptr<double>(), sums.const_data_ptr<double>() + sums.numel()};
+}
+
 std::vector<std::pair<std::string, Architecture>> validation_sizes(const SearchSpace& space) {
   std::vector<std::pair<std::string, Architecture>> sizes = {{"largest", space.largest()}};
   if (space.smallest() == space.largest()) return sizes;
@@ -39,21 +58,20 @@ std::vector<std::pair<std::string, Architecture>> validation_sizes(const SearchS
 
 Trainer::Trainer(Learner& learner, const BatchSource& training, const BatchSource& validation,
                  const TrainOptions& options, const CheckpointFolder& checkpoints,
-                 std::vector<TrainObserver*> observers)
+                 std::vector<TrainObserver*> observers, Communicator& communicator)
     : learner_(learner),
       training_(training),
       validation_(validation),
       options_(options),
       checkpoints_(checkpoints),
       observers_(std::move(observers)),
+      communicator_(communicator),
       gradients_(learner.parameters()),
+      exchange_(communicator, learner.parameters(), gradients_),
       optimizer_(learner.parameters(), options.optimizer) {}
 
 TrainOutcome Trainer::run(StopToken stop) {
-  const auto before =
-      checkpoints_.restore(learner_.parameters(), optimizer_).value_or(Progressed{});
-  state_ = before.state;
-  wall_s_ = before.wall_s;
+  restore();
   if (options_.max_minutes > 0) {
     stop = stop.with_deadline(std::chrono::duration_cast<Clock::duration>(
         std::chrono::duration<double>(options_.max_minutes * 60)));
@@ -62,7 +80,8 @@ TrainOutcome Trainer::run(StopToken stop) {
   TrainOutcome outcome;
   Prefetcher prefetcher(training_, state_.step);
   auto last_save = Clock::now();
-  while (state_.step < options_.steps && !stop.stop_requested()) {
+  StopReason why = agree(stop.reason());
+  while (state_.step < options_.steps && why == StopReason::kNone) {
     step(prefetcher.next());
     const bool last = state_.step == options_.steps;
     if (last || (options_.validate_every > 0 && state_.step % options_.validate_every == 0)) {
@@ -73,14 +92,58 @@ TrainOutcome Trainer::run(StopToken stop) {
       save();
       last_save = Clock::now();
     }
+    why = agree(stop.reason());
   }
   save();
-  stop.throw_if_interrupted("training state saved in " + checkpoints_.folder().string());
+  throw_if_interrupted(why, "training state saved in " + checkpoints_.folder().string());
   if (outcome.validation.sizes.empty()) outcome.validation = validate(/*scheduled=*/false);
   outcome.state = state_;
   outcome.wall_s = wall_s_;
   outcome.finished = state_.step >= options_.steps;
   return outcome;
+}
+
+void Trainer::restore() {
+  Progressed before;
+  if (communicator_.first()) {
+    before = checkpoints_.restore(learner_.parameters(), optimizer_).value_or(Progressed{});
+  }
+  state_ = before.state;
+  wall_s_ = before.wall_s;
+  if (communicator_.alone()) return;
+  const at::Tensor numbers =
+      at::tensor({static_cast<double>(state_.step), state_.audio_s, state_.mean_loss,
+                  static_cast<double>(state_.skipped), static_cast<double>(state_.bad_in_a_row),
+                  static_cast<double>(state_.best_step), state_.best_loss, wall_s_},
+                 at::kDouble);
+  for (const at::Tensor& tensor :
+       {numbers, learner_.parameters().flat(), optimizer_.first_moment(),
+        optimizer_.second_moment(), optimizer_.updates().view(at::kByte)}) {
+    communicator_.broadcast(tensor);
+  }
+  const double* n = numbers.const_data_ptr<double>();
+  state_ = {.step = std::llround(n[0]),
+            .audio_s = n[1],
+            .mean_loss = n[2],
+            .skipped = std::llround(n[3]),
+            .bad_in_a_row = std::llround(n[4]),
+            .best_step = std::llround(n[5]),
+            .best_loss = n[6]};
+  wall_s_ = n[7];
+}
+
+// Why all processes stop now: a signal to one of them counts for all, and before a time cap.
+StopReason Trainer::agree(StopReason mine) const {
+  if (communicator_.alone()) return mine;
+  constexpr StopReason kReasons[] = {StopReason::kInterrupt, StopReason::kTerminate,
+                                     StopReason::kTimeUp};
+  std::vector<double> row;
+  for (const StopReason reason : kReasons) row.push_back(mine == reason ? 1 : 0);
+  row = sum_of(communicator_, row);
+  for (size_t i = 0; i < row.size(); ++i) {
+    if (row[i] > 0) return kReasons[i];
+  }
+  return StopReason::kNone;
 }
 
 void Trainer::step(const Crops& crops) {
@@ -89,15 +152,19 @@ void Trainer::step(const Crops& crops) {
   StepReport report;
   report.steps = options_.steps;
   gradients_.zero();
-  report.loss = learner_.learn(crops, state_.step, gradients_);
+  report.loss = learner_.learn(crops, state_.step, exchange_);
+  exchange_.finish();
+  const std::vector<double> sums = sum_of(communicator_, row_of(report.loss, crops.seconds));
+  const double seconds = sums.front();
+  take_row(sums, 1.0 / communicator_.size(), report.loss);
   report.lr = learning_rate(options_.optimizer, state_.step, options_.steps);
   report.skipped = !update(report);
   report.step = ++state_.step;
   if (report.skipped) refuse(report);
-  const double wall = seconds_since(start), speed = crops.seconds / wall;
+  const double wall = seconds_since(start), speed = seconds / wall;
   speed_ = speed_ == 0 ? speed : kSpeedMemory * speed_ + (1 - kSpeedMemory) * speed;
   wall_s_ += wall;
-  state_.audio_s += crops.seconds;
+  state_.audio_s += seconds;
   report.audio_s_per_s = speed_;
   report.wall_s = wall_s_;
   for (TrainObserver* observer : observers_) observer->on_step(report);
@@ -148,11 +215,17 @@ ValidationReport Trainer::validate(bool scheduled) {
     report.sizes.emplace_back(name, LossValues{});
     architectures.push_back(architecture);
   }
-  for (int64_t b = 0; b < batches; ++b) {
+  const bool shared = batches >= communicator_.size();
+  const int32_t first = shared ? communicator_.rank() : 0,
+                stride = shared ? communicator_.size() : 1;
+  for (int64_t b = first; b < batches; b += stride) {
     const std::vector<LossValues> values = learner_.evaluate(validation_.at(b), architectures);
     for (size_t i = 0; i < values.size(); ++i) {
       add(report.sizes[i].second, values[i], 1.0 / static_cast<double>(batches));
     }
+  }
+  for (auto& [name, loss] : report.sizes) {
+    if (shared) take_row(sum_of(communicator_, row_of(loss, 0)), 1, loss);
   }
   if (scheduled) judge(report);
   for (TrainObserver* observer : observers_) observer->on_validation(report);
@@ -171,6 +244,9 @@ void Trainer::judge(ValidationReport& report) {
   state_.best_loss = mean;
 }
 
-void Trainer::save() { checkpoints_.save({state_, wall_s_}, learner_.parameters(), optimizer_); }
+void Trainer::save() {
+  if (!communicator_.first()) return;
+  checkpoints_.save({state_, wall_s_}, learner_.parameters(), optimizer_);
+}
 
 }  // namespace concertina

@@ -10,7 +10,9 @@
 
 #include "core/stop.h"
 #include "distill/checkpoint.h"
+#include "distill/communicator.h"
 #include "distill/crops.h"
+#include "distill/gradient_exchange.h"
 #include "distill/learner.h"
 #include "distill/options.h"
 
@@ -21,7 +23,7 @@ struct StepReport {
   LossValues loss;
   double lr = 0;
   double grad_norm = 0;      // before clipping
-  double audio_s_per_s = 0;  // over the last steps of this session
+  double audio_s_per_s = 0;  // over the last steps of this session, of all processes
   double wall_s = 0;         // over all sessions
   bool skipped = false;      // numbers went bad: no update was made
 };
@@ -51,21 +53,26 @@ struct TrainOutcome {
 class Trainer {
  public:
   // Validation uses batches 0..n-1 of `validation`. All references must outlive the trainer.
+  // In a run of several processes each has its share of the training batches and of validation;
+  // gradients and losses are means over all, and the first process alone reads and writes
+  // checkpoints.
   Trainer(Learner& learner, const BatchSource& training, const BatchSource& validation,
           const TrainOptions& options, const CheckpointFolder& checkpoints,
-          std::vector<TrainObserver*> observers);
+          std::vector<TrainObserver*> observers, Communicator& communicator);
 
-  // Goes on from the newest checkpoint. A time cap saves and returns; a signal saves and throws
-  // Interrupted. A step whose loss or gradient is not finite, or whose loss is `guard` times the
-  // running mean, changes nothing; NumericError after kMostBadSteps in a row, and the last good
-  // checkpoint stays.
+  // Goes on from the newest checkpoint. A time cap saves and returns; a signal to any process saves
+  // and throws Interrupted in all. A step whose loss or gradient is not finite, or whose loss is
+  // `guard` times the running mean, changes nothing; NumericError after kMostBadSteps in a row, and
+  // the last good checkpoint stays.
   TrainOutcome run(StopToken stop);
 
   static constexpr int64_t kMostBadSteps = 5;
   static constexpr int64_t kGuardAfter = 20;  // steps before a running mean is worth comparing to
 
  private:
+  void restore();
   void step(const Crops& crops);
+  StopReason agree(StopReason mine) const;
   bool update(StepReport& report);
   bool is_bad(const StepReport& report) const;
   void refuse(const StepReport& report);
@@ -80,7 +87,9 @@ class Trainer {
   TrainOptions options_;
   const CheckpointFolder& checkpoints_;
   std::vector<TrainObserver*> observers_;
+  Communicator& communicator_;
   Gradients gradients_;
+  GradientExchange exchange_;
   AdamW optimizer_;
   TrainState state_;
   double wall_s_ = 0, speed_ = 0;

@@ -17,14 +17,16 @@ constexpr double kLikeLength = 1.15;  // longest over shortest clip of a bucket
 }  // namespace
 
 ClipSource::ClipSource(const JoinedClips& clips, const Blueprint& blueprint,
-                       const BatchOptions& batch, BatchContents contents, const Rng& rng)
+                       const BatchOptions& batch, BatchContents contents, const Rng& rng,
+                       BatchShare share)
     : clips_(clips),
       blueprint_(blueprint),
       frame_samples_(blueprint.base_frame_samples()),
       longest_(std::llround(batch.longest * blueprint.sample_rate /
                             static_cast<double>(frame_samples_))),
       contents_(std::move(contents)),
-      rng_(rng) {
+      rng_(rng),
+      share_(share) {
   fill_buckets(batch);
 }
 
@@ -102,9 +104,10 @@ std::shared_ptr<const ClipSource::Epoch> ClipSource::cached_epoch(int64_t number
 
 Crops ClipSource::at(int64_t step) const {
   const int64_t per_epoch = batches_per_epoch();
-  const auto batches = cached_epoch(step / per_epoch);
-  const std::vector<size_t>& members = (*batches)[static_cast<size_t>(step % per_epoch)];
-  Rng rng = rng_.fork("batch", static_cast<uint64_t>(step));
+  const int64_t number = step * share_.of + share_.part;
+  const auto batches = cached_epoch(number / per_epoch);
+  const std::vector<size_t>& members = (*batches)[static_cast<size_t>(number % per_epoch)];
+  Rng rng = rng_.fork("batch", static_cast<uint64_t>(number));
   int64_t longest = 0;
   for (const size_t clip : members) longest = std::max(longest, frames_of(clip));
   const int64_t rows = static_cast<int64_t>(members.size()), samples = longest * frame_samples_;
@@ -124,11 +127,11 @@ Crops ClipSource::at(int64_t step) const {
 
 std::unique_ptr<BatchSource> make_batch_source(const JoinedClips& clips, const Blueprint& blueprint,
                                                const BatchOptions& batch, BatchContents contents,
-                                               const Rng& rng) {
+                                               const Rng& rng, BatchShare share) {
   if (batch.whole_clips) {
-    return std::make_unique<ClipSource>(clips, blueprint, batch, std::move(contents), rng);
+    return std::make_unique<ClipSource>(clips, blueprint, batch, std::move(contents), rng, share);
   }
-  return std::make_unique<CropSource>(clips, blueprint, batch, std::move(contents), rng);
+  return std::make_unique<CropSource>(clips, blueprint, batch, std::move(contents), rng, share);
 }
 
 }  // namespace concertina

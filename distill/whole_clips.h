@@ -12,13 +12,13 @@
 
 namespace concertina {
 
-// Thread-safe. `clips` must outlive it.
+// Thread-safe. `clips` must outlive it. Shares take turns at the batches of an epoch.
 class ClipSource : public BatchSource {
  public:
   // Clips shorter than `batch.shortest` seconds are left out; of longer ones than `batch.longest`,
   // a random part of that length is read. InputError when no clip is left.
   ClipSource(const JoinedClips& clips, const Blueprint& blueprint, const BatchOptions& batch,
-             BatchContents contents, const Rng& rng);
+             BatchContents contents, const Rng& rng, BatchShare share = {});
   Crops at(int64_t step) const override;
   int64_t batches_of(int32_t clips) const override;
   int64_t batches_per_epoch() const;
@@ -39,6 +39,7 @@ class ClipSource : public BatchSource {
   int64_t frame_samples_, longest_;  // longest_: frames
   BatchContents contents_;
   Rng rng_;
+  BatchShare share_;
   std::vector<Bucket> buckets_;
   mutable std::mutex mutex_;  // of the two below
   mutable int64_t number_ = -1;
@@ -48,6 +49,6 @@ class ClipSource : public BatchSource {
 // Whole clips or crops, as the options say.
 std::unique_ptr<BatchSource> make_batch_source(const JoinedClips& clips, const Blueprint& blueprint,
                                                const BatchOptions& batch, BatchContents contents,
-                                               const Rng& rng);
+                                               const Rng& rng, BatchShare share = {});
 
 }  // namespace concertina

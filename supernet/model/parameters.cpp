@@ -144,7 +144,7 @@ double Gradients::norm() const {
 
 Leaves::Leaves(const Parameters& parameters, std::vector<TensorSlice> slices,
                at::ScalarType low_precision)
-    : slices_(std::move(slices)) {
+    : slices_(std::make_shared<const std::vector<TensorSlice>>(std::move(slices))) {
   const TensorMap& full = parameters.views();
   const auto add_leaf = [&](const std::string& name, const at::Tensor& value, int64_t slice) {
     leaves_.push_back({name, value.detach().requires_grad_(), slice});
@@ -153,8 +153,8 @@ Leaves::Leaves(const Parameters& parameters, std::vector<TensorSlice> slices,
   TensorMap
       whole;  // g and v of a weight-normalised convolution: sliced after normalising, by autograd
   std::vector<TensorSlice> derived;
-  for (size_t i = 0; i < slices_.size(); ++i) {
-    const TensorSlice& slice = slices_[i];
+  for (size_t i = 0; i < slices_->size(); ++i) {
+    const TensorSlice& slice = (*slices_)[i];
     if (!full.contains(slice.name)) continue;  // not trained
     const auto dtype = slice.low_precision ? low_precision : at::kFloat;
     if (slice.kind == SliceKind::kPlain) {
@@ -172,19 +172,20 @@ Leaves::Leaves(const Parameters& parameters, std::vector<TensorSlice> slices,
   }
 }
 
-void Leaves::accumulate(Gradients& gradients, double scale) const {
-  at::NoGradGuard no_grad;
+void Leaves::flow_into(Gradients& gradients, double scale, const Added& added) const {
   for (const Leaf& leaf : leaves_) {
-    const at::Tensor& gradient = leaf.tensor.grad();
-    if (!gradient.defined()) continue;
-    at::Tensor& full = gradients.views.at(leaf.name);
-    at::Tensor& touched = gradients.touched_views.at(leaf.name);
-    if (leaf.slice < 0) {
-      full.add_(gradient, scale);
-      touched.fill_(1);
-    } else {
-      add_slice(full, touched, gradient, scale, slices_[static_cast<size_t>(leaf.slice)]);
-    }
+    const at::Tensor full = gradients.views.at(leaf.name);
+    const at::Tensor touched = gradients.touched_views.at(leaf.name);
+    leaf.tensor.register_hook([full, touched, scale, added, name = leaf.name, slices = slices_,
+                               slice = leaf.slice](const at::Tensor& gradient) {
+      if (slice < 0) {
+        full.add_(gradient, scale);
+        touched.fill_(1);
+      } else {
+        add_slice(full, touched, gradient, scale, (*slices)[static_cast<size_t>(slice)]);
+      }
+      if (added) added(name);
+    });
   }
 }
 

@@ -4,13 +4,15 @@
 //   Parameters parameters(named);                       // copies into the flat buffer
 //   Gradients gradients(parameters);
 //   Leaves leaves(parameters, tensor_slices(...), at::kBFloat16);
-//   loss(leaves.tensors()).backward();
-//   leaves.accumulate(gradients);                       // adds into the slices, marks them touched
+//   leaves.flow_into(gradients);
+//   loss(leaves.tensors()).backward();  // adds into the slices, marks them touched
 #pragma once
 
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -51,8 +53,8 @@ class Gradients {
   explicit Gradients(const Parameters& parameters);
   void zero();          // clears what was touched, and looks at nothing else
   double norm() const;  // Euclidean, of what was touched; on the CPU the same for any threads
-  at::Tensor flat;     // [numel] fp32
-  at::Tensor touched;  // [numel] uint8: 1 where a sampled slice contributed since zero()
+  at::Tensor flat;      // [numel] fp32
+  at::Tensor touched;   // [numel] uint8: 1 where a sampled slice contributed since zero()
   TensorMap views, touched_views;
 };
 
@@ -62,7 +64,10 @@ class Leaves {
   Leaves(const Parameters& parameters, std::vector<TensorSlice> slices,
          at::ScalarType low_precision);
   const TensorMap& tensors() const { return tensors_; }  // what the subnet is made of
-  void accumulate(Gradients& gradients, double scale = 1.0) const;
+  // Whenever backward has made the gradient of a leaf, adds it times `scale`, and says whose it
+  // was. Call once, before backward; `gradients` must outlive the graph.
+  using Added = std::function<void(const std::string& parameter)>;
+  void flow_into(Gradients& gradients, double scale = 1.0, const Added& added = {}) const;
 
  private:
   struct Leaf {
@@ -70,7 +75,7 @@ class Leaves {
     at::Tensor tensor;
     int64_t slice;
   };  // slice -1: the whole parameter
-  std::vector<TensorSlice> slices_;
+  std::shared_ptr<const std::vector<TensorSlice>> slices_;  // backward reads them too
   std::vector<Leaf> leaves_;
   TensorMap tensors_;
 };

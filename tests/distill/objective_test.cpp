@@ -113,7 +113,9 @@ void expect_gradients_of_plain_autograd(const SearchSpace& space) {
                    .sampler = std::move(sampler),
                    .teacher = teacher});
   Gradients gradients(learner.parameters());
-  const LossValues value = learner.learn(crops, 5, gradients);
+  const auto alone = lone_communicator();
+  GradientExchange exchange(*alone, learner.parameters(), gradients);
+  const LossValues value = learner.learn(crops, 5, exchange);
 
   TensorMap full = student.weights();
   for (const auto& head : objective()->parameters(rng)) full[head.name] = head.value;

@@ -228,7 +228,8 @@ class BadNumbers : public Training {
     options.optimizer.guard = guard;
     const StageData data = stage_data(manifest, space.blueprint(), options.batch);
     const CropSource crops(data.training, space.blueprint(), options.batch, {}, Rng(4));
-    return Trainer(learner, crops, crops, options, checkpoints, {&recorder}).run({});
+    const auto alone = lone_communicator();
+    return Trainer(learner, crops, crops, options, checkpoints, {&recorder}, *alone).run({});
   }
   double guard = 5;
   int64_t steps = 9;

@@ -60,6 +60,7 @@ std::pair<int, int> expect_leaves_agree(const SearchSpace& space) {
     }
     gradients.zero();
     Leaves leaves(parameters, slices, at::kFloat);
+    leaves.flow_into(gradients);
     TensorMap tensors = leaves.tensors();
     for (const auto& [name, tensor] : supernet.weights()) {
       if (name.starts_with("feature_extractor.mel.")) tensors[name] = tensor;
@@ -68,7 +69,6 @@ std::pair<int, int> expect_leaves_agree(const SearchSpace& space) {
         .frames.x.sin()
         .sum()
         .backward();
-    leaves.accumulate(gradients);
     expect_marks(gradients, slices);
     const TensorMap reference = reference_gradients(supernet, architecture, batch);
     for (const auto& [name, view] : gradients.views) {
@@ -133,8 +133,8 @@ TEST(Leaves, GradientsMatchFiniteDifferences) {
     };
     Gradients gradients(parameters);
     Leaves leaves(parameters, slices, at::kFloat);
+    leaves.flow_into(gradients);
     loss(leaves).backward();
-    leaves.accumulate(gradients);
 
     const at::Tensor start = parameters.flat().clone();
     const auto loss_at = [&](const at::Tensor& step) {
@@ -158,8 +158,8 @@ TEST(Leaves, UntouchedPartsAreNotMarked) {
   Leaves leaves(parameters,
                 tensor_slices(supernet.blueprint(), supernet.storage(), space.smallest()),
                 at::kFloat);
+  leaves.flow_into(gradients);
   leaves.tensors().at("post_extract_proj.weight").sum().backward();
-  leaves.accumulate(gradients);
   const at::Tensor touched = gradients.touched_views.at("post_extract_proj.weight");
   EXPECT_EQ(touched.narrow(0, 0, 64).min().item<int>(), 1);
   EXPECT_EQ(touched.narrow(0, 64, 64).max().item<int>(), 0);

@@ -1,0 +1,128 @@
+#include "distill/communicator.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+
+#include "core/errors.h"
+
+#ifdef CONCERTINA_GLOO
+#include <torch/csrc/distributed/c10d/PrefixStore.hpp>
+#include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
+#include <torch/csrc/distributed/c10d/TCPStore.hpp>
+#endif
+
+namespace concertina {
+namespace {
+
+class LoneCommunicator : public Communicator {
+ public:
+  int32_t rank() const override { return 0; }
+  int32_t size() const override { return 1; }
+  Wait begin_sum(const at::Tensor& /*tensor*/) override {
+    return [] {};
+  }
+  void broadcast(const at::Tensor& /*tensor*/) override {}
+};
+
+#ifdef CONCERTINA_GLOO
+
+constexpr std::chrono::minutes kToMeet{5}, kToAnswer{30};
+
+// The first sentence of the library's text, without the place in its sources.
+std::string sentence(std::string text) {
+  if (text.starts_with('[')) text.erase(0, text.find("] ") + 2);
+  return text.substr(0, std::min(text.find(". "), text.find('\n')));
+}
+
+// Runs body; what the library throws becomes one sentence.
+template <class Body>
+auto guarded(const std::string& what, Body body) {
+  try {
+    return body();
+  } catch (const std::exception& error) {
+    throw SystemError(fmt::format("{}: {}", what, sentence(error.what())));
+  }
+}
+
+c10::intrusive_ptr<c10d::Store> meeting_place(const Launch& launch) {
+  c10d::TCPStoreOptions options;
+  options.port = launch.port;
+  options.isServer = launch.rank == 0 && !launch.served;
+  options.waitWorkers = false;
+  options.timeout = kToMeet;
+  auto store = c10::make_intrusive<c10d::TCPStore>(launch.address, options);
+  return c10::make_intrusive<c10d::PrefixStore>(fmt::format("concertina/{}", launch.attempt),
+                                                std::move(store));
+}
+
+// The network device: GLOO_SOCKET_IFNAME names it; on one machine the loopback does.
+std::shared_ptr<gloo::transport::Device> network(const Launch& launch) {
+  using c10d::ProcessGroupGloo;
+  if (const char* name = std::getenv("GLOO_SOCKET_IFNAME"); name != nullptr && *name != '\0') {
+    return ProcessGroupGloo::createDeviceForInterface(name);
+  }
+  const bool one_machine = launch.local_size == launch.size;
+  return one_machine ? ProcessGroupGloo::createDeviceForHostname("127.0.0.1")
+                     : ProcessGroupGloo::createDefaultDevice();
+}
+
+class GlooCommunicator : public Communicator {
+ public:
+  explicit GlooCommunicator(const Launch& launch) : rank_(launch.rank), size_(launch.size) {
+    guarded(fmt::format("rank {} cannot meet the others at {}:{}", launch.rank, launch.address,
+                        launch.port),
+            [&] {
+              auto options = c10d::ProcessGroupGloo::Options::create(kToAnswer);
+              options->devices.push_back(network(launch));
+              group_ = c10::make_intrusive<c10d::ProcessGroupGloo>(
+                  meeting_place(launch), launch.rank, launch.size, std::move(options));
+            });
+  }
+
+  int32_t rank() const override { return rank_; }
+  int32_t size() const override { return size_; }
+
+  Wait begin_sum(const at::Tensor& tensor) override {
+    std::vector<at::Tensor> tensors = {tensor};
+    auto work = guarded(lost(), [&] { return group_->allreduce(tensors); });
+    return [this, work] { guarded(lost(), [&] { work->wait(); }); };
+  }
+
+  void broadcast(const at::Tensor& tensor) override {
+    std::vector<at::Tensor> tensors = {tensor};
+    guarded(lost(), [&] { group_->broadcast(tensors)->wait(); });
+  }
+
+ private:
+  std::string lost() const {
+    return fmt::format("rank {} of {} lost the other processes", rank_, size_);
+  }
+
+  int32_t rank_, size_;
+  c10::intrusive_ptr<c10d::ProcessGroupGloo> group_;
+};
+
+#endif
+
+}  // namespace
+
+void Communicator::barrier() { sum(at::zeros({1})); }
+
+std::unique_ptr<Communicator> lone_communicator() { return std::make_unique<LoneCommunicator>(); }
+
+std::unique_ptr<Communicator> make_communicator(const Launch& launch) {
+  if (launch.size == 1) return lone_communicator();
+#ifdef CONCERTINA_GLOO
+  return std::make_unique<GlooCommunicator>(launch);
+#else
+  throw SystemError(
+      fmt::format("{} processes were launched, but this program was built without Gloo's headers: "
+                  "install libgloo-dev and build it again",
+                  launch.size));
+#endif
+}
+
+}  // namespace concertina

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Two processes, each with half of every batch, train as one process does with the whole of it: every loss within 1e-4.
+# A signal to either stops both, and --resume ends in the same bytes. Usage: two_processes.sh PROGRAM SMOKE_FOLDER [STEPS]
+set -euo pipefail
+program=$1 smoke=$2 steps=${3:-20}
+folder=$smoke/two
+fail() { echo "two_processes: $*" >&2; exit 1; }
+rm -rf "$folder"
+mkdir -p "$folder"
+for out in one two stopped; do mkdir "$folder/$out"; cp -r "$smoke/one/teacher" "$folder/$out"; done
+
+# A smooth loss and no frame period but the base one: |x| and the slots of CIF have kinks, at which rounding decides.
+smooth=(--set stage1.objective.distance=mse --set stage2.objective.distance=mse --set stage2.sampler.progressive=1)
+train() {  # train OUT STAGE CROPS ARGUMENTS...
+  exec "$program" train configs/smoke.yaml --stage "$2" --threads 1 --out "$folder/$1" "${smooth[@]}" \
+    --set "stage$2.dtype=fp32" --set "stage$2.steps=$steps" --set "stage$2.batch.crops=$3" "${@:4}"
+}
+pids=()
+two() {  # two OUT STAGE ARGUMENTS...: starts both; what they say goes to OUT.RANK.txt
+  port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  pids=()
+  for rank in 0 1; do
+    (export RANK=$rank WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=$port
+     train "$1" "$2" 4 "${@:3}") >/dev/null 2>"$folder/$1.$rank.txt" &
+    pids+=($!)
+  done
+}
+joined() {  # joined STATUS OUT
+  for rank in 0 1; do
+    local status=0
+    wait "${pids[$rank]}" || status=$?
+    [ "$status" = "$1" ] || fail "rank $rank: exit $status instead of $1: $(tail -2 "$folder/$2.$rank.txt")"
+  done
+}
+compare() {  # compare STAGE
+  python3 - "$folder/one/stage$1/metrics.jsonl" "$folder/two/stage$1/metrics.jsonl" "$steps" <<'PY'
+import json, sys
+one, two = ([json.loads(line) for line in open(path)] for path in sys.argv[1:3])
+curves = [{line["step"]: line["loss"] for line in lines if "loss" in line} for lines in (one, two)]
+assert len(curves[0]) == int(sys.argv[3]) and curves[0].keys() == curves[1].keys(), [len(c) for c in curves]
+worst = max(abs(curves[1][step] - loss) / loss for step, loss in curves[0].items())
+assert curves[0][1] != curves[0][int(sys.argv[3])], "nothing was learnt"
+print(f"stage {sys.argv[1][-15]}: largest relative difference of {len(curves[0])} losses {worst:.1e}")
+sys.exit(worst > 1e-4)
+PY
+}
+
+for stage in 1 2; do
+  (train one "$stage" 8) >/dev/null 2>"$folder/one.txt" || fail "one process: $(tail -1 "$folder/one.txt")"
+  two two "$stage"
+  joined 0 two
+  compare "$stage" || fail "stage $stage: two processes are not one with twice the batch"
+  if [ "$stage" = 1 ]; then
+    cp "$folder/two/stage1/model.safetensors" "$folder/uninterrupted.safetensors"
+    cp "$folder"/one/stage1/*.safetensors "$folder/two/stage1"  # both start stage 2 from one model
+  fi
+  [ ! -s "$folder/two.1.txt" ] || fail "the second process talks: $(head -1 "$folder/two.1.txt")"
+done
+
+two stopped 1 --set stage1.checkpoint.minutes=1e-6
+for _ in $(seq 200); do
+  if compgen -G "$folder/stopped/stage1/checkpoint/step-*.safetensors" >/dev/null; then break; fi
+  sleep 0.05
+done
+kill -TERM "${pids[1]}"
+joined 143 stopped
+[ ! -e "$folder/stopped/stage1/model.safetensors" ] || fail "it had already ended when the signal came"
+two stopped 1 --resume
+joined 0 stopped
+cmp "$folder/uninterrupted.safetensors" "$folder/stopped/stage1/model.safetensors" || fail "resumed ends elsewhere"
+
+status=0
+WORLD_SIZE=2 "$program" train configs/smoke.yaml --stage 1 --out "$folder/x" 2>"$folder/rank.txt" >/dev/null || status=$?
+[ "$status" = 2 ] || fail "WORLD_SIZE without RANK: exit $status instead of 2"
+grep -q "RANK is not" "$folder/rank.txt" || fail "the missing rank is not named: $(cat "$folder/rank.txt")"
+echo "two processes: well"
