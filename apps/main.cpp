@@ -1,8 +1,10 @@
 // The program: registers the verbs, parses the command line, maps failures to exit codes.
 #include "apps/verb.h"
+#include "core/memory.h"
 
 int main(int argc, char** argv) {
   using namespace concertina;
+  keep_freed_memory();
   CLI::App app{
       "Trains one elastic speech encoder, searches its subnets on accuracy, size and latency, and "
       "hands\n"

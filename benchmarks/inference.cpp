@@ -10,6 +10,7 @@
 #include <map>
 #include <string>
 
+#include "core/memory.h"
 #include "supernet/model/forward.h"
 #include "supernet/space/search_space.h"
 
@@ -35,6 +36,7 @@ double milliseconds_of(const Subnet& subnet, const SpeechBatch& batch) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  keep_freed_memory();
   if (argc != 3) return 2;
   at::set_num_threads(std::stoi(argv[2]));
   const at::NoGradGuard no_grad;

@@ -13,6 +13,7 @@
 
 #include "benchmarks/op_times.h"
 #include "core/threads.h"
+#include "core/memory.h"
 #include "distill/adamw.h"
 #include "distill/learner.h"
 #include "distill/objective/layer_mean.h"
@@ -173,6 +174,7 @@ void run(const Args& args) {
 }  // namespace concertina
 
 int main(int argc, char** argv) {
+  concertina::keep_freed_memory();
   CLI::App app{"Times one distillation step; JSON on stdout"};
   concertina::Args args;
   app.add_option("--space", args.space)->capture_default_str();

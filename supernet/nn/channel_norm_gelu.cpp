@@ -58,11 +58,10 @@ at::Tensor moments(const at::Tensor& x) {
 }
 
 struct ChannelNormGelu : torch::autograd::Function<ChannelNormGelu> {
-  // y [B, T, C]; statistics [B, 2, C] fp64: mean and inverse deviation.
-  static std::pair<at::Tensor, at::Tensor> run(const at::Tensor& x, const at::Tensor& weight,
-                                               const at::Tensor& bias, const at::Tensor& lengths) {
-    at::Tensor y = at::empty_like(x),
-               statistics = at::empty({x.size(0), 2, x.size(2)}, at::kDouble);
+  // Fills y [B, T, C], which may be x; statistics [B, 2, C] fp64: mean and inverse deviation.
+  static at::Tensor run(const at::Tensor& x, const at::Tensor& y, const at::Tensor& weight,
+                        const at::Tensor& bias, const at::Tensor& lengths) {
+    at::Tensor statistics = at::empty({x.size(0), 2, x.size(2)}, at::kDouble);
     for (int64_t b = 0; b < x.size(0); ++b) {
       const int64_t rows = lengths.const_data_ptr<int64_t>()[b], width = x.size(2);
       const at::Tensor valid = x[b].narrow(0, 0, rows), out = y[b].narrow(0, 0, rows);
@@ -79,12 +78,13 @@ struct ChannelNormGelu : torch::autograd::Function<ChannelNormGelu> {
         });
       });
     }
-    return {y, statistics};
+    return statistics;
   }
 
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
                             const at::Tensor& bias, const at::Tensor& lengths) {
-    auto [y, statistics] = run(x, weight, bias, lengths);
+    at::Tensor y = at::empty_like(x);
+    const at::Tensor statistics = run(x, y, weight, bias, lengths);
     context->save_for_backward({x, weight, bias, lengths, statistics});
     return y;
   }
@@ -148,13 +148,12 @@ at::Tensor by_operations(const at::Tensor& x, const Affine& norm, const at::Tens
 
 }  // namespace
 
-at::Tensor channel_norm_gelu(const at::Tensor& x, const Affine& norm, const at::Tensor& lengths) {
+at::Tensor channel_norm_gelu(at::Tensor x, const Affine& norm, const at::Tensor& lengths) {
   if (!has_kernel(x)) return by_operations(x, norm, lengths);
-  const at::Tensor rows = x.contiguous();
-  if (!at::GradMode::is_enabled()) {
-    return ChannelNormGelu::run(rows, norm.weight, norm.bias, lengths).first;
-  }
-  return ChannelNormGelu::apply(rows, norm.weight, norm.bias, lengths);
+  x = x.contiguous();
+  if (at::GradMode::is_enabled()) return ChannelNormGelu::apply(x, norm.weight, norm.bias, lengths);
+  ChannelNormGelu::run(x, x, norm.weight, norm.bias, lengths);
+  return x;
 }
 
 }  // namespace concertina

@@ -99,7 +99,7 @@ at::Tensor positional_conv(const PositionalConv& shape, const Affine& conv, cons
   }
   at::Tensor y = conv_time(input, kernel, 1, shape.kernel / 2, shape.groups);
   if (shape.kernel % 2 == 0) y = y.narrow(1, 0, y.size(1) - 1);
-  y = fast_gelu(y);
+  y = fast_gelu(std::move(y));
   return x + (shape.interleaved ? to_interleaved_groups(y, 2, shape.groups) : y);
 }
 

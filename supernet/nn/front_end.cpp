@@ -47,11 +47,11 @@ at::Tensor conv_stack(const WaveFrontEnd& wave, const std::vector<ConvWeights>& 
     x = conv_time(x, {conv.weight, conv.bias}, wave.layers[i].stride, 0, 1);
     lengths = (lengths - wave.layers[i].kernel).div(wave.layers[i].stride, "floor") + 1;
     if (!conv.norm.weight.defined()) {
-      x = fast_gelu(x);
+      x = fast_gelu(std::move(x));
     } else if (wave.norm == ExtractorNorm::kLayer) {
-      x = layer_norm_gelu(x, conv.norm);
+      x = layer_norm_gelu(std::move(x), conv.norm);
     } else {
-      x = channel_norm_gelu(x, conv.norm, lengths);
+      x = channel_norm_gelu(std::move(x), conv.norm, lengths);
     }
     if (outputs != nullptr) outputs->push_back(x);
   }

@@ -15,9 +15,10 @@ struct Normed {
   at::Tensor y, mean, inverse_deviation;
 };
 
-Normed forward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+Normed forward(const at::Tensor& x, const at::Tensor& y, const at::Tensor& weight,
+               const at::Tensor& bias) {
   const int64_t width = x.size(-1), rows = x.numel() / std::max<int64_t>(width, 1);
-  Normed result{at::empty_like(x), at::empty({rows}), at::empty({rows})};
+  Normed result{y, at::empty({rows}), at::empty({rows})};
   with_element(x, [&]<class T>(T*) {
     at::parallel_for(0, rows, rows_of_work(width), [&](int64_t begin, int64_t end) {
       kernels::layer_norm_gelu(data<T>(x) + begin * width, data<float>(weight), data<float>(bias),
@@ -32,7 +33,7 @@ Normed forward(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& 
 struct LayerNormGelu : torch::autograd::Function<LayerNormGelu> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x, const at::Tensor& weight,
                             const at::Tensor& bias) {
-    Normed normed = concertina::forward(x, weight, bias);
+    Normed normed = concertina::forward(x, at::empty_like(x), weight, bias);
     context->save_for_backward({x, weight, bias, normed.mean, normed.inverse_deviation});
     return normed.y;
   }
@@ -63,7 +64,7 @@ struct LayerNormGelu : torch::autograd::Function<LayerNormGelu> {
 struct FastGelu : torch::autograd::Function<FastGelu> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& x) {
     context->save_for_backward({x});
-    return run(x);
+    return run(x, at::empty_like(x));
   }
 
   static tensor_list backward(AutogradContext* context, const tensor_list& gradients) {
@@ -79,8 +80,7 @@ struct FastGelu : torch::autograd::Function<FastGelu> {
     return {dx};
   }
 
-  static at::Tensor run(const at::Tensor& x) {
-    at::Tensor y = at::empty_like(x);
+  static at::Tensor run(const at::Tensor& x, const at::Tensor& y) {
     with_element(x, [&]<class T>(T*) {
       at::parallel_for(0, x.numel(), kElementsOfWork, [&](int64_t begin, int64_t end) {
         kernels::gelu(data<T>(x) + begin, data<T>(y) + begin, end - begin);
@@ -92,17 +92,17 @@ struct FastGelu : torch::autograd::Function<FastGelu> {
 
 }  // namespace
 
-at::Tensor layer_norm_gelu(const at::Tensor& x, const Affine& norm) {
+at::Tensor layer_norm_gelu(at::Tensor x, const Affine& norm) {
   if (!has_kernel(x)) return at::gelu(layer_norm(x, norm));
-  const at::Tensor rows = x.contiguous();
-  if (!at::GradMode::is_enabled()) return forward(rows, norm.weight, norm.bias).y;
-  return LayerNormGelu::apply(rows, norm.weight, norm.bias);
+  x = x.contiguous();
+  if (!at::GradMode::is_enabled()) return forward(x, x, norm.weight, norm.bias).y;
+  return LayerNormGelu::apply(x, norm.weight, norm.bias);
 }
 
-at::Tensor fast_gelu(const at::Tensor& x) {
+at::Tensor fast_gelu(at::Tensor x) {
   if (!has_kernel(x)) return at::gelu(x);
-  const at::Tensor values = x.contiguous();
-  return at::GradMode::is_enabled() ? FastGelu::apply(values) : FastGelu::run(values);
+  x = x.contiguous();
+  return at::GradMode::is_enabled() ? FastGelu::apply(x) : FastGelu::run(x, x);
 }
 
 }  // namespace concertina

@@ -31,11 +31,17 @@ class Lookup {
   std::string missing_;
 };
 
+// The layout that conv_time multiplies with, made once a subnet.
+at::Tensor taps_first(const at::Tensor& kernel) {
+  if (!kernel.defined()) return kernel;
+  return kernel.unsqueeze(2).contiguous(at::MemoryFormat::ChannelsLast).squeeze(2);
+}
+
 std::vector<ConvWeights> conv_stack(const WaveFrontEnd& wave, Lookup& lookup) {
   std::vector<ConvWeights> convs(wave.layers.size());
   for (size_t i = 0; i < convs.size(); ++i) {
     const std::string base = fmt::format("feature_extractor.conv_layers.{}", i);
-    convs[i].weight = lookup.tensor(base + ".0.weight");
+    convs[i].weight = taps_first(lookup.tensor(base + ".0.weight"));
     if (wave.bias) convs[i].bias = lookup.tensor(base + ".0.bias");
     if (wave.norm == ExtractorNorm::kLayer) convs[i].norm = lookup.affine(base + ".2.1");
     if (wave.norm == ExtractorNorm::kGroup && i == 0) convs[i].norm = lookup.affine(base + ".2");
@@ -98,11 +104,11 @@ Affine positional_conv(const PositionalConv& shape, Lookup& lookup) {
   Affine conv;
   conv.bias = lookup.tensor(name + "bias");
   if (!shape.weight_norm) {
-    conv.weight = lookup.tensor(name + "weight");
+    conv.weight = taps_first(lookup.tensor(name + "weight"));
     return conv;
   }
   const at::Tensor g = lookup.tensor(name + "weight_g"), v = lookup.tensor(name + "weight_v");
-  if (g.defined() && v.defined()) conv.weight = weight_norm(g, v);
+  if (g.defined() && v.defined()) conv.weight = taps_first(weight_norm(g, v));
   return conv;
 }
 
