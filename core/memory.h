@@ -9,4 +9,8 @@ namespace concertina {
 // main; does nothing where the C library has no such setting.
 void keep_freed_memory();
 
+// Gives back what is free now, for the moment after something large was dropped for good. Tens of
+// milliseconds a GB.
+void return_freed_memory();
+
 }  // namespace concertina

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "core/memory.h"
 
 namespace concertina {
 namespace {
@@ -71,10 +72,16 @@ struct Learner::Bound {
 Learner::Learner(Setup setup)
     : setup_(std::move(setup)), parameters_(all_parameters(setup_), setup_.device) {
   if (setup_.device != at::kCPU) setup_.student = setup_.student.to(setup_.device);
+  for (auto& [name, tensor] : setup_.student.weights()) {  // no second copy of what is trained
+    const auto trained = parameters_.views().find(name);
+    if (trained != parameters_.views().end()) tensor = trained->second;
+  }
   if (setup_.teacher) {
     const Supernet teacher = setup_.teacher->to(setup_.device);
     teacher_ = teacher.slice(teacher.space().largest(), setup_.dtype);
+    setup_.teacher.reset();
   }
+  return_freed_memory();  // before the optimiser takes as much again
 }
 
 std::vector<TensorSlice> Learner::front_end_slices(const Architecture& architecture) const {

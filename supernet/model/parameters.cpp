@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstring>
 #include <numeric>
+#include <optional>
 
 #include "core/errors.h"
 #include "supernet/model/supernet.h"
@@ -59,15 +60,27 @@ double sum_of_squares(const float* values, int64_t count) {
   return sum;
 }
 
-// Sets a byte tensor to 1, row by row where it is a view: there are hundreds a step, too small each
-// to be worth waking threads for.
+// Sets the bytes of a strided part to 1, run by run: there are tens of thousands of runs a step,
+// too many to make a tensor of each and too small to wake threads for.
+void mark(uint8_t* data, at::IntArrayRef sizes, at::IntArrayRef strides) {
+  if (sizes.empty()) {
+    *data = 1;
+  } else if (sizes.size() == 1 && strides[0] == 1) {
+    std::memset(data, 1, static_cast<size_t>(sizes[0]));
+  } else {
+    for (int64_t i = 0; i < sizes[0]; ++i) {
+      mark(data + i * strides[0], sizes.slice(1), strides.slice(1));
+    }
+  }
+}
+
 void mark(const at::Tensor& part) {
-  if (!part.is_cpu() || (part.dim() > 0 && part.stride(-1) != 1)) {
+  if (!part.is_cpu()) {
     part.fill_(1);
   } else if (part.is_contiguous()) {
     std::memset(part.data_ptr(), 1, part.nbytes());
   } else {
-    for (int64_t row = 0; row < part.size(0); ++row) mark(part[row]);
+    mark(part.data_ptr<uint8_t>(), part.sizes(), part.strides());
   }
 }
 
@@ -173,11 +186,19 @@ Leaves::Leaves(const Parameters& parameters, std::vector<TensorSlice> slices,
 }
 
 void Leaves::flow_into(Gradients& gradients, double scale, const Added& added) const {
+  // Autograd keeps each leaf's gradient after the hook; it is let go when the next one comes.
+  using Weak = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
+  const auto last = std::make_shared<std::optional<Weak>>();
   for (const Leaf& leaf : leaves_) {
     const at::Tensor full = gradients.views.at(leaf.name);
     const at::Tensor touched = gradients.touched_views.at(leaf.name);
-    leaf.tensor.register_hook([full, touched, scale, added, name = leaf.name, slices = slices_,
-                               slice = leaf.slice](const at::Tensor& gradient) {
+    const Weak self(leaf.tensor.getIntrusivePtr());
+    leaf.tensor.register_hook([full, touched, scale, added, last, self, name = leaf.name,
+                               slices = slices_, slice = leaf.slice](const at::Tensor& gradient) {
+      if (*last) {
+        if (auto before = (*last)->lock()) at::Tensor(std::move(before)).mutable_grad().reset();
+      }
+      *last = self;
       if (slice < 0) {
         full.add_(gradient, scale);
         touched.fill_(1);
