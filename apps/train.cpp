@@ -55,8 +55,8 @@ StageContext context_of(const PipelineConfig& config, const Globals& globals,
   context.folder = std::move(folder);
   context.seed = config.seed;
   context.device = at::Device(globals.device);
-  const bool many = context.device.is_cuda() && !context.device.has_index();
-  if (many) context.device.set_index(static_cast<c10::DeviceIndex>(globals.launch.local_rank));
+  const bool any_gpu = context.device.is_cuda() && !context.device.has_index();
+  if (any_gpu) context.device.set_index(static_cast<c10::DeviceIndex>(globals.launch.local_rank));
   context.resume = flags.resume ? Resume::kIfSame : Resume::kFresh;
   context.stop = globals.stop;
   context.observers = {&progress};
@@ -175,9 +175,8 @@ void add_train_verbs(CLI::App& app, Globals& globals) {
       "  concertina train configs/quickstart.yaml --stage 1 --out runs/quickstart\n"
       "  concertina train configs/quickstart.yaml --stage 2 --out runs/quickstart --set "
       "stage2.steps=2000\n"
-      "  torchrun --nproc-per-node 2 --no-python concertina train configs/quickstart.yaml --stage "
-      "1 "
-      "--out runs/two");
+      "  torchrun --nproc-per-node 2 --no-python concertina train configs/quickstart.yaml "
+      "--stage 1 --out runs/two");
   add_train_flags(train, *args);
   train->add_option("--stage", args->stage, "1 or 2")->required()->check(CLI::Range(1, 2));
   train->callback([args, &globals] {

@@ -29,7 +29,9 @@ class LoneCommunicator : public Communicator {
 
 #ifdef CONCERTINA_GLOO
 
-constexpr std::chrono::minutes kToMeet{5}, kToAnswer{30};
+// The first process may sort a supernet before it meets the others, and label a corpus or have the
+// teacher go over it while they wait. A process that ended is noticed at once.
+constexpr std::chrono::hours kToMeet{1}, kToAnswer{48};
 
 // The first sentence of the library's text, without the place in its sources.
 std::string sentence(std::string text) {

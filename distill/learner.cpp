@@ -117,8 +117,9 @@ Learner::FrontEnd Learner::bind_front_end(const Architecture& architecture) cons
   return front;
 }
 
-Learner::Bound Learner::bind(const Architecture& architecture, const FrontEnd& front) const {
-  Leaves leaves(parameters_, encoder_slices(architecture), setup_.dtype);
+Learner::Bound Learner::bind(const Architecture& architecture, std::vector<TensorSlice> slices,
+                             const FrontEnd& front) const {
+  Leaves leaves(parameters_, std::move(slices), setup_.dtype);
   TensorMap tensors = leaves.tensors();
   tensors.insert(front.tensors.begin(), front.tensors.end());
   const Blueprint& blueprint = setup_.student.blueprint();
@@ -152,8 +153,9 @@ LossValues Learner::learn(const Crops& crops, int64_t step, GradientExchange& ex
   const auto arrived = [&](const std::string& parameter) { exchange.arrived(parameter); };
   at::Tensor goal = target(crops, batch), total;
   std::vector<std::pair<std::string, at::Tensor>> terms(subnets.size());
+  std::vector<std::vector<TensorSlice>> slices;
   const auto learn_one = [&](size_t i, FrontEnd& front) {
-    const Bound bound = bind(subnets[i].architecture, front);
+    const Bound bound = bind(subnets[i].architecture, std::move(slices[i]), front);
     bound.leaves.flow_into(exchange.gradients(), share, arrived);
     LossBreakdown loss = loss_of(bound, batch, front, goal);
     loss.total.backward();
@@ -164,11 +166,14 @@ LossValues Learner::learn(const Crops& crops, int64_t step, GradientExchange& ex
     if (i == 0 && setup_.in_place && loss.prediction.defined()) goal = loss.prediction;
   };
   std::vector<Architecture> architectures;
-  for (const SampledSubnet& subnet : subnets) architectures.push_back(subnet.architecture);
+  for (const SampledSubnet& subnet : subnets) {
+    architectures.push_back(subnet.architecture);
+    slices.push_back(encoder_slices(subnet.architecture));
+    expect(slices.back(), exchange);
+  }
   const std::vector<std::vector<size_t>> groups = by_front_end(architectures);
   for (const std::vector<size_t>& group : groups) {
     expect(front_end_slices(architectures[group.front()]), exchange);
-    for (const size_t i : group) expect(encoder_slices(architectures[i]), exchange);
   }
   for (const std::vector<size_t>& group : groups) {
     FrontEnd front = bind_front_end(architectures[group.front()]);
@@ -188,7 +193,8 @@ std::vector<LossValues> Learner::evaluate(const Crops& crops,
   for (const std::vector<size_t>& group : by_front_end(architectures)) {
     FrontEnd front = bind_front_end(architectures[group.front()]);
     for (const size_t i : group) {
-      const LossBreakdown loss = loss_of(bind(architectures[i], front), batch, front, goal);
+      const LossBreakdown loss = loss_of(
+          bind(architectures[i], encoder_slices(architectures[i]), front), batch, front, goal);
       values[i] = numbers(loss.total, loss.terms);
     }
   }

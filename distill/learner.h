@@ -59,7 +59,8 @@ class Learner {
   struct FrontEnd;  // leaves and output of the front end for one list of conv channels
   struct Bound;     // one architecture's leaves and what they are made into
   FrontEnd bind_front_end(const Architecture& architecture) const;
-  Bound bind(const Architecture& architecture, const FrontEnd& front) const;
+  Bound bind(const Architecture& architecture, std::vector<TensorSlice> slices,
+             const FrontEnd& front) const;  // slices: encoder_slices(architecture)
   LossBreakdown loss_of(const Bound& bound, const SpeechBatch& batch, FrontEnd& front,
                         const at::Tensor& target) const;
   std::vector<TensorSlice> front_end_slices(const Architecture& architecture) const;

@@ -8,12 +8,6 @@
 namespace concertina {
 namespace {
 
-at::Tensor to_contiguous_groups(const at::Tensor& t, int64_t dim, int64_t groups) {
-  return t.unflatten(dim, {t.size(dim) / groups, groups})
-      .transpose(dim, dim + 1)
-      .flatten(dim, dim + 1);
-}
-
 at::Tensor to_interleaved_groups(const at::Tensor& t, int64_t dim, int64_t groups) {
   return t.unflatten(dim, {groups, t.size(dim) / groups})
       .transpose(dim, dim + 1)
@@ -90,14 +84,8 @@ at::Tensor feed_forward(const LayerWeights& layer, const at::Tensor& x) {
 }  // namespace
 
 at::Tensor positional_conv(const PositionalConv& shape, const Affine& conv, const at::Tensor& x) {
-  Affine kernel = conv;
-  at::Tensor input = x;
-  if (shape.interleaved) {
-    kernel.weight = to_contiguous_groups(conv.weight, 0, shape.groups);
-    kernel.bias = to_contiguous_groups(conv.bias, 0, shape.groups);
-    input = to_contiguous_groups(x, 2, shape.groups);
-  }
-  at::Tensor y = conv_time(input, kernel, 1, shape.kernel / 2, shape.groups);
+  const at::Tensor input = shape.interleaved ? to_contiguous_groups(x, 2, shape.groups) : x;
+  at::Tensor y = conv_time(input, conv, 1, shape.kernel / 2, shape.groups);
   if (shape.kernel % 2 == 0) y = y.narrow(1, 0, y.size(1) - 1);
   y = fast_gelu(std::move(y));
   return x + (shape.interleaved ? to_interleaved_groups(y, 2, shape.groups) : y);

@@ -53,6 +53,12 @@ at::Tensor conv_time(const at::Tensor& x, const Affine& conv, int64_t stride, in
   return at::cat(parts, 2);
 }
 
+at::Tensor to_contiguous_groups(const at::Tensor& t, int64_t dim, int64_t groups) {
+  return t.unflatten(dim, {t.size(dim) / groups, groups})
+      .transpose(dim, dim + 1)
+      .flatten(dim, dim + 1);
+}
+
 at::Tensor valid_mask(const at::Tensor& lengths, int64_t frames, at::Device device) {
   if (lengths.min().item<int64_t>() >= frames) return {};
   return at::arange(frames, at::TensorOptions(device).dtype(at::kLong)).unsqueeze(0) <

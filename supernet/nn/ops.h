@@ -24,6 +24,10 @@ at::Tensor layer_norm(const at::Tensor& x, const Affine& norm);
 at::Tensor conv_time(const at::Tensor& x, const Affine& conv, int64_t stride, int64_t padding,
                      int64_t groups);
 
+// Channels of dimension `dim` that belong to groups in turn (0, 1, .., G-1, 0, 1, ..), put group by
+// group.
+at::Tensor to_contiguous_groups(const at::Tensor& t, int64_t dim, int64_t groups);
+
 // [B] lengths on the CPU -> [B, T] bool, true where valid; undefined when all `frames` are valid.
 at::Tensor valid_mask(const at::Tensor& lengths, int64_t frames, at::Device device);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/errors.h"
+#include "supernet/nn/ops.h"
 #include "supernet/space/slicing.h"
 
 namespace concertina {
@@ -103,12 +104,17 @@ Affine positional_conv(const PositionalConv& shape, Lookup& lookup) {
   const std::string name = "encoder.pos_conv.0.";
   Affine conv;
   conv.bias = lookup.tensor(name + "bias");
-  if (!shape.weight_norm) {
-    conv.weight = taps_first(lookup.tensor(name + "weight"));
-    return conv;
+  if (shape.weight_norm) {
+    const at::Tensor g = lookup.tensor(name + "weight_g"), v = lookup.tensor(name + "weight_v");
+    if (g.defined() && v.defined()) conv.weight = weight_norm(g, v);
+  } else {
+    conv.weight = lookup.tensor(name + "weight");
   }
-  const at::Tensor g = lookup.tensor(name + "weight_g"), v = lookup.tensor(name + "weight_v");
-  if (g.defined() && v.defined()) conv.weight = taps_first(weight_norm(g, v));
+  if (shape.interleaved && conv.weight.defined() && conv.bias.defined()) {
+    conv.weight = to_contiguous_groups(conv.weight, 0, shape.groups);
+    conv.bias = to_contiguous_groups(conv.bias, 0, shape.groups);
+  }
+  conv.weight = taps_first(conv.weight);
   return conv;
 }
 

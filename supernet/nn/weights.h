@@ -50,7 +50,7 @@ struct EncoderWeights {
   std::optional<RateWeights> rate;  // cif
   Affine join;                      // conv [E, E, r] or linear [E, r * E]; undefined: none
   at::Tensor position_table;        // [buckets, heads]; undefined: no position bias
-  Affine positional;                // weight already normalised, [E, E / groups, k]
+  Affine positional;                // normalised, outputs group by group, [E, E / groups, k]
   Affine encoder_norm;
   std::vector<LayerWeights> layers;  // kept layers, ascending
 };

@@ -99,8 +99,10 @@ TEST(Supernet, InterleavedGroupsMeanTheSameChannelsAtEveryWidth) {
   const Architecture narrow({}, 64, 20000, space.smallest().layers());
   const Subnet sliced = supernet.slice(narrow);
   const int64_t kept_taps = 64 / 16;
-  const at::Tensor rows = full.weights.positional.weight.narrow(0, 0, 64);
-  EXPECT_EQ(max_difference(rows.narrow(1, 0, kept_taps), sliced.weights.positional.weight), 0);
+  const at::Tensor rows = full.tensors.at("encoder.pos_conv.0.weight").narrow(0, 0, 64);
+  EXPECT_EQ(
+      max_difference(rows.narrow(1, 0, kept_taps), sliced.tensors.at("encoder.pos_conv.0.weight")),
+      0);
 }
 
 TEST(Supernet, SameSeedSameWeights) {
