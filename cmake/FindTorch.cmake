@@ -21,3 +21,8 @@ message(STATUS "LibTorch ${Torch_VERSION} at ${Torch_DIR}")
 
 # LibTorch's headers bring an fmt of their own, newer than the system's library: whoever includes them uses it inline.
 target_compile_definitions(torch INTERFACE FMT_HEADER_ONLY)
+# ATen's parallel_for is a header: without OpenMP in our own compilation it would quietly run on one thread.
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+# As flags: LibTorch's folder holds a libgomp.so.1 too, and one of the two is loaded, whichever comes first.
+target_compile_options(torch INTERFACE ${OpenMP_CXX_FLAGS})
+target_link_options(torch INTERFACE ${OpenMP_CXX_FLAGS})

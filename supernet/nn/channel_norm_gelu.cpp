@@ -1,5 +1,6 @@
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "supernet/nn/gelu_kernels.h"
 #include "supernet/nn/kernel_calls.h"
 #include "supernet/nn/norm_gelu.h"
 #include "supernet/nn/ops.h"

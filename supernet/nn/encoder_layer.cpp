@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "supernet/nn/attention.h"
 #include "supernet/nn/norm_gelu.h"
 #include "supernet/nn/ops.h"
 
@@ -58,22 +59,14 @@ at::Tensor attention_map(const at::Tensor& q, const at::Tensor& k, const at::Ten
 
 at::Tensor attention(const LayerWeights& layer, const at::Tensor& x, AttentionContext& context) {
   const int64_t heads = layer.shape.heads;
-  const auto split = [&](const Affine& proj) {
-    return linear(x, proj).unflatten(2, {heads, -1}).transpose(1, 2);
-  };
-  const at::Tensor v = split(layer.v);
-  at::Tensor y;
-  if (!layer.q.weight.defined()) {
-    y = context.map.narrow(1, 0, heads).matmul(v);
-  } else if (at::Tensor mask = score_mask(layer, x, context); layer.map_is_reused) {
-    context.map = attention_map(split(layer.q), split(layer.k), mask);
-    y = context.map.matmul(v);
-  } else {
-    const at::Tensor q = split(layer.q);
-    if (mask.defined() && mask.scalar_type() != at::kBool) mask = mask.to(q.scalar_type());
-    const auto optional_mask = mask.defined() ? std::optional<at::Tensor>(mask) : std::nullopt;
-    y = at::scaled_dot_product_attention(q, split(layer.k), v, optional_mask);
+  const at::Tensor v = linear(x, layer.v);
+  if (layer.q.weight.defined()) {
+    const at::Tensor mask = score_mask(layer, x, context);
+    const at::Tensor q = linear(x, layer.q), k = linear(x, layer.k);
+    if (!layer.map_is_reused) return linear(masked_attention(q, k, v, heads, mask), layer.out);
+    context.map = attention_map(by_heads(q, heads), by_heads(k, heads), mask);
   }
+  const at::Tensor y = context.map.narrow(1, 0, heads).matmul(by_heads(v, heads));
   return linear(y.transpose(1, 2).flatten(2), layer.out);
 }
 

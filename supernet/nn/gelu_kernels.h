@@ -4,9 +4,9 @@
 
 #include <cstdint>
 
-namespace concertina::kernels {
+#include "supernet/nn/wide.h"
 
-using bf16_bits = uint16_t;
+namespace concertina::kernels {
 
 // Every kernel is there for T = float and T = bf16_bits.
 #define CONCERTINA_DECLARE_KERNELS(T)                                                              \

@@ -1,4 +1,4 @@
-// How tensors reach the loops of gelu_kernels.h. For the sources of norm_gelu.h only.
+// How tensors reach the loops of *_kernels.h. For the sources of this room only.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -6,7 +6,11 @@
 
 #include <algorithm>
 
-#include "supernet/nn/gelu_kernels.h"
+#include "supernet/nn/wide.h"
+
+#if AT_PARALLEL_OPENMP && !defined(_OPENMP)
+#error "at::parallel_for would run on one thread: compile with OpenMP (cmake/FindTorch.cmake)"
+#endif
 
 namespace concertina {
 

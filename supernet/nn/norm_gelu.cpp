@@ -2,6 +2,7 @@
 
 #include <torch/csrc/autograd/custom_function.h>
 
+#include "supernet/nn/gelu_kernels.h"
 #include "supernet/nn/kernel_calls.h"
 #include "supernet/nn/ops.h"
 
