@@ -36,9 +36,14 @@ if(_kind STREQUAL "CUDA")
 endif()
 message(STATUS "LibTorch ${Torch_VERSION} (${_kind}) at ${_torch}")
 
-# NCCL's exchange needs the headers of NCCL and of CUDA's runtime: of a toolkit, or of the wheels beside torch's.
+# The exchange between GPUs needs the headers of NCCL and of the CUDA toolkit (its compiler's among them, which torch's
+# own wheels do not bring). Without them: training on one GPU only.
+set(CONCERTINA_NCCL_INCLUDES "")
 if(_kind STREQUAL "CUDA")
   file(GLOB _wheels ${_torch}/../nvidia/*/include)
   find_path(CONCERTINA_NCCL_INCLUDE nccl.h HINTS ${_wheels} $ENV{NCCL_ROOT}/include)
-  find_path(CONCERTINA_CUDART_INCLUDE cuda_runtime_api.h HINTS ${_wheels} $ENV{CUDA_HOME}/include /usr/local/cuda/include)
+  find_path(CONCERTINA_CUDA_INCLUDE crt/host_config.h HINTS ${_wheels} $ENV{CUDA_HOME}/include /usr/local/cuda/include)
+  if(CONCERTINA_NCCL_INCLUDE AND CONCERTINA_CUDA_INCLUDE)
+    set(CONCERTINA_NCCL_INCLUDES ${CONCERTINA_NCCL_INCLUDE} ${CONCERTINA_CUDA_INCLUDE} ${CONCERTINA_CUDA_INCLUDE}/cccl)
+  endif()
 endif()

@@ -26,6 +26,9 @@ struct LossValues {
   std::vector<std::pair<std::string, double>> terms;
 };
 
+// Reads the numbers of a loss: the host waits until they are there.
+LossValues values_of(const LossBreakdown& loss);
+
 class Learner {
  public:
   struct Setup {
@@ -42,13 +45,15 @@ class Learner {
 
   // Adds the mean gradient over the step's subnets; it is whole after the exchange's finish().
   // Terms: the objective's own for one subnet, else the subnets' losses by role. A loss that is not
-  // finite comes back as it is.
-  LossValues learn(const Crops& crops, int64_t step, GradientExchange& exchange);
+  // finite comes back as it is. On another device than the CPU the numbers are still to be computed
+  // when this returns: nothing here waits for them.
+  LossBreakdown learn(const Crops& crops, int64_t step, GradientExchange& exchange);
   // Without gradients; one value an architecture.
   std::vector<LossValues> evaluate(const Crops& crops,
                                    const std::vector<Architecture>& architectures);
 
   const Parameters& parameters() const { return parameters_; }
+  at::Device device() const { return setup_.device; }
   const SearchSpace& space() const { return setup_.student.space(); }
   const Objective& objective() const { return *setup_.objective; }
   Supernet student(
