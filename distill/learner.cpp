@@ -38,13 +38,6 @@ std::vector<std::vector<size_t>> by_front_end(const std::vector<Architecture>& a
 
 }  // namespace
 
-LossValues values_of(const LossBreakdown& loss) {
-  LossValues result{loss.total.item<double>(), {}};
-  for (const auto& [name, value] : loss.terms)
-    result.terms.emplace_back(name, value.item<double>());
-  return result;
-}
-
 struct Learner::FrontEnd {
   Leaves leaves;
   TensorMap tensors;  // of the front end, statistics among them

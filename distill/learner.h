@@ -14,20 +14,13 @@
 
 #include "distill/crops.h"
 #include "distill/gradient_exchange.h"
+#include "distill/loss_values.h"
 #include "distill/objective/objective.h"
 #include "distill/sampler.h"
 #include "supernet/model/parameters.h"
 #include "supernet/model/supernet.h"
 
 namespace concertina {
-
-struct LossValues {
-  double total = 0;
-  std::vector<std::pair<std::string, double>> terms;
-};
-
-// Reads the numbers of a loss: the host waits until they are there.
-LossValues values_of(const LossBreakdown& loss);
 
 class Learner {
  public:

@@ -16,34 +16,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-void add(LossValues& sum, const LossValues& value, double weight) {
-  sum.total += value.total * weight;
-  if (sum.terms.empty()) {
-    for (const auto& [name, term] : value.terms) sum.terms.emplace_back(name, 0.0);
-  }
-  for (size_t i = 0; i < sum.terms.size(); ++i)
-    sum.terms[i].second += value.terms[i].second * weight;
-}
-
-// A loss and one more number as one row [2 + terms] fp64, and back.
-at::Tensor row_of(const LossBreakdown& loss, double more) {
-  const auto doubles = loss.total.options().dtype(at::kDouble);
-  std::vector<at::Tensor> row = {at::full({}, more, doubles), loss.total.to(at::kDouble)};
-  for (const auto& [name, term] : loss.terms) row.push_back(term.to(at::kDouble));
-  return at::stack(row);
-}
-
-at::Tensor row_of(const LossValues& values) {
-  std::vector<double> row = {0, values.total};
-  for (const auto& [name, term] : values.terms) row.push_back(term);
-  return at::tensor(row, at::kDouble);
-}
-
-void take_row(const double* row, LossValues& values) {
-  values.total = row[1];
-  for (size_t i = 0; i < values.terms.size(); ++i) values.terms[i].second = row[i + 2];
-}
-
 std::vector<std::pair<std::string, Architecture>> validation_sizes(const SearchSpace& space) {
   std::vector<std::pair<std::string, Architecture>> sizes = {{"largest", space.largest()}};
   if (space.smallest() == space.largest()) return sizes;
@@ -159,11 +131,12 @@ void Trainer::step(const Crops& crops) {
   gradients_.zero();
   const LossBreakdown loss = learner_.learn(crops, state_.step, exchange_);
   exchange_.finish();
-  at::Tensor row = row_of(loss, crops.seconds);
+  at::Tensor losses = row_of(loss);
+  const at::Tensor row = at::cat({losses.new_full({1}, crops.seconds), losses});
   communicator_.sum(row);
-  row.narrow(0, 1, row.size(0) - 1).mul_(1.0 / communicator_.size());
+  losses = row.slice(0, 1).mul_(1.0 / communicator_.size());
   const at::Tensor norm = gradients_.norm();
-  const at::Tensor scale = guard_.judge(row[1], norm, state_.step);
+  const at::Tensor scale = guard_.judge(losses[0], norm, state_.step);
   StepReport report;
   report.lr = learning_rate(options_.optimizer, state_.step, options_.steps);
   optimizer_.step(learner_.parameters(), gradients_, report.lr, scale);
@@ -189,7 +162,7 @@ void Trainer::settle(Begun step) {
   const std::vector<double> row = step.numbers.wait();
   const double seconds = row.front(), *verdict = row.data() + row.size() - 3;
   StepReport& report = step.report;
-  take_row(row.data(), report.loss);
+  take_row(row.data() + 1, report.loss);
   report.grad_norm = verdict[0];
   report.skipped = std::isnan(verdict[1]);
   if (report.skipped) {
