@@ -154,9 +154,11 @@ void add_global_flags(CLI::App& app, Globals& globals) {
   app.add_option("--set", globals.set, "override a config value: a.b=c (repeatable)")
       ->allow_extra_args(false);
   app.add_option("--threads", globals.threads, "CPU threads; 0: all")->capture_default_str();
-  app.add_option("--device", globals.device, "cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--device", globals.device,
+                 "cpu, cuda or cuda:N: for pretrain, train, run and encode")
+      ->capture_default_str();
   app.add_flag("--deterministic", globals.deterministic,
-               "refuse operations that are not repeatable");
+               "refuse operations that are not repeatable; on a GPU, warn of them");
   const CLI::Option* seed = app.add_option("--seed", globals.seed, "seed of every random draw");
   app.add_option("--log-level", globals.log_level, "debug, info, warn, error or off")
       ->capture_default_str();
