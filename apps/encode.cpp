@@ -163,7 +163,7 @@ class Encoder {
 
 void run_encode(const EncodeArgs& args, const Globals& globals) {
   const std::vector<std::filesystem::path> outputs = output_paths(args);
-  const at::Device device(globals.device);
+  const at::Device device = device_of(globals);
   const Supernet supernet = load_model(args.model);
   const Encoder encoder(args, supernet.to(device).slice(supernet.space().resolve(args.arch)),
                         device);

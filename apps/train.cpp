@@ -54,9 +54,7 @@ StageContext context_of(const PipelineConfig& config, const Globals& globals,
   context.targets = folder.parent_path() / "targets";  // stages share what fits both
   context.folder = std::move(folder);
   context.seed = config.seed;
-  context.device = at::Device(globals.device);
-  const bool any_gpu = context.device.is_cuda() && !context.device.has_index();
-  if (any_gpu) context.device.set_index(static_cast<c10::DeviceIndex>(globals.launch.local_rank));
+  context.device = device_of(globals);
   context.resume = flags.resume ? Resume::kIfSame : Resume::kFresh;
   context.stop = globals.stop;
   context.observers = {&progress};

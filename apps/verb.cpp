@@ -2,10 +2,13 @@
 
 #include <ATen/Context.h>
 #include <ATen/Parallel.h>
+#include <ATen/detail/CUDAHooksInterface.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
 #include <c10/util/Exception.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <new>
 #include <regex>
@@ -17,14 +20,13 @@
 namespace concertina {
 namespace {
 
-void check_device(const std::string& device) {
-  static const std::regex kForm("cpu|cuda(:[0-9]+)?");
-  if (!std::regex_match(device, kForm)) {
-    throw InputError("--device " + device + ": expected cpu, cuda or cuda:N");
-  }
-  if (device != "cpu" && !at::hasCUDA()) {
-    throw SystemError("--device " + device + ": this LibTorch sees no CUDA device");
-  }
+bool is_on_gpu(const Globals& globals) { return globals.device != "cpu"; }
+
+// What PyTorch asks for so that a sum on a GPU has the same bits each time; what has no such way
+// warns and goes on.
+void make_deterministic(const Globals& globals) {
+  setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
+  at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/is_on_gpu(globals));
 }
 
 void apply(const Globals& globals) {
@@ -36,8 +38,8 @@ void apply(const Globals& globals) {
   const int32_t threads = globals.threads > 0 ? globals.threads : share;
   set_thread_limit(threads);
   at::set_num_threads(threads);
-  check_device(globals.device);
-  if (globals.deterministic) at::globalContext().setDeterministicAlgorithms(true, false);
+  if (globals.deterministic) make_deterministic(globals);
+  (void)device_of(globals);
 }
 
 // The innermost verb that was recognised, or the program itself.
@@ -116,6 +118,29 @@ int torch_failure(const c10::Error& error) {
 
 }  // namespace
 
+at::Device device_of(const Globals& globals) {
+  static const std::regex kForm("cpu|cuda(:[0-9]{1,2})?");
+  const std::string& name = globals.device;
+  if (!std::regex_match(name, kForm)) {
+    throw InputError("--device " + name + ": expected cpu, cuda or cuda:N");
+  }
+  at::Device device(name);
+  if (device.is_cpu()) return device;
+  const int32_t count = at::hasCUDA() ? at::detail::getCUDAHooks().deviceCount() : 0;
+  if (count == 0) {
+    throw SystemError("--device " + name + ": this LibTorch sees no CUDA device");
+  }
+  if (!device.has_index()) {
+    device.set_index(static_cast<c10::DeviceIndex>(globals.launch.local_rank % count));
+  }
+  if (device.index() >= count) {
+    throw InputError("--device " + name + ": there are " + std::to_string(count) +
+                     " CUDA devices, counted from 0");
+  }
+  c10::impl::VirtualGuardImpl(device.type()).setDevice(device);
+  return device;
+}
+
 ConfigFile load_config(const std::string& path, const Globals& globals) {
   ConfigFile file = ConfigFile::load(path);
   for (const std::string& assignment : globals.set) file.set(assignment);
@@ -129,9 +154,11 @@ void add_global_flags(CLI::App& app, Globals& globals) {
   app.add_option("--set", globals.set, "override a config value: a.b=c (repeatable)")
       ->allow_extra_args(false);
   app.add_option("--threads", globals.threads, "CPU threads; 0: all")->capture_default_str();
-  app.add_option("--device", globals.device, "cpu, cuda or cuda:N")->capture_default_str();
+  app.add_option("--device", globals.device,
+                 "cpu, cuda or cuda:N: for pretrain, train, run and encode")
+      ->capture_default_str();
   app.add_flag("--deterministic", globals.deterministic,
-               "refuse operations that are not repeatable");
+               "refuse operations that are not repeatable; on a GPU, warn of them");
   const CLI::Option* seed = app.add_option("--seed", globals.seed, "seed of every random draw");
   app.add_option("--log-level", globals.log_level, "debug, info, warn, error or off")
       ->capture_default_str();

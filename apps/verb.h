@@ -6,8 +6,9 @@
 // to exit codes.
 #pragma once
 
-#include <CLI/CLI.hpp>
+#include <c10/core/Device.h>
 
+#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -32,6 +33,10 @@ struct Globals {
   StopToken stop;
   Launch launch;  // beside which other processes this one runs: pretrain and train use it
 };
+
+// Where --device wants tensors; `cuda` is each process's own of this machine's. Makes it the
+// current one. InputError when there is no such device, SystemError when there is none at all.
+at::Device device_of(const Globals& globals);
 
 // Loads a config file and applies --set and --seed, in this order.
 ConfigFile load_config(const std::string& path, const Globals& globals);

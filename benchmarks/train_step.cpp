@@ -1,6 +1,7 @@
 // Times one distillation step at LightHuBERT-small scale with a teacher of HuBERT base's shape, and
 // prints JSON. benchmarks/train_step runs it beside the reference pipeline; run from the
 // repository's root.
+#include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <sys/resource.h>
@@ -12,11 +13,12 @@
 #include <vector>
 
 #include "benchmarks/op_times.h"
-#include "core/threads.h"
 #include "core/memory.h"
+#include "core/threads.h"
 #include "distill/adamw.h"
 #include "distill/learner.h"
 #include "distill/objective/layer_mean.h"
+#include "distill/transfer.h"
 #include "supernet/space/cost.h"
 
 namespace concertina {
@@ -27,6 +29,7 @@ using Clock = std::chrono::steady_clock;
 struct Args {
   std::string space = "configs/spaces/lighthubert-small.yaml", dtype = "bf16", sampler = "default";
   std::string channels;  // YAML list; empty: the space's
+  std::string device = "cpu";
   int32_t threads = 2, warmup = 1, repeats = 5, clips = 4, random = 2;
   double seconds = 5;
   bool cached = false, profile = false;
@@ -97,8 +100,8 @@ struct Step {
     gradients.zero();
     learner.learn(crops, step, exchange);
     exchange.finish();
-    const double norm = gradients.norm();
-    optimizer.step(learner.parameters(), gradients, 5e-4, clip_scale(norm, 10));
+    const at::Tensor scale = clip_scale(gradients.norm(), 10);
+    optimizer.step(learner.parameters(), gradients, 5e-4, scale);
     return std::chrono::duration<double>(Clock::now() - start).count();
   }
 };
@@ -113,13 +116,39 @@ Learner::Setup setup_of(const Args& args, const SearchSpace& space, const Supern
           .sampler = sampler_of(args, space),
           .teacher = teacher,
           .in_place = false,
-          .dtype = args.dtype == "bf16" ? at::kBFloat16 : at::kFloat};
+          .dtype = args.dtype == "bf16" ? at::kBFloat16 : at::kFloat,
+          .device = at::Device(args.device)};
 }
 
 double peak_rss_mb() {
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
   return static_cast<double>(usage.ru_maxrss) / 1024;
+}
+
+double peak_device_mb(at::Device device) {
+  if (device.is_cpu()) return 0;
+  const auto stats = at::accelerator::getDeviceStats(std::max<c10::DeviceIndex>(device.index(), 0));
+  const auto all = static_cast<size_t>(c10::CachingAllocator::StatType::AGGREGATE);
+  return static_cast<double>(stats.allocated_bytes[all].peak) / (1 << 20);
+}
+
+// Seconds of each step. A device that works beside the host is given all steps and waited for once,
+// as in training; each is then their mean.
+std::vector<double> times_of(Step& step, const Crops& crops, const Args& args) {
+  const at::Device device = step.learner.device();
+  const auto wait = [&] {
+    if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
+  };
+  std::vector<double> times;
+  for (int32_t i = 0; i < args.warmup; ++i) step.run(crops, i);
+  wait();
+  const auto start = Clock::now();
+  for (int32_t i = 0; i < args.repeats; ++i) times.push_back(step.run(crops, args.warmup + i));
+  wait();
+  const double all = std::chrono::duration<double>(Clock::now() - start).count();
+  if (!device.is_cpu()) times.assign(times.size(), all / args.repeats);
+  return times;
 }
 
 nlohmann::ordered_json profile_of(Step& step, const Crops& crops, int64_t at) {
@@ -148,11 +177,9 @@ void run(const Args& args) {
     setup.teacher.reset();
   }
   Step step(std::move(setup));
-  std::vector<double> times;
-  for (int32_t i = 0; i < args.warmup + args.repeats; ++i) {
-    const double seconds = step.run(crops, i);
-    if (i >= args.warmup) times.push_back(seconds);
-  }
+  const Uploader uploader(step.learner.device());
+  crops = uploader.receive(uploader.send(std::move(crops)));
+  const std::vector<double> times = times_of(step, crops, args);
   const auto macs = [&](const Architecture& a) {
     return static_cast<double>(args.clips * cost_of(blueprint, a, samples).macs);
   };
@@ -163,7 +190,9 @@ void run(const Args& args) {
                                  {"clips", args.clips},
                                  {"seconds", args.seconds},
                                  {"times_s", times},
+                                 {"device", args.device},
                                  {"peak_rss_mb", peak_rss_mb()},
+                                 {"peak_device_mb", peak_device_mb(step.learner.device())},
                                  {"student_macs", macs(space.default_architecture())},
                                  {"teacher_macs", args.cached ? 0.0 : macs(shape)}};
   if (args.profile) json["profile"] = profile_of(step, crops, args.warmup + args.repeats);
@@ -183,6 +212,7 @@ int main(int argc, char** argv) {
   app.add_option("--sampler", args.sampler)
       ->check(CLI::IsMember({"default", "random", "sandwich"}));
   app.add_option("--random", args.random, "random subnets of the sandwich")->capture_default_str();
+  app.add_option("--device", args.device, "cpu or cuda:0")->capture_default_str();
   app.add_option("--threads", args.threads)->capture_default_str();
   app.add_option("--warmup", args.warmup)->capture_default_str();
   app.add_option("--repeats", args.repeats)->capture_default_str();

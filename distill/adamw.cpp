@@ -10,8 +10,9 @@
 namespace concertina {
 namespace {
 
-constexpr int64_t kChunk = 16384;  // elements of one unit of parallel work
-constexpr int64_t kBlock = 64;     // elements whose touched flags are looked at together
+constexpr int64_t kChunk = 16384;                  // elements of one unit of parallel work
+constexpr int64_t kDevicePart = int64_t{1} << 24;  // of another device: bounds its temporaries
+constexpr int64_t kBlock = 64;  // elements whose touched flags are looked at together
 
 struct Rates {
   float scale, beta1, beta2, rate, keep, root_correction, eps;
@@ -96,8 +97,9 @@ double learning_rate(const OptimizerOptions& options, int64_t step, int64_t step
   return options.lr * (1 - (1 - options.final_lr) * progress);
 }
 
-double clip_scale(double norm, double clip) {
-  return clip > 0 && norm > clip ? clip / (norm + 1e-6) : 1.0;
+at::Tensor clip_scale(const at::Tensor& norm, double clip) {
+  if (clip <= 0) return at::ones_like(norm);
+  return at::where(norm > clip, clip / (norm + 1e-6), 1.0);
 }
 
 AdamW::AdamW(const Parameters& parameters, const OptimizerOptions& options)
@@ -110,7 +112,7 @@ AdamW::AdamW(const Parameters& parameters, const OptimizerOptions& options)
     corrections_.push_back({1 / (1 - std::pow(options.beta1, updates)),
                             1 / std::sqrt(1 - std::pow(options.beta2, updates))});
   }
-  at::Tensor decayed = at::zeros({parameters.flat().numel()});
+  at::Tensor decayed = at::zeros({parameters.flat().numel()}, at::kBool);
   for (size_t p = 0; p < parameters.list().size(); ++p) {
     const Parameter& parameter = parameters.list()[p];
     const int64_t end = p + 1 < parameters.list().size() ? parameters.list()[p + 1].offset
@@ -124,12 +126,10 @@ AdamW::AdamW(const Parameters& parameters, const OptimizerOptions& options)
 }
 
 void AdamW::step(const Parameters& parameters, const Gradients& gradients, double lr,
-                 double scale) {
-  if (parameters.flat().is_cpu()) {
-    step_cpu(parameters, gradients, lr, scale);
-  } else {
-    step_device(parameters, gradients, lr, scale);
-  }
+                 const at::Tensor& scale) {
+  if (!parameters.flat().is_cpu()) return step_device(parameters, gradients, lr, scale);
+  const double factor = scale.item<double>();
+  if (std::isfinite(factor)) step_cpu(parameters, gradients, lr, factor);
 }
 
 void AdamW::step_cpu(const Parameters& parameters, const Gradients& gradients, double lr,
@@ -160,20 +160,26 @@ void AdamW::step_cpu(const Parameters& parameters, const Gradients& gradients, d
 }
 
 void AdamW::step_device(const Parameters& parameters, const Gradients& gradients, double lr,
-                        double scale) {
+                        const at::Tensor& scale) {
   at::NoGradGuard no_grad;
-  const at::Tensor touched = gradients.touched.to(at::kBool);
-  const at::Tensor gradient = gradients.flat * scale;
-  updates_.add_(gradients.touched).clamp_max_(kMostUpdates);
-  first_.copy_(at::where(touched, at::lerp(gradient, first_, options_.beta1), first_));
-  second_.copy_(at::where(touched, at::lerp(gradient.square(), second_, options_.beta2), second_));
-  const at::Tensor count = updates_.to(at::kFloat).clamp_min_(1);
-  const auto correction = [&](double beta) { return (count * std::log(beta)).expm1_().neg_(); };
-  const at::Tensor root = second_.div(correction(options_.beta2)).sqrt_().add_(options_.eps);
-  const at::Tensor moved = parameters.flat() * (1 - decayed_ * (lr * options_.weight_decay)) -
-                           first_ / correction(options_.beta1) / root * lr;
-  at::Tensor target = parameters.flat();
-  target.copy_(at::where(touched, moved, target));
+  const at::Tensor good = scale.isfinite();
+  const int64_t numel = parameters.flat().numel();
+  for (int64_t begin = 0; begin < numel; begin += kDevicePart) {
+    const auto part = [&](const at::Tensor& t) {
+      return t.narrow(0, begin, std::min(kDevicePart, numel - begin));
+    };
+    const at::Tensor touched = part(gradients.touched).to(at::kBool).logical_and_(good);
+    const at::Tensor gradient = part(gradients.flat) * scale;
+    at::Tensor target = part(parameters.flat()), m = part(first_), v = part(second_);
+    const at::Tensor count = part(updates_).add_(touched).clamp_max_(kMostUpdates).to(at::kFloat);
+    m.copy_(at::where(touched, at::lerp(gradient, m, options_.beta1), m));
+    v.copy_(at::where(touched, at::lerp(gradient.square(), v, options_.beta2), v));
+    const auto correction = [&](double beta) { return (count * std::log(beta)).expm1_().neg_(); };
+    const at::Tensor root = v.div(correction(options_.beta2)).sqrt_().add_(options_.eps);
+    const at::Tensor moved = target * (1 - part(decayed_) * (lr * options_.weight_decay)) -
+                             m / correction(options_.beta1) / root * lr;
+    target.copy_(at::where(touched, moved, target));
+  }
 }
 
 }  // namespace concertina

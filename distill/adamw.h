@@ -18,16 +18,19 @@ namespace concertina {
 // final_lr * peak.
 double learning_rate(const OptimizerOptions& options, int64_t step, int64_t steps);
 
-// What a gradient of norm `norm` is multiplied with so that it is at most `clip` long; clip 0: 1.
-double clip_scale(double norm, double clip);
+// What a gradient of norm `norm` (0-d fp64) is multiplied with so that it is at most `clip` long;
+// clip 0: 1.
+at::Tensor clip_scale(const at::Tensor& norm, double clip);
 
 // Not thread-safe. On the CPU the result does not depend on the number of threads.
 class AdamW {
  public:
   AdamW(const Parameters& parameters, const OptimizerOptions& options);
 
-  // One update with the gradient times `scale`. The gradients must be finite.
-  void step(const Parameters& parameters, const Gradients& gradients, double lr, double scale);
+  // One update with the gradient times `scale` (0-d fp64 beside the parameters); nothing changes
+  // where that is not finite. The gradients must be finite else. Only on the CPU is `scale` read.
+  void step(const Parameters& parameters, const Gradients& gradients, double lr,
+            const at::Tensor& scale);
 
   static constexpr int64_t kMostUpdates = 32766;  // counts stop here, where corrections are 1
   const at::Tensor& first_moment() const { return first_; }    // [numel] fp32
@@ -44,12 +47,12 @@ class AdamW {
   };  // of one parameter
   void step_cpu(const Parameters& parameters, const Gradients& gradients, double lr, double scale);
   void step_device(const Parameters& parameters, const Gradients& gradients, double lr,
-                   double scale);
+                   const at::Tensor& scale);
 
   OptimizerOptions options_;
   std::vector<Chunk> chunks_;
   at::Tensor first_, second_, updates_;
-  at::Tensor decayed_;                   // 1 where weight decay applies; only off the CPU
+  at::Tensor decayed_;                   // bool: weight decay applies; only off the CPU
   std::vector<Correction> corrections_;  // by number of updates
 };
 

@@ -13,6 +13,9 @@
 #include <torch/csrc/distributed/c10d/ProcessGroupGloo.hpp>
 #include <torch/csrc/distributed/c10d/TCPStore.hpp>
 #endif
+#ifdef CONCERTINA_NCCL
+#include "distill/nccl.h"
+#endif
 
 namespace concertina {
 namespace {
@@ -71,16 +74,18 @@ std::shared_ptr<gloo::transport::Device> network(const Launch& launch) {
                      : ProcessGroupGloo::createDefaultDevice();
 }
 
-class GlooCommunicator : public Communicator {
+// Gloo for tensors on the CPU, NCCL for those on GPUs.
+class GroupCommunicator : public Communicator {
  public:
-  explicit GlooCommunicator(const Launch& launch) : rank_(launch.rank), size_(launch.size) {
+  explicit GroupCommunicator(const Launch& launch) : rank_(launch.rank), size_(launch.size) {
     guarded(fmt::format("rank {} cannot meet the others at {}:{}", launch.rank, launch.address,
                         launch.port),
             [&] {
+              store_ = meeting_place(launch);
               auto options = c10d::ProcessGroupGloo::Options::create(kToAnswer);
               options->devices.push_back(network(launch));
-              group_ = c10::make_intrusive<c10d::ProcessGroupGloo>(
-                  meeting_place(launch), launch.rank, launch.size, std::move(options));
+              on_cpu_ = c10::make_intrusive<c10d::ProcessGroupGloo>(store_, rank_, size_,
+                                                                    std::move(options));
             });
   }
 
@@ -89,13 +94,13 @@ class GlooCommunicator : public Communicator {
 
   Wait begin_sum(const at::Tensor& tensor) override {
     std::vector<at::Tensor> tensors = {tensor};
-    auto work = guarded(lost(), [&] { return group_->allreduce(tensors); });
+    auto work = guarded(lost(), [&] { return group_of(tensor).allreduce(tensors); });
     return [this, work] { guarded(lost(), [&] { work->wait(); }); };
   }
 
   void broadcast(const at::Tensor& tensor) override {
     std::vector<at::Tensor> tensors = {tensor};
-    guarded(lost(), [&] { group_->broadcast(tensors)->wait(); });
+    guarded(lost(), [&] { group_of(tensor).broadcast(tensors)->wait(); });
   }
 
  private:
@@ -103,8 +108,24 @@ class GlooCommunicator : public Communicator {
     return fmt::format("rank {} of {} lost the other processes", rank_, size_);
   }
 
+  c10d::Backend& group_of(const at::Tensor& tensor) {
+    if (tensor.is_cpu()) return *on_cpu_;
+    if (!on_gpu_) on_gpu_ = gpu_group();
+    return *on_gpu_;
+  }
+
+  c10::intrusive_ptr<c10d::Backend> gpu_group() const {
+#ifdef CONCERTINA_NCCL
+    auto store = c10::make_intrusive<c10d::PrefixStore>("nccl", store_);
+    return make_nccl(std::move(store), rank_, size_, kToAnswer);
+#else
+    throw std::runtime_error("this program was built without NCCL's headers");
+#endif
+  }
+
   int32_t rank_, size_;
-  c10::intrusive_ptr<c10d::ProcessGroupGloo> group_;
+  c10::intrusive_ptr<c10d::Store> store_;
+  c10::intrusive_ptr<c10d::Backend> on_cpu_, on_gpu_;
 };
 
 #endif
@@ -118,7 +139,7 @@ std::unique_ptr<Communicator> lone_communicator() { return std::make_unique<Lone
 std::unique_ptr<Communicator> make_communicator(const Launch& launch) {
   if (launch.size == 1) return lone_communicator();
 #ifdef CONCERTINA_GLOO
-  return std::make_unique<GlooCommunicator>(launch);
+  return std::make_unique<GroupCommunicator>(launch);
 #else
   throw SystemError(
       fmt::format("{} processes were launched, but this program was built without Gloo's headers: "

@@ -24,7 +24,8 @@ class Communicator {
   bool first() const { return rank() == 0; }  // the one that writes files
 
   // Begins to replace a contiguous tensor by its sum over the processes; calling the result waits
-  // for it. Until then the tensor is not to be touched.
+  // for it: on a GPU its stream does, and not the caller. Until then the tensor is not to be
+  // touched.
   virtual Wait begin_sum(const at::Tensor& tensor) = 0;
   // Replaces a contiguous tensor by rank 0's.
   virtual void broadcast(const at::Tensor& tensor) = 0;
@@ -34,8 +35,8 @@ class Communicator {
 };
 
 std::unique_ptr<Communicator> lone_communicator();
-// Meets the others, through Gloo; lone where there are none. SystemError when they cannot be met,
-// or the program was built without Gloo's headers.
+// Meets the others, through Gloo and, for tensors on GPUs, NCCL; lone where there are none.
+// SystemError when they cannot be met, or the program was built without the headers of either.
 std::unique_ptr<Communicator> make_communicator(const Launch& launch);
 
 }  // namespace concertina

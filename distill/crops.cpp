@@ -8,11 +8,6 @@
 #include "core/errors.h"
 
 namespace concertina {
-namespace {
-
-constexpr int32_t kStepsAhead = 3;
-
-}  // namespace
 
 CropSource::CropSource(const JoinedClips& clips, const Blueprint& blueprint,
                        const BatchOptions& batch, BatchContents contents, const Rng& rng,
@@ -75,24 +70,6 @@ void read_row(const JoinedClips& clips, int64_t first, int64_t samples, int64_t 
   if (contents.targets) {
     batch.target[row].narrow(0, 0, frames).copy_(contents.targets->read(first, frames));
   }
-}
-
-Prefetcher::Prefetcher(const BatchSource& source, int64_t first_step)
-    : source_(source), step_(first_step) {
-  for (int32_t i = 0; i < kStepsAhead; ++i) start_one();
-}
-
-void Prefetcher::start_one() {
-  ahead_.push_back(std::async(std::launch::async,
-                              [source = &source_, step = step_] { return source->at(step); }));
-  ++step_;
-}
-
-Crops Prefetcher::next() {
-  Crops crops = ahead_.front().get();
-  ahead_.pop_front();
-  start_one();
-  return crops;
 }
 
 }  // namespace concertina

@@ -1,12 +1,10 @@
 // Training data of one step: crops of the joined clips or whole clips (distill/whole_clips.h),
-// their masks and units, made ahead on other threads.
+// their masks and units.
 #pragma once
 
 #include <ATen/ATen.h>
 
 #include <cstdint>
-#include <deque>
-#include <future>
 #include <memory>
 #include <optional>
 
@@ -20,7 +18,7 @@
 namespace concertina {
 
 struct Crops {
-  SpeechBatch speech;  // on the CPU; mask undefined where nothing is masked
+  SpeechBatch speech;  // mask undefined where nothing is masked
   at::Tensor units;    // [B, T] int64; undefined without units
   at::Tensor target;   // [B, T, D] fp32 from a cache; undefined: the teacher is asked
   double seconds = 0;  // of audio
@@ -73,19 +71,5 @@ Crops empty_batch(int64_t rows, int64_t samples, int64_t frames, const BatchCont
 // `frames` frames, their units and targets.
 void read_row(const JoinedClips& clips, int64_t first, int64_t samples, int64_t frames,
               const BatchContents& contents, Rng& rng, int64_t row, Crops& batch);
-
-// Reads the next steps' crops while the current one is trained on. Errors of reading come out of
-// next().
-class Prefetcher {
- public:
-  Prefetcher(const BatchSource& source, int64_t first_step);
-  Crops next();
-
- private:
-  void start_one();
-  const BatchSource& source_;
-  int64_t step_;
-  std::deque<std::future<Crops>> ahead_;
-};
 
 }  // namespace concertina

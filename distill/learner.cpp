@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "core/memory.h"
+#include "supernet/nn/ops.h"
 
 namespace concertina {
 namespace {
@@ -17,13 +18,6 @@ std::vector<Parameters::Init> all_parameters(const Learner::Setup& setup) {
       trainable(student.weights(), tensor_slices(student.blueprint(), storage, storage.largest));
   values.insert(values.end(), setup.heads.begin(), setup.heads.end());
   return values;
-}
-
-LossValues numbers(const at::Tensor& total,
-                   const std::vector<std::pair<std::string, at::Tensor>>& terms) {
-  LossValues result{total.item<double>(), {}};
-  for (const auto& [name, value] : terms) result.terms.emplace_back(name, value.item<double>());
-  return result;
 }
 
 // Indices of architectures, those with equal conv channels together; the first stays first.
@@ -136,23 +130,24 @@ LossBreakdown Learner::loss_of(const Bound& bound, const SpeechBatch& batch, Fro
 }
 
 at::Tensor Learner::target(const Crops& crops, const SpeechBatch& batch) const {
-  if (crops.target.defined()) return crops.target.to(setup_.device);
-  if (!teacher_) return crops.units.to(setup_.device);
+  if (crops.target.defined()) return placed(crops.target, setup_.device);
+  if (!teacher_) return placed(crops.units, setup_.device);
   return target_of(*setup_.objective, *teacher_, {batch.waveform, batch.lengths, {}});
 }
 
 SpeechBatch Learner::on_device(const SpeechBatch& batch) const {
-  const at::Tensor mask = batch.mask.defined() ? batch.mask.to(setup_.device) : at::Tensor();
-  return {batch.waveform.to(setup_.device), batch.lengths, mask};
+  const at::Tensor mask = batch.mask.defined() ? placed(batch.mask, setup_.device) : at::Tensor();
+  return {placed(batch.waveform, setup_.device), batch.lengths, mask};
 }
 
-LossValues Learner::learn(const Crops& crops, int64_t step, GradientExchange& exchange) {
+LossBreakdown Learner::learn(const Crops& crops, int64_t step, GradientExchange& exchange) {
   const SpeechBatch batch = on_device(crops.speech);
   const std::vector<SampledSubnet> subnets = setup_.sampler->draw(step);
   const double share = 1.0 / static_cast<double>(subnets.size());
   const auto arrived = [&](const std::string& parameter) { exchange.arrived(parameter); };
-  at::Tensor goal = target(crops, batch), total;
-  std::vector<std::pair<std::string, at::Tensor>> terms(subnets.size());
+  at::Tensor goal = target(crops, batch);
+  LossBreakdown sum;
+  sum.terms.resize(subnets.size());
   std::vector<std::vector<TensorSlice>> slices;
   const auto learn_one = [&](size_t i, FrontEnd& front) {
     const Bound bound = bind(subnets[i].architecture, std::move(slices[i]), front);
@@ -160,9 +155,9 @@ LossValues Learner::learn(const Crops& crops, int64_t step, GradientExchange& ex
     LossBreakdown loss = loss_of(bound, batch, front, goal);
     loss.total.backward();
     const at::Tensor part = loss.total.detach();
-    total = total.defined() ? total + part * share : part * share;
-    terms[i] = {subnets[i].role, part};
-    if (subnets.size() == 1) terms = std::move(loss.terms);
+    sum.total = sum.total.defined() ? sum.total + part * share : part * share;
+    sum.terms[i] = {subnets[i].role, part};
+    if (subnets.size() == 1) sum.terms = std::move(loss.terms);
     if (i == 0 && setup_.in_place && loss.prediction.defined()) goal = loss.prediction;
   };
   std::vector<Architecture> architectures;
@@ -181,7 +176,7 @@ LossValues Learner::learn(const Crops& crops, int64_t step, GradientExchange& ex
     for (const size_t i : group) learn_one(i, front);
     front.backward();
   }
-  return numbers(total, terms);
+  return sum;
 }
 
 std::vector<LossValues> Learner::evaluate(const Crops& crops,
@@ -195,7 +190,7 @@ std::vector<LossValues> Learner::evaluate(const Crops& crops,
     for (const size_t i : group) {
       const LossBreakdown loss = loss_of(
           bind(architectures[i], encoder_slices(architectures[i]), front), batch, front, goal);
-      values[i] = numbers(loss.total, loss.terms);
+      values[i] = values_of(loss);
     }
   }
   return values;

@@ -14,17 +14,13 @@
 
 #include "distill/crops.h"
 #include "distill/gradient_exchange.h"
+#include "distill/loss_values.h"
 #include "distill/objective/objective.h"
 #include "distill/sampler.h"
 #include "supernet/model/parameters.h"
 #include "supernet/model/supernet.h"
 
 namespace concertina {
-
-struct LossValues {
-  double total = 0;
-  std::vector<std::pair<std::string, double>> terms;
-};
 
 class Learner {
  public:
@@ -42,13 +38,15 @@ class Learner {
 
   // Adds the mean gradient over the step's subnets; it is whole after the exchange's finish().
   // Terms: the objective's own for one subnet, else the subnets' losses by role. A loss that is not
-  // finite comes back as it is.
-  LossValues learn(const Crops& crops, int64_t step, GradientExchange& exchange);
+  // finite comes back as it is. On another device than the CPU the numbers are still to be computed
+  // when this returns: nothing here waits for them.
+  LossBreakdown learn(const Crops& crops, int64_t step, GradientExchange& exchange);
   // Without gradients; one value an architecture.
   std::vector<LossValues> evaluate(const Crops& crops,
                                    const std::vector<Architecture>& architectures);
 
   const Parameters& parameters() const { return parameters_; }
+  at::Device device() const { return setup_.device; }
   const SearchSpace& space() const { return setup_.student.space(); }
   const Objective& objective() const { return *setup_.objective; }
   Supernet student(

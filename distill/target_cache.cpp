@@ -35,12 +35,16 @@ at::Tensor audio_of(const std::vector<TargetWindow>& windows, size_t first, size
   return audio;
 }
 
+at::Device device_of(const TargetCache::Source& source) {
+  return source.teacher.tensors.begin()->second.device();
+}
+
 void write_windows(TargetFile& file, const std::vector<TargetWindow>& windows, size_t first,
                    size_t last, const TargetCache::Source& source) {
   at::NoGradGuard no_grad;
   const int64_t frame_samples = source.teacher.blueprint.base_frame_samples();
   SpeechBatch batch = make_batch(audio_of(windows, first, last, source.clips, frame_samples));
-  batch.waveform = batch.waveform.to(source.teacher.weights.projection.weight.device());
+  batch.waveform = batch.waveform.to(device_of(source));
   const at::Tensor targets =
       target_of(source.objective, source.teacher, batch).to(at::kCPU, at::kFloat);
   for (size_t i = first; i < last; ++i) {
@@ -83,9 +87,9 @@ void fill(TargetFile& file, const std::vector<TargetWindow>& windows,
 int64_t target_dim(const TargetCache::Source& source) {
   at::NoGradGuard no_grad;
   const Blueprint& blueprint = source.teacher.blueprint;
-  const at::Device device = source.teacher.weights.projection.weight.device();
   const int64_t samples = blueprint.base_frame_samples() * 10;
-  const SpeechBatch batch = make_batch(at::zeros({1, samples}, at::TensorOptions(device)));
+  const SpeechBatch batch =
+      make_batch(at::zeros({1, samples}, at::TensorOptions(device_of(source))));
   return target_of(source.objective, source.teacher, batch).size(2);
 }
 

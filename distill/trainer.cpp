@@ -12,38 +12,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr double kLossMemory = 0.98;
-
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-void add(LossValues& sum, const LossValues& value, double weight) {
-  sum.total += value.total * weight;
-  if (sum.terms.empty()) {
-    for (const auto& [name, term] : value.terms) sum.terms.emplace_back(name, 0.0);
-  }
-  for (size_t i = 0; i < sum.terms.size(); ++i)
-    sum.terms[i].second += value.terms[i].second * weight;
-}
-
-// The numbers of `values` and one more, as one row for the other processes, and back.
-std::vector<double> row_of(const LossValues& values, double more) {
-  std::vector<double> row = {more, values.total};
-  for (const auto& [name, term] : values.terms) row.push_back(term);
-  return row;
-}
-
-void take_row(const std::vector<double>& row, double share, LossValues& values) {
-  values.total = row[1] * share;
-  for (size_t i = 0; i < values.terms.size(); ++i) values.terms[i].second = row[i + 2] * share;
-}
-
-std::vector<double> sum_of(Communicator& communicator, const std::vector<double>& row) {
-  if (communicator.alone()) return row;
-  const at::Tensor sums = at::tensor(row, at::kDouble);
-  communicator.sum(sums);
-  return {sums.const_data_ptr<double>(), sums.const_data_ptr<double>() + sums.numel()};
 }
 
 std::vector<std::pair<std::string, Architecture>> validation_sizes(const SearchSpace& space) {
@@ -68,7 +38,8 @@ Trainer::Trainer(Learner& learner, const BatchSource& training, const BatchSourc
       communicator_(communicator),
       gradients_(learner.parameters()),
       exchange_(communicator, learner.parameters(), gradients_),
-      optimizer_(learner.parameters(), options.optimizer) {}
+      optimizer_(learner.parameters(), options.optimizer),
+      guard_(options.optimizer, learner.device()) {}
 
 TrainOutcome Trainer::run(StopToken stop) {
   restore();
@@ -78,7 +49,7 @@ TrainOutcome Trainer::run(StopToken stop) {
   }
   for (TrainObserver* observer : observers_) observer->on_start(state_.step, options_.steps);
   TrainOutcome outcome;
-  Prefetcher prefetcher(training_, state_.step);
+  Prefetcher prefetcher(training_, state_.step, learner_.device());
   auto last_save = Clock::now();
   StopReason why = agree(stop.reason());
   while (state_.step < options_.steps && why == StopReason::kNone) {
@@ -87,13 +58,16 @@ TrainOutcome Trainer::run(StopToken stop) {
     if (last || (options_.validate_every > 0 && state_.step % options_.validate_every == 0)) {
       outcome.validation = validate(/*scheduled=*/true);
     }
-    const bool due = seconds_since(last_save) >= options_.checkpoint.minutes * 60;
-    if (due && state_.bad_in_a_row == 0) {
-      save();
-      last_save = Clock::now();
+    if (seconds_since(last_save) >= options_.checkpoint.minutes * 60) {
+      settle(0);
+      if (state_.bad_in_a_row == 0) {
+        save();
+        last_save = Clock::now();
+      }
     }
     why = agree(stop.reason());
   }
+  settle(0);
   save();
   throw_if_interrupted(why, "training state saved in " + checkpoints_.folder().string());
   if (outcome.validation.sizes.empty()) outcome.validation = validate(/*scheduled=*/false);
@@ -110,7 +84,12 @@ void Trainer::restore() {
   }
   state_ = before.state;
   wall_s_ = before.wall_s;
-  if (communicator_.alone()) return;
+  if (!communicator_.alone()) share_state();
+  guard_.restart(state_.mean_loss);
+}
+
+// Everybody gets the first process's.
+void Trainer::share_state() {
   const at::Tensor numbers =
       at::tensor({static_cast<double>(state_.step), state_.audio_s, state_.mean_loss,
                   static_cast<double>(state_.skipped), static_cast<double>(state_.bad_in_a_row),
@@ -137,56 +116,70 @@ StopReason Trainer::agree(StopReason mine) const {
   if (communicator_.alone()) return mine;
   constexpr StopReason kReasons[] = {StopReason::kInterrupt, StopReason::kTerminate,
                                      StopReason::kTimeUp};
-  std::vector<double> row;
-  for (const StopReason reason : kReasons) row.push_back(mine == reason ? 1 : 0);
-  row = sum_of(communicator_, row);
-  for (size_t i = 0; i < row.size(); ++i) {
-    if (row[i] > 0) return kReasons[i];
+  const at::Tensor votes = at::zeros({std::ssize(kReasons)}, at::kDouble);
+  double* vote = votes.data_ptr<double>();
+  for (size_t i = 0; i < std::size(kReasons); ++i) vote[i] = mine == kReasons[i] ? 1 : 0;
+  communicator_.sum(votes);
+  for (size_t i = 0; i < std::size(kReasons); ++i) {
+    if (vote[i] > 0) return kReasons[i];
   }
   return StopReason::kNone;
 }
 
 void Trainer::step(const Crops& crops) {
-  constexpr double kSpeedMemory = 0.95;
   const auto start = Clock::now();
-  StepReport report;
-  report.steps = options_.steps;
   gradients_.zero();
-  report.loss = learner_.learn(crops, state_.step, exchange_);
+  const LossBreakdown loss = learner_.learn(crops, state_.step, exchange_);
   exchange_.finish();
-  const std::vector<double> sums = sum_of(communicator_, row_of(report.loss, crops.seconds));
-  const double seconds = sums.front();
-  take_row(sums, 1.0 / communicator_.size(), report.loss);
+  at::Tensor losses = row_of(loss);
+  const at::Tensor row = at::cat({losses.new_full({1}, crops.seconds), losses});
+  communicator_.sum(row);
+  losses = row.slice(0, 1).mul_(1.0 / communicator_.size());
+  const at::Tensor norm = gradients_.norm();
+  const at::Tensor scale = guard_.judge(losses[0], norm, state_.step);
+  StepReport report;
   report.lr = learning_rate(options_.optimizer, state_.step, options_.steps);
-  report.skipped = !update(report);
+  optimizer_.step(learner_.parameters(), gradients_, report.lr, scale);
   report.step = ++state_.step;
-  if (report.skipped) refuse(report);
-  const double wall = seconds_since(start), speed = seconds / wall;
+  report.steps = options_.steps;
+  for (const auto& [name, term] : loss.terms) report.loss.terms.emplace_back(name, 0.0);
+  const at::Tensor verdict = at::stack({norm, scale, guard_.mean_loss()});
+  begun_.push_back({std::move(report), start, Readback(at::cat({row, verdict}))});
+  settle(learner_.device().is_cpu() ? 0 : 1);
+}
+
+// Reads the numbers of the steps begun, but for the last `but`.
+void Trainer::settle(size_t but) {
+  while (begun_.size() > but) {
+    Begun step = std::move(begun_.front());
+    begun_.pop_front();
+    settle(std::move(step));
+  }
+}
+
+void Trainer::settle(Begun step) {
+  constexpr double kSpeedMemory = 0.95;
+  const std::vector<double> row = step.numbers.wait();
+  const double seconds = row.front(), *verdict = row.data() + row.size() - 3;
+  StepReport& report = step.report;
+  take_row(row.data() + 1, report.loss);
+  report.grad_norm = verdict[0];
+  report.skipped = std::isnan(verdict[1]);
+  if (report.skipped) {
+    refuse(report);
+  } else {
+    state_.bad_in_a_row = 0;
+    state_.mean_loss = verdict[2];
+  }
+  const double wall = seconds_since(std::max(step.start, settled_)), speed = seconds / wall;
+  settled_ = Clock::now();
   speed_ = speed_ == 0 ? speed : kSpeedMemory * speed_ + (1 - kSpeedMemory) * speed;
   wall_s_ += wall;
   state_.audio_s += seconds;
   report.audio_s_per_s = speed_;
   report.wall_s = wall_s_;
   for (TrainObserver* observer : observers_) observer->on_step(report);
-  if (state_.bad_in_a_row >= kMostBadSteps) give_up();
-}
-
-bool Trainer::update(StepReport& report) {
-  report.grad_norm = gradients_.norm();
-  if (is_bad(report)) return false;
-  const double scale = clip_scale(report.grad_norm, options_.optimizer.clip);
-  optimizer_.step(learner_.parameters(), gradients_, report.lr, scale);
-  state_.bad_in_a_row = 0;
-  const double mean = state_.mean_loss;
-  state_.mean_loss =
-      mean == 0 ? report.loss.total : kLossMemory * mean + (1 - kLossMemory) * report.loss.total;
-  return true;
-}
-
-bool Trainer::is_bad(const StepReport& report) const {
-  if (!std::isfinite(report.loss.total) || !std::isfinite(report.grad_norm)) return true;
-  const double guard = options_.optimizer.guard;
-  return guard > 0 && state_.step >= kGuardAfter && report.loss.total > guard * state_.mean_loss;
+  if (state_.bad_in_a_row >= kMostBadSteps) give_up(report.step);
 }
 
 void Trainer::refuse(const StepReport& report) {
@@ -196,17 +189,18 @@ void Trainer::refuse(const StepReport& report) {
            report.loss.total, state_.mean_loss, report.grad_norm);
 }
 
-void Trainer::give_up() const {
+void Trainer::give_up(int64_t step) const {
   throw NumericError(fmt::format(
       "the loss or its gradient was not finite, or far above its running mean, for {} steps in a "
       "row, last at step {}; {}; try a lower optimizer.lr or dtype: fp32",
-      kMostBadSteps, state_.step,
+      kMostBadSteps, step,
       checkpoints_.empty()
           ? "there is no checkpoint yet"
           : "the last good checkpoint is kept in " + checkpoints_.folder().string()));
 }
 
 ValidationReport Trainer::validate(bool scheduled) {
+  settle(0);
   ValidationReport report;
   report.step = state_.step;
   const int64_t batches = validation_.batches_of(options_.validation_crops);
@@ -225,7 +219,10 @@ ValidationReport Trainer::validate(bool scheduled) {
     }
   }
   for (auto& [name, loss] : report.sizes) {
-    if (shared) take_row(sum_of(communicator_, row_of(loss, 0)), 1, loss);
+    if (!shared) continue;
+    const at::Tensor row = row_of(loss);
+    communicator_.sum(row);
+    take_row(row.const_data_ptr<double>(), loss);
   }
   if (scheduled) judge(report);
   for (TrainObserver* observer : observers_) observer->on_validation(report);

@@ -2,8 +2,9 @@
 // bit: the data and the subnets of a step depend on the seed and the step only.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
-#include <map>
+#include <deque>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,8 @@
 #include "distill/gradient_exchange.h"
 #include "distill/learner.h"
 #include "distill/options.h"
+#include "distill/prefetcher.h"
+#include "distill/step_guard.h"
 
 namespace concertina {
 
@@ -63,20 +66,27 @@ class Trainer {
   // Goes on from the newest checkpoint. A time cap saves and returns; a signal to any process saves
   // and throws Interrupted in all. A step whose loss or gradient is not finite, or whose loss is
   // `guard` times the running mean, changes nothing; NumericError after kMostBadSteps in a row, and
-  // the last good checkpoint stays.
+  // the last good checkpoint stays. On another device than the CPU the numbers of a step are read,
+  // and reported, when the next one has been given to the device, so that it never waits.
   TrainOutcome run(StopToken stop);
 
   static constexpr int64_t kMostBadSteps = 5;
-  static constexpr int64_t kGuardAfter = 20;  // steps before a running mean is worth comparing to
 
  private:
+  using Clock = std::chrono::steady_clock;
+  struct Begun {  // a step whose numbers are on their way
+    StepReport report;
+    Clock::time_point start;
+    Readback numbers;
+  };
   void restore();
+  void share_state();
   void step(const Crops& crops);
+  void settle(size_t but);
+  void settle(Begun step);
   StopReason agree(StopReason mine) const;
-  bool update(StepReport& report);
-  bool is_bad(const StepReport& report) const;
   void refuse(const StepReport& report);
-  [[noreturn]] void give_up() const;
+  [[noreturn]] void give_up(int64_t step) const;
   ValidationReport validate(bool scheduled);
   void judge(ValidationReport& report);
   void save();
@@ -91,7 +101,10 @@ class Trainer {
   Gradients gradients_;
   GradientExchange exchange_;
   AdamW optimizer_;
-  TrainState state_;
+  StepGuard guard_;
+  std::deque<Begun> begun_;
+  TrainState state_;  // of all steps but the begun ones, which count in `step` alone
+  Clock::time_point settled_;
   double wall_s_ = 0, speed_ = 0;
 };
 

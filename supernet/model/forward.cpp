@@ -73,7 +73,7 @@ SpeechBatch make_batch(std::span<const std::vector<float>> clips, at::Device dev
     std::copy(clips[b].begin(), clips[b].end(), batch.waveform.data_ptr<float>() + b * longest);
     batch.lengths.data_ptr<int64_t>()[b] = static_cast<int64_t>(clips[b].size());
   }
-  batch.waveform = batch.waveform.to(device);
+  batch.waveform = placed(batch.waveform, device);
   return batch;
 }
 
@@ -169,7 +169,7 @@ at::Tensor to_base_frames(const Frames& frames, const at::Tensor& hidden) {
 at::Tensor base_valid(const Frames& frames) {
   const int64_t longest = frames.back_map.defined() ? frames.back_map.size(1) : frames.x.size(1);
   return at::arange(longest, frames.x.options().dtype(at::kLong)).unsqueeze(0) <
-         frames.base_lengths.to(frames.x.device()).unsqueeze(1);
+         placed(frames.base_lengths, frames.x.device()).unsqueeze(1);
 }
 
 }  // namespace concertina

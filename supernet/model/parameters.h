@@ -51,10 +51,11 @@ class Parameters {
 class Gradients {
  public:
   explicit Gradients(const Parameters& parameters);
-  void zero();          // clears what was touched, and looks at nothing else
-  double norm() const;  // Euclidean, of what was touched; on the CPU the same for any threads
-  at::Tensor flat;      // [numel] fp32
-  at::Tensor touched;   // [numel] uint8: 1 where a sampled slice contributed since zero()
+  void zero();  // clears what was touched, and looks at nothing else
+  // 0-d fp64, Euclidean, of what was touched; on the CPU the same for any threads.
+  at::Tensor norm() const;
+  at::Tensor flat;     // [numel] fp32
+  at::Tensor touched;  // [numel] uint8: 1 where a sampled slice contributed since zero()
   TensorMap views, touched_views;
 };
 

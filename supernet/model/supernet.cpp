@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/errors.h"
+#include "supernet/nn/ops.h"
 
 namespace concertina {
 namespace {
@@ -78,7 +79,7 @@ at::Tensor take(const at::Tensor& full, const TensorSlice& slice) {
     const DimSlice& dim = slice.dims[d];
     const auto axis = static_cast<int64_t>(d);
     if (!dim.indices.empty()) {
-      part = part.index_select(axis, at::tensor(dim.indices, at::kLong).to(part.device()));
+      part = part.index_select(axis, placed(at::tensor(dim.indices, at::kLong), part.device()));
     } else if (part.size(axis) != dim.size) {
       part = part.narrow(axis, 0, dim.size);
     }

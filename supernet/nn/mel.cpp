@@ -5,6 +5,8 @@
 #include <numbers>
 #include <vector>
 
+#include "supernet/nn/ops.h"
+
 namespace concertina {
 namespace {
 
@@ -56,11 +58,12 @@ at::Tensor log_mel(const at::Tensor& waveform, const MelOptions& o) {
   at::Tensor frames = waveform.unfold(1, o.window, o.hop) * at::hann_window(o.window, like);
   at::Tensor spectrum = at::fft_rfft(frames, o.fft);
   at::Tensor power = at::real(spectrum).square() + at::imag(spectrum).square();
-  return power.matmul(mel_filters(o).to(waveform.device())).clamp_min(1e-10).log();
+  return power.matmul(placed(mel_filters(o), waveform.device())).clamp_min(1e-10).log();
 }
 
 at::Tensor mfcc(const at::Tensor& waveform, int32_t count, MelOptions options) {
-  return log_mel(waveform, options).matmul(dct_matrix(options.bins, count).to(waveform.device()));
+  return log_mel(waveform, options)
+      .matmul(placed(dct_matrix(options.bins, count), waveform.device()));
 }
 
 }  // namespace concertina

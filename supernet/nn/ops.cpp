@@ -62,7 +62,7 @@ at::Tensor to_contiguous_groups(const at::Tensor& t, int64_t dim, int64_t groups
 at::Tensor valid_mask(const at::Tensor& lengths, int64_t frames, at::Device device) {
   if (lengths.min().item<int64_t>() >= frames) return {};
   return at::arange(frames, at::TensorOptions(device).dtype(at::kLong)).unsqueeze(0) <
-         lengths.to(device).unsqueeze(1);
+         placed(lengths, device).unsqueeze(1);
 }
 
 }  // namespace concertina

@@ -24,6 +24,11 @@ at::Tensor layer_norm(const at::Tensor& x, const Affine& norm);
 at::Tensor conv_time(const at::Tensor& x, const Affine& conv, int64_t stride, int64_t padding,
                      int64_t groups);
 
+// A CPU tensor where tensors of `device` need it. The host does not wait for the copy.
+inline at::Tensor placed(const at::Tensor& t, at::Device device) {
+  return t.to(device, /*non_blocking=*/true);
+}
+
 // Channels of dimension `dim` that belong to groups in turn (0, 1, .., G-1, 0, 1, ..), put group by
 // group.
 at::Tensor to_contiguous_groups(const at::Tensor& t, int64_t dim, int64_t groups);

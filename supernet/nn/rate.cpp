@@ -25,8 +25,8 @@ Compression cif(const at::Tensor& alpha, const at::Tensor& target) {
   const at::Device device = alpha.device();
   // Double: a cumulated fp32 sum would miss firings at exact integers.
   at::Tensor weight = alpha.to(at::kDouble);
-  weight = weight *
-           (target.to(device).to(at::kDouble).unsqueeze(1) / weight.sum(1, true).clamp_min(1e-8));
+  weight = weight * (placed(target, device).to(at::kDouble).unsqueeze(1) /
+                     weight.sum(1, true).clamp_min(1e-8));
   at::Tensor end = weight.cumsum(1).unsqueeze(1);  // [B, 1, T]
   at::Tensor begin = end - weight.unsqueeze(1);
   const int64_t slots = target.max().item<int64_t>();
@@ -52,9 +52,11 @@ at::Tensor join_frames(const at::Tensor& x, int64_t joined, const Affine& unit) 
 
 at::Tensor joined_back_map(int64_t frames, int64_t joined, const at::Tensor& lengths,
                            at::Device device) {
-  const at::Tensor slot = at::arange(frames, at::kLong).div(joined, "floor").unsqueeze(0);
-  const at::Tensor last = (lengths - 1).unsqueeze(1);
-  return at::one_hot(at::minimum(slot, last), lengths.max().item<int64_t>()).to(device, at::kFloat);
+  const auto integers = at::TensorOptions(device).dtype(at::kLong);
+  const at::Tensor slot = at::arange(frames, integers).div(joined, "floor").unsqueeze(0);
+  const at::Tensor last = placed(lengths - 1, device).unsqueeze(1);
+  const at::Tensor slots = at::arange(lengths.max().item<int64_t>(), integers);
+  return at::minimum(slot, last).unsqueeze(2).eq(slots).to(at::kFloat);
 }
 
 }  // namespace concertina

@@ -16,6 +16,8 @@ Parameters two_parameters() {
                      {"bias", at::empty({37}).normal_(0, 1, generator), false}});
 }
 
+at::Tensor number(double value) { return at::scalar_tensor(value, at::kDouble); }
+
 void fill(Gradients& gradients, uint64_t seed) {
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
   gradients.flat.normal_(0, 1, generator);
@@ -55,7 +57,7 @@ TEST(AdamW, EqualsThePlainFormula) {
   gradients.touched.fill_(1);
   for (int64_t t = 1; t <= 5; ++t) {
     fill(gradients, static_cast<uint64_t>(t));
-    optimizer.step(parameters, gradients, 0.01, 0.5);
+    optimizer.step(parameters, gradients, 0.01, number(0.5));
     reference.step(gradients.flat, options, 0.01, 0.5, t, decay);
   }
   for (size_t i = 0; i < numel; ++i) {
@@ -71,13 +73,13 @@ TEST(AdamW, UntouchedElementsNeitherDecayNorDrift) {
   AdamW optimizer(parameters, options);
   gradients.touched.fill_(1);
   fill(gradients, 1);
-  optimizer.step(parameters, gradients, 0.1, 1);  // momentum everywhere
+  optimizer.step(parameters, gradients, 0.1, number(1));  // momentum everywhere
 
   const at::Tensor before = parameters.flat().clone(), moment = optimizer.first_moment().clone();
   gradients.zero();
   gradients.views.at("matrix").narrow(1, 0, 30).fill_(1);
   gradients.touched_views.at("matrix").narrow(1, 0, 30).fill_(1);
-  optimizer.step(parameters, gradients, 0.1, 1);
+  optimizer.step(parameters, gradients, 0.1, number(1));
   const auto corner = [&](const at::Tensor& flat) {
     return flat.narrow(0, 0, 2000).view({40, 50}).narrow(1, 30, 20);
   };
@@ -102,7 +104,7 @@ TEST(AdamW, BiasCorrectionCountsTheUpdatesOfEachElement) {
       gradients.zero();
       gradients.touched_views.at("matrix").narrow(1, 0, right ? 50 : 30).fill_(1);
       fill(gradients, static_cast<uint64_t>(seen));
-      optimizer.step(parameters, gradients, 0.01, 1);
+      optimizer.step(parameters, gradients, 0.01, number(1));
       seen += right ? 1 : 0;
     }
     return parameters.views().at("matrix").narrow(1, 30, 20).clone();
@@ -121,7 +123,7 @@ TEST(AdamW, CountsStopBeforeTheyOverflow) {
   at::Tensor updates = optimizer.updates();
   updates.fill_(AdamW::kMostUpdates - 1);
   const at::Tensor before = parameters.flat().clone();
-  for (int32_t i = 0; i < 3; ++i) optimizer.step(parameters, gradients, 0.01, 1);
+  for (int32_t i = 0; i < 3; ++i) optimizer.step(parameters, gradients, 0.01, number(1));
   EXPECT_TRUE(optimizer.updates().eq(AdamW::kMostUpdates).all().item<bool>());
   EXPECT_LT((parameters.flat() - before).abs().max().item<double>(), 0.1);
 }
@@ -136,7 +138,7 @@ TEST(AdamW, DoesNotDependOnTheNumberOfThreads) {
     AdamW optimizer(parameters, {});
     gradients.touched.fill_(1);
     fill(gradients, 4);
-    optimizer.step(parameters, gradients, 0.01, 1);
+    optimizer.step(parameters, gradients, 0.01, number(1));
     results.push_back(parameters.flat());
   }
   at::set_num_threads(before);
@@ -155,9 +157,12 @@ TEST(LearningRate, WarmsUpAndDecaysLinearly) {
 }
 
 TEST(ClipScale, LeavesShortGradientsAlone) {
-  EXPECT_EQ(clip_scale(0.5, 1), 1);
-  EXPECT_NEAR(clip_scale(4, 1), 0.25, 1e-6);
-  EXPECT_EQ(clip_scale(4, 0), 1);
+  const auto scale = [](double norm, double clip) {
+    return clip_scale(number(norm), clip).item<double>();
+  };
+  EXPECT_EQ(scale(0.5, 1), 1);
+  EXPECT_NEAR(scale(4, 1), 0.25, 1e-6);
+  EXPECT_EQ(scale(4, 0), 1);
 }
 
 }  // namespace

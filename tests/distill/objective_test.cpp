@@ -115,7 +115,7 @@ void expect_gradients_of_plain_autograd(const SearchSpace& space) {
   Gradients gradients(learner.parameters());
   const auto alone = lone_communicator();
   GradientExchange exchange(*alone, learner.parameters(), gradients);
-  const LossValues value = learner.learn(crops, 5, exchange);
+  const LossValues value = values_of(learner.learn(crops, 5, exchange));
 
   TensorMap full = student.weights();
   for (const auto& head : objective()->parameters(rng)) full[head.name] = head.value;

@@ -15,6 +15,7 @@
 #include "supernet/model/model_file.h"
 #include "supernet/model/safetensors.h"
 #include "tests/distill/tiny.h"
+#include "tests/fake_device.h"
 
 namespace concertina {
 namespace {
@@ -219,7 +220,8 @@ class BadNumbers : public Training {
                        .objective = std::move(objective),
                        .heads = std::move(heads),
                        .sampler = make_sampler({}, space, steps, Rng(3)),
-                       .teacher = Supernet::random(testing::tiny_teacher(space), Rng(1))});
+                       .teacher = Supernet::random(testing::tiny_teacher(space), Rng(1)),
+                       .device = device});
   }
   TrainOutcome train(Learner& learner) {
     TrainOptions options = tiny_training(steps);
@@ -233,6 +235,7 @@ class BadNumbers : public Training {
   }
   double guard = 5;
   int64_t steps = 9;
+  at::Device device = at::kCPU;
   CheckpointFolder checkpoints{folder.path / "checkpoint", "recipe"};
   Recorder recorder;
 };
@@ -243,6 +246,16 @@ TEST_F(BadNumbers, OneStepIsSkipped) {
   EXPECT_EQ(outcome.state.step, 9);
   EXPECT_EQ(outcome.state.skipped, 1);
   EXPECT_TRUE(recorder.steps[3].skipped);
+  EXPECT_TRUE(trained->parameters().flat().isfinite().all().item<bool>());
+}
+
+TEST_F(BadNumbers, ADeviceSkipsTheStepItself) {
+  device = testing::fake_device();
+  auto trained = learner(4, 4);
+  EXPECT_EQ(train(*trained).state.skipped, 1);
+  ASSERT_EQ(recorder.steps.size(), 9U);
+  EXPECT_TRUE(recorder.steps[3].skipped);
+  EXPECT_FALSE(recorder.steps[4].skipped);
   EXPECT_TRUE(trained->parameters().flat().isfinite().all().item<bool>());
 }
 

@@ -170,14 +170,14 @@ TEST(Gradients, NormAndZeroSeeWhatWasTouched) {
   const Parameters parameters(
       {{"wide", at::zeros({100, 700}), true}, {"bias", at::zeros({9}), false}});
   Gradients gradients(parameters);
-  EXPECT_EQ(gradients.norm(), 0);
+  EXPECT_EQ(gradients.norm().item<double>(), 0);
   gradients.views.at("wide").narrow(0, 40, 7).fill_(0.5);
   gradients.touched_views.at("wide").narrow(0, 40, 7).fill_(1);
   gradients.views.at("bias").fill_(-2);
   gradients.touched_views.at("bias").fill_(1);
-  EXPECT_NEAR(gradients.norm(), std::sqrt(4900 * 0.25 + 9 * 4), 1e-6);
+  EXPECT_NEAR(gradients.norm().item<double>(), std::sqrt(4900 * 0.25 + 9 * 4), 1e-6);
   gradients.views.at("bias")[0] = std::numeric_limits<float>::quiet_NaN();
-  EXPECT_TRUE(std::isnan(gradients.norm()));
+  EXPECT_TRUE(std::isnan(gradients.norm().item<double>()));
   gradients.zero();
   EXPECT_EQ(gradients.flat.count_nonzero().item<int64_t>(), 0);
   EXPECT_EQ(gradients.touched.count_nonzero().item<int64_t>(), 0);

@@ -1,0 +1,17 @@
+# scripts/setup --local unpacks the libraries into .deps: where it is there, it comes before the machine's packages and
+# serves as one more system prefix, in which headers, libraries and, at run time, libraries of libraries are found.
+set(_usr ${CMAKE_SOURCE_DIR}/.deps/usr)
+if(NOT IS_DIRECTORY ${_usr})
+  return()
+endif()
+message(STATUS "Libraries from ${_usr}")
+list(PREPEND CMAKE_PREFIX_PATH ${_usr})
+file(GLOB _arch RELATIVE ${_usr}/lib ${_usr}/lib/*-linux-gnu)
+if(NOT CMAKE_LIBRARY_ARCHITECTURE)  # only Debian's compilers name it
+  set(CMAKE_LIBRARY_ARCHITECTURE ${_arch})
+endif()
+# Last of the folders named to the compiler, before its own: LibTorch's headers bring copies of some of these libraries.
+list(APPEND CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES ${_usr}/include)
+list(APPEND CMAKE_CXX_STANDARD_INCLUDE_DIRECTORIES ${_usr}/include)
+# RPATH and not RUNPATH, which would not serve the libraries that a library needs.
+add_link_options(-Wl,--disable-new-dtags)

@@ -1,0 +1,17 @@
+// The exchange between GPUs, of programs that are built with the headers of NCCL and of CUDA's
+// runtime.
+#pragma once
+
+#include <torch/csrc/distributed/c10d/Backend.hpp>
+#include <torch/csrc/distributed/c10d/Store.hpp>
+
+#include <chrono>
+#include <cstdint>
+
+namespace concertina {
+
+// Its work is done on the device: wait() holds up the stream and not the caller. Throws c10::Error.
+c10::intrusive_ptr<c10d::Backend> make_nccl(c10::intrusive_ptr<c10d::Store> store, int32_t rank,
+                                            int32_t size, std::chrono::milliseconds timeout);
+
+}  // namespace concertina
