@@ -98,3 +98,17 @@ torch.save({"args": None, "cfg": {"_name": None, "model": MODEL, "task": {"_name
 torch.save({"args": argparse.Namespace(arch="hubert", normalize=False, **MODEL),
             "model": OrderedDict((k, v.double()) for k, v in FAIRSEQ.items())},
            folder / "legacy.pt", _use_new_zipfile_serialization=False)
+
+# DistilHuBERT as s3prl's pretraining saves it: no norm of the features, no mask embedding, the heads of three layers.
+state = OrderedDict((k, v) for k, v in FAIRSEQ.items() if k != "mask_emb" and not k.startswith("layer_norm."))
+state["output_layer.0.weight"], state["output_layer.0.bias"] = torch.zeros(3 * WIDTH, WIDTH), torch.zeros(3 * WIDTH)
+state["output_layer.2.weight"], state["output_layer.2.bias"] = torch.zeros(3, WIDTH, WIDTH), torch.zeros(1, 1, 3, WIDTH)
+SETTINGS = {"extractor_mode": "default", "extractor_conv_feature_layers": "[(4,10,5)] + [(4,3,2)]",
+            "feature_grad_mult": 0.1, "conv_pos": POSITIONAL, "conv_pos_groups": GROUPS, "encoder_layers": LAYERS,
+            "encoder_embed_dim": WIDTH, "encoder_ffn_embed_dim": FFN, "encoder_attention_heads": 2, "activation_fn": "gelu",
+            "layer_norm_first": False, "attention_type": "original", "out_layer_type": "expand-last", "n_tasks": 3,
+            "task_emb_type": "expand-last", "pred_layer_id": [4, 8, 12], "init_teacher_conv_layers": True}
+torch.save({"Optimizer": {"state": {0: {"step": 7}}, "param_groups": [{"lr": 2e-4, "params": [0]}]}, "Step": 7,
+            "Args": argparse.Namespace(upstream="distiller", multi_gpu=False), "Runner": {"runner": {"total_steps": 7}},
+            "Config": {"distiller": SETTINGS, "teacher": {"model": "hubert_base", "n_layers": 12}}, "Distiller": state},
+           folder / "distiller.pt")

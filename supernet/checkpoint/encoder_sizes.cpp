@@ -2,11 +2,17 @@
 
 #include <fmt/format.h>
 
+#include "supernet/checkpoint/conv_spec.h"
+
 namespace concertina {
+namespace {
+
+constexpr const char* kDefaultConvs = "[(512,10,5)] + [(512,3,2)] * 4 + [(512,2,2)] * 2";
+
+}  // namespace
 
 EncoderSizes read_encoder_sizes(SettingsReader& reader, const EncoderSizeKeys& keys,
-                                Blueprint& blueprint) {
-  EncoderSizes sizes;
+                                Blueprint& blueprint, EncoderSizes sizes) {
   reader.read(keys.embed_dim, sizes.embed_dim, 1, kWidest);
   reader.read(keys.layers, sizes.layers, 1, kDeepest);
   reader.read(keys.heads, sizes.heads, 1, kWidest);
@@ -21,6 +27,26 @@ EncoderSizes read_encoder_sizes(SettingsReader& reader, const EncoderSizeKeys& k
   }
   blueprint.head_dim = sizes.embed_dim / sizes.heads;
   return sizes;
+}
+
+std::vector<int32_t> read_fairseq_front_end(SettingsReader& reader, WaveFrontEnd& wave,
+                                            std::string mode, const std::string& layers_key) {
+  reader.read("extractor_mode", mode);
+  if (mode != "default" && mode != "layer_norm") {
+    reader.problem("extractor_mode",
+                   fmt::format("'{}' is neither 'default' nor 'layer_norm'", mode));
+  }
+  wave.norm = mode == "layer_norm" ? ExtractorNorm::kLayer : ExtractorNorm::kGroup;
+  reader.read("conv_bias", wave.bias);
+  std::string text = kDefaultConvs;
+  reader.read(layers_key, text);
+  const auto convs = parse_conv_spec(text);
+  if (!convs) {
+    reader.problem(layers_key, fmt::format("'{}' is no list of (channels, kernel, stride)", text));
+    return {};
+  }
+  wave.layers = convs->layers;
+  return convs->channels;
 }
 
 Architecture homogeneous(const Blueprint& blueprint, std::vector<int32_t> conv_channels,

@@ -1,7 +1,8 @@
-// The sizes of a foreign encoder, whose layers are all alike.
+// The sizes of a foreign encoder, whose layers are all alike, and fairseq's names for them.
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "supernet/checkpoint/settings.h"
@@ -21,10 +22,21 @@ struct EncoderSizeKeys {
   const char *embed_dim, *layers, *heads, *ffn_dim, *positional_kernel, *positional_groups;
 };
 
-// Fills the blueprint's positional conv and head size too. A width that the heads or the groups do
-// not divide is a problem of the reader.
+// `sizes` where the settings are silent. Fills the blueprint's positional conv and head size too. A
+// width that the heads or the groups do not divide is a problem of the reader.
 EncoderSizes read_encoder_sizes(SettingsReader& reader, const EncoderSizeKeys& keys,
-                                Blueprint& blueprint);
+                                Blueprint& blueprint, EncoderSizes sizes = {});
+
+inline constexpr EncoderSizeKeys kFairseqSizeKeys = {
+    "encoder_embed_dim",     "encoder_layers", "encoder_attention_heads",
+    "encoder_ffn_embed_dim", "conv_pos",       "conv_pos_groups"};
+
+// fairseq's waveform front end: extractor_mode ("default" or "layer_norm"), conv_bias, and the list
+// of (channels, kernel, stride) under `layers_key`. Returns the channels; problems are the
+// reader's.
+std::vector<int32_t> read_fairseq_front_end(SettingsReader& reader, WaveFrontEnd& wave,
+                                            std::string default_mode,
+                                            const std::string& layers_key);
 
 // The one architecture over a blueprint that was checked.
 Architecture homogeneous(const Blueprint& blueprint, std::vector<int32_t> conv_channels,

@@ -1,13 +1,15 @@
 #include "supernet/checkpoint/expressible.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <vector>
 
 namespace concertina {
 namespace {
 
-// The blueprint with nothing but what HubertModel has options for.
+// The blueprint with nothing but what the packages have options for.
 Blueprint plain(const Blueprint& blueprint) {
   Blueprint hubert;
   hubert.sample_rate = blueprint.sample_rate;
@@ -26,45 +28,81 @@ Blueprint plain(const Blueprint& blueprint) {
 Blueprint without_known(Blueprint blueprint) {
   blueprint.front_end = FrontEndKind::kWave;
   blueprint.mel = {};
+  blueprint.wave.feature_norm = true;
+  blueprint.projection = true;
   blueprint.normalize_eps = Blueprint().normalize_eps;  // each package has its own
   blueprint.rate = RateKind::kNone;
   blueprint.positional.interleaved = false;
   blueprint.positional.weight_norm = true;  // any kernel can be written as g and v
+  blueprint.relative_position = {};
   return blueprint;
 }
 
-}  // namespace
+using Problems = std::vector<std::string>;
 
-std::string not_expressible(const Blueprint& blueprint, const Architecture& architecture) {
-  std::string problems;
-  const auto add = [&](const std::string& what) {
-    problems += (problems.empty() ? "" : "; ") + what;
-  };
-  if (blueprint.front_end != FrontEndKind::kWave) add("a log-mel front end");
-  if (architecture.frame_period_us() != blueprint.base_frame_period_us()) {
-    add(fmt::format("a frame period of {} ms", architecture.frame_period_us() / 1000.0));
+void check_front_end(const Blueprint& blueprint, const Architecture& architecture, Naming package,
+                     Problems& problems) {
+  if (blueprint.front_end != FrontEndKind::kWave) {
+    problems.emplace_back("a log-mel front end");
+    return;
   }
-  if (blueprint.positional.interleaved && blueprint.positional.groups > 1) {
-    add("interleaved groups of the positional conv");
+  const bool fairseq = package == Naming::kFairseq;
+  if (!blueprint.wave.feature_norm && (fairseq || blueprint.relative_position.buckets > 0)) {
+    problems.emplace_back("features without a LayerNorm");
   }
-  if (without_known(blueprint) != plain(blueprint)) add("options that HuBERT does not have");
+  const int32_t features = blueprint.front_end_dim(architecture.conv_channels());
+  if (fairseq && blueprint.projection && features == architecture.embed_dim()) {
+    problems.emplace_back("a projection of the features to the width they have");
+  }
+}
+
+void check_position_bias(const Blueprint& blueprint, Naming package, Problems& problems) {
+  const RelativePosition& bias = blueprint.relative_position;
+  if (bias.buckets == 0) return;
+  if (package == Naming::kFairseq) problems.emplace_back("a relative position bias");
+  if (!bias.gated) problems.emplace_back("a relative position bias without a gate");
+}
+
+void check_layers(const Blueprint& blueprint, const Architecture& architecture,
+                  Problems& problems) {
   const LayerShape& first = architecture.layers().front();
   const auto differs = [&](const LayerShape& layer) {
     return layer.heads != first.heads || layer.ffn_dim != first.ffn_dim;
   };
   if (std::ranges::any_of(architecture.layers(), differs)) {
-    add("layers of different heads or FFN widths");
+    problems.emplace_back("layers of different heads or FFN widths");
   }
   if (std::ranges::any_of(architecture.layers(), [](const auto& l) { return l.window != 0; })) {
-    add("attention windows");
+    problems.emplace_back("attention windows");
   }
-  if (first.heads == 0 || first.ffn_dim == 0) add("layers without attention or feed-forward half");
-  const int32_t attention = first.heads * blueprint.head_dim;
-  if (attention != architecture.embed_dim()) {
-    add(fmt::format("{} heads of {} for an embedding width of {}", first.heads, blueprint.head_dim,
-                    architecture.embed_dim()));
+  if (first.heads == 0 || first.ffn_dim == 0) {
+    problems.emplace_back("layers without attention or feed-forward half");
   }
-  return problems;
+  if (first.heads * blueprint.head_dim != architecture.embed_dim()) {
+    problems.push_back(fmt::format("{} heads of {} for an embedding width of {}", first.heads,
+                                   blueprint.head_dim, architecture.embed_dim()));
+  }
+}
+
+}  // namespace
+
+std::string not_expressible(const Blueprint& blueprint, const Architecture& architecture,
+                            Naming package) {
+  Problems problems;
+  check_front_end(blueprint, architecture, package, problems);
+  if (architecture.frame_period_us() != blueprint.base_frame_period_us()) {
+    problems.push_back(
+        fmt::format("a frame period of {} ms", architecture.frame_period_us() / 1000.0));
+  }
+  if (blueprint.positional.interleaved && blueprint.positional.groups > 1) {
+    problems.emplace_back("interleaved groups of the positional conv");
+  }
+  check_position_bias(blueprint, package, problems);
+  if (without_known(blueprint) != plain(blueprint)) {
+    problems.emplace_back("options that HuBERT does not have");
+  }
+  check_layers(blueprint, architecture, problems);
+  return fmt::format("{}", fmt::join(problems, "; "));
 }
 
 std::string with_layers_counted(const std::string& name, const Architecture& architecture) {

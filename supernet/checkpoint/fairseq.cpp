@@ -12,13 +12,9 @@
 namespace concertina {
 namespace {
 
-constexpr EncoderSizeKeys kSizeKeys = {
-    "encoder_embed_dim",     "encoder_layers", "encoder_attention_heads",
-    "encoder_ffn_embed_dim", "conv_pos",       "conv_pos_groups"};
-constexpr const char* kDefaultConvs = "[(512,10,5)] + [(512,3,2)] * 4 + [(512,2,2)] * 2";
-
 // Where the encoder's own settings stand: in a fine-tuned model below those of the task, in older
-// files in "args", in WavLM's right in "cfg". The task's are beside them.
+// files in "args", in WavLM's right in "cfg", in s3prl's copies in "model_cfg"; the task's are
+// beside them.
 struct Place {
   const char* model;
   const char* task;
@@ -29,7 +25,8 @@ constexpr Place kPlaces[] = {{"cfg.model.w2v_args.model.", "cfg.model.w2v_args.t
                              {"args.w2v_args.", "args.w2v_args."},
                              {"cfg.model.", "cfg.task."},
                              {"args.", "args."},
-                             {"cfg.", "cfg."}};
+                             {"cfg.", "cfg."},
+                             {"model_cfg.", "task_cfg."}};
 
 Place find_place(const Settings& settings) {
   for (const Place& place : kPlaces) {
@@ -37,10 +34,11 @@ Place find_place(const Settings& settings) {
       if (settings.has(place.model + std::string(key))) return place;
     }
   }
-  throw InputError(fmt::format(
-      "{} has tensors but no configuration of its model (cfg or args): for a bare state dict put "
-      "transformers' config.json beside it and give the folder",
-      settings.name()));
+  throw InputError(
+      fmt::format("{} has tensors but no configuration of its model (cfg, args or model_cfg): for "
+                  "a bare state dict put "
+                  "transformers' config.json beside it and give the folder",
+                  settings.name()));
 }
 
 std::string kind_of(const Settings& settings, const Place& place) {
@@ -67,39 +65,9 @@ std::string kind_of(const Settings& settings, const Place& place) {
                   settings.name(), place.model, name));
 }
 
-std::vector<int32_t> read_front_end(SettingsReader& reader, WaveFrontEnd& wave,
-                                    std::string default_mode) {
-  reader.read("extractor_mode", default_mode);
-  if (default_mode != "default" && default_mode != "layer_norm") {
-    reader.problem("extractor_mode",
-                   fmt::format("'{}' is neither 'default' nor 'layer_norm'", default_mode));
-  }
-  wave.norm = default_mode == "layer_norm" ? ExtractorNorm::kLayer : ExtractorNorm::kGroup;
-  reader.read("conv_bias", wave.bias);
-  std::string text = kDefaultConvs;
-  reader.read("conv_feature_layers", text);
-  const auto convs = parse_conv_spec(text);
-  if (!convs) {
-    reader.problem("conv_feature_layers",
-                   fmt::format("'{}' is no list of (channels, kernel, stride)", text));
-    return {};
-  }
-  wave.layers = convs->layers;
-  return convs->channels;
-}
-
 void check_options(SettingsReader& reader) {
-  std::string activation = "gelu";
-  reader.read("activation_fn", activation);
-  if (activation != "gelu") {
-    reader.problem("activation_fn", fmt::format("'{}' is not supported, 'gelu' is", activation));
-  }
-  std::string layer_type = "transformer";
-  reader.read("layer_type", layer_type);
-  if (layer_type != "transformer") {
-    reader.problem("layer_type",
-                   fmt::format("'{}' is not supported, 'transformer' is", layer_type));
-  }
+  reader.expect("activation_fn", "gelu");
+  reader.expect("layer_type", "transformer");
   int32_t depth = 1;
   reader.read("pos_conv_depth", depth, 1, kDeepest);
   if (depth != 1) reader.problem("pos_conv_depth", fmt::format("{} is not supported, 1 is", depth));
@@ -133,15 +101,16 @@ ForeignModel fairseq_model(const Settings& settings) {
   const bool lighthubert = model.kind.starts_with("LightHuBERT");
   SettingsReader reader(settings, place.model);
   Blueprint blueprint;
-  const EncoderSizes sizes = read_encoder_sizes(reader, kSizeKeys, blueprint);
-  const std::vector<int32_t> channels =
-      read_front_end(reader, blueprint.wave, lighthubert ? "layer_norm" : "default");
+  const EncoderSizes sizes = read_encoder_sizes(reader, kFairseqSizeKeys, blueprint);
+  const std::vector<int32_t> channels = read_fairseq_front_end(
+      reader, blueprint.wave, lighthubert ? "layer_norm" : "default", "conv_feature_layers");
   bool norm_first = false;
   reader.read("layer_norm_first", norm_first);
   blueprint.norm_position = norm_first ? NormPosition::kPre : NormPosition::kPost;
   blueprint.relative_position = read_relative_position(reader);
   check_options(reader);
   reader.finish();
+  blueprint.projection = channels.back() != sizes.embed_dim;  // fairseq has none of equal widths
   blueprint.normalize_waveform = lighthubert && blueprint.wave.norm == ExtractorNorm::kLayer;
   SettingsReader task(settings, place.task);
   task.read("normalize", blueprint.normalize_waveform);

@@ -202,6 +202,20 @@ void SettingsReader::read(const std::string& key, std::vector<int32_t>& value, i
   }
 }
 
+void SettingsReader::expect(const std::string& key, bool supported) {
+  bool value = supported;
+  read(key, value);
+  if (value != supported) problem(key, fmt::format("{} is not supported", value));
+}
+
+void SettingsReader::expect(const std::string& key, const char* supported) {
+  std::string value = supported;
+  read(key, value);
+  if (value != supported) {
+    problem(key, fmt::format("'{}' is not supported, '{}' is", value, supported));
+  }
+}
+
 void SettingsReader::problem(const std::string& key, const std::string& what) {
   problems_ += fmt::format("{}{}{}: {}", problems_.empty() ? "" : "; ", prefix_, key, what);
 }

@@ -47,6 +47,9 @@ class SettingsReader {
   void read(const std::string& key, std::string& value);
   void read(const std::string& key, int32_t& value, int32_t low, int32_t high);
   void read(const std::string& key, std::vector<int32_t>& value, int32_t low, int32_t high);
+  // A value other than the one that is supported is a problem.
+  void expect(const std::string& key, bool supported);
+  void expect(const std::string& key, const char* supported);
   void problem(const std::string& key, const std::string& what);
   void finish() const;  // InputError with all problems
 

@@ -15,25 +15,11 @@ constexpr EncoderSizeKeys kSizeKeys = {
     "hidden_size",       "num_hidden_layers",       "num_attention_heads",
     "intermediate_size", "num_conv_pos_embeddings", "num_conv_pos_embedding_groups"};
 
-void expect(SettingsReader& reader, const std::string& key, bool value, bool supported) {
-  reader.read(key, value);
-  if (value != supported) reader.problem(key, fmt::format("{} is not supported", value));
-}
-
-void expect(SettingsReader& reader, const std::string& key, const std::string& supported) {
-  std::string value = supported;
-  reader.read(key, value);
-  if (value != supported) {
-    reader.problem(key, fmt::format("'{}' is not supported, '{}' is", value, supported));
-  }
-}
-
 void check_options(SettingsReader& reader) {
-  expect(reader, "hidden_act", "gelu");
-  expect(reader, "feat_extract_activation", "gelu");
-  expect(reader, "feat_proj_layer_norm", true, true);
-  expect(reader, "conv_pos_batch_norm", false, false);
-  expect(reader, "add_adapter", false, false);
+  reader.expect("hidden_act", "gelu");
+  reader.expect("feat_extract_activation", "gelu");
+  reader.expect("conv_pos_batch_norm", false);
+  reader.expect("add_adapter", false);
   double eps = 1e-5;
   reader.read("layer_norm_eps", eps);
   if (eps != 1e-5) reader.problem("layer_norm_eps", fmt::format("{} is not supported", eps));
@@ -94,6 +80,7 @@ ForeignModel transformers_model(const Settings& config, const Settings& preproce
   bool stable = false;
   reader.read("do_stable_layer_norm", stable);
   blueprint.norm_position = stable ? NormPosition::kPre : NormPosition::kPost;
+  if (model.kind == "HuBERT") reader.read("feat_proj_layer_norm", blueprint.wave.feature_norm);
   if (model.kind == "WavLM") {
     RelativePosition& bias = blueprint.relative_position;
     bias.buckets = 320;
@@ -116,10 +103,12 @@ ForeignModel transformers_model(const Settings& config, const Settings& preproce
 
 std::string transformers_config(const Blueprint& blueprint, const Architecture& architecture) {
   const LayerShape& layer = architecture.layers().front();
+  const RelativePosition& bias = blueprint.relative_position;
+  const bool wavlm = bias.buckets > 0;
   const bool layer_norms = blueprint.wave.norm == ExtractorNorm::kLayer;
   nlohmann::ordered_json json = {
-      {"architectures", {"HubertModel"}},
-      {"model_type", "hubert"},
+      {"architectures", {wavlm ? "WavLMModel" : "HubertModel"}},
+      {"model_type", wavlm ? "wavlm" : "hubert"},
       {"torch_dtype", "float32"},
       {"hidden_size", architecture.embed_dim()},
       {"num_hidden_layers", architecture.depth()},
@@ -130,7 +119,6 @@ std::string transformers_config(const Blueprint& blueprint, const Architecture& 
       {"do_stable_layer_norm", blueprint.norm_position == NormPosition::kPre},
       {"feat_extract_norm", layer_norms ? "layer" : "group"},
       {"feat_extract_activation", "gelu"},
-      {"feat_proj_layer_norm", true},
       {"num_feat_extract_layers", blueprint.wave.layers.size()},
       {"conv_dim", architecture.conv_channels()},
       {"conv_bias", blueprint.wave.bias},
@@ -139,6 +127,12 @@ std::string transformers_config(const Blueprint& blueprint, const Architecture& 
   for (const ConvLayer& conv : blueprint.wave.layers) {
     json["conv_kernel"].push_back(conv.kernel);
     json["conv_stride"].push_back(conv.stride);
+  }
+  if (wavlm) {
+    json["num_buckets"] = bias.buckets;
+    json["max_bucket_distance"] = bias.max_distance;
+  } else {
+    json["feat_proj_layer_norm"] = blueprint.wave.feature_norm;
   }
   return json.dump(2) + "\n";
 }

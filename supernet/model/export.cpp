@@ -17,17 +17,17 @@ namespace concertina {
 namespace {
 
 constexpr const char* kPositional = "encoder.pos_conv.0.weight";
+constexpr const char* kProjection = "post_extract_proj";
 
-// One architecture's tensors under a package's names, layers counted from 0, and the positional
-// conv as the g and v that the packages keep it as.
+// One architecture's tensors under a package's names, layers counted from 0, the positional conv as
+// the g and v that the packages keep it as, and a projection where transformers always has one.
 TensorMap foreign_tensors(const Supernet& model, const Architecture& architecture, Naming naming,
                           at::ScalarType matrices) {
-  const std::string problems = not_expressible(model.blueprint(), architecture);
+  const std::string problems = not_expressible(model.blueprint(), architecture, naming);
   if (!problems.empty()) {
-    throw InputError(
-        fmt::format("architecture '{}' cannot be written for other packages, which "
-                    "have no words for {}",
-                    architecture.key(), problems));
+    throw InputError(fmt::format(
+        "architecture '{}' cannot be written for {}, which has no words for {}", architecture.key(),
+        naming == Naming::kFairseq ? "fairseq" : "transformers", problems));
   }
   const Supernet one = model.extract(architecture);
   TensorMap tensors = one.weights();
@@ -35,6 +35,10 @@ TensorMap foreign_tensors(const Supernet& model, const Architecture& architectur
     tensors[std::string(kPositional) + "_g"] = plain->second.norm(2, {0, 1}, true);
     tensors[std::string(kPositional) + "_v"] = plain->second;
     tensors.erase(plain);
+  }
+  if (naming == Naming::kTransformers && !model.blueprint().projection) {
+    tensors[std::string(kProjection) + ".weight"] = at::eye(architecture.embed_dim());
+    tensors[std::string(kProjection) + ".bias"] = at::zeros({architecture.embed_dim()});
   }
   TensorMap renamed;
   for (const auto& [name, tensor] : with_matrices_as(one, std::move(tensors), matrices)) {

@@ -9,9 +9,10 @@
 
 namespace concertina {
 
-// A folder that transformers' HubertModel loads: config.json, preprocessor_config.json,
-// model.safetensors. `matrices`: dtype of matrices and convolutions (fp32, bf16, half); the rest
-// stays fp32. InputError says what of the architecture HubertModel has no option for.
+// A folder that transformers' HubertModel (WavLMModel where there is a position bias) loads:
+// config.json, preprocessor_config.json, model.safetensors. `matrices`: dtype of matrices and
+// convolutions (fp32, bf16, half); the rest stays fp32. InputError says what of the architecture
+// the package has no option for.
 void export_transformers(const Supernet& model, const Architecture& architecture,
                          const std::filesystem::path& folder, at::ScalarType matrices = at::kFloat);
 

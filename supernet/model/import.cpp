@@ -6,30 +6,19 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "supernet/checkpoint/distiller.h"
 #include "supernet/checkpoint/fairseq.h"
 #include "supernet/checkpoint/match.h"
 #include "supernet/checkpoint/transformers.h"
 #include "supernet/container/safetensors_layout.h"
 #include "supernet/container/torch_file.h"
-#include "supernet/model/mapped_tensor.h"
 #include "supernet/model/model_file.h"
+#include "supernet/model/weight_files.h"
 
 namespace concertina {
 namespace {
 
 namespace fs = std::filesystem;
-
-fs::path weights_in(const fs::path& folder) {
-  for (const char* name : {"model.safetensors", "pytorch_model.bin"}) {
-    if (fs::exists(folder / name)) return folder / name;
-  }
-  const bool parts = fs::exists(folder / "model.safetensors.index.json") ||
-                     fs::exists(folder / "pytorch_model.bin.index.json");
-  throw InputError(fmt::format(
-      "{} has {}", folder.string(),
-      parts ? "its weights in several parts, which is not supported: save it as one file"
-            : "neither model.safetensors nor pytorch_model.bin"));
-}
 
 ForeignModel model_beside(const fs::path& weights) {
   const fs::path config = weights.parent_path() / "config.json";
@@ -47,45 +36,83 @@ ForeignModel model_beside(const fs::path& weights) {
 
 struct Found {
   ForeignModel model;
-  LayoutMap tensors;
-  std::string container;
+  WeightFiles weights;
 };
 
-// fairseq's files hold the tensors under "model" and say what they are; a state dict alone does
-// not.
-Found find_in_torch_file(const TorchFile& file, const fs::path& weights) {
-  const PickleValue& root = file.root();
-  Found found{.container = file.container()};
-  if (const PickleValue* state = root.find("model")) {
-    found.tensors = file.tensors(*state);
-    if (!found.tensors.empty()) {
-      found.model = fairseq_model(Settings::from_pickle(root, weights.string()));
-      return found;
-    }
-  }
-  const PickleValue* state = root.find("state_dict");
-  found.tensors = file.tensors(state == nullptr ? root : *state);
-  if (found.tensors.empty()) {
-    throw InputError(
-        fmt::format("{} holds no tensors by name: expected a state dict, or one under "
-                    "'model'",
-                    weights.string()));
-  }
-  found.model = model_beside(weights);
-  return found;
+// The dict of tensors at a key of the file; empty where there is none.
+LayoutMap tensors_at(const TorchFile& file, const char* key) {
+  const PickleValue* state = file.root().find(key);
+  return state == nullptr ? LayoutMap() : file.tensors(*state);
 }
 
-TensorMap take_tensors(const TensorPlan& plan, const Found& found,
-                       const std::shared_ptr<MappedFile>& file) {
+// Students whose files do not say how large they are, or whose names we do not know.
+void refuse_students(const TorchFile& file, const LayoutMap& tensors, const std::string& name) {
+  const auto lower = tensors.lower_bound("student_model.");
+  if (lower != tensors.end() && lower->first.starts_with("student_model.")) {
+    throw InputError(fmt::format(
+        "{} holds a student under 'student_model.', as FitHuBERT and ARMHuBERT train it, without "
+        "its settings: they are in the training's YAML file, which is not read",
+        name));
+  }
+  const PickleValue* config = file.root().find("config");
+  if (config != nullptr && config->find("extractor_conv_layer_config") != nullptr) {
+    throw InputError(
+        fmt::format("{} holds a model of torchaudio's kind ('config' with "
+                    "extractor_conv_layer_config), such as "
+                    "DPHuBERT, which is not read",
+                    name));
+  }
+}
+
+// The packages put their tensors at different places and say there what they are; a state dict
+// alone does not.
+Found find_in_torch_file(const WeightFile& weights) {
+  const std::string name = weights.path.string();
+  const TorchFile file(weights.mapped->bytes(), name);
+  const auto found = [&](ForeignModel model, LayoutMap tensors) {
+    return Found{std::move(model), one_file(weights, std::move(tensors), file.container())};
+  };
+  for (const char* key : {"model", "model_weight"}) {
+    LayoutMap tensors = tensors_at(file, key);
+    if (!tensors.empty()) {
+      return found(fairseq_model(Settings::from_pickle(file.root(), name)), std::move(tensors));
+    }
+  }
+  if (LayoutMap tensors = tensors_at(file, "Distiller"); !tensors.empty()) {
+    const PickleValue* config = file.root().find("Config");
+    const PickleValue none;
+    return found(distiller_model(Settings::from_pickle(config == nullptr ? none : *config, name)),
+                 std::move(tensors));
+  }
+  LayoutMap tensors = state_dict_of(file);
+  if (tensors.empty()) {
+    throw InputError(fmt::format(
+        "{} holds no tensors by name: expected a state dict, or one under 'model'", name));
+  }
+  refuse_students(file, tensors, name);
+  return found(model_beside(weights.path), std::move(tensors));
+}
+
+TensorMap take_tensors(const TensorPlan& plan, const Found& found) {
   TensorMap tensors;
   for (const auto& [ours, theirs] : plan.taken) {
-    tensors[ours] = map_tensor(file, found.tensors.at(theirs)).to(at::kFloat).contiguous();
+    tensors[ours] = found.weights.tensor(theirs).to(at::kFloat).contiguous();
   }
   for (const std::string& ours : plan.zeros) {
     CONCERTINA_ASSERT(ours == "mask_emb");
     tensors[ours] = at::zeros({found.model.space.storage().largest.embed_dim()});
   }
   return tensors;
+}
+
+std::string provenance_of(const Found& found, const fs::path& path) {
+  nlohmann::json json = {{"imported_from", path.filename().string()},
+                         {"kind", found.model.kind},
+                         {"sha256", sha256_file(path)}};
+  for (const WeightFile& file : found.weights.files) {
+    if (file.path != path) json["parts"][file.path.filename().string()] = sha256_file(file.path);
+  }
+  return json.dump();
 }
 
 Imported import_ours(const fs::path& weights) {
@@ -99,26 +126,31 @@ Imported import_ours(const fs::path& weights) {
 
 Imported import_checkpoint(const fs::path& path) {
   const fs::path weights = fs::is_directory(path) ? weights_in(path) : path;
-  const auto file = std::make_shared<MappedFile>(weights);
-  const std::string name = weights.string();
   Found found;
-  if (is_torch_file(file->bytes())) {
-    found = find_in_torch_file(TorchFile(file->bytes(), name), weights);
+  if (is_shard_index(weights)) {
+    found = {model_beside(weights), read_shards(weights)};
   } else {
-    SafetensorsLayout layout = parse_safetensors(file->bytes(), name);
-    if (is_model_metadata(layout.metadata)) return import_ours(weights);
-    found = {model_beside(weights), std::move(layout.tensors), "safetensors"};
+    const WeightFile file{weights, std::make_shared<MappedFile>(weights)};
+    if (is_torch_file(file.mapped->bytes())) {
+      found = find_in_torch_file(file);
+    } else {
+      SafetensorsLayout layout = parse_safetensors(file.mapped->bytes(), weights.string());
+      if (is_model_metadata(layout.metadata)) return import_ours(weights);
+      found = {model_beside(weights), one_file(file, std::move(layout.tensors), "safetensors")};
+    }
   }
-  TensorPlan plan = match_tensors(found.model, found.tensors, name, file->bytes().size());
-  const nlohmann::json provenance = {{"imported_from", weights.filename().string()},
-                                     {"kind", found.model.kind},
-                                     {"sha256", sha256_file(weights)}};
-  return {.model = Supernet(found.model.space, take_tensors(plan, found, file), provenance.dump()),
-          .kind = found.model.kind,
-          .container = found.container,
-          .weights = weights,
-          .ignored = std::move(plan.ignored),
-          .zeros = std::move(plan.zeros)};
+  TensorPlan plan =
+      match_tensors(found.model, found.weights.layouts, weights.string(), found.weights.bytes());
+  Imported imported{.model = Supernet(found.model.space, take_tensors(plan, found),
+                                      provenance_of(found, weights)),
+                    .kind = found.model.kind,
+                    .container = found.weights.container,
+                    .weights = weights,
+                    .ignored = std::move(plan.ignored),
+                    .zeros = std::move(plan.zeros)};
+  const auto& left_out = found.weights.left_out;
+  imported.ignored.insert(imported.ignored.end(), left_out.begin(), left_out.end());
+  return imported;
 }
 
 }  // namespace concertina

@@ -1,5 +1,6 @@
 // Checkpoints of other packages as Supernets: folders of transformers (config.json with
-// model.safetensors or pytorch_model.bin), .pt files of fairseq and LightHuBERT.
+// model.safetensors or pytorch_model.bin, in one file or in several with an index), .pt files of
+// fairseq, LightHuBERT and s3prl (its copies of fairseq's, DistilHuBERT).
 #pragma once
 
 #include <filesystem>

@@ -87,7 +87,7 @@ TEST(Transformers, WhatTheForwardPassDoesNotKnowIsListed) {
   const std::string both = error({{"hidden_act", "relu"}, {"layer_norm_eps", 1e-12}});
   EXPECT_THAT(both, HasSubstr("hidden_act: 'relu'"));
   EXPECT_THAT(both, HasSubstr("layer_norm_eps"));
-  EXPECT_THAT(error({{"feat_proj_layer_norm", false}}), HasSubstr("false is not supported"));
+  EXPECT_THAT(error({{"add_adapter", true}}), HasSubstr("true is not supported"));
   EXPECT_THAT(error({{"adapter_attn_dim", 16}}), HasSubstr("adapters"));
   EXPECT_THAT(error({{"hidden_size", 9}}), HasSubstr("9 is no multiple"));
   EXPECT_THAT(error({{"hidden_size", 1e6}}), HasSubstr("expected an integer"));
@@ -118,6 +118,23 @@ TEST(Transformers, WritesWhatItReads) {
   EXPECT_EQ(back.space.to_json(), model.space.to_json());
 }
 
+TEST(Transformers, WritesStudentsAndWavLm) {
+  json config = testing::transformers_json();
+  config["feat_proj_layer_norm"] = false;
+  const ForeignModel student = from_config(config);
+  EXPECT_FALSE(student.space.blueprint().wave.feature_norm);
+  const ForeignModel wavlm = from_config({{"model_type", "wavlm"}, {"num_buckets", 64}});
+  for (const ForeignModel& model : {student, wavlm}) {
+    const Blueprint& blueprint = model.space.blueprint();
+    EXPECT_EQ(not_expressible(blueprint, model.space.largest(), Naming::kTransformers), "");
+    const ForeignModel back =
+        from_config(json::parse(transformers_config(blueprint, model.space.largest())),
+                    json::parse(transformers_preprocessor(blueprint)));
+    EXPECT_EQ(back.kind, model.kind);
+    EXPECT_EQ(back.space.to_json(), model.space.to_json());
+  }
+}
+
 TEST(Fairseq, ReadsEveryPlaceOfTheSettings) {
   const json model = {{"_name", "hubert"}, {"encoder_layers", 3}, {"extractor_mode", "layer_norm"}};
   const json task = {{"normalize", true}};
@@ -133,6 +150,24 @@ TEST(Fairseq, ReadsEveryPlaceOfTheSettings) {
     EXPECT_EQ(found.space.blueprint().wave.norm, ExtractorNorm::kLayer);
     EXPECT_TRUE(found.space.blueprint().normalize_waveform) << settings.dump();
   }
+}
+
+TEST(Fairseq, EqualWidthsHaveNoProjection) {
+  json model = {{"_name", "hubert"}, {"encoder_embed_dim", 512}, {"encoder_attention_heads", 8}};
+  const ForeignModel equal =
+      from_fairseq({{"model_cfg", model}, {"task_cfg", {{"normalize", true}}}});
+  EXPECT_FALSE(equal.space.blueprint().projection);
+  EXPECT_TRUE(equal.space.blueprint().normalize_waveform);
+  EXPECT_FALSE(tensors_of(equal).contains("post_extract_proj.weight"));
+  const NamedSettings written = fairseq_settings(equal.space, equal.space.largest());
+  for (const auto& [key, value] : written) {
+    std::visit([&, name = key](const auto& plain) { model[name] = plain; }, value);
+  }
+  const ForeignModel back =
+      from_fairseq({{"cfg", {{"model", model}, {"task", {{"normalize", true}}}}}});
+  EXPECT_EQ(back.space.to_json(), equal.space.to_json());
+  model["encoder_embed_dim"] = 768;
+  EXPECT_TRUE(from_fairseq({{"cfg", {{"model", model}}}}).space.blueprint().projection);
 }
 
 TEST(Fairseq, KindsAreNamed) {
@@ -284,31 +319,6 @@ TEST(Match, TensorsMayNotClaimMoreThanTheFile) {
   const ForeignModel model = from_config(testing::transformers_json());
   EXPECT_THAT(error_of([&] { match_tensors(model, tensors_of(model), "f", 1000); }),
               HasSubstr("more memory than the file has"));
-}
-
-TEST(Expressible, SaysWhatIsNot) {
-  Blueprint blueprint;
-  const auto of = [&](const std::string& key) {
-    return not_expressible(blueprint, Architecture::parse(key));
-  };
-  EXPECT_EQ(of("c=512 e=384 p=20000 L=0-5:6x1536,8-9:6x1536"), "");
-  EXPECT_THAT(of("c=512 e=384 p=20000 L=0:6x1536,1:6x768"), HasSubstr("different heads or FFN"));
-  EXPECT_THAT(of("c=512 e=384 p=20000 L=0:4x1536"), HasSubstr("4 heads of 64"));
-  EXPECT_THAT(of("c=512 e=384 p=40000 L=0:6x1536"), HasSubstr("40 ms"));
-  EXPECT_THAT(of("c=512 e=384 p=20000 L=0:6x1536w16"), HasSubstr("windows"));
-  EXPECT_THAT(of("c=512 e=384 p=20000 L=0:6x0"), HasSubstr("without attention or feed-forward"));
-  blueprint.positional.interleaved = true;
-  EXPECT_THAT(of("c=512 e=384 p=20000 L=0:6x1536"), HasSubstr("interleaved"));
-  blueprint.front_end = FrontEndKind::kLogMel;
-  EXPECT_THAT(of("c=512 e=384 p=20000 L=0:6x1536"), HasSubstr("log-mel"));
-}
-
-TEST(Expressible, LayersAreCountedAnew) {
-  const auto architecture = Architecture::parse("c=512 e=384 p=20000 L=0-5:6x1536,8-9:6x1536");
-  EXPECT_EQ(with_layers_counted("encoder.layers.9.fc1.bias", architecture),
-            "encoder.layers.7.fc1.bias");
-  EXPECT_EQ(with_layers_counted("encoder.layer_norm.bias", architecture),
-            "encoder.layer_norm.bias");
 }
 
 }  // namespace

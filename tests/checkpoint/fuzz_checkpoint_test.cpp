@@ -22,7 +22,7 @@ using testing::kStorageFloats;
 using testing::Ops;
 using testing::with_damage;
 
-constexpr int kCases = 2000;  // of each kind: 14,000 in all, 10,000 of them structure-aware
+constexpr int kCases = 2000;  // of each kind: 16,000 in all, 12,000 of them structure-aware
 constexpr size_t kConstant = size_t{8} << 20;
 constexpr int64_t kNumbers[] = {0,
                                 1,
@@ -188,6 +188,26 @@ TEST(FuzzCheckpoint, Configurations) {
   });
 }
 
+TEST(FuzzCheckpoint, Indexes) {
+  const nlohmann::json index = testing::shard_index_json();
+  fuzz("index fields", [&](Rng& rng) {
+    nlohmann::json changed = index;
+    if (rng.below(3) == 0) {  // paths made of the parts that leave a folder
+      std::string& path = changed["weight_map"].begin()->get_ref<std::string&>();
+      path = rng.below(4) == 0 ? "/" : "";
+      for (int64_t n = rng.below(5); n >= 0; --n) {
+        static const std::string parts[] = {
+            "..", ".", "a", "", "...", "a\\..", std::string(1, '\0')};
+        path += parts[rng.below(std::size(parts))];
+        if (n > 0) path += '/';
+      }
+    } else {
+      change_json(changed, rng);
+    }
+    return dumped(changed);
+  });
+}
+
 TEST(FuzzCheckpoint, BytesOfTorchFiles) {
   const std::string zip = testing::zip_around(valid_program(), kStorageFloats * 4).bytes;
   const std::string legacy = testing::legacy_around(valid_program(), kStorageFloats);
@@ -198,8 +218,11 @@ TEST(FuzzCheckpoint, BytesOfSafetensorsAndJson) {
   const std::string header = dumped(testing::safetensors_header());
   const std::string model = testing::safetensors_around(header, 256);
   const std::string config = dumped(testing::transformers_json());
-  fuzz("json bytes",
-       [&](Rng& rng) { return with_damage(rng.below(2) == 0 ? model : config, rng); });
+  const std::string index = dumped(testing::shard_index_json());
+  fuzz("json bytes", [&](Rng& rng) {
+    const std::string* files[] = {&model, &config, &index};
+    return with_damage(*files[rng.below(std::size(files))], rng);
+  });
 }
 
 // The sample files themselves are accepted: the mutations start from what works.
@@ -211,6 +234,7 @@ TEST(FuzzCheckpoint, SamplesAreAccepted) {
   EXPECT_TRUE(accepted(testing::legacy_around(valid_program(), kStorageFloats)));
   EXPECT_TRUE(accepted(testing::safetensors_around(dumped(testing::safetensors_header()), 4096)));
   EXPECT_TRUE(accepted(dumped(testing::transformers_json())));
+  EXPECT_TRUE(accepted(dumped(testing::shard_index_json())));
 }
 
 }  // namespace

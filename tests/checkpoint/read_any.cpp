@@ -1,10 +1,14 @@
 #include "tests/checkpoint/read_any.h"
 
+#include <algorithm>
+#include <filesystem>
+
 #include "core/errors.h"
 #include "supernet/checkpoint/fairseq.h"
 #include "supernet/checkpoint/match.h"
 #include "supernet/checkpoint/transformers.h"
 #include "supernet/container/safetensors_layout.h"
+#include "supernet/container/shard_index.h"
 #include "supernet/container/torch_file.h"
 
 namespace concertina::testing {
@@ -53,6 +57,17 @@ bool read_config(ByteSpan bytes) {
   return true;
 }
 
+// Whatever an index says, its files lie in its folder.
+bool read_index(ByteSpan bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const std::filesystem::path folder = "/a/folder";
+  for (const auto& [tensor, file] : parse_shard_index(text, "model.index.json")) {
+    const auto path = (folder / file).lexically_normal();
+    CONCERTINA_ASSERT(std::ranges::mismatch(folder, path).in1 == folder.end() && path != folder);
+  }
+  return true;
+}
+
 template <class Read>
 bool accepts(const Read& read, ByteSpan bytes) {
   try {
@@ -68,7 +83,8 @@ bool accepts(const Read& read, ByteSpan bytes) {
 bool read_any(ByteSpan bytes) {
   if (is_torch_file(bytes)) return accepts(read_torch, bytes);
   const bool config = accepts(read_config, bytes);
-  return accepts(read_safetensors, bytes) || config;
+  const bool index = accepts(read_index, bytes);
+  return accepts(read_safetensors, bytes) || config || index;
 }
 
 }  // namespace concertina::testing

@@ -159,6 +159,18 @@ nlohmann::json transformers_json() {
           {"conv_bias", false}};
 }
 
+nlohmann::json shard_index_json() {
+  const SearchSpace space = tiny_space();
+  nlohmann::json index = {{"metadata", {{"total_size", kStorageFloats * 4}}}};
+  for (const TensorSlice& slice :
+       tensor_slices(space.blueprint(), space.storage(), space.storage().largest)) {
+    const bool layer = slice.name.starts_with("encoder.layers.");
+    index["weight_map"][foreign_name(slice.name, Naming::kTransformers)] =
+        layer ? "parts/model-00002-of-00002.safetensors" : "model-00001-of-00002.safetensors";
+  }
+  return index;
+}
+
 nlohmann::json safetensors_header() {
   const SearchSpace space = tiny_space();
   nlohmann::json header = {{"__metadata__", {{"concertina.space", space.to_json()}}}};

@@ -28,6 +28,7 @@ ZipFile zip_around(const std::string& program, size_t storage_bytes);
 std::string legacy_around(const std::string& program, uint64_t elements);
 
 nlohmann::json transformers_json();   // config.json of a tiny HuBERT
+nlohmann::json shard_index_json();    // of its tensors in two files
 nlohmann::json safetensors_header();  // of a model of ours: space in the metadata, tensors
 std::string safetensors_around(const std::string& header, size_t data_bytes);
 

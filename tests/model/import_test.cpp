@@ -7,6 +7,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "supernet/container/torch_writer.h"
 #include "supernet/model/export.h"
 #include "supernet/model/model_file.h"
 #include "tests/model/models.h"
@@ -138,6 +139,89 @@ TEST_F(ImportTest, EveryContainerHoldsTheSameModel) {
   expect_equal("legacy.pt", "torch.save (legacy)", {});
 }
 
+// s3prl's file of the same model: without a norm of the features, with heads.
+TEST_F(ImportTest, DistilHubertComesWithoutItsHeads) {
+  const std::filesystem::path fixtures =
+      std::string(CONCERTINA_SOURCE_DIR) + "/tests/model/checkpoints";
+  const Supernet same = import_checkpoint(fixtures / "fairseq.pt").model;
+  const Imported student = import_checkpoint(fixtures / "distiller.pt");
+  EXPECT_EQ(student.kind, "DistilHuBERT");
+  EXPECT_EQ(student.model.storage().largest, same.storage().largest);
+  EXPECT_FALSE(student.model.weights().contains("layer_norm.weight"));
+  for (const auto& [tensor, value] : student.model.weights()) {
+    const at::Tensor& theirs = same.weights().at(tensor);
+    EXPECT_TRUE(value.equal(tensor == "mask_emb" ? at::zeros_like(theirs) : theirs)) << tensor;
+  }
+  std::vector<std::string> ignored;
+  for (const auto& [tensor, why] : student.ignored) {
+    ignored.push_back(tensor);
+    EXPECT_EQ(why, "prediction heads of distillation");
+  }
+  EXPECT_EQ(ignored, (std::vector<std::string>{"output_layer.0.bias", "output_layer.0.weight",
+                                               "output_layer.2.bias", "output_layer.2.weight"}));
+  export_transformers(student.model, student.model.space().largest(), folder_ / "hf");
+  expect_same(import_checkpoint(folder_ / "hf").model, student.model, 0);
+}
+
+// fairseq leaves the projection out where the widths are equal, transformers never does.
+TEST_F(ImportTest, EqualWidthsNeedNoProjection) {
+  Blueprint blueprint = testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost);
+  blueprint.projection = false;
+  const auto net = Architecture::parse("c=24,24,24,24,24,24,128 e=128 p=20000 L=0-1:2x256");
+  const SearchSpace space = SearchSpace::single(blueprint, {net, SlicingRule::kPrefix});
+  const Supernet model = testing::perturbed(space, 15);
+  export_fairseq(model, net, folder_ / "f.pt");
+  const Imported fairseq = import_checkpoint(folder_ / "f.pt");
+  EXPECT_EQ(fairseq.model.blueprint(), blueprint);
+  expect_same(fairseq.model, model, 0);
+  export_transformers(model, net, folder_ / "hf");
+  const Imported transformers = import_checkpoint(folder_ / "hf");
+  EXPECT_TRUE(transformers.model.blueprint().projection);
+  expect_same(transformers.model, model, 0);
+  EXPECT_THAT(error_of([&] { export_fairseq(transformers.model, net, folder_ / "f.pt"); }),
+              HasSubstr("fairseq, which has no words for a projection"));
+}
+
+TEST_F(ImportTest, WavLmComesBackFromItsFolder) {
+  const Blueprint blueprint = testing::wavlm_blueprint(NormPosition::kPre);
+  const auto net = Architecture::parse("c=24 e=128 p=20000 L=1-2:4x256");
+  const SearchSpace space = SearchSpace::single(blueprint, {net, SlicingRule::kPrefix});
+  const Supernet model = testing::perturbed(space, 16);
+  export_transformers(model, net, folder_ / "hf");
+  const Imported imported = import_checkpoint(folder_ / "hf");
+  EXPECT_EQ(imported.kind, "WavLM");
+  EXPECT_EQ(imported.model.space().largest().key(), "c=24 e=128 p=20000 L=0-1:4x256");
+  expect_same(imported.model, model, 0);
+}
+
+// Files of students that cannot be read say what they are.
+TEST_F(ImportTest, StudentsWithoutSettingsAreRefusedByName) {
+  const auto error = [&](const char* key, const char* tensor, const char* config) {
+    TorchWriter writer;
+    const float value = 1;
+    writer.begin_dict();
+    writer.text(key);
+    writer.begin_dict();
+    writer.text(tensor);
+    writer.tensor(DType::kF32, {1}, std::as_bytes(std::span(&value, 1)));
+    writer.end_dict();
+    writer.text("config");
+    writer.begin_dict();
+    writer.text(config);
+    writer.text("");
+    writer.end_dict();
+    writer.end_dict();
+    std::move(writer).write_to(folder_ / "s.ckpt");
+    return error_of([&] { import_checkpoint(folder_ / "s.ckpt"); });
+  };
+  EXPECT_THAT(error("state_dict", "student_model.layer_norm.weight", "any"),
+              HasSubstr("as FitHuBERT and ARMHuBERT train it"));
+  EXPECT_THAT(error("state_dict", "encoder.x", "extractor_conv_layer_config"),
+              HasSubstr("such as DPHuBERT"));
+  EXPECT_THAT(error("Distiller", "encoder.x", "any"),
+              HasSubstr("a Distiller without its settings"));
+}
+
 TEST_F(ImportTest, OurOwnFilesAreModelsToo) {
   const Supernet supernet = testing::perturbed(space_of(NormPosition::kPost), 14);
   save_model(supernet, folder_ / "m.safetensors");
@@ -150,7 +234,7 @@ TEST_F(ImportTest, FilesThatAreNoCheckpointsAreClearErrors) {
   EXPECT_THAT(error_of([&] { import_checkpoint(folder_); }),
               HasSubstr("neither model.safetensors nor pytorch_model.bin"));
   write_atomically(folder_ / "pytorch_model.bin.index.json", "{}");
-  EXPECT_THAT(error_of([&] { import_checkpoint(folder_); }), HasSubstr("in several parts"));
+  EXPECT_THAT(error_of([&] { import_checkpoint(folder_); }), HasSubstr("no config.json beside it"));
   const std::filesystem::path fixtures =
       std::string(CONCERTINA_SOURCE_DIR) + "/tests/model/checkpoints";
   std::filesystem::copy(fixtures / "hf_bin/pytorch_model.bin", folder_ / "bare.bin");

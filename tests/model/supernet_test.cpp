@@ -44,6 +44,10 @@ TEST(Supernet, ExtractedSubnetEqualsTheSlicedOne) {
   for (RateKind rate : {RateKind::kConv, RateKind::kLinear, RateKind::kAverage}) {
     expect_extraction_agrees(testing::small_space(testing::joined_blueprint(rate)), 5, 7);
   }
+  Blueprint student = group;
+  student.wave.feature_norm = false;  // DistilHuBERT
+  student.wave.feature_scale = true;  // DPHuBERT
+  expect_extraction_agrees(testing::small_space(student), 5, 8);
 }
 
 // Every gene at once: channels and frame period beside the rest, both kinds of norm.

@@ -1,0 +1,50 @@
+// The tensors of a foreign checkpoint and the mapped files they lie in: one, or several that an
+// index names.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/files.h"
+#include "supernet/container/tensor_layout.h"
+#include "supernet/container/torch_file.h"
+
+namespace concertina {
+
+struct WeightFile {
+  std::filesystem::path path;
+  std::shared_ptr<MappedFile> mapped;
+};
+
+struct WeightFiles {
+  std::string container;  // "safetensors", "torch.save (zip), 3 files"
+  std::vector<WeightFile> files;
+  LayoutMap layouts;                      // of all tensors, checked against their files
+  std::map<std::string, size_t> file_of;  // a tensor's place in files
+  std::vector<std::pair<std::string, std::string>> left_out;  // tensor, why
+
+  uint64_t bytes() const;                            // of all files
+  at::Tensor tensor(const std::string& name) const;  // shares its file's memory, see map_tensor
+};
+
+WeightFiles one_file(WeightFile file, LayoutMap layouts, std::string container);
+
+// What a folder has its weights in: model.safetensors, pytorch_model.bin or their
+// .index.json, the first that is there in transformers' order. InputError when none is.
+std::filesystem::path weights_in(const std::filesystem::path& folder);
+
+bool is_shard_index(const std::filesystem::path& path);  // by its name
+// The tensors that the index names, in the files beside it; what a file holds beyond them is left
+// out. InputError: a file that is not there or is damaged, tensors that their file does not have.
+WeightFiles read_shards(const std::filesystem::path& index);
+
+// The tensors of a state dict, or of one under "state_dict"; none where it is neither.
+LayoutMap state_dict_of(const TorchFile& file);
+
+}  // namespace concertina
