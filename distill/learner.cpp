@@ -138,7 +138,8 @@ LossBreakdown Learner::loss_of(const Bound& bound, const SpeechBatch& batch, Fro
 at::Tensor Learner::target(const Crops& crops, const SpeechBatch& batch) const {
   if (crops.target.defined()) return crops.target.to(setup_.device);
   if (!teacher_) return crops.units.to(setup_.device);
-  return target_of(*setup_.objective, *teacher_, {batch.waveform, batch.lengths, {}});
+  const at::Tensor heard = crops.clean.defined() ? crops.clean.to(setup_.device) : batch.waveform;
+  return target_of(*setup_.objective, *teacher_, {heard, batch.lengths, {}});
 }
 
 SpeechBatch Learner::on_device(const SpeechBatch& batch) const {
