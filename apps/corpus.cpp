@@ -148,18 +148,23 @@ void add_fetch(CLI::App& corpus, Globals& globals) {
 }
 
 void add_scan(CLI::App& corpus, Globals& globals) {
-  auto* verb = corpus.add_subcommand("scan", "Make a manifest of any folder of audio");
-  struct Scan {
-    std::string folder, manifest;
-  };
-  auto scan = std::make_shared<Scan>();
-  verb->add_option("DIR", scan->folder, "Folder of audio (LibriSpeech's layout is recognised)")
+  auto* verb = corpus.add_subcommand("scan", "Make a manifest of audio of your own");
+  auto options = std::make_shared<ScanOptions>();
+  verb->add_option("PATH", options->inputs,
+                   "Folders of audio (LibriSpeech's layout is recognised), WebDataset-style shards "
+                   "(.tar), fairseq manifests (.tsv)")
       ->required();
-  verb->add_option("-o,--out", scan->manifest, "The manifest to write")->required();
-  verb->footer("Example: concertina corpus scan LibriSpeech -o libri.tsv");
-  verb->callback([scan, &globals] {
-    print_report(scan_corpus(scan->folder, scan->manifest, globals.stop), globals.json);
-  });
+  verb->add_option("-o,--out", options->manifest, "The manifest to write")->required();
+  verb->add_option("--trim-silence", options->trim_silence,
+                   "Cut the ends off that lie so many dB under a clip's loudest frame, e.g. 40")
+      ->check(CLI::PositiveNumber);
+  verb->footer(
+      "Examples:\n"
+      "  concertina corpus scan LibriSpeech -o libri.tsv\n"
+      "  concertina corpus scan shards -o shards.tsv --trim-silence 40     # shards/*.tar\n"
+      "  concertina corpus scan fairseq/train.tsv fairseq/valid.tsv -o data.tsv");
+  verb->callback(
+      [options, &globals] { print_report(scan_corpus(*options, globals.stop), globals.json); });
 }
 
 void add_show(CLI::App& corpus, Globals& globals) {

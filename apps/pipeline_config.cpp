@@ -133,6 +133,10 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
   config.teacher = PretrainOptions::from_config(teacher.section("pretrain"));
   config.stage1 = DistillOptions::from_config(root.section("stage1"), 1);
   config.stage2 = DistillOptions::from_config(root.section("stage2"), 2);
+  for (TrainOptions* train : {&config.teacher.train, &config.stage1.train, &config.stage2.train}) {
+    std::filesystem::path& noise = train->augment.noise_clips;
+    if (!noise.empty()) noise = file.resolve(noise);
+  }
   config.sort = read_sort(root, config);
   config.latency = LatencyOptions::from_config(root.section("latency"));
   config.tasks = TaskOptions::from_config(root.section("tasks"));

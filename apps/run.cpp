@@ -71,7 +71,9 @@ std::vector<Stage> make_stages(ConfigFile& file, const Line& line) {
   const std::string seed = fmt::format("seed {}\n", config.seed);
   const std::string corpus = section_text(file, "corpus") + file_hash(config.corpus.manifest);
   const std::string shape = config.space.to_json();
-  const std::string teacher = section_text(file, "teacher") + file_hash(config.teacher_model);
+  const auto noise = [](const TrainOptions& train) { return file_hash(train.augment.noise_clips); };
+  const std::string teacher =
+      section_text(file, "teacher") + file_hash(config.teacher_model) + noise(config.teacher.train);
   const std::string tasks = section_text(file, "tasks");
   const std::string search = section_text(file, "search") + tasks;
   const std::string latency = section_text(file, "latency") + study_identity(config.search);
@@ -89,14 +91,14 @@ std::vector<Stage> make_stages(ConfigFile& file, const Line& line) {
          run_teacher_stage(l.config, l.space, l.globals, f);
        }},
       {"stage1",
-       section_text(file, "stage1"),
+       section_text(file, "stage1") + noise(config.stage1.train),
        {"teacher"},
        {space.student(1)},
        [](const Line& l, const StageFlags& f) {
          run_distill_stage(l.config, l.space, l.globals, f, 1);
        }},
       {"stage2",
-       section_text(file, "stage2"),
+       section_text(file, "stage2") + noise(config.stage2.train),
        {"stage1"},
        {space.student(2)},
        [](const Line& l, const StageFlags& f) {

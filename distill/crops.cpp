@@ -28,6 +28,7 @@ CropSource::CropSource(const JoinedClips& clips, const Blueprint& blueprint,
 
 Crops CropSource::at(int64_t step) const {
   Rng rng = rng_.fork("crops", static_cast<uint64_t>(step));
+  const Rng augmenting = rng_.fork("augmentation", static_cast<uint64_t>(step));
   const int64_t samples = stream_frames_ * frame_samples_;
   Crops crops = empty_batch(crops_, samples, frames_, contents_);
   crops.seconds = static_cast<double>(crops_ * samples) / sample_rate_;
@@ -35,6 +36,8 @@ Crops CropSource::at(int64_t step) const {
     const int64_t first = clips_.draw(stream_frames_, rng);
     if (row / crops_ == share_.part) {
       read_row(clips_, first, samples, frames_, contents_, rng, row % crops_, crops);
+      augment_row(clips_, contents_, augmenting.fork("row", static_cast<uint64_t>(row)),
+                  row % crops_, crops);
     } else if (contents_.mask) {
       (void)span_mask(frames_, *contents_.mask, rng);  // as many numbers are drawn for every row
     }
@@ -50,6 +53,8 @@ Crops empty_batch(int64_t rows, int64_t samples, int64_t frames, const BatchCont
   if (contents.mask) batch.speech.mask = at::zeros({rows, frames}, at::kBool);
   if (contents.units.defined()) batch.units = at::zeros({rows, frames}, at::kLong);
   if (contents.targets) batch.target = at::zeros({rows, frames, contents.targets->dim()});
+  const bool teacher_is_asked = !contents.units.defined() && !contents.targets;
+  if (contents.augmentation && teacher_is_asked) batch.clean = at::zeros({rows, samples});
   return batch;
 }
 
@@ -70,6 +75,15 @@ void read_row(const JoinedClips& clips, int64_t first, int64_t samples, int64_t 
   if (contents.targets) {
     batch.target[row].narrow(0, 0, frames).copy_(contents.targets->read(first, frames));
   }
+}
+
+void augment_row(const JoinedClips& clips, const BatchContents& contents, const Rng& rng,
+                 int64_t row, Crops& batch) {
+  if (!contents.augmentation) return;
+  const int64_t samples = batch.speech.lengths.const_data_ptr<int64_t>()[row];
+  const at::Tensor audio = batch.speech.waveform[row].narrow(0, 0, samples);
+  if (batch.clean.defined()) batch.clean[row].narrow(0, 0, samples).copy_(audio);
+  contents.augmentation->apply({audio.data_ptr<float>(), static_cast<size_t>(samples)}, clips, rng);
 }
 
 }  // namespace concertina

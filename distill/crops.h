@@ -1,5 +1,5 @@
 // Training data of one step: crops of the joined clips or whole clips (distill/whole_clips.h),
-// their masks and units.
+// augmented where asked, their masks and units.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -11,6 +11,7 @@
 #include "core/rng.h"
 #include "distill/options.h"
 #include "distill/target_cache.h"
+#include "speech/augmentation.h"
 #include "speech/joined_clips.h"
 #include "speech/mask.h"
 #include "supernet/model/forward.h"
@@ -19,8 +20,9 @@ namespace concertina {
 
 struct Crops {
   SpeechBatch speech;  // mask undefined where nothing is masked
-  at::Tensor units;    // [B, T] int64; undefined without units
-  at::Tensor target;   // [B, T, D] fp32 from a cache; undefined: the teacher is asked
+  at::Tensor clean;   // what a teacher hears: the waveform before augmentation; undefined: the same
+  at::Tensor units;   // [B, T] int64; undefined without units
+  at::Tensor target;  // [B, T, D] fp32 from a cache; undefined: the teacher is asked
   double seconds = 0;  // of audio
 };
 
@@ -29,6 +31,7 @@ struct BatchContents {
   std::optional<MaskOptions> mask;
   at::Tensor units;                            // [total_frames] int16 of the clips, or undefined
   std::shared_ptr<const TargetCache> targets;  // of the clips, or null
+  std::shared_ptr<const Augmentation> augmentation;  // of the waveform, or null
 };
 
 // The part of every step's audio that one of several processes trains on.
@@ -71,5 +74,9 @@ Crops empty_batch(int64_t rows, int64_t samples, int64_t frames, const BatchCont
 // `frames` frames, their units and targets.
 void read_row(const JoinedClips& clips, int64_t first, int64_t samples, int64_t frames,
               const BatchContents& contents, Rng& rng, int64_t row, Crops& batch);
+// Augments a row that was read: `rng` is the row's own, so that rows do not share their draws.
+// Units, targets and `clean` stay those of the clean audio.
+void augment_row(const JoinedClips& clips, const BatchContents& contents, const Rng& rng,
+                 int64_t row, Crops& batch);
 
 }  // namespace concertina

@@ -122,13 +122,15 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
   CONCERTINA_ASSERT(previous != nullptr || options.init != StudentInit::kPreviousStage);
   check_fit(blueprint, teacher.blueprint());
   const auto dtype = training_dtype(train.dtype, context.device);
+  const auto augmentation = make_augmentation(train.augment);
   RecipeParts parts{name,
                     to_json(options),
                     context.seed,
                     manifest.fingerprint(),
                     space.to_json(),
                     c10::toString(dtype),
-                    {{"teacher", weights_hash(teacher)}}};
+                    noise_input(augmentation)};
+  parts.inputs["teacher"] = weights_hash(teacher);
   if (options.init == StudentInit::kPreviousStage)
     parts.inputs["previous"] = weights_hash(previous->model);
 
@@ -143,11 +145,11 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
       options, teacher, *objective, data.training,
       fmt::format("{} {} {}", parts.data, parts.inputs["teacher"], parts.dtype), context);
   const auto training =
-      make_batch_source(data.training, blueprint, train.batch, {mask, {}, targets},
+      make_batch_source(data.training, blueprint, train.batch, {mask, {}, targets, augmentation},
                         rng.fork("training"), context.share());
   const auto validation =
       make_batch_source(data.validation, blueprint, train.batch, {}, rng.fork("validation"));
-  const CropSource crops(data.training, blueprint, train.batch, {mask, {}, {}},
+  const CropSource crops(data.training, blueprint, train.batch, {mask, {}, {}, {}},
                          rng.fork("training"));
   Learner learner({.student = initial_student(options, space, teacher, previous, crops, rng),
                    .objective = std::move(objective),

@@ -132,7 +132,9 @@ LossBreakdown Learner::loss_of(const Bound& bound, const SpeechBatch& batch, Fro
 at::Tensor Learner::target(const Crops& crops, const SpeechBatch& batch) const {
   if (crops.target.defined()) return placed(crops.target, setup_.device);
   if (!teacher_) return placed(crops.units, setup_.device);
-  return target_of(*setup_.objective, *teacher_, {batch.waveform, batch.lengths, {}});
+  const at::Tensor heard =
+      crops.clean.defined() ? placed(crops.clean, setup_.device) : batch.waveform;
+  return target_of(*setup_.objective, *teacher_, {heard, batch.lengths, {}});
 }
 
 SpeechBatch Learner::on_device(const SpeechBatch& batch) const {

@@ -68,6 +68,7 @@ void read_train(ConfigSection& section, TrainOptions& o) {
   section.read("steps", o.steps);
   read_optimizer(section.section("optimizer"), o.optimizer);
   read_batch(section.section("batch"), o.batch);
+  o.augment = AugmentOptions::from_config(section.section("augment"));
   section.read_choice("dtype", dtypes, dtype);
   o.dtype = dtypes[static_cast<size_t>(dtype)];
   section.read("validate_every", o.validate_every);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/config.h"
+#include "speech/augmentation.h"
 
 namespace concertina {
 
@@ -40,6 +41,7 @@ struct TrainOptions {
   int64_t steps = 1500;
   OptimizerOptions optimizer;
   BatchOptions batch;
+  AugmentOptions augment;        // of what is trained on, not of validation
   std::string dtype = "auto";    // fp32 | bf16 | auto (bf16 where the machine is fast at it)
   int64_t validate_every = 250;  // steps; 0: only at the end
   int32_t validation_crops = 32;

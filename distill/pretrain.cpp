@@ -96,22 +96,20 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
   const Blueprint& blueprint = space.blueprint();
   const auto dtype = training_dtype(options.train.dtype, context.device);
   auto objective = unit_objective(options, shape);
-  const std::string recipe = recipe_json({"teacher",
-                                          to_json(options),
-                                          context.seed,
-                                          manifest.fingerprint(),
-                                          space.to_json(),
-                                          c10::toString(dtype),
-                                          {}});
+  const auto augmentation = make_augmentation(options.train.augment);
+  const std::string recipe =
+      recipe_json({"teacher", to_json(options), context.seed, manifest.fingerprint(),
+                   space.to_json(), c10::toString(dtype), noise_input(augmentation)});
 
   const StageData data = stage_data(manifest, blueprint, options.train.batch);
   const UnitLabels labels = unit_labels(options, data, rng.fork("units"), recipe, context);
   const MaskOptions mask{.probability = options.mask_probability, .length = options.mask_length};
-  const auto training =
-      make_batch_source(data.training, blueprint, options.train.batch, {mask, labels.training, {}},
-                        rng.fork("training"), context.share());
-  const auto validation = make_batch_source(data.validation, blueprint, options.train.batch,
-                                            {mask, labels.validation, {}}, rng.fork("validation"));
+  const auto training = make_batch_source(data.training, blueprint, options.train.batch,
+                                          {mask, labels.training, {}, augmentation},
+                                          rng.fork("training"), context.share());
+  const auto validation =
+      make_batch_source(data.validation, blueprint, options.train.batch,
+                        {mask, labels.validation, {}, {}}, rng.fork("validation"));
   Supernet teacher = fresh_teacher(options, space, data, rng);
   const SearchSpace own = teacher.space();
   auto heads = objective->parameters(rng.fork("heads"));

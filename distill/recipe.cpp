@@ -35,10 +35,32 @@ Json json_of(const BatchOptions& o) {
   return json;
 }
 
+Json json_of(const DecibelRange& range) { return {range.low, range.high}; }
+
+// Noise clips count by their content, among the run's inputs.
+Json json_of(const AugmentOptions& o) {
+  Json json;
+  if (o.mixing.probability > 0) {
+    json["mixing"] = {{"probability", o.mixing.probability},
+                      {"noise_probability", o.mixing.noise_probability},
+                      {"longest", o.mixing.longest},
+                      {"utterance_snr", json_of(o.mixing.utterance_snr)},
+                      {"noise_snr", json_of(o.mixing.noise_snr)}};
+  }
+  if (o.noise.probability > 0)
+    json["noise"] = {{"probability", o.noise.probability}, {"snr", json_of(o.noise.snr)}};
+  if (o.band_limit.probability > 0) {
+    json["band_limit"] = {{"probability", o.band_limit.probability},
+                          {"cutoff", {o.band_limit.lowest, o.band_limit.highest}}};
+  }
+  return json;
+}
+
 void add_common(Json& json, const TrainOptions& o) {
   json["steps"] = o.steps;
   json["optimizer"] = json_of(o.optimizer);
   json["batch"] = json_of(o.batch);
+  if (o.augment.any()) json["augment"] = json_of(o.augment);
   json["validate_every"] = o.validate_every;
   json["validation_crops"] = o.validation_crops;
 }
@@ -107,6 +129,13 @@ std::string recipe_json(const RecipeParts& parts) {
   json[parts.name] = Json::parse(parts.options);
   json["space"] = Json::parse(parts.space);
   return json.dump();
+}
+
+std::map<std::string, std::string> noise_input(
+    const std::shared_ptr<const Augmentation>& augmentation) {
+  const std::string noise = augmentation ? augmentation->noise_fingerprint() : "";
+  if (noise.empty()) return {};
+  return {{"noise", noise}};
 }
 
 std::string weights_hash(const Supernet& model) {

@@ -1,6 +1,8 @@
 // A run's settings as text: what config.yaml shows, and what a checkpoint is checked against.
 #pragma once
 
+#include <map>
+#include <memory>
 #include <string>
 
 #include "distill/options.h"
@@ -24,6 +26,10 @@ struct RecipeParts {
   std::map<std::string, std::string> inputs;  // hashes of the models it starts from
 };
 std::string recipe_json(const RecipeParts& parts);
+
+// Noise clips as an input of a run: none without an augmentation that reads them.
+std::map<std::string, std::string> noise_input(
+    const std::shared_ptr<const Augmentation>& augmentation);
 
 std::string weights_hash(const Supernet& model);
 std::string yaml_of(const std::string& json);  // the same tree as block YAML

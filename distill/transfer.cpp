@@ -14,7 +14,7 @@ c10::impl::VirtualGuardImpl streams_of(at::Device device) {
 template <class Visit>
 void for_tensors(Crops& crops, const Visit& visit) {
   for (at::Tensor* tensor :
-       {&crops.speech.waveform, &crops.speech.mask, &crops.units, &crops.target}) {
+       {&crops.speech.waveform, &crops.speech.mask, &crops.clean, &crops.units, &crops.target}) {
     if (tensor->defined()) visit(*tensor);
   }
 }

@@ -108,6 +108,7 @@ Crops ClipSource::at(int64_t step) const {
   const auto batches = cached_epoch(number / per_epoch);
   const std::vector<size_t>& members = (*batches)[static_cast<size_t>(number % per_epoch)];
   Rng rng = rng_.fork("batch", static_cast<uint64_t>(number));
+  const Rng augmenting = rng_.fork("augmentation", static_cast<uint64_t>(number));
   int64_t longest = 0;
   for (const size_t clip : members) longest = std::max(longest, frames_of(clip));
   const int64_t rows = static_cast<int64_t>(members.size()), samples = longest * frame_samples_;
@@ -120,6 +121,7 @@ Crops ClipSource::at(int64_t step) const {
     const int64_t length = frames_of(clip), own = blueprint_.frames(length * frame_samples_);
     const int64_t first = span.first_frame + rng.below(span.frames - length + 1);
     read_row(clips_, first, length * frame_samples_, own, contents_, rng, row, batch);
+    augment_row(clips_, contents_, augmenting.fork("row", static_cast<uint64_t>(row)), row, batch);
     batch.seconds += static_cast<double>(length * frame_samples_) / blueprint_.sample_rate;
   }
   return batch;

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <sndfile.h>
-#include <soxr.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,6 +12,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "speech/resample.h"
 
 namespace concertina {
 namespace {
@@ -75,21 +75,6 @@ std::vector<float> read_mono(SNDFILE* sound, const SF_INFO& info, const std::str
     throw InputError(fmt::format("{}: holds samples that are not numbers", name));
   }
   return mono;
-}
-
-std::vector<float> resample(const std::vector<float>& in, int32_t from, int32_t to,
-                            const std::string& name) {
-  if (from == to) return in;
-  const double ratio = static_cast<double>(to) / from;
-  std::vector<float> out(static_cast<size_t>(std::ceil(static_cast<double>(in.size()) * ratio)));
-  const soxr_quality_spec_t quality = soxr_quality_spec(SOXR_HQ, 0);
-  size_t made = 0;
-  const soxr_error_t error = soxr_oneshot(from, to, 1, in.data(), in.size(), nullptr, out.data(),
-                                          out.size(), &made, nullptr, &quality, nullptr);
-  if (error != nullptr)
-    throw InputError(fmt::format("{}: cannot be resampled from {} Hz: {}", name, from, error));
-  out.resize(made);
-  return out;
 }
 
 Audio decode(Sound sound, const SF_INFO& info, const std::string& name, int32_t sample_rate) {

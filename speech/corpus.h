@@ -1,4 +1,4 @@
-// Corpora from Debian speech packages and from folders of audio. A tier is data: a list of
+// Corpora from Debian speech packages and from audio of one's own. A tier is data: a list of
 // packages, each with the reader that turns its unpacked files into clips.
 #pragma once
 
@@ -48,15 +48,25 @@ std::vector<std::string> tier_names();
 // damaged package, or `root` holds something else; Interrupted.
 CorpusReport fetch_corpus(const FetchOptions& options, const StopToken& stop);
 
-// A manifest of any folder of audio, searched recursively; clips that are not 16 kHz mono 16-bit
-// WAV are converted into MANIFEST_STEM.audio/ beside the manifest, the others are named where they
-// are. In LibriSpeech's layout (train-*|dev-*|test-*/SPEAKER/CHAPTER/SPEAKER-CHAPTER-N.flac,
-// *.trans.txt) speaker, text and split come from the names; elsewhere the speaker is the parent
-// folder. Without such splits a tenth of the speakers is dev and a tenth test (hash_splits); of the
-// clips instead when there are fewer than ten speakers. Corrupt, empty or too short (< 400 samples)
-// files are listed in the report and in MANIFEST_STEM.skipped.tsv, never fatal. InputError when no
-// clip is left.
-CorpusReport scan_corpus(const std::filesystem::path& folder, const std::filesystem::path& manifest,
-                         const StopToken& stop);
+struct ScanOptions {
+  // Folders of audio, WebDataset-style tar shards (.tar) and fairseq manifests (.tsv); one or more.
+  std::vector<std::filesystem::path> inputs;
+  std::filesystem::path manifest;  // to write
+  // dB under a clip's loudest frame below which its ends are silence and are cut off
+  // (speech/trim.h); 0: off.
+  double trim_silence = 0;
+};
+
+// A manifest of audio of one's own, folders searched recursively, shards in them too
+// (speech/scan/found_clips.h says what each kind of input tells). Clips that are not files of 16
+// kHz mono 16-bit WAV, and all when silence is trimmed, are converted into MANIFEST_STEM.audio/
+// beside the manifest; the others are named where they are. Speakers come from the parent folder;
+// in LibriSpeech's layout (train-*|dev-*|test-*/SPEAKER/CHAPTER/SPEAKER-CHAPTER-N.flac,
+// *.trans.txt) speaker, text and split come from the names. Without such splits a tenth of the
+// speakers is dev and a tenth test (hash_splits); of the clips instead when there are fewer than
+// ten speakers. Corrupt, empty or too short (< 400 samples) files are listed in the report and in
+// MANIFEST_STEM.skipped.tsv, never fatal. InputError when no clip is left or an input is none of
+// the three; SystemError when it is missing.
+CorpusReport scan_corpus(const ScanOptions& options, const StopToken& stop);
 
 }  // namespace concertina

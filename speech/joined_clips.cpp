@@ -73,6 +73,13 @@ JoinedClips::JoinedClips(Manifest manifest, Split split, int32_t frame_samples,
   }
 }
 
+int64_t JoinedClips::longest_stream() const {
+  const auto longest =
+      std::max_element(streams_.begin(), streams_.end(),
+                       [](const Stream& a, const Stream& b) { return a.frames < b.frames; });
+  return longest->frames;
+}
+
 int64_t JoinedClips::draw(int64_t frames, Rng& rng) const {
   CONCERTINA_ASSERT(frames > 0);
   double total = 0;

@@ -24,6 +24,8 @@ class JoinedClips {
               std::map<std::string, double> source_weight = {});
 
   int64_t total_frames() const { return total_frames_; }
+  int64_t longest_stream() const;  // frames of the longest source: the most that draw() can give
+  int32_t frame_samples() const { return frame_samples_; }
   struct ClipSpan {
     int64_t clip;  // index into manifest().clips
     int64_t first_frame;

@@ -10,7 +10,8 @@ mkdir -p "$folder"
 for out in one two stopped; do mkdir "$folder/$out"; cp -r "$smoke/one/teacher" "$folder/$out"; done
 
 # A smooth loss and no frame period but the base one: |x| and the slots of CIF have kinks, at which rounding decides.
-smooth=(--set stage1.objective.distance=mse --set stage2.objective.distance=mse --set stage2.sampler.progressive=1)
+# In stage 2 both sides also hear the same mixtures.
+smooth=(--set stage2.augment="{mixing: {probability: 0.5}}" --set stage1.objective.distance=mse --set stage2.objective.distance=mse --set stage2.sampler.progressive=1)
 train() {  # train OUT STAGE CROPS ARGUMENTS...
   exec "$program" train configs/smoke.yaml --stage "$2" --threads 1 --out "$folder/$1" "${smooth[@]}" \
     --set "stage$2.dtype=fp32" --set "stage$2.steps=$steps" --set "stage$2.batch.crops=$3" "${@:4}"

@@ -18,6 +18,7 @@ teacher:
   layers: [3]
   optimizer: {lr: 2e-3, warmup: 0.1}
   batch: {crops: 4, seconds: 2, sources: {festvox-ru: 2, asterisk: 1}}
+  augment: {mixing: {probability: 0.2}}
   dtype: fp32
   checkpoint: {minutes: 1.5, keep: 4, best: false}
 stage2:
@@ -31,6 +32,8 @@ stage2:
   EXPECT_EQ(teacher.units.clusters, 100);
   EXPECT_EQ(teacher.mask_length, 6);
   EXPECT_EQ(teacher.train.batch.source_weight.at("festvox-ru"), 2);
+  EXPECT_EQ(teacher.train.augment.mixing.probability, 0.2);
+  EXPECT_FALSE(stage2.train.augment.any());
   EXPECT_EQ(teacher.train.dtype, "fp32");
   EXPECT_EQ(teacher.train.checkpoint.minutes, 1.5);
   EXPECT_EQ(teacher.train.checkpoint.keep, 4);
@@ -82,6 +85,18 @@ TEST(Recipe, IsYamlWithoutTimeCaps) {
   options.train.max_minutes = 0;
   EXPECT_EQ(json, to_json(options));
   EXPECT_THAT(yaml_of(json), ::testing::HasSubstr("units:\n  features: \"mfcc\"\n"));
+}
+
+TEST(Recipe, NamesAnAugmentationThatIsAskedFor) {
+  PretrainOptions options;
+  const std::string plain = to_json(options);
+  options.train.augment.noise_clips = "noise.tsv";  // its content counts, not its place
+  EXPECT_EQ(to_json(options), plain);
+  EXPECT_THAT(plain, ::testing::Not(::testing::HasSubstr("augment")));
+  options.train.augment.mixing.probability = 0.2;
+  EXPECT_THAT(yaml_of(to_json(options)),
+              ::testing::HasSubstr("augment:\n  mixing:\n    probability: 0.2\n"));
+  EXPECT_TRUE(noise_input(make_augmentation({})).empty());
 }
 
 }  // namespace

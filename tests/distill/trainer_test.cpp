@@ -98,8 +98,16 @@ TEST_F(Training, TeacherLearnsAndLeavesItsFiles) {
                   .heads.contains("objective.heads.2.weight"));
 }
 
-TEST_F(Training, ResumedRunEqualsAnUninterruptedOneByteForByte) {
-  const PretrainOptions options = tiny_pretraining();
+// The second time with augmented crops.
+class Resuming : public Training, public ::testing::WithParamInterface<bool> {};
+INSTANTIATE_TEST_SUITE_P(Augmented, Resuming, ::testing::Bool());
+
+TEST_P(Resuming, EqualsAnUninterruptedRunByteForByte) {
+  PretrainOptions options = tiny_pretraining();
+  if (GetParam()) {
+    options.train.augment.mixing.probability = 0.5;
+    options.train.augment.band_limit.probability = 0.3;
+  }
   pretrain_teacher(options, space, manifest, context("whole"));
 
   StageContext parts = context("parts");

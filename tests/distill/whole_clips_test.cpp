@@ -49,9 +49,9 @@ TEST_F(WholeClips, EveryClipOnceAnEpochWithinTheBudget) {
 
 TEST_F(WholeClips, AStepDependsOnTheSeedAndTheStepOnly) {
   const ClipSource one(clips, blueprint, options,
-                       {MaskOptions{.probability = 0.4, .length = 3}, {}, {}}, Rng(1));
+                       {MaskOptions{.probability = 0.4, .length = 3}, {}, {}, {}}, Rng(1));
   const ClipSource two(clips, blueprint, options,
-                       {MaskOptions{.probability = 0.4, .length = 3}, {}, {}}, Rng(1));
+                       {MaskOptions{.probability = 0.4, .length = 3}, {}, {}, {}}, Rng(1));
   two.at(0);
   const Crops a = one.at(7), b = two.at(7);
   EXPECT_TRUE(a.speech.waveform.equal(b.speech.waveform));
@@ -60,7 +60,7 @@ TEST_F(WholeClips, AStepDependsOnTheSeedAndTheStepOnly) {
 
 TEST_F(WholeClips, UnitsFollowTheirClip) {
   const at::Tensor units = at::arange(clips.total_frames(), at::kShort);
-  const ClipSource source(clips, blueprint, options, {{}, units, {}}, Rng(1));
+  const ClipSource source(clips, blueprint, options, {{}, units, {}, {}}, Rng(1));
   const Crops batch = source.at(0);
   std::vector<float> audio(320);
   for (int64_t b = 0; b < batch.units.size(0); ++b) {

@@ -7,6 +7,8 @@
 #include "speech/audio.h"
 #include "speech/manifest.h"
 #include "speech/readers/readers.h"
+#include "speech/scan/found_clips.h"
+#include "speech/tar.h"
 #include "tests/speech/made_up_data.h"
 
 namespace concertina {
@@ -77,6 +79,45 @@ TEST(Fuzz, AmazonQueen) {
        {"080001P1.SB", "yy"}});
   damage(archive, path, 1000, [&] {
     for (const RawClip& raw : read_amazon_queen(folder.path(), "queen").clips) raw.decode();
+  });
+}
+
+// Damage in a header counts only where its sum still agrees.
+TEST(Fuzz, Tar) {
+  const std::string archive = testing::tar_of({{"a.txt", "one"}, {"a.wav", std::string(700, 'x')}});
+  const std::string pax = testing::tar_of({{"p", "12 path=abc\n9 size=3\n"}, {"a.txt", "one"}});
+  for (uint64_t seed = 0; seed < 4000; ++seed) {
+    std::string bytes = seed % 2 == 0 ? archive : pax;
+    if (seed % 2 == 1) bytes[156] = 'x';
+    bytes = testing::mutated(bytes, seed);
+    for (size_t header = 0; seed % 4 > 1 && header + 512 <= bytes.size() && header < 1024;
+         header += 512)
+      testing::set_tar_checksum(bytes, header);
+    for (const TarMember& file : index_tar(std::as_bytes(std::span(bytes))).files) {
+      ASSERT_GE(std::min(file.offset, file.size), 0);
+      ASSERT_LE(file.offset + file.size, std::ssize(bytes));
+    }
+  }
+}
+
+TEST(Fuzz, TarShard) {
+  const TempFolder folder;
+  const std::string archive = testing::tar_of({{"a.json", R"({"text": "one", "speaker": 7})"},
+                                               {"a.wav", wav_bytes()},
+                                               {"../b.wav", wav_bytes()}});
+  damage(archive, folder / "s.tar", 300, [&] {
+    for (const FoundClip& found : find_in_tar(folder / "s", "").clips) found.raw.decode();
+  });
+}
+
+TEST(Fuzz, FairseqManifest) {
+  const TempFolder folder;
+  write_file(folder / "f.wrd", "one\ntwo\n");
+  damage(".\na/b.wav\t100\nb.wav\t200\n", folder / "f.tsv", 500, [&] {
+    try {
+      find_in_fairseq_manifest(folder / "f.tsv");
+    } catch (const SystemError&) {  // the root's name was hit
+    }
   });
 }
 

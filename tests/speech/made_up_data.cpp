@@ -101,6 +101,36 @@ std::string strings_of(const std::map<int16_t, std::string>& lines) {
 
 }  // namespace
 
+void set_tar_checksum(std::string& archive, size_t header) {
+  archive.replace(header + 148, 8, 8, ' ');
+  unsigned sum = 0;
+  for (size_t i = 0; i < 512; ++i) sum += static_cast<unsigned char>(archive[header + i]);
+  archive.replace(header + 148, 8, fmt::format("{:06o}", sum) + std::string("\0 ", 2));
+}
+
+std::string tar_of(const std::vector<std::pair<std::string, std::string>>& files) {
+  std::string archive;
+  for (const auto& [name, bytes] : files) {
+    const size_t header = archive.size();
+    archive.append(512, '\0');
+    archive.replace(header, name.size(), name);
+    archive.replace(header + 100, 7, "0000644");
+    archive.replace(header + 124, 11, fmt::format("{:011o}", bytes.size()));
+    archive[header + 156] = '0';
+    archive.replace(header + 257, 8, std::string("ustar\00000", 8));
+    set_tar_checksum(archive, header);
+    archive += bytes;
+    archive.append((512 - bytes.size() % 512) % 512, '\0');
+  }
+  return archive.append(1024, '\0');
+}
+
+std::string bytes_of_sound(const std::vector<float>& samples, int32_t rate, int format) {
+  const TempFolder folder;
+  write_sound(folder / "sound", samples, rate, 1, format);
+  return read_file(folder / "sound");
+}
+
 std::string queen_archive(const std::map<std::string, std::string>& files) {
   constexpr size_t kHeader = 15;
   constexpr size_t kEntry = 21;

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace concertina::testing {
@@ -34,6 +35,12 @@ void write_sound(const std::filesystem::path& path, const std::vector<float>& sa
 
 std::string g722_of(const std::vector<float>& samples);  // 16 kHz in
 std::string mp3_of(const std::vector<float>& samples, int32_t sample_rate);
+
+// A POSIX ustar archive of regular files, names of up to 100 bytes.
+std::string tar_of(const std::vector<std::pair<std::string, std::string>>& files);
+std::string bytes_of_sound(const std::vector<float>& samples, int32_t rate,
+                           int format);                      // SF_FORMAT_*
+void set_tar_checksum(std::string& archive, size_t header);  // of the header at byte `header`
 
 // An archive laid out like queen.1c from file names and contents.
 std::string queen_archive(const std::map<std::string, std::string>& files);

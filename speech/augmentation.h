@@ -1,0 +1,71 @@
+// What a model in training hears instead of its clean crops. Length and place of everything said
+// stay, so units and targets of the clean audio still fit, frame by frame.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/config.h"
+#include "core/rng.h"
+#include "speech/joined_clips.h"
+#include "speech/mixing.h"
+
+namespace concertina {
+
+// WavLM's utterance mixing: a part of another utterance, or of a noise clip.
+struct MixingOptions {
+  double probability = 0;          // of an utterance; WavLM: 0.2
+  double noise_probability = 0.1;  // of a mixed one: by noise; 0 where there are no noise clips
+  double longest = 0.5;            // share of the utterance that is mixed at most
+  DecibelRange utterance_snr{-5, 5}, noise_snr{-5, 20};
+};
+
+struct NoiseOptions {  // over the whole utterance
+  double probability = 0;
+  DecibelRange snr{0, 20};
+};
+
+struct BandLimitOptions {  // as a telephone or an old recording does
+  double probability = 0;
+  double lowest = 2000, highest = 7500;  // Hz, between which the cutoff is drawn
+};
+
+// In the order in which they are applied. Levels are relative to the clean utterance.
+struct AugmentOptions {
+  std::filesystem::path noise_clips;  // a manifest; "": none
+  MixingOptions mixing;
+  NoiseOptions noise;
+  BandLimitOptions band_limit;
+  bool any() const;
+  static AugmentOptions from_config(ConfigSection section);
+};
+
+class Augmentation {
+ public:
+  // Reads the manifest of noise clips, of which those of the train split are used, one after the
+  // other. InputError, SystemError.
+  explicit Augmentation(AugmentOptions options);
+
+  // Changes `utterance` in place: 16 kHz, a whole number of frames of `clips`, which a second
+  // utterance is drawn from. What is drawn depends on `rng` alone. Thread-safe.
+  void apply(std::span<float> utterance, const JoinedClips& clips, const Rng& rng) const;
+
+  std::string noise_fingerprint() const;  // of the noise manifest; "" without
+
+ private:
+  void mix(std::span<float> utterance, double power, const JoinedClips& clips, Rng rng) const;
+  void add_noise(std::span<float> utterance, double power, Rng rng) const;
+  std::vector<float> noise_of(size_t length, Rng& rng) const;
+
+  AugmentOptions options_;
+  std::optional<JoinedClips> noise_;
+};
+
+// Null where `options` ask for nothing.
+std::shared_ptr<const Augmentation> make_augmentation(const AugmentOptions& options);
+
+}  // namespace concertina
