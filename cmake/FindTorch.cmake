@@ -2,9 +2,12 @@
 # Its libraries are named here and not by Torch's own package file, which for a CUDA build wants the whole CUDA toolkit;
 # to use one, its libraries are enough.
 file(GLOB _venv_torch "${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
+if(DEFINED ENV{CONCERTINA_TORCH})  # what is said now comes before what was found earlier
+  unset(CONCERTINA_TORCH_VERSION_FILE CACHE)
+endif()
 find_file(CONCERTINA_TORCH_VERSION_FILE TorchConfigVersion.cmake
   HINTS $ENV{CONCERTINA_TORCH} ${CMAKE_PREFIX_PATH} ${_venv_torch}
-  PATH_SUFFIXES share/cmake/Torch Torch torch/share/cmake/Torch NO_CACHE)
+  PATH_SUFFIXES share/cmake/Torch Torch torch/share/cmake/Torch)
 if(NOT CONCERTINA_TORCH_VERSION_FILE)
   message(FATAL_ERROR "LibTorch 2.11 or newer was not found. Run scripts/setup, or set CONCERTINA_TORCH to a torch "
                       "folder (python -c 'import torch; print(torch.utils.cmake_prefix_path)').")

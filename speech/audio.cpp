@@ -126,6 +126,7 @@ Audio read_audio(const std::filesystem::path& path, int32_t sample_rate) {
 }
 
 Audio decode_audio(std::span<const std::byte> bytes, const std::string& name, int32_t sample_rate) {
+  if (bytes.empty()) throw InputError(name + ": not an audio file: empty (0 bytes)");
   Memory memory{bytes};
   SF_VIRTUAL_IO io{memory_size, memory_seek, memory_read, memory_write, memory_tell};
   SF_INFO info{};

@@ -24,7 +24,7 @@ FoundClips find_in(const fs::path& input, const fs::path& converted) {
   if (!fs::exists(input)) throw SystemError(input.string() + ": no such file or folder");
   const fs::path from = fs::canonical(input);
   if (fs::is_directory(from)) return find_in_folder(from, converted);
-  if (from.extension() == ".tar") return find_in_tar(from.parent_path() / from.stem(), "");
+  if (from.extension() == ".tar") return find_in_tar(from.parent_path(), from.stem());
   if (from.extension() == ".tsv") return find_in_fairseq_manifest(from);
   throw InputError(input.string() +
                    ": expected a folder of audio, a tar shard (.tar) or a fairseq manifest (.tsv)");
@@ -34,7 +34,7 @@ bool has_control_character(const std::string& text) {
   return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 32; });
 }
 
-// Of several inputs each has a folder of its own in the ids.
+// Of several inputs each has a folder of its own in the ids, as shards have anyhow.
 FoundClips find_all(const ScanOptions& options, const fs::path& converted) {
   FoundClips all;
   for (const fs::path& input : options.inputs) {
@@ -45,7 +45,7 @@ FoundClips find_all(const ScanOptions& options, const fs::path& converted) {
         all.skipped.push_back({clip.raw.origin, "a tab or line break in its name"});
         continue;
       }
-      if (options.inputs.size() > 1) {
+      if (options.inputs.size() > 1 && input.extension() != ".tar") {
         clip.raw.clip.id =
             fmt::format("{}/{}", fs::canonical(input).stem().string(), clip.raw.clip.id);
       }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -31,7 +30,7 @@ struct FoundClips {
 // Where a clip stands: root/shard/inside + extension. The name of `root` becomes the source.
 struct ClipPlace {
   std::filesystem::path root;
-  std::filesystem::path shard;   // a tar below it without ".tar", which counts as a folder; ""
+  std::filesystem::path shard;  // a tar below it without ".tar", which counts as a folder; "": none
   std::filesystem::path inside;  // without the extension
   std::string extension;
 };

@@ -94,7 +94,7 @@ std::optional<Split> split_of_name(std::string_view name) {
 }
 
 FoundClip clip_by_name(const ClipPlace& place, Transcripts& transcripts) {
-  const fs::path name = place.shard / place.inside, full = place.root / name;
+  const fs::path name = place.shard / place.inside.relative_path(), full = place.root / name;
   FoundClip found;
   found.extension = place.extension;
   Clip& clip = found.raw.clip;

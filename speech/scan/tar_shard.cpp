@@ -110,7 +110,7 @@ void fill(Clip& clip, const Said& said) {
 }  // namespace
 
 FoundClips find_in_tar(const fs::path& root, const fs::path& shard) {
-  const fs::path path = (shard.empty() ? root : root / shard).string() + ".tar";
+  const fs::path path = (root / shard).string() + ".tar";
   const auto archive = std::make_shared<const Shard>(path);
   FoundClips found;
   Transcripts transcripts;

@@ -6,12 +6,10 @@
 
 #include "core/errors.h"
 #include "core/files.h"
-#include "supernet/checkpoint/distiller.h"
-#include "supernet/checkpoint/fairseq.h"
 #include "supernet/checkpoint/match.h"
+#include "supernet/checkpoint/torch_checkpoint.h"
 #include "supernet/checkpoint/transformers.h"
 #include "supernet/container/safetensors_layout.h"
-#include "supernet/container/torch_file.h"
 #include "supernet/model/model_file.h"
 #include "supernet/model/weight_files.h"
 
@@ -39,58 +37,11 @@ struct Found {
   WeightFiles weights;
 };
 
-// The dict of tensors at a key of the file; empty where there is none.
-LayoutMap tensors_at(const TorchFile& file, const char* key) {
-  const PickleValue* state = file.root().find(key);
-  return state == nullptr ? LayoutMap() : file.tensors(*state);
-}
-
-// Students whose files do not say how large they are, or whose names we do not know.
-void refuse_students(const TorchFile& file, const LayoutMap& tensors, const std::string& name) {
-  const auto lower = tensors.lower_bound("student_model.");
-  if (lower != tensors.end() && lower->first.starts_with("student_model.")) {
-    throw InputError(fmt::format(
-        "{} holds a student under 'student_model.', as FitHuBERT and ARMHuBERT train it, without "
-        "its settings: they are in the training's YAML file, which is not read",
-        name));
-  }
-  const PickleValue* config = file.root().find("config");
-  if (config != nullptr && config->find("extractor_conv_layer_config") != nullptr) {
-    throw InputError(
-        fmt::format("{} holds a model of torchaudio's kind ('config' with "
-                    "extractor_conv_layer_config), such as "
-                    "DPHuBERT, which is not read",
-                    name));
-  }
-}
-
-// The packages put their tensors at different places and say there what they are; a state dict
-// alone does not.
 Found find_in_torch_file(const WeightFile& weights) {
-  const std::string name = weights.path.string();
-  const TorchFile file(weights.mapped->bytes(), name);
-  const auto found = [&](ForeignModel model, LayoutMap tensors) {
-    return Found{std::move(model), one_file(weights, std::move(tensors), file.container())};
-  };
-  for (const char* key : {"model", "model_weight"}) {
-    LayoutMap tensors = tensors_at(file, key);
-    if (!tensors.empty()) {
-      return found(fairseq_model(Settings::from_pickle(file.root(), name)), std::move(tensors));
-    }
-  }
-  if (LayoutMap tensors = tensors_at(file, "Distiller"); !tensors.empty()) {
-    const PickleValue* config = file.root().find("Config");
-    const PickleValue none;
-    return found(distiller_model(Settings::from_pickle(config == nullptr ? none : *config, name)),
-                 std::move(tensors));
-  }
-  LayoutMap tensors = state_dict_of(file);
-  if (tensors.empty()) {
-    throw InputError(fmt::format(
-        "{} holds no tensors by name: expected a state dict, or one under 'model'", name));
-  }
-  refuse_students(file, tensors, name);
-  return found(model_beside(weights.path), std::move(tensors));
+  const TorchFile file(weights.mapped->bytes(), weights.path.string());
+  TorchCheckpoint checkpoint = read_torch_checkpoint(file, weights.path.string());
+  return {checkpoint.model ? std::move(*checkpoint.model) : model_beside(weights.path),
+          one_file(weights, std::move(checkpoint.tensors), file.container())};
 }
 
 TensorMap take_tensors(const TensorPlan& plan, const Found& found) {

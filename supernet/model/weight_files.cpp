@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include "core/errors.h"
+#include "supernet/checkpoint/torch_checkpoint.h"
 #include "supernet/container/safetensors_layout.h"
 #include "supernet/container/shard_index.h"
 #include "supernet/model/mapped_tensor.h"
@@ -125,11 +126,6 @@ WeightFiles read_shards(const fs::path& index) {
   }
   all.container += fmt::format(", {} file{}", all.files.size(), all.files.size() > 1 ? "s" : "");
   return all;
-}
-
-LayoutMap state_dict_of(const TorchFile& file) {
-  const PickleValue* state = file.root().find("state_dict");
-  return file.tensors(state == nullptr ? file.root() : *state);
 }
 
 }  // namespace concertina

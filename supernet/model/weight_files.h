@@ -13,7 +13,6 @@
 
 #include "core/files.h"
 #include "supernet/container/tensor_layout.h"
-#include "supernet/container/torch_file.h"
 
 namespace concertina {
 
@@ -43,8 +42,5 @@ bool is_shard_index(const std::filesystem::path& path);  // by its name
 // The tensors that the index names, in the files beside it; what a file holds beyond them is left
 // out. InputError: a file that is not there or is damaged, tensors that their file does not have.
 WeightFiles read_shards(const std::filesystem::path& index);
-
-// The tensors of a state dict, or of one under "state_dict"; none where it is neither.
-LayoutMap state_dict_of(const TorchFile& file);
 
 }  // namespace concertina

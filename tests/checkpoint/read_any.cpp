@@ -4,12 +4,13 @@
 #include <filesystem>
 
 #include "core/errors.h"
+#include "supernet/checkpoint/distiller.h"
 #include "supernet/checkpoint/fairseq.h"
 #include "supernet/checkpoint/match.h"
+#include "supernet/checkpoint/torch_checkpoint.h"
 #include "supernet/checkpoint/transformers.h"
 #include "supernet/container/safetensors_layout.h"
 #include "supernet/container/shard_index.h"
-#include "supernet/container/torch_file.h"
 
 namespace concertina::testing {
 namespace {
@@ -28,11 +29,9 @@ void touch(const LayoutMap& tensors, ByteSpan bytes) {
 
 bool read_torch(ByteSpan bytes) {
   const TorchFile file(bytes, "f.pt");
-  const PickleValue* state = file.root().find("model");
-  const LayoutMap tensors = file.tensors(state == nullptr ? file.root() : *state);
-  touch(tensors, bytes);
-  const Settings settings = Settings::from_pickle(file.root(), "f.pt");
-  match_tensors(fairseq_model(settings), tensors, "f.pt", bytes.size());
+  const TorchCheckpoint found = read_torch_checkpoint(file, "f.pt");
+  touch(found.tensors, bytes);
+  if (found.model) match_tensors(*found.model, found.tensors, "f.pt", bytes.size());
   return true;
 }
 
@@ -46,16 +45,23 @@ bool read_safetensors(ByteSpan bytes) {
   return true;
 }
 
-bool read_config(ByteSpan bytes) {
+// A configuration as that of each package that it could be from.
+template <class Make>
+bool read_config(ByteSpan bytes, const Make& make) {
   const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  const Settings settings = Settings::from_json(text, "config.json");
-  const ForeignModel model = transformers_model(settings, settings);
+  const ForeignModel model = make(Settings::from_json(text, "config.json"));
   try {
     match_tensors(model, {}, "model.safetensors", 0);
   } catch (const InputError&) {  // every tensor is missing; the configuration was fine
   }
   return true;
 }
+
+bool read_transformers(ByteSpan bytes) {
+  return read_config(bytes, [](const Settings& both) { return transformers_model(both, both); });
+}
+bool read_fairseq(ByteSpan bytes) { return read_config(bytes, fairseq_model); }
+bool read_distiller(ByteSpan bytes) { return read_config(bytes, distiller_model); }
 
 // Whatever an index says, its files lie in its folder.
 bool read_index(ByteSpan bytes) {
@@ -82,9 +88,12 @@ bool accepts(const Read& read, ByteSpan bytes) {
 
 bool read_any(ByteSpan bytes) {
   if (is_torch_file(bytes)) return accepts(read_torch, bytes);
-  const bool config = accepts(read_config, bytes);
-  const bool index = accepts(read_index, bytes);
-  return accepts(read_safetensors, bytes) || config || index;
+  bool accepted = false;
+  for (const auto read :
+       {read_transformers, read_fairseq, read_distiller, read_index, read_safetensors}) {
+    accepted = accepts(read, bytes) || accepted;
+  }
+  return accepted;
 }
 
 }  // namespace concertina::testing

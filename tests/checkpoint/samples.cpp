@@ -16,7 +16,7 @@ std::string raw(T value) {
 std::string integer_op(int64_t value) { return "J" + raw(static_cast<int32_t>(value)); }
 
 // Two layers of width 8 over two conv layers; every tensor lies at the start of one storage.
-Ops model_settings() {
+Ops model_settings(const char* convs_key) {
   Ops ops;
   const auto text = [&](const char* key, const std::string& value) {
     ops.insert(ops.end(), {text_op(key), text_op(value)});
@@ -24,9 +24,8 @@ Ops model_settings() {
   const auto number = [&](const char* key, int64_t value) {
     ops.insert(ops.end(), {text_op(key), integer_op(value)});
   };
-  text("_name", "hubert");
   text("extractor_mode", "default");
-  text("conv_feature_layers", "[(4,10,5)] + [(4,3,2)] * 1");
+  text(convs_key, "[(4,10,5)] + [(4,3,2)] * 1");
   number("encoder_embed_dim", 8);
   number("encoder_layers", 2);
   number("encoder_ffn_embed_dim", 16);
@@ -58,22 +57,39 @@ SearchSpace tiny_space() {
   return transformers_model(Settings::from_json(config.dump(), "config.json"), {}).space;
 }
 
+// `feature_norm`: with the norm of the features and the mask embedding, which students lack.
+void add_tensors(Ops& ops, bool feature_norm) {
+  const SearchSpace space = tiny_space();
+  for (const TensorSlice& slice :
+       tensor_slices(space.blueprint(), space.storage(), space.storage().largest)) {
+    const bool of_teachers = slice.name.starts_with("layer_norm.") || slice.name == "mask_emb";
+    if (feature_norm || !of_teachers) add_tensor(ops, slice.name, slice.shape());
+  }
+}
+
 }  // namespace
 
 Ops fairseq_ops() {
   Ops ops = {"\x80\x02", "}", std::string("q\0", 2), "(", text_op("cfg"),
              "}",        "(", text_op("model"),      "}", "("};
-  add(ops, model_settings());
+  add(ops, {text_op("_name"), text_op("hubert")});
+  add(ops, model_settings("conv_feature_layers"));
   add(ops, {"u", text_op("task"), class_op("argparse", "Namespace"), ")", "\x81", "}", "(",
             text_op("normalize"), "\x89", "u", "b", "u", text_op("model"), "}", "q\1", "("});
-  const SearchSpace space = tiny_space();
-  for (const TensorSlice& slice :
-       tensor_slices(space.blueprint(), space.storage(), space.storage().largest)) {
-    std::vector<int64_t> sizes;
-    for (const DimSlice& dim : slice.dims) sizes.push_back(dim.size);
-    add_tensor(ops, slice.name, sizes);
-  }
+  add_tensors(ops, true);
   add_tensor(ops, "final_proj.weight", {4, 8});
+  add(ops, {"u", "u", "."});
+  return ops;
+}
+
+Ops distiller_ops() {
+  Ops ops = {
+      "\x80\x02",           "}", "(", text_op("Step"), integer_op(7), text_op("Config"), "}", "(",
+      text_op("distiller"), "}", "("};
+  add(ops, model_settings("extractor_conv_feature_layers"));
+  add(ops, {"u", "u", text_op("Distiller"), class_op("collections", "OrderedDict"), ")", "R", "("});
+  add_tensors(ops, false);
+  add_tensor(ops, "output_layer.0.weight", {4, 8});
   add(ops, {"u", "u", "."});
   return ops;
 }
@@ -157,6 +173,53 @@ nlohmann::json transformers_json() {
           {"id2label", {{"0", "LABEL_0"}}},
           {"do_normalize", true},
           {"conv_bias", false}};
+}
+
+nlohmann::json fairseq_json() {
+  return {{"cfg",
+           {{"model",
+             {{"_name", "hubert"},
+              {"extractor_mode", "layer_norm"},
+              {"conv_feature_layers", "[(4,10,5)] + [(4,3,2)] * 1"},
+              {"conv_bias", true},
+              {"encoder_embed_dim", 8},
+              {"encoder_layers", 2},
+              {"encoder_ffn_embed_dim", 16},
+              {"encoder_attention_heads", 2},
+              {"conv_pos", 4},
+              {"conv_pos_groups", 2},
+              {"activation_fn", "gelu"},
+              {"layer_norm_first", true},
+              {"relative_position_embedding", true},
+              {"num_buckets", 32},
+              {"max_distance", 80},
+              {"gru_rel_pos", true}}},
+            {"task", {{"normalize", true}}}}}};
+}
+
+nlohmann::json lighthubert_json() {
+  return {{"cfg",
+           {{"model",
+             {{"_name", "hubert_pruner"},
+              {"pruner_supernet", "supernets/small.yaml"},
+              {"encoder_layers", 12},
+              {"extractor_mode", "layer_norm"}}}}}};
+}
+
+nlohmann::json distiller_json() {
+  return {{"distiller",
+           {{"extractor_mode", "default"},
+            {"extractor_conv_feature_layers", "[(4,10,5)] + [(4,3,2)]"},
+            {"encoder_embed_dim", 8},
+            {"encoder_layers", 2},
+            {"encoder_ffn_embed_dim", 16},
+            {"encoder_attention_heads", 2},
+            {"conv_pos", 4},
+            {"conv_pos_groups", 2},
+            {"activation_fn", "gelu"},
+            {"attention_type", "original"},
+            {"layer_norm_first", false},
+            {"task_emb_type", "expand-last"}}}};
 }
 
 nlohmann::json shard_index_json() {

@@ -12,6 +12,7 @@ using Ops = std::vector<std::string>;  // one pickle, opcode by opcode with its 
 
 // fairseq's layout: cfg.model, cfg.task, and the tensors of a tiny HuBERT under "model".
 Ops fairseq_ops();
+Ops distiller_ops();  // s3prl's of its student: Config.distiller, and the tensors under "Distiller"
 std::string joined(const Ops& ops);
 
 struct ZipField {  // a number somewhere in an archive
@@ -28,6 +29,9 @@ ZipFile zip_around(const std::string& program, size_t storage_bytes);
 std::string legacy_around(const std::string& program, uint64_t elements);
 
 nlohmann::json transformers_json();   // config.json of a tiny HuBERT
+nlohmann::json fairseq_json();        // settings of a tiny WavLM, task's beside them
+nlohmann::json lighthubert_json();    // of the small supernet
+nlohmann::json distiller_json();      // "Config" of a tiny student
 nlohmann::json shard_index_json();    // of its tensors in two files
 nlohmann::json safetensors_header();  // of a model of ours: space in the metadata, tensors
 std::string safetensors_around(const std::string& header, size_t data_bytes);

@@ -106,7 +106,7 @@ TEST(Fuzz, TarShard) {
                                                {"a.wav", wav_bytes()},
                                                {"../b.wav", wav_bytes()}});
   damage(archive, folder / "s.tar", 300, [&] {
-    for (const FoundClip& found : find_in_tar(folder / "s", "").clips) found.raw.decode();
+    for (const FoundClip& found : find_in_tar(folder.path(), "s").clips) found.raw.decode();
   });
 }
 

@@ -50,6 +50,7 @@ TEST_F(JoinedClipsTest, JoinsWholeFramesOfASource) {
   add("b", 100, Split::kDev);
   const JoinedClips joined(manifest_, Split::kTrain, kFrame);
   EXPECT_EQ(joined.total_frames(), 2 + 3 + 4);
+  EXPECT_EQ(joined.longest_stream(), 3 + 4);
   ASSERT_EQ(joined.clips().size(), 3U);
   std::vector<float> out(9 * kFrame);
   joined.read(0, out);

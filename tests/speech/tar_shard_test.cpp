@@ -60,13 +60,13 @@ TEST(TarShard, MembersOfOneKeyAreOneClip) {
 
 TEST(TarShard, CanBeScannedAlone) {
   const TempFolder folder;
-  write_file(folder / "dev-0.tar",
+  write_file(folder / "set/dev-0.tar",
              tar_of({{"a.mic1.wav", bytes_of_sound(sine(300, 8000), 16000, kWav)},
                      {"a.mic2.wav", bytes_of_sound(sine(400, 8000), 16000, kWav)}}));
   CorpusReport report;
-  const auto clips = scanned(folder / "dev-0.tar", folder / "m.tsv", &report);
-  EXPECT_EQ(clips.at("a.mic1.wav").split, Split::kDev);
-  EXPECT_EQ(clips.at("a.mic2.wav").source, "dev-0");
+  const auto clips = scanned(folder / "set/dev-0.tar", folder / "m.tsv", &report);
+  EXPECT_EQ(clips.at("dev-0/a.mic1.wav").split, Split::kDev);
+  EXPECT_EQ(clips.at("dev-0/a.mic2.wav").source, "set");
 }
 
 TEST(TarShard, WhatCannotBeReadIsListed) {
@@ -75,6 +75,7 @@ TEST(TarShard, WhatCannotBeReadIsListed) {
   const std::string whole = tar_of({{"a.wav", wav},
                                     {"a.json", "{no json"},
                                     {"b.wav", "no sound"},
+                                    {"empty.wav", ""},
                                     {"c.wav", bytes_of_sound(sine(400, 8000), 16000, kWav)}});
   write_file(folder / "s.tar", whole.substr(0, whole.size() - 4000));
   CorpusReport report;
@@ -83,6 +84,7 @@ TEST(TarShard, WhatCannotBeReadIsListed) {
   const std::string listed = testing::read_file(folder / "m.skipped.tsv");
   EXPECT_THAT(listed, HasSubstr("s.tar:a.json\tno JSON object; the clip is read without it"));
   EXPECT_THAT(listed, HasSubstr("s.tar:b.wav: not an audio file"));
+  EXPECT_THAT(listed, HasSubstr("s.tar:empty.wav: not an audio file: empty (0 bytes)"));
   EXPECT_THAT(listed, HasSubstr("'c.wav' of 16044 bytes is cut off"));
 }
 
@@ -93,8 +95,8 @@ TEST(TarShard, NamesThatLeadOutStayInside) {
                      {"/etc/evil.wav", bytes_of_sound(sine(400, 8000), 16000, kWav)}}));
   CorpusReport report;
   const auto clips = scanned(folder / "in/s.tar", folder / "out/m.tsv", &report);
-  EXPECT_EQ(clips.at("evil").path, "m.audio/evil.wav");
-  EXPECT_EQ(clips.at("etc/evil").path, "m.audio/etc/evil.wav");
+  EXPECT_EQ(clips.at("s/evil").path, "m.audio/s/evil.wav");
+  EXPECT_EQ(clips.at("s/etc/evil").path, "m.audio/s/etc/evil.wav");
   EXPECT_FALSE(std::filesystem::exists(folder / "evil.wav"));
 }
 

@@ -1,0 +1,26 @@
+// What a file of torch.save holds: packages put their tensors at different places and say there
+// what they are.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "supernet/checkpoint/foreign_model.h"
+#include "supernet/container/torch_file.h"
+
+namespace concertina {
+
+struct TorchCheckpoint {
+  std::optional<ForeignModel> model;  // none where the file is a state dict alone
+  LayoutMap tensors;
+};
+
+// fairseq's and LightHuBERT's ("model"), s3prl's copies of them ("model_weight"), DistilHuBERT
+// ("Distiller"), or a state dict. InputError: no tensors by name, settings that do not fit, or a
+// student of another package (named).
+TorchCheckpoint read_torch_checkpoint(const TorchFile& file, const std::string& name);
+
+// The tensors of a state dict, or of one under "state_dict"; none where it is neither.
+LayoutMap state_dict_of(const TorchFile& file);
+
+}  // namespace concertina
