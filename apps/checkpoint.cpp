@@ -70,13 +70,14 @@ void add_import(CLI::App& model, Globals& globals) {
   };
   auto args = std::make_shared<Args>();
   CLI::App* verb = model.add_subcommand(
-      "import", "Read a checkpoint of transformers, fairseq or LightHuBERT into a model file");
+      "import",
+      "Read a checkpoint of transformers, fairseq, LightHuBERT or s3prl into a model file");
   verb->footer(
       "Examples:\n  concertina model import lighthubert_small.pt -o small.safetensors\n"
       "  concertina model import hubert-base-ls960/ -o hubert.safetensors --dtype bf16");
   verb->add_option("CHECKPOINT", args->path,
                    "A .pt file, or a folder with config.json and model.safetensors or "
-                   "pytorch_model.bin")
+                   "pytorch_model.bin, in one file or in parts with an index")
       ->required();
   verb->add_option("-o,--output", args->out, "Model file to write (.safetensors)")->required();
   add_storage_dtype(*verb, args->dtype);
