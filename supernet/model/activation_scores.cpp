@@ -11,7 +11,7 @@ namespace {
 
 // x [B, T, C], reader [out, C, ...] -> [C].
 at::Tensor handed_on(const at::Tensor& x, const at::Tensor& reader) {
-  return x.abs().mean({0, 1}) * reader.transpose(0, 1).flatten(1).norm(2, 1);
+  return x.abs().mean(at::IntArrayRef{0, 1}) * reader.transpose(0, 1).flatten(1).norm(2, 1);
 }
 
 class Observer {
@@ -47,7 +47,7 @@ class Observer {
       const at::Tensor& reader = last ? weights_.projection.weight : weights_.convs[i + 1].weight;
       const at::Tensor& x = last ? features.x : outputs[i];
       add(UnitKind::kConv, static_cast<int64_t>(i),
-          reader.defined() ? handed_on(x, reader) : x.abs().mean({0, 1}));
+          reader.defined() ? handed_on(x, reader) : x.abs().mean(at::IntArrayRef{0, 1}));
     }
     return features;
   }

@@ -32,7 +32,7 @@ TensorMap foreign_tensors(const Supernet& model, const Architecture& architectur
   const Supernet one = model.extract(architecture);
   TensorMap tensors = one.weights();
   if (const auto plain = tensors.find(kPositional); plain != tensors.end()) {
-    tensors[std::string(kPositional) + "_g"] = plain->second.norm(2, {0, 1}, true);
+    tensors[std::string(kPositional) + "_g"] = plain->second.norm(2, at::IntArrayRef{0, 1}, true);
     tensors[std::string(kPositional) + "_v"] = plain->second;
     tensors.erase(plain);
   }

@@ -94,7 +94,7 @@ TensorMap slice_tensors(const TensorMap& full, const std::vector<TensorSlice>& s
       result[slice.name] = take(full.at(slice.name), slice);
     } else if (is_direction(slice.name)) {
       at::Tensor weight = baked_slice(full, slice);
-      result[sibling(slice.name, 'g')] = weight.norm(2, {0, 1}, true);
+      result[sibling(slice.name, 'g')] = weight.norm(2, at::IntArrayRef{0, 1}, true);
       result[slice.name] = weight;
     }
   }
@@ -126,7 +126,7 @@ Supernet Supernet::random(const SearchSpace& space, const Rng& rng) {
   if (space.blueprint()
           .positional.weight_norm) {  // g starts as ||v||, so that the weight starts as v
     weights["encoder.pos_conv.0.weight_g"] =
-        weights["encoder.pos_conv.0.weight_v"].norm(2, {0, 1}, true);
+        weights["encoder.pos_conv.0.weight_v"].norm(2, at::IntArrayRef{0, 1}, true);
   }
   return Supernet(space, std::move(weights));
 }

@@ -210,7 +210,7 @@ TEST(Scores, ConvActivationsAreTheFrontEnds) {
     const at::Tensor features =
         front_end(space.blueprint(), whole.weights, batch.waveform, batch.lengths).x;
     const at::Tensor expected =
-        features.abs().mean({0, 1}) * whole.weights.projection.weight.norm(2, 0);
+        features.abs().mean(at::IntArrayRef{0, 1}) * whole.weights.projection.weight.norm(2, 0);
     const std::vector<double> scores =
         activation_scores(model, {&batch, 1}).at({UnitKind::kConv, 6});
     EXPECT_LE(max_difference(at::tensor(scores, at::kDouble), expected), 1e-4);
