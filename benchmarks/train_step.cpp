@@ -162,6 +162,22 @@ nlohmann::ordered_json profile_of(Step& step, const Crops& crops, int64_t at) {
   return rows;
 }
 
+// Of a plain product of the step's dtype: what its arithmetic could at best run at. Flop/s.
+double product_rate(const Args& args) {
+  constexpr int64_t kSize = 2048;
+  constexpr int kRounds = 7;
+  const auto dtype = args.dtype == "bf16" ? at::kBFloat16 : at::kFloat;
+  const at::Tensor a = at::ones({kSize, kSize}, dtype);
+  double best = 0;
+  for (int i = 0; i < kRounds; ++i) {
+    const auto start = Clock::now();
+    a.matmul(a);
+    const double wall = std::chrono::duration<double>(Clock::now() - start).count();
+    best = std::max(best, 2.0 * kSize * kSize * kSize / wall);
+  }
+  return best;
+}
+
 void run(const Args& args) {
   set_thread_limit(args.threads);
   at::set_num_threads(args.threads);
@@ -170,6 +186,7 @@ void run(const Args& args) {
   const Architecture shape = hubert_base(blueprint);
   const SearchSpace teachers = SearchSpace::single(blueprint, {shape, SlicingRule::kPrefix});
   Crops crops = batch_of(args, blueprint);
+  map_large_memory();  // as the stages do
   Learner::Setup setup = setup_of(args, space, Supernet::random(teachers, Rng(6)));
   const int64_t samples = crops.speech.waveform.size(1);
   if (args.cached) {
@@ -177,6 +194,7 @@ void run(const Args& args) {
     setup.teacher.reset();
   }
   Step step(std::move(setup));
+  keep_freed_memory();
   const Uploader uploader(step.learner.device());
   crops = uploader.receive(uploader.send(std::move(crops)));
   const std::vector<double> times = times_of(step, crops, args);
@@ -195,6 +213,7 @@ void run(const Args& args) {
                                  {"peak_device_mb", peak_device_mb(step.learner.device())},
                                  {"student_macs", macs(space.default_architecture())},
                                  {"teacher_macs", args.cached ? 0.0 : macs(shape)}};
+  if (args.device == "cpu") json["product_flops"] = product_rate(args);
   if (args.profile) json["profile"] = profile_of(step, crops, args.warmup + args.repeats);
   fmt::print("{}\n", json.dump());
 }

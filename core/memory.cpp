@@ -15,6 +15,13 @@ void keep_freed_memory() {
 #endif
 }
 
+void map_large_memory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_MAX, 1 << 16);
+  mallopt(M_MMAP_THRESHOLD, 32 << 20);
+#endif
+}
+
 void return_freed_memory() {
 #ifdef __GLIBC__
   malloc_trim(0);

@@ -5,9 +5,13 @@ namespace concertina {
 
 // Memory that is freed stays with the process for the next tensor of its size, instead of going
 // back to the system and coming again as pages to be zeroed: a forward pass of 10 s is 1.1 to 1.4
-// times as fast for it. The process keeps what it once needed at its peak. Call once, first in
-// main; does nothing where the C library has no such setting.
+// times as fast for it. The process keeps what it once needed at its peak. First in main, and
+// after map_large_memory(); does nothing where the C library has no such setting.
 void keep_freed_memory();
+
+// From here on, blocks of 32 MB and more come from the system and go back to it: while things are
+// set up that stay for long, so that they leave no holes between them.
+void map_large_memory();
 
 // Gives back what is free now, for the moment after something large was dropped for good. Tens of
 // milliseconds a GB.

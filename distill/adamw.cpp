@@ -4,6 +4,7 @@
 #include <ATen/core/grad_mode.h>
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstring>
 
@@ -12,7 +13,7 @@ namespace {
 
 constexpr int64_t kChunk = 16384;                  // elements of one unit of parallel work
 constexpr int64_t kDevicePart = int64_t{1} << 24;  // of another device: bounds its temporaries
-constexpr int64_t kBlock = 64;  // elements whose touched flags are looked at together
+constexpr int64_t kBlock = 64;                     // elements whose marks are looked at together
 
 struct Rates {
   float scale, beta1, beta2, rate, keep, root_correction, eps;
@@ -45,14 +46,6 @@ void update_block(float* __restrict parameter, const float* __restrict gradient,
   }
 }
 
-enum class Touched { kNone, kSome, kAll };
-
-Touched look(const uint8_t* flags, int64_t count) {
-  if (std::memchr(flags, 1, static_cast<size_t>(count)) == nullptr) return Touched::kNone;
-  return std::memchr(flags, 0, static_cast<size_t>(count)) == nullptr ? Touched::kAll
-                                                                      : Touched::kSome;
-}
-
 bool all_equal(const int16_t* values, int64_t count) {
   return std::memcmp(values, values + 1, static_cast<size_t>(count - 1) * sizeof(int16_t)) == 0;
 }
@@ -70,18 +63,17 @@ void update_run(const Buffers& b, int64_t count, const RatesOf& rates) {
 }
 
 template <class RatesOf>
-void update_range(const Buffers& b, const uint8_t* touched, int64_t begin, int64_t end,
+void update_range(const Buffers& b, const Marks& touched, int64_t begin, int64_t end,
                   const RatesOf& rates) {
   for (int64_t i = begin; i < end; i += kBlock) {
     const int64_t count = std::min(kBlock, end - i);
-    const Touched state = look(touched + i, count);
-    if (state == Touched::kNone) continue;
-    if (state == Touched::kAll && all_equal(b.updates + i, count)) {
+    const uint64_t all = ~uint64_t{0} >> (kBlock - count), marks = touched.block(i) & all;
+    if (marks == all && all_equal(b.updates + i, count)) {
       update_run(b.at(i), count, rates);
       continue;
     }
-    for (int64_t j = i; j < i + count; ++j) {
-      if (touched[j] != 0) update_run(b.at(j), 1, rates);
+    for (uint64_t left = marks; left != 0; left &= left - 1) {
+      update_run(b.at(i + std::countr_zero(left)), 1, rates);
     }
   }
 }
@@ -150,11 +142,10 @@ void AdamW::step_cpu(const Parameters& parameters, const Gradients& gradients, d
   const Buffers buffers{parameters.flat().data_ptr<float>(), gradients.flat.const_data_ptr<float>(),
                         first_.data_ptr<float>(), second_.data_ptr<float>(),
                         updates_.data_ptr<int16_t>()};
-  const uint8_t* touched = gradients.touched.const_data_ptr<uint8_t>();
   at::parallel_for(0, static_cast<int64_t>(chunks_.size()), 1, [&](int64_t from, int64_t to) {
     for (int64_t c = from; c < to; ++c) {
       const Chunk& chunk = chunks_[static_cast<size_t>(c)];
-      update_range(buffers, touched, chunk.begin, chunk.end, rates(chunk.decay));
+      update_range(buffers, gradients.touched, chunk.begin, chunk.end, rates(chunk.decay));
     }
   });
 }
@@ -168,7 +159,8 @@ void AdamW::step_device(const Parameters& parameters, const Gradients& gradients
     const auto part = [&](const at::Tensor& t) {
       return t.narrow(0, begin, std::min(kDevicePart, numel - begin));
     };
-    const at::Tensor touched = part(gradients.touched).to(at::kBool).logical_and_(good);
+    const at::Tensor touched =
+        gradients.touched.of(part(gradients.flat)).to(at::kBool).logical_and_(good);
     const at::Tensor gradient = part(gradients.flat) * scale;
     at::Tensor target = part(parameters.flat()), m = part(first_), v = part(second_);
     const at::Tensor count = part(updates_).add_(touched).clamp_max_(kMostUpdates).to(at::kFloat);

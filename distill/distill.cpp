@@ -8,6 +8,7 @@
 
 #include "core/errors.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "distill/precision.h"
 #include "distill/whole_clips.h"
 
@@ -151,6 +152,7 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
       make_batch_source(data.validation, blueprint, train.batch, {}, rng.fork("validation"));
   const CropSource crops(data.training, blueprint, train.batch, {mask, {}, {}, {}},
                          rng.fork("training"));
+  map_large_memory();  // until the trainer runs: what is made now stays
   Learner learner({.student = initial_student(options, space, teacher, previous, crops, rng),
                    .objective = std::move(objective),
                    .heads = std::move(heads),

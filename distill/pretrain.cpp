@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "distill/objective/masked_units.h"
 #include "distill/precision.h"
 #include "distill/units.h"
@@ -113,6 +114,7 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
   Supernet teacher = fresh_teacher(options, space, data, rng);
   const SearchSpace own = teacher.space();
   auto heads = objective->parameters(rng.fork("heads"));
+  map_large_memory();  // until the trainer runs: what is made now stays
   Learner learner({.student = std::move(teacher),
                    .objective = std::move(objective),
                    .heads = std::move(heads),

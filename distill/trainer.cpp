@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "core/log.h"
+#include "core/memory.h"
 
 namespace concertina {
 namespace {
@@ -42,6 +43,7 @@ Trainer::Trainer(Learner& learner, const BatchSource& training, const BatchSourc
       guard_(options.optimizer, learner.device()) {}
 
 TrainOutcome Trainer::run(StopToken stop) {
+  keep_freed_memory();
   restore();
   if (options_.max_minutes > 0) {
     stop = stop.with_deadline(std::chrono::duration_cast<Clock::duration>(

@@ -33,14 +33,12 @@ constexpr int64_t kChunk = 16384;  // elements that one thread looks at together
 
 // Calls visit(chunk, begin, count) on every chunk with a mark, from several threads.
 template <class Visit>
-void for_touched_chunks(const at::Tensor& touched, const Visit& visit) {
-  const auto* marks = touched.const_data_ptr<uint8_t>();
-  const int64_t numel = touched.numel(), chunks = (numel + kChunk - 1) / kChunk;
+void for_touched_chunks(const Marks& touched, int64_t numel, const Visit& visit) {
+  const int64_t chunks = (numel + kChunk - 1) / kChunk;
   at::parallel_for(0, chunks, 1, [&](int64_t from, int64_t to) {
     for (int64_t chunk = from; chunk < to; ++chunk) {
       const int64_t begin = chunk * kChunk, count = std::min(kChunk, numel - begin);
-      if (std::memchr(marks + begin, 1, static_cast<size_t>(count)) == nullptr) continue;
-      visit(chunk, begin, count);
+      if (touched.any(begin, count)) visit(chunk, begin, count);
     }
   });
 }
@@ -61,48 +59,23 @@ double sum_of_squares(const float* values, int64_t count) {
   return sum;
 }
 
-// Sets the bytes of a strided part to 1, run by run: there are tens of thousands of runs a step,
-// too many to make a tensor of each and too small to wake threads for.
-void mark(uint8_t* data, at::IntArrayRef sizes, at::IntArrayRef strides) {
-  if (sizes.empty()) {
-    *data = 1;
-  } else if (sizes.size() == 1 && strides[0] == 1) {
-    std::memset(data, 1, static_cast<size_t>(sizes[0]));
-  } else {
-    for (int64_t i = 0; i < sizes[0]; ++i) {
-      mark(data + i * strides[0], sizes.slice(1), strides.slice(1));
-    }
-  }
-}
-
-void mark(const at::Tensor& part) {
-  if (!part.is_cpu()) {
-    part.fill_(1);
-  } else if (part.is_contiguous()) {
-    std::memset(part.data_ptr(), 1, part.nbytes());
-  } else {
-    mark(part.data_ptr<uint8_t>(), part.sizes(), part.strides());
-  }
-}
-
 // add_slice() of rows listed in dimension d, in one operation for all: another device would take
 // longer to be told each run. No slice lists two dimensions.
-void add_listed(at::Tensor full, at::Tensor touched, const at::Tensor& gradient, double scale,
+void add_listed(at::Tensor full, Marks& touched, const at::Tensor& gradient, double scale,
                 const TensorSlice& slice, size_t d) {
   for (size_t after = d + 1; after < slice.dims.size(); ++after) {
     CONCERTINA_ASSERT(slice.dims[after].indices.empty());
     full = full.narrow(static_cast<int64_t>(after), 0, slice.dims[after].size);
-    touched = touched.narrow(static_cast<int64_t>(after), 0, slice.dims[after].size);
   }
   const auto axis = static_cast<int64_t>(d);
   const at::Tensor rows = placed(at::tensor(slice.dims[d].indices, at::kLong), full.device());
   full.index_add_(axis, rows, gradient, scale);
-  touched.index_fill_(axis, rows, 1);
+  touched.add_rows(full, axis, rows);
 }
 
 // Adds gradient * scale to the part of `full` that a slice names, and marks it in `touched`. Listed
 // rows are taken as runs of neighbours, so that every part is a view.
-void add_slice(at::Tensor full, at::Tensor touched, at::Tensor gradient, double scale,
+void add_slice(at::Tensor full, Marks& touched, const at::Tensor& gradient, double scale,
                const TensorSlice& slice, size_t from_dim = 0) {
   for (size_t d = from_dim; d < slice.dims.size(); ++d) {
     const DimSlice& dim = slice.dims[d];
@@ -111,15 +84,14 @@ void add_slice(at::Tensor full, at::Tensor touched, at::Tensor gradient, double 
     for (int64_t begin = 0, end = 0; begin < rows; begin = end) {
       const int64_t first = dim.indices[static_cast<size_t>(begin)];
       while (end < rows && dim.indices[static_cast<size_t>(end)] == first + end - begin) ++end;
-      add_slice(full.narrow(axis, first, end - begin), touched.narrow(axis, first, end - begin),
+      add_slice(full.narrow(axis, first, end - begin), touched,
                 gradient.narrow(axis, begin, end - begin), scale, slice, d + 1);
     }
     if (rows > 0) return;
     full = full.narrow(axis, 0, dim.size);
-    touched = touched.narrow(axis, 0, dim.size);
   }
   full.add_(gradient, scale);
-  mark(touched);
+  touched.add(full);
 }
 
 }  // namespace
@@ -144,20 +116,18 @@ const Parameter& Parameters::find(const std::string& name) const {
 
 Gradients::Gradients(const Parameters& parameters)
     : flat(at::zeros_like(parameters.flat())),
-      touched(at::zeros_like(parameters.flat(), at::kByte)),
-      views(views_of(flat, parameters.list())),
-      touched_views(views_of(touched, parameters.list())) {}
+      touched(flat),
+      views(views_of(flat, parameters.list())) {}
 
 void Gradients::zero() {
   if (!flat.is_cpu()) {
     flat.zero_();
-    touched.zero_();
+    touched.clear();
     return;
   }
   float* gradient = flat.data_ptr<float>();
-  auto* marks = touched.data_ptr<uint8_t>();
-  for_touched_chunks(touched, [&](int64_t /*chunk*/, int64_t begin, int64_t count) {
-    std::memset(marks + begin, 0, static_cast<size_t>(count));
+  for_touched_chunks(touched, flat.numel(), [&](int64_t /*chunk*/, int64_t begin, int64_t count) {
+    touched.clear(begin, count);
     std::memset(gradient + begin, 0, static_cast<size_t>(count) * sizeof(float));
   });
 }
@@ -166,7 +136,7 @@ at::Tensor Gradients::norm() const {
   if (!flat.is_cpu()) return flat.norm().to(at::kDouble);
   std::vector<double> sums(static_cast<size_t>(flat.numel() / kChunk + 1));
   const float* gradient = flat.const_data_ptr<float>();
-  for_touched_chunks(touched, [&](int64_t chunk, int64_t begin, int64_t count) {
+  for_touched_chunks(touched, flat.numel(), [&](int64_t chunk, int64_t begin, int64_t count) {
     sums[static_cast<size_t>(chunk)] = sum_of_squares(gradient + begin, count);
   });
   return at::scalar_tensor(std::sqrt(std::accumulate(sums.begin(), sums.end(), 0.0)), at::kDouble);
@@ -208,19 +178,19 @@ void Leaves::flow_into(Gradients& gradients, double scale, const Added& added) c
   const auto last = std::make_shared<std::optional<Weak>>();
   for (const Leaf& leaf : leaves_) {
     const at::Tensor full = gradients.views.at(leaf.name);
-    const at::Tensor touched = gradients.touched_views.at(leaf.name);
     const Weak self(leaf.tensor.getIntrusivePtr());
-    leaf.tensor.register_hook([full, touched, scale, added, last, self, name = leaf.name,
-                               slices = slices_, slice = leaf.slice](const at::Tensor& gradient) {
+    leaf.tensor.register_hook([full, touched = &gradients.touched, scale, added, last, self,
+                               name = leaf.name, slices = slices_,
+                               slice = leaf.slice](const at::Tensor& gradient) {
       if (*last) {
         if (auto before = (*last)->lock()) at::Tensor(std::move(before)).mutable_grad().reset();
       }
       *last = self;
       if (slice < 0) {
         full.add_(gradient, scale);
-        touched.fill_(1);
+        touched->add(full);
       } else {
-        add_slice(full, touched, gradient, scale, (*slices)[static_cast<size_t>(slice)]);
+        add_slice(full, *touched, gradient, scale, (*slices)[static_cast<size_t>(slice)]);
       }
       if (added) added(name);
     });

@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "supernet/model/marks.h"
 #include "supernet/nn/weights.h"
 #include "supernet/space/slicing.h"
 
@@ -54,9 +55,9 @@ class Gradients {
   void zero();  // clears what was touched, and looks at nothing else
   // 0-d fp64, Euclidean, of what was touched; on the CPU the same for any threads.
   at::Tensor norm() const;
-  at::Tensor flat;     // [numel] fp32
-  at::Tensor touched;  // [numel] uint8: 1 where a sampled slice contributed since zero()
-  TensorMap views, touched_views;
+  at::Tensor flat;  // [numel] fp32
+  Marks touched;    // where a sampled slice contributed since zero()
+  TensorMap views;  // of flat
 };
 
 // Detached slices of the parameters as autograd leaves.

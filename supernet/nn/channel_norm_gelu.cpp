@@ -96,9 +96,10 @@ struct ChannelNormGelu : torch::autograd::Function<ChannelNormGelu> {
   static tensor_list backward(AutogradContext* context, const tensor_list& gradients) {
     const tensor_list saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], &lengths = saved[3];
+    const at::Tensor dx = memory_for_gradient(gradients[0], x);
     const at::Tensor dy = gradients[0].to(x.scalar_type()).contiguous();
     const int64_t width = x.size(2);
-    at::Tensor dx = at::empty_like(x), sums = at::zeros({2, width}, at::kDouble);
+    at::Tensor sums = at::zeros({2, width}, at::kDouble);
     for (int64_t b = 0; b < x.size(0); ++b) {
       const int64_t rows = lengths.const_data_ptr<int64_t>()[b];
       const at::Tensor mean = saved[4][b][0], inverse = saved[4][b][1];
@@ -149,12 +150,22 @@ at::Tensor by_operations(const at::Tensor& x, const Affine& norm, const at::Tens
 
 }  // namespace
 
-at::Tensor channel_norm_gelu(at::Tensor x, const Affine& norm, const at::Tensor& lengths) {
+at::Tensor channel_norm_gelu(at::Tensor x, const Affine& norm, const at::Tensor& lengths,
+                             Again* again) {
   if (!has_kernel(x)) return by_operations(x, norm, lengths);
   x = x.contiguous();
-  if (at::GradMode::is_enabled()) return ChannelNormGelu::apply(x, norm.weight, norm.bias, lengths);
-  ChannelNormGelu::run(x, x, norm.weight, norm.bias, lengths);
-  return x;
+  if (!at::GradMode::is_enabled()) {
+    ChannelNormGelu::run(x, x, norm.weight, norm.bias, lengths);
+    return x;
+  }
+  if (again != nullptr) {
+    *again = [x, norm, lengths] {
+      at::Tensor y = at::empty_like(x);
+      ChannelNormGelu::run(x, y, norm.weight, norm.bias, lengths);
+      return y;
+    };
+  }
+  return ChannelNormGelu::apply(x, norm.weight, norm.bias, lengths);
 }
 
 }  // namespace concertina

@@ -1,6 +1,7 @@
 #include "supernet/nn/encoder_layer.h"
 
 #include <cmath>
+#include <utility>
 
 #include "supernet/nn/attention.h"
 #include "supernet/nn/norm_gelu.h"
@@ -71,7 +72,11 @@ at::Tensor attention(const LayerWeights& layer, const at::Tensor& x, AttentionCo
 }
 
 at::Tensor feed_forward(const LayerWeights& layer, const at::Tensor& x) {
-  return linear(fast_gelu(linear(x, layer.fc1)), layer.fc2);
+  Again again;
+  const at::Tensor h = fast_gelu(linear(x, layer.fc1), &again);
+  const at::Tensor y = linear(h, layer.fc2);
+  recompute_for_backward(h, y, std::move(again));
+  return y;
 }
 
 }  // namespace

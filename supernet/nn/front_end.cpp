@@ -1,5 +1,9 @@
 #include "supernet/nn/front_end.h"
 
+#include <ATen/core/grad_mode.h>
+
+#include <utility>
+
 #include "supernet/nn/mel.h"
 #include "supernet/nn/norm_gelu.h"
 #include "supernet/nn/ops.h"
@@ -38,20 +42,35 @@ at::Tensor normalize(const at::Tensor& waveform, const at::Tensor& lengths, doub
   return valid.defined() ? result * valid : result;
 }
 
+at::Tensor activated(ExtractorNorm kind, const Affine& norm, at::Tensor x,
+                     const at::Tensor& lengths, Again* again = nullptr) {
+  if (!norm.weight.defined()) return fast_gelu(std::move(x), again);
+  if (kind == ExtractorNorm::kLayer) return layer_norm_gelu(std::move(x), norm, again);
+  return channel_norm_gelu(std::move(x), norm, lengths, again);
+}
+
+// For the backward pass, activations are computed again, and so is the first convolution: it takes
+// one channel to the longest of all results.
 at::Tensor conv_stack(const WaveFrontEnd& wave, const std::vector<ConvWeights>& convs,
                       const at::Tensor& waveform, at::Tensor lengths,
                       std::vector<at::Tensor>* outputs) {
+  const bool frugal = at::GradMode::is_enabled() && outputs == nullptr;
   at::Tensor x = waveform.unsqueeze(2);
+  Again again;  // of x
   for (size_t i = 0; i < convs.size(); ++i) {
-    const ConvWeights& conv = convs[i];
-    x = conv_time(x, {conv.weight, conv.bias}, wave.layers[i].stride, 0, 1);
+    const Again convolve = [x, conv = Affine{convs[i].weight, convs[i].bias},
+                            stride = wave.layers[i].stride] {
+      return conv_time(x, conv, stride, 0, 1);
+    };
+    const at::Tensor y = convolve();
+    if (frugal) recompute_for_backward(x, y, std::exchange(again, {}));
     lengths = (lengths - wave.layers[i].kernel).div(wave.layers[i].stride, "floor") + 1;
-    if (!conv.norm.weight.defined()) {
-      x = fast_gelu(std::move(x));
-    } else if (wave.norm == ExtractorNorm::kLayer) {
-      x = layer_norm_gelu(std::move(x), conv.norm);
-    } else {
-      x = channel_norm_gelu(std::move(x), conv.norm, lengths);
+    x = activated(wave.norm, convs[i].norm, y, lengths, &again);
+    if (frugal && i == 0) {
+      recompute_for_backward(y, x, convolve);
+      again = [convolve, kind = wave.norm, norm = convs[i].norm, lengths] {
+        return activated(kind, norm, convolve(), lengths);
+      };
     }
     if (outputs != nullptr) outputs->push_back(x);
   }

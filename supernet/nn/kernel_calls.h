@@ -38,4 +38,12 @@ T* data(const at::Tensor& x) {
   return static_cast<T*>(x.data_ptr());
 }
 
+// What backward writes dx into: the memory of dy, as autograd hands it over, where nobody else
+// holds it.
+inline at::Tensor memory_for_gradient(const at::Tensor& dy, const at::Tensor& x) {
+  const bool free = dy.use_count() == 1 && dy.storage().use_count() == 1 && dy.is_contiguous() &&
+                    dy.scalar_type() == x.scalar_type() && dy.sizes() == x.sizes();
+  return free ? dy : at::empty_like(x);
+}
+
 }  // namespace concertina

@@ -42,10 +42,11 @@ struct LayerNormGelu : torch::autograd::Function<LayerNormGelu> {
   static tensor_list backward(AutogradContext* context, const tensor_list& gradients) {
     const tensor_list saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &weight = saved[1], &bias = saved[2];
+    const at::Tensor dx = memory_for_gradient(gradients[0], x);
     const at::Tensor dy = gradients[0].to(x.scalar_type()).contiguous();
     const int64_t width = x.size(-1), rows = x.numel() / width;
     const int64_t parts = std::clamp<int64_t>(rows / rows_of_work(width), 1, at::get_num_threads());
-    at::Tensor dx = at::empty_like(x), sums = at::zeros({2, parts, width});
+    const at::Tensor sums = at::zeros({2, parts, width});
     with_element(x, [&]<class T>(T*) {
       at::parallel_for(0, parts, 1, [&](int64_t first, int64_t last) {
         for (int64_t part = first; part < last; ++part) {
@@ -70,8 +71,8 @@ struct FastGelu : torch::autograd::Function<FastGelu> {
 
   static tensor_list backward(AutogradContext* context, const tensor_list& gradients) {
     const at::Tensor x = context->get_saved_variables()[0];
+    const at::Tensor dx = memory_for_gradient(gradients[0], x);
     const at::Tensor dy = gradients[0].to(x.scalar_type()).contiguous();
-    at::Tensor dx = at::empty_like(x);
     with_element(x, [&]<class T>(T*) {
       at::parallel_for(0, x.numel(), kElementsOfWork, [&](int64_t begin, int64_t end) {
         kernels::gelu_backward(data<T>(x) + begin, data<T>(dy) + begin, data<T>(dx) + begin,
@@ -93,17 +94,22 @@ struct FastGelu : torch::autograd::Function<FastGelu> {
 
 }  // namespace
 
-at::Tensor layer_norm_gelu(at::Tensor x, const Affine& norm) {
+at::Tensor layer_norm_gelu(at::Tensor x, const Affine& norm, Again* again) {
   if (!has_kernel(x)) return at::gelu(layer_norm(x, norm));
   x = x.contiguous();
   if (!at::GradMode::is_enabled()) return forward(x, x, norm.weight, norm.bias).y;
+  if (again != nullptr) {
+    *again = [x, norm] { return forward(x, at::empty_like(x), norm.weight, norm.bias).y; };
+  }
   return LayerNormGelu::apply(x, norm.weight, norm.bias);
 }
 
-at::Tensor fast_gelu(at::Tensor x) {
+at::Tensor fast_gelu(at::Tensor x, Again* again) {
   if (!has_kernel(x)) return at::gelu(x);
   x = x.contiguous();
-  return at::GradMode::is_enabled() ? FastGelu::apply(x) : FastGelu::run(x, x);
+  if (!at::GradMode::is_enabled()) return FastGelu::run(x, x);
+  if (again != nullptr) *again = [x] { return FastGelu::run(x, at::empty_like(x)); };
+  return FastGelu::apply(x);
 }
 
 }  // namespace concertina

@@ -54,7 +54,7 @@ TEST(AdamW, EqualsThePlainFormula) {
     reference.p[i] = parameters.flat()[static_cast<int64_t>(i)].item<double>();
     decay[i] = i < 2000;
   }
-  gradients.touched.fill_(1);
+  gradients.touched.add(gradients.flat);
   for (int64_t t = 1; t <= 5; ++t) {
     fill(gradients, static_cast<uint64_t>(t));
     optimizer.step(parameters, gradients, 0.01, number(0.5));
@@ -71,14 +71,14 @@ TEST(AdamW, UntouchedElementsNeitherDecayNorDrift) {
   const Parameters parameters = two_parameters();
   Gradients gradients(parameters);
   AdamW optimizer(parameters, options);
-  gradients.touched.fill_(1);
+  gradients.touched.add(gradients.flat);
   fill(gradients, 1);
   optimizer.step(parameters, gradients, 0.1, number(1));  // momentum everywhere
 
   const at::Tensor before = parameters.flat().clone(), moment = optimizer.first_moment().clone();
   gradients.zero();
   gradients.views.at("matrix").narrow(1, 0, 30).fill_(1);
-  gradients.touched_views.at("matrix").narrow(1, 0, 30).fill_(1);
+  gradients.touched.add(gradients.views.at("matrix").narrow(1, 0, 30));
   optimizer.step(parameters, gradients, 0.1, number(1));
   const auto corner = [&](const at::Tensor& flat) {
     return flat.narrow(0, 0, 2000).view({40, 50}).narrow(1, 30, 20);
@@ -102,7 +102,7 @@ TEST(AdamW, BiasCorrectionCountsTheUpdatesOfEachElement) {
       const bool right =
           std::find(steps_of_right.begin(), steps_of_right.end(), step) != steps_of_right.end();
       gradients.zero();
-      gradients.touched_views.at("matrix").narrow(1, 0, right ? 50 : 30).fill_(1);
+      gradients.touched.add(gradients.views.at("matrix").narrow(1, 0, right ? 50 : 30));
       fill(gradients, static_cast<uint64_t>(seen));
       optimizer.step(parameters, gradients, 0.01, number(1));
       seen += right ? 1 : 0;
@@ -118,7 +118,7 @@ TEST(AdamW, CountsStopBeforeTheyOverflow) {
   const Parameters parameters = two_parameters();
   Gradients gradients(parameters);
   AdamW optimizer(parameters, {});
-  gradients.touched.fill_(1);
+  gradients.touched.add(gradients.flat);
   gradients.flat.fill_(1);
   at::Tensor updates = optimizer.updates();
   updates.fill_(AdamW::kMostUpdates - 1);
@@ -136,7 +136,7 @@ TEST(AdamW, DoesNotDependOnTheNumberOfThreads) {
     const Parameters parameters({{"w", at::linspace(-1, 1, 100000), true}});
     Gradients gradients(parameters);
     AdamW optimizer(parameters, {});
-    gradients.touched.fill_(1);
+    gradients.touched.add(gradients.flat);
     fill(gradients, 4);
     optimizer.step(parameters, gradients, 0.01, number(1));
     results.push_back(parameters.flat());

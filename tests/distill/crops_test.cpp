@@ -6,6 +6,7 @@
 
 #include "distill/learner.h"
 #include "distill/objective/layer_mean.h"
+#include "distill/prefetcher.h"
 #include "distill/whole_clips.h"
 #include "tests/distill/tiny.h"
 
@@ -82,7 +83,7 @@ TEST_F(CropsTest, SharesTogetherAreOneAugmentedBatch) {
 
 TEST_F(CropsTest, AnAugmentedStepDependsOnTheSeedAndTheStepOnly) {
   const CropSource one = crops({kMask, {}, {}, lively()}), two = crops({kMask, {}, {}, lively()});
-  Prefetcher ahead(one, 2);
+  Prefetcher ahead(one, 2, at::kCPU);
   ahead.next();
   EXPECT_TRUE(ahead.next().speech.waveform.equal(two.at(3).speech.waveform));
   EXPECT_FALSE(one.at(4).speech.waveform.equal(two.at(3).speech.waveform));

@@ -34,7 +34,7 @@ TensorMap reference_gradients(const Supernet& supernet, const Architecture& arch
 void expect_marks(const Gradients& gradients, const std::vector<TensorSlice>& slices) {
   for (const TensorSlice& slice : slices) {
     if (slice.kind != SliceKind::kPlain || !slice.trained) continue;
-    const at::Tensor& touched = gradients.touched_views.at(slice.name);
+    const at::Tensor touched = gradients.touched.of(gradients.views.at(slice.name));
     EXPECT_LE(touched.sum().item<int64_t>(), slice.numel()) << slice.name;
     const bool reached = touched.sum().item<int64_t>() > 0;  // by the loss
     EXPECT_TRUE(!reached || take(touched, slice).min().item<int>() == 1) << slice.name;
@@ -79,7 +79,8 @@ std::pair<int, int> expect_leaves_agree(const SearchSpace& space) {
       }
       const double scale = std::max(1.0, expected.abs().max().item<double>());
       EXPECT_LE(max_difference(view, expected), 2e-5 * scale) << name << " " << architecture.key();
-      const at::Tensor outside = expected.masked_select(gradients.touched_views.at(name) == 0);
+      const at::Tensor outside =
+          expected.masked_select(gradients.touched.of(gradients.views.at(name)) == 0);
       if (outside.numel() > 0) {
         EXPECT_EQ(outside.abs().max().item<double>(), 0) << name;
       }
@@ -144,7 +145,8 @@ TEST(Leaves, GradientsMatchFiniteDifferences) {
     const double norm = gradients.flat.norm().item<double>();
     const at::Tensor step = gradients.flat * (1e-3 / norm);
     EXPECT_NEAR((loss_at(step) - loss_at(-step)) / 2e-3, norm, 0.02 * norm);
-    EXPECT_EQ(loss_at((gradients.touched == 0).to(at::kFloat)), loss_at(at::zeros_like(start)));
+    EXPECT_EQ(loss_at((gradients.touched.of(gradients.flat) == 0).to(at::kFloat)),
+              loss_at(at::zeros_like(start)));
   }
 }
 
@@ -160,10 +162,11 @@ TEST(Leaves, UntouchedPartsAreNotMarked) {
                 at::kFloat);
   leaves.flow_into(gradients);
   leaves.tensors().at("post_extract_proj.weight").sum().backward();
-  const at::Tensor touched = gradients.touched_views.at("post_extract_proj.weight");
+  const at::Tensor touched = gradients.touched.of(gradients.views.at("post_extract_proj.weight"));
   EXPECT_EQ(touched.narrow(0, 0, 64).min().item<int>(), 1);
   EXPECT_EQ(touched.narrow(0, 64, 64).max().item<int>(), 0);
-  EXPECT_EQ(gradients.touched_views.at("encoder.layers.0.fc1.weight").max().item<int>(), 0);
+  EXPECT_EQ(
+      gradients.touched.of(gradients.views.at("encoder.layers.0.fc1.weight")).max().item<int>(), 0);
 }
 
 TEST(Gradients, NormAndZeroSeeWhatWasTouched) {
@@ -172,15 +175,15 @@ TEST(Gradients, NormAndZeroSeeWhatWasTouched) {
   Gradients gradients(parameters);
   EXPECT_EQ(gradients.norm().item<double>(), 0);
   gradients.views.at("wide").narrow(0, 40, 7).fill_(0.5);
-  gradients.touched_views.at("wide").narrow(0, 40, 7).fill_(1);
+  gradients.touched.add(gradients.views.at("wide").narrow(0, 40, 7));
   gradients.views.at("bias").fill_(-2);
-  gradients.touched_views.at("bias").fill_(1);
+  gradients.touched.add(gradients.views.at("bias"));
   EXPECT_NEAR(gradients.norm().item<double>(), std::sqrt(4900 * 0.25 + 9 * 4), 1e-6);
   gradients.views.at("bias")[0] = std::numeric_limits<float>::quiet_NaN();
   EXPECT_TRUE(std::isnan(gradients.norm().item<double>()));
   gradients.zero();
   EXPECT_EQ(gradients.flat.count_nonzero().item<int64_t>(), 0);
-  EXPECT_EQ(gradients.touched.count_nonzero().item<int64_t>(), 0);
+  EXPECT_EQ(gradients.touched.of(gradients.flat).count_nonzero().item<int64_t>(), 0);
 }
 
 }  // namespace
