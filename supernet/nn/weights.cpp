@@ -121,7 +121,8 @@ Affine positional_conv(const PositionalConv& shape, Lookup& lookup) {
 }  // namespace
 
 at::Tensor weight_norm(const at::Tensor& g, const at::Tensor& v) {
-  return at::_weight_norm(v, g, /*dim=*/2);  // fused, forth and back
+  // Fused forth and back, but both have to be fp32.
+  return at::_weight_norm(v.to(at::kFloat), g.to(at::kFloat), /*dim=*/2).to(v.scalar_type());
 }
 
 EncoderWeights assemble(const Blueprint& blueprint, const Architecture& architecture,

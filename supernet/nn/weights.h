@@ -60,8 +60,8 @@ struct EncoderWeights {
 EncoderWeights assemble(const Blueprint& blueprint, const Architecture& architecture,
                         const TensorMap& tensors);
 
-// fairseq's weight norm over (out, in) for each tap: g * v / ||v||; g [1,1,k], v [out, in, k].
-// Differentiable.
+// fairseq's weight norm over (out, in) for each tap: g * v / ||v||; g [1,1,k], v [out, in, k],
+// computed in fp32, in the dtype of v. Differentiable.
 at::Tensor weight_norm(const at::Tensor& g, const at::Tensor& v);
 
 }  // namespace concertina

@@ -189,13 +189,18 @@ TEST(Forward, WindowedAttentionOfFullWidthIsGlobal) {
 }
 
 TEST(Forward, LowPrecisionStaysNear) {
-  const SearchSpace space = testing::small_space(testing::mel_blueprint());
-  const Supernet supernet = testing::perturbed(space, 13);
-  const SpeechBatch batch = make_batch(testing::noise(2, 16000, 14));
-  const at::Tensor fp32 = encode(supernet.slice(space.largest()), batch).frames.x;
-  const at::Tensor bf16 =
-      encode(supernet.slice(space.largest(), at::kBFloat16), batch).frames.x.to(at::kFloat);
-  EXPECT_LE(((fp32 - bf16).norm() / fp32.norm()).item<double>(), 0.03);
+  for (const Blueprint& blueprint :
+       {testing::mel_blueprint(), testing::wavlm_blueprint(NormPosition::kPost),
+        testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPre)}) {
+    const SearchSpace space = testing::small_space(blueprint);
+    const Supernet supernet = testing::perturbed(space, 13);
+    const SpeechBatch batch = make_batch(testing::noise(2, 16000, 14));
+    const at::Tensor fp32 = encode(supernet.slice(space.largest()), batch).frames.x;
+    const Subnet low = supernet.slice(space.largest(), at::kBFloat16);
+    EXPECT_EQ(low.weights.positional.weight.scalar_type(), at::kBFloat16);
+    const at::Tensor bf16 = encode(low, batch).frames.x.to(at::kFloat);
+    EXPECT_LE(((fp32 - bf16).norm() / fp32.norm()).item<double>(), 0.03);
+  }
 }
 
 }  // namespace
