@@ -133,6 +133,8 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
   config.teacher = PretrainOptions::from_config(teacher.section("pretrain"));
   config.stage1 = DistillOptions::from_config(root.section("stage1"), 1);
   config.stage2 = DistillOptions::from_config(root.section("stage2"), 2);
+  std::filesystem::path& unit_model = config.teacher.units.model;
+  if (!unit_model.empty()) unit_model = file.resolve(unit_model);
   for (TrainOptions* train : {&config.teacher.train, &config.stage1.train, &config.stage2.train}) {
     std::filesystem::path& noise = train->augment.noise_clips;
     if (!noise.empty()) noise = file.resolve(noise);

@@ -72,8 +72,8 @@ std::vector<Stage> make_stages(ConfigFile& file, const Line& line) {
   const std::string corpus = section_text(file, "corpus") + file_hash(config.corpus.manifest);
   const std::string shape = config.space.to_json();
   const auto noise = [](const TrainOptions& train) { return file_hash(train.augment.noise_clips); };
-  const std::string teacher =
-      section_text(file, "teacher") + file_hash(config.teacher_model) + noise(config.teacher.train);
+  const std::string teacher = section_text(file, "teacher") + file_hash(config.teacher_model) +
+                              file_hash(config.teacher.units.model) + noise(config.teacher.train);
   const std::string tasks = section_text(file, "tasks");
   const std::string search = section_text(file, "search") + tasks;
   const std::string latency = section_text(file, "latency") + study_identity(config.search);

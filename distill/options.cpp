@@ -90,7 +90,16 @@ void read_mask(ConfigSection section, double& probability, int32_t& length) {
 
 void read_units(ConfigSection section, UnitOptions& o) {
   int32_t features = 0;
-  section.read_choice("features", {"mfcc"}, features);
+  std::string model;
+  section.read_choice("features", {"mfcc", "layer"}, features);
+  section.read("model", model);
+  section.read("layer", o.layer);
+  o.features = features == 1 ? "layer" : "mfcc";
+  o.model = model;
+  check(section, "model", model.empty() == (features == 0),
+        "the file of a trained model with features: layer, and none with mfcc");
+  check(section, "layer", features == 1 ? o.layer >= 1 : o.layer == 0,
+        "a layer of the model, counted from 1, with features: layer");
   section.read("coefficients", o.coefficients);
   section.read("splice", o.splice);
   section.read("clusters", o.clusters);

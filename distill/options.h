@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <map>
 #include <string>
 #include <vector>
@@ -50,7 +51,9 @@ struct TrainOptions {
 };
 
 struct UnitOptions {
-  std::string features = "mfcc";
+  std::string features = "mfcc";  // mfcc | layer: hidden states of a trained model
+  std::filesystem::path model;    // of which; layer only
+  int32_t layer = 0;              // 1: the first layer's output
   int32_t coefficients = 13;
   int32_t splice = 10;  // 10 ms frames joined
   int32_t clusters = 200;

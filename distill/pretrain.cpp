@@ -12,6 +12,7 @@
 #include "distill/precision.h"
 #include "distill/units.h"
 #include "distill/whole_clips.h"
+#include "supernet/model/model_file.h"
 #include "supernet/model/safetensors.h"
 
 namespace concertina {
@@ -23,7 +24,8 @@ struct UnitLabels {
 
 // Labels are made once a recipe and read again on resume.
 UnitLabels made_labels(const PretrainOptions& options, const StageData& data, const Rng& rng,
-                       const std::string& recipe, const std::filesystem::path& path) {
+                       const std::string& recipe, const std::filesystem::path& path,
+                       at::Device device) {
   if (std::filesystem::exists(path)) {
     const SafetensorsFile file = read_safetensors(path);
     const auto made_by = file.metadata.find("recipe");
@@ -34,9 +36,13 @@ UnitLabels made_labels(const PretrainOptions& options, const StageData& data, co
   }
   log_info("fitting {} units on {} frames of training audio", options.units.clusters,
            std::min<int64_t>(options.units.sample_frames, data.training.total_frames()));
-  const at::Tensor centroids = fit_units(data.training, options.units, rng);
-  UnitLabels labels{label_frames(data.training, options.units, centroids),
-                    label_frames(data.validation, options.units, centroids)};
+  const UnitFeatures features =
+      options.units.layer > 0 ? layer_features(load_model(options.units.model), options.units.layer,
+                                               training_dtype(options.train.dtype, device), device)
+                              : mfcc_features(options.units);
+  const at::Tensor centroids = fit_units(data.training, options.units, features, rng);
+  UnitLabels labels{label_frames(data.training, features, centroids),
+                    label_frames(data.validation, features, centroids)};
   write_safetensors(path,
                     {{"centroids", centroids},
                      {"labels.training", labels.training},
@@ -51,7 +57,8 @@ UnitLabels unit_labels(const PretrainOptions& options, const StageData& data, co
   UnitLabels labels;
   if (context.communicator->first()) {
     make_directories(context.folder);
-    labels = made_labels(options, data, rng, recipe, context.folder / "units.safetensors");
+    labels = made_labels(options, data, rng, recipe, context.folder / "units.safetensors",
+                         context.device);
   } else {
     labels = {at::zeros({data.training.total_frames()}, at::kShort),
               at::zeros({data.validation.total_frames()}, at::kShort)};
@@ -98,9 +105,11 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
   const auto dtype = training_dtype(options.train.dtype, context.device);
   auto objective = unit_objective(options, shape);
   const auto augmentation = make_augmentation(options.train.augment);
+  auto inputs = noise_input(augmentation);
+  if (options.units.layer > 0) inputs["units"] = sha256_file(options.units.model);
   const std::string recipe =
       recipe_json({"teacher", to_json(options), context.seed, manifest.fingerprint(),
-                   space.to_json(), c10::toString(dtype), noise_input(augmentation)});
+                   space.to_json(), c10::toString(dtype), std::move(inputs)});
 
   const StageData data = stage_data(manifest, blueprint, options.train.batch);
   const UnitLabels labels = unit_labels(options, data, rng.fork("units"), recipe, context);

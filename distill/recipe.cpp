@@ -92,6 +92,7 @@ std::string to_json(const PretrainOptions& o) {
                    {"clusters", o.units.clusters},
                    {"sample_frames", o.units.sample_frames},
                    {"iterations", o.units.iterations}};
+  if (o.units.layer > 0) json["units"]["layer"] = o.units.layer;  // of which model: an input
   json["mask"] = mask_of(o.mask_probability, o.mask_length);
   json["unmasked_weight"] = o.unmasked_weight;
   json["layers"] = o.layers;
