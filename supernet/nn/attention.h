@@ -13,7 +13,8 @@ at::Tensor by_heads(const at::Tensor& x, int64_t heads);
 // that sees nothing gives zero. Scores, softmax and sums are fp32; bf16 rounds the weights, as
 // ATen's own attention does. On CPUs that multiply bf16 in hardware, bf16 takes products of oneDNN
 // through ATen's brgemm, block of rows by block of rows; all else is ATen's attention.
-// Differentiable.
+// Differentiable; the backward pass makes the weights again from the scores and the logarithm of
+// their sum (Dao et al. 2022). Thread-safe.
 at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             int64_t heads, const at::Tensor& mask);
 
