@@ -80,6 +80,7 @@ Crops batch_of(const Args& args, const Blueprint& blueprint) {
     const auto mask = span_mask(frames, {.probability = 0.65, .length = 10}, rng);
     std::copy(mask.begin(), mask.end(), crops.speech.mask.data_ptr<bool>() + b * frames);
   }
+  note_heard(blueprint, crops.speech);
   return crops;
 }
 

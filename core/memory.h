@@ -1,7 +1,16 @@
 // How the process holds memory.
 #pragma once
 
+#include <cstddef>
+#include <memory>
+
 namespace concertina {
+
+// Zeros, from the system page by page as they are written: what is never written takes no memory.
+// std::bad_alloc where the system refuses.
+std::shared_ptr<void> zero_pages(std::size_t bytes);
+// Copies where the two differ, so that zeros over zero_pages() do not take their memory.
+void copy_differing(void* into, const void* from, std::size_t bytes);
 
 // Memory that is freed stays with the process for the next tensor of its size, instead of going
 // back to the system and coming again as pages to be zeroed: a forward pass of 10 s is 1.1 to 1.4

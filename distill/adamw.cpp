@@ -96,9 +96,9 @@ at::Tensor clip_scale(const at::Tensor& norm, double clip) {
 
 AdamW::AdamW(const Parameters& parameters, const OptimizerOptions& options)
     : options_(options),
-      first_(at::zeros_like(parameters.flat())),
-      second_(at::zeros_like(parameters.flat())),
-      updates_(at::zeros_like(parameters.flat(), at::kShort)) {
+      first_(zeros_beside(parameters)),
+      second_(zeros_beside(parameters)),
+      updates_(zeros_beside(parameters, at::kShort)) {
   for (int64_t n = 0; n <= kMostUpdates; ++n) {
     const auto updates = static_cast<double>(std::max<int64_t>(n, 1));
     corrections_.push_back({1 / (1 - std::pow(options.beta1, updates)),

@@ -11,6 +11,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/memory.h"
 #include "supernet/model/safetensors.h"
 
 namespace concertina {
@@ -58,7 +59,13 @@ void copy_from(const TensorMap& tensors, const std::string& name, at::Tensor int
     throw InputError(
         fmt::format("{}: {} is missing or has another shape than this run's", path.string(), name));
   }
-  into.copy_(found->second);
+  const at::Tensor& from = found->second;
+  if (!into.is_cpu() || into.dtype() != from.dtype()) {
+    into.copy_(from);
+    return;
+  }
+  CONCERTINA_ASSERT(into.is_contiguous() && from.is_contiguous());
+  copy_differing(into.data_ptr(), from.const_data_ptr(), from.nbytes());
 }
 
 Json json_of(const TrainState& state) {

@@ -14,11 +14,11 @@ CropSource::CropSource(const JoinedClips& clips, const Blueprint& blueprint,
                        BatchShare share)
     : clips_(clips),
       crops_(batch.crops),
+      blueprint_(blueprint),
       frame_samples_(blueprint.base_frame_samples()),
       stream_frames_(
           std::llround(batch.seconds * blueprint.sample_rate / blueprint.base_frame_samples())),
       frames_(blueprint.frames(stream_frames_ * frame_samples_)),
-      sample_rate_(blueprint.sample_rate),
       contents_(std::move(contents)),
       rng_(rng),
       share_(share) {
@@ -31,7 +31,7 @@ Crops CropSource::at(int64_t step) const {
   const Rng augmenting = rng_.fork("augmentation", static_cast<uint64_t>(step));
   const int64_t samples = stream_frames_ * frame_samples_;
   Crops crops = empty_batch(crops_, samples, frames_, contents_);
-  crops.seconds = static_cast<double>(crops_ * samples) / sample_rate_;
+  crops.seconds = static_cast<double>(crops_ * samples) / blueprint_.sample_rate;
   for (int64_t row = 0; row < int64_t{crops_} * share_.of; ++row) {
     const int64_t first = clips_.draw(stream_frames_, rng);
     if (row / crops_ == share_.part) {
@@ -42,6 +42,7 @@ Crops CropSource::at(int64_t step) const {
       (void)span_mask(frames_, *contents_.mask, rng);  // as many numbers are drawn for every row
     }
   }
+  note_heard(blueprint_, crops.speech);
   return crops;
 }
 
@@ -75,6 +76,10 @@ void read_row(const JoinedClips& clips, int64_t first, int64_t samples, int64_t 
   if (contents.targets) {
     batch.target[row].narrow(0, 0, frames).copy_(contents.targets->read(first, frames));
   }
+}
+
+void note_heard(const Blueprint& blueprint, SpeechBatch& batch) {
+  batch.heard = heard_frames(blueprint, batch.lengths, batch.waveform.size(1), batch.mask);
 }
 
 void augment_row(const JoinedClips& clips, const BatchContents& contents, const Rng& rng,

@@ -60,9 +60,9 @@ class CropSource : public BatchSource {
  private:
   const JoinedClips& clips_;
   int32_t crops_;
+  Blueprint blueprint_;
   int64_t frame_samples_, stream_frames_,
       frames_;  // frames of a crop: in the stream, out of the encoder
-  int32_t sample_rate_;
   BatchContents contents_;
   Rng rng_;
   BatchShare share_;
@@ -74,6 +74,8 @@ Crops empty_batch(int64_t rows, int64_t samples, int64_t frames, const BatchCont
 // `frames` frames, their units and targets.
 void read_row(const JoinedClips& clips, int64_t first, int64_t samples, int64_t frames,
               const BatchContents& contents, Rng& rng, int64_t row, Crops& batch);
+// Once all rows are read: which frames the front end is asked for.
+void note_heard(const Blueprint& blueprint, SpeechBatch& batch);
 // Augments a row that was read: `rng` is the row's own, so that rows do not share their draws.
 // Units, targets and `clean` stay those of the clean audio.
 void augment_row(const JoinedClips& clips, const BatchContents& contents, const Rng& rng,

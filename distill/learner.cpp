@@ -40,13 +40,14 @@ std::vector<std::vector<size_t>> by_front_end(const std::vector<Architecture>& a
 
 struct Learner::FrontEnd {
   Leaves leaves;
-  TensorMap tensors;  // of the front end, statistics among them
-  at::Tensor output;  // with its graph; undefined until the first subnet asks
-  Features cut;       // the same values, where the subnets' gradients meet
+  TensorMap tensors;         // of the front end, statistics among them
+  at::Tensor output;         // with its graph; undefined until the first subnet asks
+  Features cut;              // the same values, where the subnets' gradients meet
+  bool every_frame = false;  // some subnet needs those too that a mask replaces
 
   const Features& of(const Subnet& subnet, const SpeechBatch& batch) {
     if (output.defined()) return cut;
-    cut = features_of(subnet, batch);
+    cut = features_of(subnet, batch, every_frame);
     output = cut.x;
     cut.x = output.detach().requires_grad_(output.requires_grad());
     return cut;
@@ -100,10 +101,14 @@ void Learner::expect(const std::vector<TensorSlice>& slices, GradientExchange& e
   }
 }
 
-Learner::FrontEnd Learner::bind_front_end(const Architecture& architecture) const {
+Learner::FrontEnd Learner::bind_front_end(const std::vector<Architecture>& architectures,
+                                          const std::vector<size_t>& group) const {
   const Supernet& student = setup_.student;
-  const std::vector<TensorSlice> slices = front_end_slices(architecture);
-  FrontEnd front{Leaves(parameters_, slices, setup_.dtype), {}, {}, {}};
+  const std::vector<TensorSlice> slices = front_end_slices(architectures[group.front()]);
+  FrontEnd front{.leaves = Leaves(parameters_, slices, setup_.dtype)};
+  for (const size_t i : group) {
+    front.every_frame |= needs_every_frame(student.blueprint(), architectures[i]);
+  }
   front.tensors = front.leaves.tensors();
   for (const TensorSlice& slice : slices) {
     if (!slice.trained) front.tensors[slice.name] = take(student.weights().at(slice.name), slice);
@@ -138,8 +143,11 @@ at::Tensor Learner::target(const Crops& crops, const SpeechBatch& batch) const {
 }
 
 SpeechBatch Learner::on_device(const SpeechBatch& batch) const {
-  const at::Tensor mask = batch.mask.defined() ? placed(batch.mask, setup_.device) : at::Tensor();
-  return {placed(batch.waveform, setup_.device), batch.lengths, mask};
+  SpeechBatch there = batch;
+  there.waveform = placed(batch.waveform, setup_.device);
+  if (batch.mask.defined()) there.mask = placed(batch.mask, setup_.device);
+  if (batch.heard) there.heard = batch.heard->to(setup_.device);
+  return there;
 }
 
 LossBreakdown Learner::learn(const Crops& crops, int64_t step, GradientExchange& exchange) {
@@ -173,7 +181,7 @@ LossBreakdown Learner::learn(const Crops& crops, int64_t step, GradientExchange&
     expect(front_end_slices(architectures[group.front()]), exchange);
   }
   for (const std::vector<size_t>& group : groups) {
-    FrontEnd front = bind_front_end(architectures[group.front()]);
+    FrontEnd front = bind_front_end(architectures, group);
     front.leaves.flow_into(exchange.gradients(), share, arrived);
     for (const size_t i : group) learn_one(i, front);
     front.backward();
@@ -188,7 +196,7 @@ std::vector<LossValues> Learner::evaluate(const Crops& crops,
   const at::Tensor goal = target(crops, batch);
   std::vector<LossValues> values(architectures.size());
   for (const std::vector<size_t>& group : by_front_end(architectures)) {
-    FrontEnd front = bind_front_end(architectures[group.front()]);
+    FrontEnd front = bind_front_end(architectures, group);
     for (const size_t i : group) {
       const LossBreakdown loss = loss_of(
           bind(architectures[i], encoder_slices(architectures[i]), front), batch, front, goal);

@@ -56,7 +56,8 @@ class Learner {
  private:
   struct FrontEnd;  // leaves and output of the front end for one list of conv channels
   struct Bound;     // one architecture's leaves and what they are made into
-  FrontEnd bind_front_end(const Architecture& architecture) const;
+  FrontEnd bind_front_end(const std::vector<Architecture>& architectures,
+                          const std::vector<size_t>& group) const;
   Bound bind(const Architecture& architecture, std::vector<TensorSlice> slices,
              const FrontEnd& front) const;  // slices: encoder_slices(architecture)
   LossBreakdown loss_of(const Bound& bound, const SpeechBatch& batch, FrontEnd& front,

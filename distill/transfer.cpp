@@ -13,10 +13,14 @@ c10::impl::VirtualGuardImpl streams_of(at::Device device) {
 
 template <class Visit>
 void for_tensors(Crops& crops, const Visit& visit) {
+  SpeechBatch& speech = crops.speech;
   for (at::Tensor* tensor :
-       {&crops.speech.waveform, &crops.speech.mask, &crops.clean, &crops.units, &crops.target}) {
+       {&speech.waveform, &speech.mask, &crops.clean, &crops.units, &crops.target}) {
     if (tensor->defined()) visit(*tensor);
   }
+  if (!speech.heard) return;
+  for (at::Tensor* tensor : {&speech.heard->units, &speech.heard->picks, &speech.heard->frames})
+    visit(*tensor);
 }
 
 }  // namespace

@@ -81,9 +81,15 @@ SpeechBatch make_batch(const at::Tensor& waveform) {
   return {waveform, at::full({waveform.size(0)}, waveform.size(1), at::kLong), {}};
 }
 
-Features features_of(const Subnet& subnet, const SpeechBatch& batch) {
+bool needs_every_frame(const Blueprint& blueprint, const Architecture& architecture) {
+  return blueprint.rate == RateKind::kCif && has_rate_unit(blueprint, architecture);
+}
+
+Features features_of(const Subnet& subnet, const SpeechBatch& batch, bool every_frame) {
   check_long_enough(subnet.blueprint, batch.lengths);
-  return front_end(subnet.blueprint, subnet.weights, batch.waveform, batch.lengths, batch.padding);
+  const HeardFrames* heard = batch.heard && !every_frame ? &*batch.heard : nullptr;
+  return front_end(subnet.blueprint, subnet.weights, batch.waveform, batch.lengths, batch.padding,
+                   nullptr, heard);
 }
 
 bool is_of_front_end(std::string_view tensor) {
@@ -91,7 +97,8 @@ bool is_of_front_end(std::string_view tensor) {
 }
 
 Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants) {
-  return begin(subnet, batch, features_of(subnet, batch), wants);
+  const bool every_frame = needs_every_frame(subnet.blueprint, subnet.architecture);
+  return begin(subnet, batch, features_of(subnet, batch, every_frame), wants);
 }
 
 Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& features,

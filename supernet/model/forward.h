@@ -9,6 +9,7 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 #include <vector>
@@ -24,6 +25,9 @@ struct SpeechBatch {
   at::Tensor lengths;   // [B] int64 on the CPU: valid samples
   at::Tensor mask;      // [B, T] bool, base frames replaced by mask_emb; undefined: none
   Padding padding = Padding::kExact;
+  // The frames that mask and padding leave (exact padding only), on the waveform's device: the rest
+  // of the front end's work may be left out. Unset: nothing is.
+  std::optional<HeardFrames> heard;
 };
 
 // Pads to the longest.
@@ -61,9 +65,11 @@ struct EncoderOutput {
   Frames frames;                        // frames.x is the output of the last layer that ran
 };
 
-// What begin() starts with; the same for all subnets with equal conv channels. InputError when a
-// clip is shorter than one frame.
-Features features_of(const Subnet& subnet, const SpeechBatch& batch);
+// What begin() starts with; the same for all subnets with equal conv channels. CIF reads masked
+// frames too: `every_frame` has to be set where it is for a subnet that needs_every_frame().
+// InputError when a clip is shorter than one frame.
+Features features_of(const Subnet& subnet, const SpeechBatch& batch, bool every_frame);
+bool needs_every_frame(const Blueprint& blueprint, const Architecture& architecture);
 // True for the tensors that features_of() reads.
 bool is_of_front_end(std::string_view tensor);
 // Front end, rate, projection, positional conv.

@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "core/errors.h"
+#include "core/memory.h"
 #include "supernet/model/supernet.h"
 #include "supernet/nn/ops.h"
 
@@ -114,10 +115,16 @@ const Parameter& Parameters::find(const std::string& name) const {
   throw std::logic_error("no parameter named " + name);
 }
 
+at::Tensor zeros_beside(const Parameters& parameters, at::ScalarType dtype) {
+  const at::Tensor& flat = parameters.flat();
+  if (!flat.is_cpu()) return at::zeros_like(flat, dtype);
+  auto pages = zero_pages(static_cast<size_t>(flat.numel()) * c10::elementSize(dtype));
+  void* data = pages.get();
+  return at::from_blob(data, flat.sizes(), [pages = std::move(pages)](void*) {}, dtype);
+}
+
 Gradients::Gradients(const Parameters& parameters)
-    : flat(at::zeros_like(parameters.flat())),
-      touched(flat),
-      views(views_of(flat, parameters.list())) {}
+    : flat(zeros_beside(parameters)), touched(flat), views(views_of(flat, parameters.list())) {}
 
 void Gradients::zero() {
   if (!flat.is_cpu()) {

@@ -49,6 +49,10 @@ class Parameters {
   std::vector<Parameter> list_;
 };
 
+// Zeros beside the flat buffer, on its device. On the CPU, what no sampled subnet reaches takes no
+// memory.
+at::Tensor zeros_beside(const Parameters& parameters, at::ScalarType dtype = at::kFloat);
+
 class Gradients {
  public:
   explicit Gradients(const Parameters& parameters);

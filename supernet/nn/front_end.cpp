@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "core/errors.h"
 #include "supernet/nn/mel.h"
 #include "supernet/nn/norm_gelu.h"
 #include "supernet/nn/ops.h"
@@ -49,40 +50,97 @@ at::Tensor activated(ExtractorNorm kind, const Affine& norm, at::Tensor x,
   return channel_norm_gelu(std::move(x), norm, lengths, again);
 }
 
-// For the backward pass, activations are computed again, and so is the first convolution: it takes
-// one channel to the longest of all results.
-at::Tensor conv_stack(const WaveFrontEnd& wave, const std::vector<ConvWeights>& convs,
-                      const at::Tensor& waveform, at::Tensor lengths,
-                      std::vector<at::Tensor>* outputs) {
-  const bool frugal = at::GradMode::is_enabled() && outputs == nullptr;
-  at::Tensor x = waveform.unsqueeze(2);
-  Again again;  // of x
-  for (size_t i = 0; i < convs.size(); ++i) {
-    const Again convolve = [x, conv = Affine{convs[i].weight, convs[i].bias},
-                            stride = wave.layers[i].stride] {
+// Convolutions with their norm and activation, part of the stack after part. For the backward pass,
+// activations are computed again, and so is the first convolution: it takes one channel to the
+// longest of all results.
+class ConvStack {
+ public:
+  ConvStack(const WaveFrontEnd& wave, const std::vector<ConvWeights>& convs, at::Tensor lengths,
+            std::vector<at::Tensor>* outputs)
+      : wave_(wave), convs_(convs), lengths_(std::move(lengths)), outputs_(outputs) {}
+
+  at::Tensor run(size_t begin, size_t end, at::Tensor x) {
+    for (size_t i = begin; i < end; ++i) x = layer(i, x);
+    return x;
+  }
+
+  // [B, L, C] -> [R, U * hop, C].
+  at::Tensor take_units(const at::Tensor& x, int64_t hop, const HeardFrames& heard) {
+    return taken(x, [hop, heard](const at::Tensor& all) {
+      return all.reshape({-1, hop * all.size(2)})
+          .index_select(0, heard.units)
+          .view({heard.rows, -1, all.size(2)});
+    });
+  }
+  // [R, L, C] -> [R, P, C].
+  at::Tensor take_picks(const at::Tensor& x, const HeardFrames& heard) {
+    return taken(x, [heard](const at::Tensor& all) {
+      return all.flatten(0, 1).index_select(0, heard.picks).view({heard.rows, -1, all.size(2)});
+    });
+  }
+
+ private:
+  template <class Take>
+  at::Tensor taken(const at::Tensor& x, const Take& take) {
+    if (again_) again_ = [take, again = std::move(again_)] { return take(again()); };
+    return take(x);
+  }
+
+  at::Tensor layer(size_t i, const at::Tensor& x) {
+    const bool frugal = at::GradMode::is_enabled() && outputs_ == nullptr;
+    const Again convolve = [x, conv = Affine{convs_[i].weight, convs_[i].bias},
+                            stride = wave_.layers[i].stride] {
       return conv_time(x, conv, stride, 0, 1);
     };
     const at::Tensor y = convolve();
-    if (frugal) recompute_for_backward(x, y, std::exchange(again, {}));
-    lengths = (lengths - wave.layers[i].kernel).div(wave.layers[i].stride, "floor") + 1;
-    x = activated(wave.norm, convs[i].norm, y, lengths, &again);
+    if (frugal) recompute_for_backward(x, y, std::exchange(again_, {}));
+    lengths_ = (lengths_ - wave_.layers[i].kernel).div(wave_.layers[i].stride, "floor") + 1;
+    at::Tensor z = activated(wave_.norm, convs_[i].norm, y, lengths_, &again_);
     if (frugal && i == 0) {
-      recompute_for_backward(y, x, convolve);
-      again = [convolve, kind = wave.norm, norm = convs[i].norm, lengths] {
+      recompute_for_backward(y, z, convolve);
+      again_ = [convolve, kind = wave_.norm, norm = convs_[i].norm, lengths = lengths_] {
         return activated(kind, norm, convolve(), lengths);
       };
     }
-    if (outputs != nullptr) outputs->push_back(x);
+    if (outputs_ != nullptr) outputs_->push_back(z);
+    return z;
   }
-  return x;
+
+  const WaveFrontEnd& wave_;
+  const std::vector<ConvWeights>& convs_;
+  at::Tensor lengths_;
+  std::vector<at::Tensor>* outputs_;
+  Again again_;  // of the last result
+};
+
+// [n, C] of the frames that are heard.
+at::Tensor heard_convolutions(const WaveFrontEnd& wave, ConvStack& stack,
+                              const at::Tensor& waveform, const HeardFrames& heard) {
+  const StackParts parts = parts_of(wave);
+  int64_t samples = heard.row_units * parts.hop;  // that make so many inputs of the units' part
+  for (size_t i = parts.whole; i-- > 0;) {
+    samples = (samples - 1) * wave.layers[i].stride + wave.layers[i].kernel;
+  }
+  at::Tensor x = at::constant_pad_nd(waveform, {0, samples - waveform.size(1)}).unsqueeze(2);
+  x = stack.take_units(stack.run(0, parts.whole, x), parts.hop, heard);
+  x = stack.take_picks(stack.run(parts.whole, parts.overlapping, x), heard);
+  x = stack.run(parts.overlapping, wave.layers.size(), x);
+  return x.flatten(0, 1).narrow(0, 0, heard.frames.size(0));
 }
 
 at::Tensor wave_features(const WaveFrontEnd& wave, const EncoderWeights& weights,
-                         const at::Tensor& waveform, const at::Tensor& lengths,
-                         std::vector<at::Tensor>* conv_outputs) {
-  at::Tensor x = conv_stack(wave, weights.convs, waveform, lengths, conv_outputs);
+                         const at::Tensor& waveform, const at::Tensor& lengths, int64_t frames,
+                         const HeardFrames* heard, std::vector<at::Tensor>* conv_outputs) {
+  ConvStack stack(wave, weights.convs, lengths, conv_outputs);
+  at::Tensor x = heard != nullptr ? heard_convolutions(wave, stack, waveform, *heard)
+                                  : stack.run(0, wave.layers.size(), waveform.unsqueeze(2));
   if (weights.feature_scale.defined()) x = x * weights.feature_scale.to(x.scalar_type());
-  return weights.feature_norm.weight.defined() ? layer_norm(x, weights.feature_norm) : x;
+  if (weights.feature_norm.weight.defined()) x = layer_norm(x, weights.feature_norm);
+  if (heard == nullptr) return x;
+  const int64_t rows = waveform.size(0);
+  return at::zeros({rows * frames, x.size(1)}, x.options())
+      .index_copy(0, heard->frames, x)
+      .view({rows, frames, x.size(1)});
 }
 
 at::Tensor mel_features(const LogMelFrontEnd& mel, int32_t sample_rate,
@@ -101,7 +159,8 @@ at::Tensor mel_features(const LogMelFrontEnd& mel, int32_t sample_rate,
 
 Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
                    const at::Tensor& waveform, const at::Tensor& lengths, Padding padding,
-                   std::vector<at::Tensor>* conv_outputs) {
+                   std::vector<at::Tensor>* conv_outputs, const HeardFrames* heard) {
+  CONCERTINA_ASSERT(heard == nullptr || (padding == Padding::kExact && conv_outputs == nullptr));
   const int64_t samples = waveform.size(1);
   const at::Tensor input = blueprint.normalize_waveform
                                ? normalize(waveform, lengths, blueprint.normalize_eps)
@@ -109,7 +168,8 @@ Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
   const at::Tensor counted = padding == Padding::kExact ? lengths : at::full_like(lengths, samples);
   Features features;
   features.x = blueprint.front_end == FrontEndKind::kWave
-                   ? wave_features(blueprint.wave, weights, input, counted, conv_outputs)
+                   ? wave_features(blueprint.wave, weights, input, counted,
+                                   blueprint.frames(samples), heard, conv_outputs)
                    : mel_features(blueprint.mel, blueprint.sample_rate, weights, input);
   features.lengths = padding == Padding::kOriginal
                          ? fairseq_frame_lengths(lengths, samples, features.x.size(1))
