@@ -199,8 +199,13 @@ void run(const Args& args) {
   const Uploader uploader(step.learner.device());
   crops = uploader.receive(uploader.send(std::move(crops)));
   const std::vector<double> times = times_of(step, crops, args);
-  const auto macs = [&](const Architecture& a) {
-    return static_cast<double>(args.clips * cost_of(blueprint, a, samples).macs);
+  const auto heard = static_cast<double>(crops.speech.heard->frames.numel());
+  const double share = heard / static_cast<double>(crops.speech.mask.numel());
+  // Of a pass whose front end makes `part` of the frames.
+  const auto macs = [&](const Architecture& a, double part) {
+    const Cost cost = cost_of(blueprint, a, samples);
+    return args.clips * (static_cast<double>(cost.macs - cost.front_end_macs) +
+                         static_cast<double>(cost.front_end_macs) * part);
   };
   nlohmann::ordered_json json = {{"dtype", args.dtype},
                                  {"sampler", args.sampler},
@@ -212,8 +217,9 @@ void run(const Args& args) {
                                  {"device", args.device},
                                  {"peak_rss_mb", peak_rss_mb()},
                                  {"peak_device_mb", peak_device_mb(step.learner.device())},
-                                 {"student_macs", macs(space.default_architecture())},
-                                 {"teacher_macs", args.cached ? 0.0 : macs(shape)}};
+                                 {"heard_share", share},
+                                 {"student_macs", macs(space.default_architecture(), share)},
+                                 {"teacher_macs", args.cached ? 0.0 : macs(shape, 1)}};
   if (args.device == "cpu") json["product_flops"] = product_rate(args);
   if (args.profile) json["profile"] = profile_of(step, crops, args.warmup + args.repeats);
   fmt::print("{}\n", json.dump());

@@ -29,7 +29,9 @@ Cost wave_cost(const WaveFrontEnd& wave, const std::vector<int32_t>& channels, i
 
 Cost front_end_cost(const Blueprint& blueprint, const Architecture& architecture, int64_t samples) {
   if (blueprint.front_end == FrontEndKind::kWave) {
-    return wave_cost(blueprint.wave, architecture.conv_channels(), samples);
+    Cost cost = wave_cost(blueprint.wave, architecture.conv_channels(), samples);
+    cost.front_end_macs = cost.macs;
+    return cost;
   }
   Cost cost;
   cost.params = 2 * int64_t{blueprint.mel.bins};  // mean and standard deviation

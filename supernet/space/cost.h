@@ -11,8 +11,9 @@ namespace concertina {
 struct Cost {
   int64_t params = 0;  // elements of all tensors of the extracted subnet
   int64_t params_lighthubert =
-      0;             // LightHuBERT's own rule: whole mask_emb of the storage, no weight_g
-  int64_t macs = 0;  // multiply-accumulates of one forward pass of `samples` samples
+      0;                       // LightHuBERT's own rule: whole mask_emb of the storage, no weight_g
+  int64_t macs = 0;            // multiply-accumulates of one forward pass of `samples` samples
+  int64_t front_end_macs = 0;  // of them, the front end's convolutions
 };
 
 // MACs: conv sum_i L_i*c_i*c_{i-1}*k_i; projection T*C*E; positional T*E*(E/groups)*k; layer

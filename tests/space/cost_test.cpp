@@ -49,6 +49,14 @@ TEST(Cost, CountsHubertBase) {
   EXPECT_EQ(cost_of(hubert, wave_net(768, 12, 3072, 12), 16000).params, 94'371'712);
 }
 
+TEST(Cost, NamesTheFrontEndsPart) {
+  const Architecture shallow = wave_net(768, 12, 3072, 1), deep = wave_net(768, 12, 3072, 12);
+  const Cost cost = cost_of(Blueprint(), deep, 16000);
+  EXPECT_EQ(cost.front_end_macs, cost_of(Blueprint(), shallow, 16000).front_end_macs);
+  EXPECT_EQ(cost.front_end_macs,
+            int64_t{512} * (3199 * 10 + 512 * (3 * (1599 + 799 + 399 + 199) + 2 * (99 + 49))));
+}
+
 Blueprint fithubert() {
   Blueprint blueprint;
   blueprint.wave.layers = {{10, 5}, {1, 1}, {3, 2}, {3, 2}, {3, 2}, {3, 2}, {1, 1}, {2, 2}, {2, 2}};
