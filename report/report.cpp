@@ -145,7 +145,7 @@ std::string render_report(const StudyFile& study, const ReportInputs& inputs) {
   std::vector<Trial> trials, front;
   try {
     trials = scored_trials(study);
-  } catch (const NoAnswer&) {  // a study that has only begun still has a report
+  } catch (const NoAnswer&) {  // On purpose: a study that has only begun still has a report
   }
   for (const int64_t i : pareto_front(trials, header.objectives))
     front.push_back(trials[static_cast<size_t>(i)]);

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdlib>
+#include <charconv>
 #include <iterator>
 #include <map>
 #include <sstream>
@@ -114,8 +114,10 @@ bool report_finished(const fs::path& root, const Stamp& stamp, CorpusReport& rep
   report.manifest = root / "manifest.tsv";
   report.clips = static_cast<int64_t>(manifest.clips.size());
   report.minutes = manifest.minutes();
-  const auto duplicates = stamp.find("duplicates");
-  report.duplicates = duplicates == stamp.end() ? 0 : std::atoll(duplicates->second.c_str());
+  if (const auto found = stamp.find("duplicates"); found != stamp.end()) {
+    const std::string& text = found->second;
+    std::from_chars(text.data(), text.data() + text.size(), report.duplicates);
+  }
   for (auto& row : read_table(root / "packages.tsv", 4))
     report.packages.push_back({row[0], row[1], row[2], row[3] == "yes"});
   for (auto& row : read_table(root / "skipped.tsv", 2)) report.skipped.push_back({row[0], row[1]});

@@ -97,6 +97,7 @@ int64_t JoinedClips::draw(int64_t frames, Rng& rng) const {
     at -= stream.weight * static_cast<double>(stream.frames);
     if (at < 0) break;
   }
+  CONCERTINA_ASSERT(chosen != nullptr);  // the total is of those that are long enough
   return chosen->first_frame + rng.below(chosen->frames - frames + 1);
 }
 

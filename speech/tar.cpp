@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cstring>
 #include <optional>
+#include <stdexcept>
 #include <string_view>
 
 namespace concertina {
@@ -14,8 +15,8 @@ namespace {
 constexpr size_t kBlock = 512;
 constexpr int64_t kMostName = 1 << 16, kMostPax = 1 << 20;  // bytes
 
-struct Problem {
-  std::string what;
+struct Problem : std::runtime_error {
+  using std::runtime_error::runtime_error;
 };
 
 // A header block, by the places of its fields.
@@ -120,7 +121,7 @@ class Reader {
       while (read_member()) {
       }
     } catch (const Problem& problem) {
-      index_.problem = fmt::format("byte {}: {}", at_, problem.what);
+      index_.problem = fmt::format("byte {}: {}", at_, problem.what());
     }
     return std::move(index_);
   }

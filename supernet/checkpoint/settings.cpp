@@ -19,11 +19,15 @@ constexpr size_t kLongestJson = size_t{16} << 20;
 constexpr int kDeepest = 8;
 constexpr int64_t kMostVisits = 1'000'000;  // pickles may share and repeat their parts
 
+std::string below(const std::string& key, const std::string& name) {
+  return key.empty() ? name : fmt::format("{}.{}", key, name);
+}
+
 void collect(const Json& json, const std::string& key, int depth, Values& values) {
   if (json.is_object()) {
     if (depth == kDeepest) return;
     for (const auto& [name, value] : json.items()) {
-      collect(value, key.empty() ? name : key + "." + name, depth + 1, values);
+      collect(value, below(key, name), depth + 1, values);
     }
   } else if (json.is_boolean()) {
     values[key] = json.get<bool>();
@@ -72,7 +76,7 @@ class PickleCollector {
         for (size_t i = 0; i + 1 < value->items.size(); i += 2) {
           if (!value->items[i]->is(Kind::kText) || visits_ > kMostVisits) continue;
           const std::string name(value->items[i]->text);
-          collect(value->items[i + 1], key.empty() ? name : key + "." + name, depth + 1);
+          collect(value->items[i + 1], below(key, name), depth + 1);
         }
         break;
       default:

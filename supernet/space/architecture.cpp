@@ -170,7 +170,7 @@ std::string Architecture::key() const {
            same_shape(layers_[last + 1], layers_[first])) {
       ++last;
     }
-    if (first > 0) text += ",";
+    if (first > 0) text += ',';
     text += run_text(layers_[first], layers_[last]);
     first = last + 1;
   }

@@ -79,7 +79,7 @@ TEST(Transformers, OptionsBecomeTheBlueprint) {
 }
 
 TEST(Transformers, WhatTheForwardPassDoesNotKnowIsListed) {
-  const auto error = [](json changes) {
+  const auto error = [](const json& changes) {
     json config = testing::transformers_json();
     config.update(changes);
     return error_of([&] { from_config(config); });

@@ -110,7 +110,7 @@ TEST(TorchFile, TensorsMayBeStridedViewsOfAStorage) {
   float first = 0;
   std::memcpy(&first, file.data() + layout.offset, sizeof(first));
   EXPECT_EQ(first, 1);
-  TensorOps view{.offset = "K\0",
+  TensorOps view{.offset = std::string("K\0", 2),
                  .sizes = std::string("K\2\x85", 3),
                  .strides = std::string("K\1\x85", 3),
                  .view = "(" + text_op("v") + "K\4K\2t"};

@@ -120,7 +120,7 @@ TEST(Nsga2, BeatsRandomSearchOnEverySeed) {
 }
 
 TEST(MakeSearcher, NamesWhatIsWrong) {
-  const auto message = [](SearcherOptions options) {
+  const auto message = [](const SearcherOptions& options) {
     try {
       make_searcher(options, pocket_space());
     } catch (const InputError& error) {

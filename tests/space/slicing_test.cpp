@@ -191,7 +191,7 @@ TEST(TensorSlices, RefusesWhatTheStorageLacks) {
 }
 
 TEST(TensorSlices, RefusesWhatTiedPartsForbid) {
-  const auto refuse = [](Blueprint blueprint, const char* key, const char* part) {
+  const auto refuse = [](const Blueprint& blueprint, const char* key, const char* part) {
     const Architecture net = Architecture::parse(key);
     try {
       tensor_slices(blueprint, {net, SlicingRule::kPrefix}, net);
