@@ -52,7 +52,7 @@ bool read_config(ByteSpan bytes, const Make& make) {
   const ForeignModel model = make(Settings::from_json(text, "config.json"));
   try {
     match_tensors(model, {}, "model.safetensors", 0);
-  } catch (const InputError&) {  // On purpose: tensors are missing, the configuration is fine
+  } catch (const InputError&) {  // every tensor is missing; the configuration was fine
   }
   return true;
 }

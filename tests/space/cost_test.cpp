@@ -116,7 +116,7 @@ TEST(Cost, TheRateUnitIsPaidAtFullRateAndSavesAfterwards) {
   const int64_t unit = 5 * 160 * 160 + 160 + 2 * 160 + 160 + 1;
   EXPECT_EQ(cost_of(blueprint, slow, 16000).params, cost_of(blueprint, fast, 16000).params + unit);
   const int64_t t0 = 49, t = 25;  // 24.5 rounds up
-  const int64_t per_frame = 160 * 128 + 128 * 8 * 31 + int64_t{4} * (4 * 128 * 128 + 2 * 128 * 512);
+  const int64_t per_frame = 160 * 128 + 128 * 8 * 31 + 4 * (4 * 128 * 128 + 2 * 128 * 512);
   const int64_t expected = t0 * (5 * 160 * 160 + 160) + t * per_frame + 4 * 2 * t * t * 128;
   EXPECT_EQ(cost_of(blueprint, slow, 16000).macs, expected);
 }
@@ -127,12 +127,11 @@ TEST(Cost, JoinedFramesSaveInTheLayersOnly) {
   const auto net = [](const char* period) {
     return Architecture::parse(std::string("c=512 e=768 L=0:12x3072 p=") + period);
   };
-  const int64_t layer = int64_t{4} * 768 * 768 + int64_t{2} * 768 * 3072,
-                unit = int64_t{2} * 768 * 768;
+  const int64_t layer = 4 * 768 * 768 + 2 * 768 * 3072, unit = 2 * 768 * 768;
   const int64_t full = cost_of(plain, net("20000"), 16000).macs;
   EXPECT_EQ(cost_of(joined, net("20000"), 16000).macs, full);
   EXPECT_EQ(cost_of(joined, net("40000"), 16000).macs,
-            full - (49 - 24) * layer - int64_t{2} * (49 * 49 - 24 * 24) * 768 + 24 * unit);
+            full - (49 - 24) * layer - 2 * (49 * 49 - 24 * 24) * 768 + 24 * unit);
 }
 
 TEST(Cost, AReusedMapSavesQueriesKeysAndScores) {

@@ -1,5 +1,6 @@
 #include "tests/speech/made_up_data.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <sndfile.h>
 #include <spandsp.h>
