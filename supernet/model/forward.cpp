@@ -57,6 +57,16 @@ void join(const Subnet& subnet, int64_t joined, Frames& frames) {
   frames.valid = valid_mask(frames.lengths, frames.x.size(1), frames.x.device());
 }
 
+// Where every frame is needed, a plan's short rows are still worth it for oneDNN's fp32 gradients:
+// 1.5 times as fast a step.
+std::optional<HeardFrames> plan_of(const Subnet& subnet, const SpeechBatch& batch,
+                                   bool every_frame) {
+  if (!batch.heard || !every_frame) return batch.heard;
+  const at::Tensor& kernel = subnet.weights.convs.front().weight;
+  if (!kernel.is_cpu() || kernel.scalar_type() != at::kFloat) return std::nullopt;
+  return heard_frames(subnet.blueprint, batch.lengths, batch.waveform.size(1), /*mask=*/{});
+}
+
 bool wanted(const std::vector<int32_t>& list, int32_t layer) {
   return std::find(list.begin(), list.end(), layer) != list.end();
 }
@@ -87,9 +97,9 @@ bool needs_every_frame(const Blueprint& blueprint, const Architecture& architect
 
 Features features_of(const Subnet& subnet, const SpeechBatch& batch, bool every_frame) {
   check_long_enough(subnet.blueprint, batch.lengths);
-  const HeardFrames* heard = batch.heard && !every_frame ? &*batch.heard : nullptr;
+  const std::optional<HeardFrames> plan = plan_of(subnet, batch, every_frame);
   return front_end(subnet.blueprint, subnet.weights, batch.waveform, batch.lengths, batch.padding,
-                   nullptr, heard);
+                   nullptr, plan ? &*plan : nullptr);
 }
 
 bool is_of_front_end(std::string_view tensor) {
