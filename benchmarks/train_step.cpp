@@ -80,7 +80,7 @@ Crops batch_of(const Args& args, const Blueprint& blueprint) {
     const auto mask = span_mask(frames, {.probability = 0.65, .length = 10}, rng);
     std::copy(mask.begin(), mask.end(), crops.speech.mask.data_ptr<bool>() + b * frames);
   }
-  note_heard(blueprint, crops.speech);
+  note_visible(blueprint, crops.speech);
   return crops;
 }
 
@@ -199,8 +199,8 @@ void run(const Args& args) {
   const Uploader uploader(step.learner.device());
   crops = uploader.receive(uploader.send(std::move(crops)));
   const std::vector<double> times = times_of(step, crops, args);
-  const auto heard = static_cast<double>(crops.speech.heard->frames.numel());
-  const double share = heard / static_cast<double>(crops.speech.mask.numel());
+  const auto visible = static_cast<double>(crops.speech.visible->frames.numel());
+  const double share = visible / static_cast<double>(crops.speech.mask.numel());
   // Of a pass whose front end makes `part` of the frames.
   const auto macs = [&](const Architecture& a, double part) {
     const Cost cost = cost_of(blueprint, a, samples);
@@ -217,7 +217,7 @@ void run(const Args& args) {
                                  {"device", args.device},
                                  {"peak_rss_mb", peak_rss_mb()},
                                  {"peak_device_mb", peak_device_mb(step.learner.device())},
-                                 {"heard_share", share},
+                                 {"visible_share", share},
                                  {"student_macs", macs(space.default_architecture(), share)},
                                  {"teacher_macs", args.cached ? 0.0 : macs(shape, 1)}};
   if (args.device == "cpu") json["product_flops"] = product_rate(args);

@@ -42,7 +42,7 @@ Crops CropSource::at(int64_t step) const {
       (void)span_mask(frames_, *contents_.mask, rng);  // as many numbers are drawn for every row
     }
   }
-  note_heard(blueprint_, crops.speech);
+  note_visible(blueprint_, crops.speech);
   return crops;
 }
 
@@ -78,8 +78,8 @@ void read_row(const JoinedClips& clips, int64_t first, int64_t samples, int64_t 
   }
 }
 
-void note_heard(const Blueprint& blueprint, SpeechBatch& batch) {
-  batch.heard = heard_frames(blueprint, batch.lengths, batch.waveform.size(1), batch.mask);
+void note_visible(const Blueprint& blueprint, SpeechBatch& batch) {
+  batch.visible = visible_frames(blueprint, batch.lengths, batch.waveform.size(1), batch.mask);
 }
 
 void augment_row(const JoinedClips& clips, const BatchContents& contents, const Rng& rng,

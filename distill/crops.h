@@ -75,7 +75,7 @@ Crops empty_batch(int64_t rows, int64_t samples, int64_t frames, const BatchCont
 void read_row(const JoinedClips& clips, int64_t first, int64_t samples, int64_t frames,
               const BatchContents& contents, Rng& rng, int64_t row, Crops& batch);
 // Once all rows are read: which frames the front end is asked for.
-void note_heard(const Blueprint& blueprint, SpeechBatch& batch);
+void note_visible(const Blueprint& blueprint, SpeechBatch& batch);
 // Augments a row that was read: `rng` is the row's own, so that rows do not share their draws.
 // Units, targets and `clean` stay those of the clean audio.
 void augment_row(const JoinedClips& clips, const BatchContents& contents, const Rng& rng,

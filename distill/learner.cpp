@@ -146,7 +146,7 @@ SpeechBatch Learner::on_device(const SpeechBatch& batch) const {
   SpeechBatch there = batch;
   there.waveform = placed(batch.waveform, setup_.device);
   if (batch.mask.defined()) there.mask = placed(batch.mask, setup_.device);
-  if (batch.heard) there.heard = batch.heard->to(setup_.device);
+  if (batch.visible) there.visible = batch.visible->to(setup_.device);
   return there;
 }
 

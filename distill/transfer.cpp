@@ -18,8 +18,9 @@ void for_tensors(Crops& crops, const Visit& visit) {
        {&speech.waveform, &speech.mask, &crops.clean, &crops.units, &crops.target}) {
     if (tensor->defined()) visit(*tensor);
   }
-  if (!speech.heard) return;
-  for (at::Tensor* tensor : {&speech.heard->units, &speech.heard->picks, &speech.heard->frames})
+  if (!speech.visible) return;
+  for (at::Tensor* tensor :
+       {&speech.visible->blocks, &speech.visible->picks, &speech.visible->frames})
     visit(*tensor);
 }
 

@@ -124,7 +124,7 @@ Crops ClipSource::at(int64_t step) const {
     augment_row(clips_, contents_, augmenting.fork("row", static_cast<uint64_t>(row)), row, batch);
     batch.seconds += static_cast<double>(length * frame_samples_) / blueprint_.sample_rate;
   }
-  note_heard(blueprint_, batch.speech);
+  note_visible(blueprint_, batch.speech);
   return batch;
 }
 

@@ -59,12 +59,12 @@ void join(const Subnet& subnet, int64_t joined, Frames& frames) {
 
 // Where every frame is needed, a plan's short rows are still worth it for oneDNN's fp32 gradients:
 // 1.5 times as fast a step.
-std::optional<HeardFrames> plan_of(const Subnet& subnet, const SpeechBatch& batch,
-                                   bool every_frame) {
-  if (!batch.heard || !every_frame) return batch.heard;
+std::optional<VisibleFrames> plan_of(const Subnet& subnet, const SpeechBatch& batch,
+                                     bool every_frame) {
+  if (!batch.visible || !every_frame) return batch.visible;
   const at::Tensor& kernel = subnet.weights.convs.front().weight;
   if (!kernel.is_cpu() || kernel.scalar_type() != at::kFloat) return std::nullopt;
-  return heard_frames(subnet.blueprint, batch.lengths, batch.waveform.size(1), /*mask=*/{});
+  return visible_frames(subnet.blueprint, batch.lengths, batch.waveform.size(1), /*mask=*/{});
 }
 
 bool wanted(const std::vector<int32_t>& list, int32_t layer) {
@@ -97,7 +97,7 @@ bool needs_every_frame(const Blueprint& blueprint, const Architecture& architect
 
 Features features_of(const Subnet& subnet, const SpeechBatch& batch, bool every_frame) {
   check_long_enough(subnet.blueprint, batch.lengths);
-  const std::optional<HeardFrames> plan = plan_of(subnet, batch, every_frame);
+  const std::optional<VisibleFrames> plan = plan_of(subnet, batch, every_frame);
   return front_end(subnet.blueprint, subnet.weights, batch.waveform, batch.lengths, batch.padding,
                    nullptr, plan ? &*plan : nullptr);
 }

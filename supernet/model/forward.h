@@ -27,7 +27,7 @@ struct SpeechBatch {
   Padding padding = Padding::kExact;
   // The frames that mask and padding leave (exact padding only), on the waveform's device: the rest
   // of the front end's work may be left out. Unset: nothing is.
-  std::optional<HeardFrames> heard;
+  std::optional<VisibleFrames> visible;
 };
 
 // Pads to the longest.

@@ -65,17 +65,17 @@ class ConvStack {
   }
 
   // [B, L, C] -> [R, U * hop, C].
-  at::Tensor take_units(const at::Tensor& x, int64_t hop, const HeardFrames& heard) {
-    return taken(x, [hop, heard](const at::Tensor& all) {
+  at::Tensor take_blocks(const at::Tensor& x, int64_t hop, const VisibleFrames& visible) {
+    return taken(x, [hop, visible](const at::Tensor& all) {
       return all.reshape({-1, hop * all.size(2)})
-          .index_select(0, heard.units)
-          .view({heard.rows, -1, all.size(2)});
+          .index_select(0, visible.blocks)
+          .view({visible.rows, -1, all.size(2)});
     });
   }
   // [R, L, C] -> [R, P, C].
-  at::Tensor take_picks(const at::Tensor& x, const HeardFrames& heard) {
-    return taken(x, [heard](const at::Tensor& all) {
-      return all.flatten(0, 1).index_select(0, heard.picks).view({heard.rows, -1, all.size(2)});
+  at::Tensor take_picks(const at::Tensor& x, const VisibleFrames& visible) {
+    return taken(x, [visible](const at::Tensor& all) {
+      return all.flatten(0, 1).index_select(0, visible.picks).view({visible.rows, -1, all.size(2)});
     });
   }
 
@@ -113,33 +113,33 @@ class ConvStack {
   Again again_;  // of the last result
 };
 
-// [n, C] of the frames that are heard.
-at::Tensor heard_convolutions(const WaveFrontEnd& wave, ConvStack& stack,
-                              const at::Tensor& waveform, const HeardFrames& heard) {
+// [n, C] of the frames that are visible.
+at::Tensor visible_convolutions(const WaveFrontEnd& wave, ConvStack& stack,
+                                const at::Tensor& waveform, const VisibleFrames& visible) {
   const StackParts parts = parts_of(wave);
-  int64_t samples = heard.row_units * parts.hop;  // that make so many inputs of the units' part
+  int64_t samples = visible.row_blocks * parts.hop;  // that make so many inputs of the blocks' part
   for (size_t i = parts.whole; i-- > 0;) {
     samples = (samples - 1) * wave.layers[i].stride + wave.layers[i].kernel;
   }
   at::Tensor x = at::constant_pad_nd(waveform, {0, samples - waveform.size(1)}).unsqueeze(2);
-  x = stack.take_units(stack.run(0, parts.whole, x), parts.hop, heard);
-  x = stack.take_picks(stack.run(parts.whole, parts.overlapping, x), heard);
+  x = stack.take_blocks(stack.run(0, parts.whole, x), parts.hop, visible);
+  x = stack.take_picks(stack.run(parts.whole, parts.overlapping, x), visible);
   x = stack.run(parts.overlapping, wave.layers.size(), x);
-  return x.flatten(0, 1).narrow(0, 0, heard.frames.size(0));
+  return x.flatten(0, 1).narrow(0, 0, visible.frames.size(0));
 }
 
 at::Tensor wave_features(const WaveFrontEnd& wave, const EncoderWeights& weights,
                          const at::Tensor& waveform, const at::Tensor& lengths, int64_t frames,
-                         const HeardFrames* heard, std::vector<at::Tensor>* conv_outputs) {
+                         const VisibleFrames* visible, std::vector<at::Tensor>* conv_outputs) {
   ConvStack stack(wave, weights.convs, lengths, conv_outputs);
-  at::Tensor x = heard != nullptr ? heard_convolutions(wave, stack, waveform, *heard)
-                                  : stack.run(0, wave.layers.size(), waveform.unsqueeze(2));
+  at::Tensor x = visible != nullptr ? visible_convolutions(wave, stack, waveform, *visible)
+                                    : stack.run(0, wave.layers.size(), waveform.unsqueeze(2));
   if (weights.feature_scale.defined()) x = x * weights.feature_scale.to(x.scalar_type());
   if (weights.feature_norm.weight.defined()) x = layer_norm(x, weights.feature_norm);
-  if (heard == nullptr) return x;
+  if (visible == nullptr) return x;
   const int64_t rows = waveform.size(0);
   return at::zeros({rows * frames, x.size(1)}, x.options())
-      .index_copy(0, heard->frames, x)
+      .index_copy_(0, visible->frames, x)
       .view({rows, frames, x.size(1)});
 }
 
@@ -159,8 +159,8 @@ at::Tensor mel_features(const LogMelFrontEnd& mel, int32_t sample_rate,
 
 Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
                    const at::Tensor& waveform, const at::Tensor& lengths, Padding padding,
-                   std::vector<at::Tensor>* conv_outputs, const HeardFrames* heard) {
-  CONCERTINA_ASSERT(heard == nullptr || (padding == Padding::kExact && conv_outputs == nullptr));
+                   std::vector<at::Tensor>* conv_outputs, const VisibleFrames* visible) {
+  CONCERTINA_ASSERT(visible == nullptr || (padding == Padding::kExact && conv_outputs == nullptr));
   const int64_t samples = waveform.size(1);
   const at::Tensor input = blueprint.normalize_waveform
                                ? normalize(waveform, lengths, blueprint.normalize_eps)
@@ -169,7 +169,7 @@ Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
   Features features;
   features.x = blueprint.front_end == FrontEndKind::kWave
                    ? wave_features(blueprint.wave, weights, input, counted,
-                                   blueprint.frames(samples), heard, conv_outputs)
+                                   blueprint.frames(samples), visible, conv_outputs)
                    : mel_features(blueprint.mel, blueprint.sample_rate, weights, input);
   features.lengths = padding == Padding::kOriginal
                          ? fairseq_frame_lengths(lengths, samples, features.x.size(1))

@@ -3,7 +3,7 @@
 
 #include <ATen/ATen.h>
 
-#include "supernet/nn/heard_frames.h"
+#include "supernet/nn/visible_frames.h"
 #include "supernet/nn/weights.h"
 
 namespace concertina {
@@ -25,13 +25,13 @@ struct Features {
 // statistics of the group norm over the padding too. They differ in the frames that count as valid:
 // transformers counts what the convolutions make of the valid samples, the fairseq family cuts the
 // N samples into T parts of N / T (rounded down) and counts the parts that hold a valid sample.
-// heard, where given, says which frames' features are made; the others are zero. Exact padding
+// visible, where given, says which frames' features are made; the others are zero. Exact padding
 // only. conv_outputs, where wanted, receives what each convolution's norm and GELU hand on, [B, T',
 // C'].
 Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
                    const at::Tensor& waveform, const at::Tensor& lengths,
                    Padding padding = Padding::kExact,
                    std::vector<at::Tensor>* conv_outputs = nullptr,
-                   const HeardFrames* heard = nullptr);
+                   const VisibleFrames* visible = nullptr);
 
 }  // namespace concertina

@@ -1,4 +1,4 @@
-#include "supernet/nn/heard_frames.h"
+#include "supernet/nn/visible_frames.h"
 
 #include <algorithm>
 #include <vector>
@@ -10,52 +10,52 @@ namespace {
 
 constexpr int64_t kRowFrames = 32;  // short rows: oneDNN's weight gradients stay in cache
 
-// Fills rows with units, run of frames after run.
+// Fills rows with blocks, run of frames after run.
 class Rows {
  public:
   explicit Rows(const StackParts& parts)
-      : parts_(parts), width_(kRowFrames * parts.frame_units + parts.more) {}
+      : parts_(parts), width_(kRowFrames * parts.frame_blocks + parts.context) {}
 
-  // Frames [begin, end) of a clip whose first unit is `first_unit` and first frame `first_frame`.
-  void add(int64_t begin, int64_t end, int64_t first_unit, int64_t first_frame) {
+  // Frames [begin, end) of a clip whose first block is `first_block` and first frame `first_frame`.
+  void add(int64_t begin, int64_t end, int64_t first_block, int64_t first_frame) {
     while (begin < end) {
       const int64_t room =
-          std::max<int64_t>(0, (width_ - used_ - parts_.more) / parts_.frame_units);
+          std::max<int64_t>(0, (width_ - used_ - parts_.context) / parts_.frame_blocks);
       if (room == 0) {
         next_row();
         continue;
       }
-      const int64_t count = std::min(room, end - begin), own = count * parts_.frame_units;
-      const int64_t unit = first_unit + begin * parts_.frame_units;
-      for (int64_t k = 0; k < own + parts_.more; ++k) units_.push_back(unit + k);
-      const int64_t result = rows_ * (width_ - parts_.more) + used_;
+      const int64_t count = std::min(room, end - begin), own = count * parts_.frame_blocks;
+      const int64_t block = first_block + begin * parts_.frame_blocks;
+      for (int64_t k = 0; k < own + parts_.context; ++k) blocks_.push_back(block + k);
+      const int64_t result = rows_ * (width_ - parts_.context) + used_;
       for (int64_t k = 0; k < own; ++k) picks_.push_back(result + k);
       for (int64_t k = 0; k < count; ++k) frames_.push_back(first_frame + begin + k);
-      used_ += own + parts_.more;
+      used_ += own + parts_.context;
       begin += count;
     }
   }
 
   bool empty() const { return frames_.empty(); }
 
-  HeardFrames finish(int64_t row_units) {
+  VisibleFrames finish(int64_t row_blocks) {
     next_row();
-    picks_.resize(static_cast<size_t>(rows_ * kRowFrames * parts_.frame_units), 0);
+    picks_.resize(static_cast<size_t>(rows_ * kRowFrames * parts_.frame_blocks), 0);
     const auto tensor = [](const std::vector<int64_t>& v) { return at::tensor(v, at::kLong); };
-    return {tensor(units_), tensor(picks_), tensor(frames_), rows_, row_units};
+    return {tensor(blocks_), tensor(picks_), tensor(frames_), rows_, row_blocks};
   }
 
  private:
   void next_row() {
     ++rows_;
     used_ = 0;
-    units_.resize(static_cast<size_t>(rows_ * width_), 0);
+    blocks_.resize(static_cast<size_t>(rows_ * width_), 0);
   }
 
   const StackParts parts_;
   const int64_t width_;
-  int64_t rows_ = 0, used_ = 0;  // rows that are full; units in the one that is not
-  std::vector<int64_t> units_, picks_, frames_;
+  int64_t rows_ = 0, used_ = 0;  // rows that are full; blocks in the one that is not
+  std::vector<int64_t> blocks_, picks_, frames_;
 };
 
 // Results of the convolutions [0, parts.whole).
@@ -77,7 +77,7 @@ StackParts parts_of(const WaveFrontEnd& wave) {
   while (parts.overlapping > parts.whole) {
     const ConvLayer& last = wave.layers[parts.overlapping - 1];
     if (last.kernel > last.stride) break;
-    parts.frame_units *= last.stride;
+    parts.frame_blocks *= last.stride;
     --parts.overlapping;
   }
   int64_t reach = 1;  // inputs of one result
@@ -85,34 +85,34 @@ StackParts parts_of(const WaveFrontEnd& wave) {
     reach += (wave.layers[i].kernel - 1) * parts.hop;
     parts.hop *= wave.layers[i].stride;
   }
-  parts.more = std::max<int64_t>(0, ceil_div(reach, parts.hop) - 1);
+  parts.context = std::max<int64_t>(0, ceil_div(reach, parts.hop) - 1);
   return parts;
 }
 
-HeardFrames HeardFrames::to(at::Device device) const {
-  return {placed(units, device), placed(picks, device), placed(frames, device), rows, row_units};
+VisibleFrames VisibleFrames::to(at::Device device) const {
+  return {placed(blocks, device), placed(picks, device), placed(frames, device), rows, row_blocks};
 }
 
-std::optional<HeardFrames> heard_frames(const Blueprint& blueprint, const at::Tensor& lengths,
-                                        int64_t samples, const at::Tensor& mask) {
+std::optional<VisibleFrames> visible_frames(const Blueprint& blueprint, const at::Tensor& lengths,
+                                            int64_t samples, const at::Tensor& mask) {
   if (blueprint.front_end != FrontEndKind::kWave) return std::nullopt;
   const StackParts parts = parts_of(blueprint.wave);
   const int64_t frames = blueprint.frames(samples);
-  const int64_t row_units =
-      std::max(frames * parts.frame_units + parts.more,
+  const int64_t row_blocks =
+      std::max(frames * parts.frame_blocks + parts.context,
                ceil_div(inputs_of(blueprint.wave, parts, samples), parts.hop));
   Rows rows(parts);
   for (int64_t b = 0; b < lengths.size(0); ++b) {
     const int64_t valid = blueprint.frames(lengths.const_data_ptr<int64_t>()[b]);
     const bool* masked = mask.defined() ? mask.const_data_ptr<bool>() + b * mask.size(1) : nullptr;
-    const auto heard = [&](int64_t t) { return masked == nullptr || !masked[t]; };
+    const auto visible = [&](int64_t t) { return masked == nullptr || !masked[t]; };
     for (int64_t begin = 0, end = 0; begin < valid; begin = end + 1) {
-      for (end = begin; end < valid && heard(end);) ++end;
-      rows.add(begin, end, b * row_units, b * frames);
+      for (end = begin; end < valid && visible(end);) ++end;
+      rows.add(begin, end, b * row_blocks, b * frames);
     }
   }
   if (rows.empty()) rows.add(0, 1, 0, 0);
-  return rows.finish(row_units);
+  return rows.finish(row_blocks);
 }
 
 }  // namespace concertina

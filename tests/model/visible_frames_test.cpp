@@ -1,4 +1,4 @@
-#include "supernet/nn/heard_frames.h"
+#include "supernet/nn/visible_frames.h"
 
 #include <gtest/gtest.h>
 
@@ -70,18 +70,18 @@ at::Tensor output_of(const Subnet& subnet, const SpeechBatch& batch) {
   return to_base_frames(output.frames, output.frames.x) * base_valid(output.frames).unsqueeze(2);
 }
 
-class HeardFramesTest : public ::testing::TestWithParam<Case> {};
+class VisibleFramesTest : public ::testing::TestWithParam<Case> {};
 
-TEST_P(HeardFramesTest, OutputAndGradientsAreThoseOfAllFrames) {
+TEST_P(VisibleFramesTest, OutputAndGradientsAreThoseOfAllFrames) {
   const Blueprint& blueprint = GetParam().blueprint;
   const SearchSpace space = testing::small_space(blueprint);
   const Supernet supernet = testing::perturbed(space, 1);
-  SpeechBatch all = masked_batch(blueprint), heard = all;
-  heard.heard = heard_frames(blueprint, all.lengths, all.waveform.size(1), all.mask);
-  ASSERT_TRUE(heard.heard);
+  SpeechBatch all = masked_batch(blueprint), planned = all;
+  planned.visible = visible_frames(blueprint, all.lengths, all.waveform.size(1), all.mask);
+  ASSERT_TRUE(planned.visible);
   for (const Architecture& net : {space.smallest(), space.largest()}) {
     const Subnet a = trained(supernet.slice(net)), b = trained(supernet.slice(net));
-    const at::Tensor x = output_of(a, all), y = output_of(b, heard);
+    const at::Tensor x = output_of(a, all), y = output_of(b, planned);
     EXPECT_LE(max_difference(x, y), 2e-5);
     const at::Tensor weight = at::linspace(-1, 1, x.numel()).view_as(x);
     (x * weight).sum().backward();
@@ -96,14 +96,14 @@ TEST_P(HeardFramesTest, OutputAndGradientsAreThoseOfAllFrames) {
   }
 }
 
-TEST_P(HeardFramesTest, NothingElseIsRead) {
+TEST_P(VisibleFramesTest, NothingElseIsRead) {
   const Blueprint& blueprint = GetParam().blueprint;
   if (is_group_normed(blueprint)) return;  // its statistics are of all samples
   SpeechBatch batch = masked_batch(blueprint);
   batch.mask.zero_();
   batch.mask[0].narrow(0, 20, 40).fill_(
       true);  // its first and last frame share samples with others
-  batch.heard = heard_frames(blueprint, batch.lengths, batch.waveform.size(1), batch.mask);
+  batch.visible = visible_frames(blueprint, batch.lengths, batch.waveform.size(1), batch.mask);
   const SearchSpace space = testing::small_space(blueprint);
   const Subnet subnet = testing::perturbed(space, 1).slice(space.largest());
   at::InferenceMode inference;
@@ -116,7 +116,7 @@ TEST_P(HeardFramesTest, NothingElseIsRead) {
 const std::vector<ConvLayer> kHubert = WaveFrontEnd().layers;
 
 INSTANTIATE_TEST_SUITE_P(
-    Blueprints, HeardFramesTest,
+    Blueprints, VisibleFramesTest,
     ::testing::Values(
         Case{"layer", blueprint_of(kHubert, ExtractorNorm::kLayer)},
         Case{"group", blueprint_of(kHubert, ExtractorNorm::kGroup)},
@@ -130,43 +130,44 @@ INSTANTIATE_TEST_SUITE_P(
                                         ExtractorNorm::kLayer)}),
     [](const auto& instance) { return std::string(instance.param.name); });
 
-TEST(HeardFrames, PartsOfTheStack) {
+TEST(VisibleFrames, PartsOfTheStack) {
   const StackParts layer = parts_of(stack(kHubert, ExtractorNorm::kLayer));
   EXPECT_EQ(layer.whole, 0);
   EXPECT_EQ(layer.overlapping, 5);
   EXPECT_EQ(layer.hop, 80);
-  EXPECT_EQ(layer.frame_units, 4);
-  EXPECT_EQ(layer.more, 1);
+  EXPECT_EQ(layer.frame_blocks, 4);
+  EXPECT_EQ(layer.context, 1);
   const StackParts group = parts_of(stack(kHubert, ExtractorNorm::kGroup));
   EXPECT_EQ(group.whole, 1);
   EXPECT_EQ(group.hop, 16);
-  EXPECT_EQ(group.more, 1);
+  EXPECT_EQ(group.context, 1);
   // A frame that reaches over three others.
   const StackParts wide = parts_of(stack({{640, 160}, {2, 2}}, ExtractorNorm::kLayer));
   EXPECT_EQ(wide.overlapping, 1);
-  EXPECT_EQ(wide.more, 3);
+  EXPECT_EQ(wide.context, 3);
 }
 
-TEST(HeardFrames, RunsOverLittleMoreThanWhatIsHeard) {
+TEST(VisibleFrames, RunsOverLittleMoreThanWhatIsVisible) {
   const Blueprint blueprint = blueprint_of(kHubert, ExtractorNorm::kLayer);
   const int64_t samples = 80000, frames = blueprint.frames(samples);
   const at::Tensor lengths = at::tensor({80000, 80000, 80000, 20000}, at::kLong);
   const at::Tensor mask = spans(4, frames, 5);
-  const auto heard = heard_frames(blueprint, lengths, samples, mask);
-  ASSERT_TRUE(heard);
+  const auto visible = visible_frames(blueprint, lengths, samples, mask);
+  ASSERT_TRUE(visible);
   const int64_t valid = blueprint.frames(20000);
   const int64_t open = mask.narrow(0, 0, 3).logical_not().sum().item<int64_t>() +
                        mask[3].narrow(0, 0, valid).logical_not().sum().item<int64_t>();
-  EXPECT_EQ(heard->frames.numel(), open);
-  EXPECT_LE(static_cast<double>(heard->units.numel()), 4 * 1.12 * static_cast<double>(open) + 129);
+  EXPECT_EQ(visible->frames.numel(), open);
+  EXPECT_LE(static_cast<double>(visible->blocks.numel()),
+            4 * 1.12 * static_cast<double>(open) + 129);
 }
 
-TEST(HeardFrames, OneFrameAtLeastAndNoneWithoutConvolutions) {
+TEST(VisibleFrames, OneFrameAtLeastAndNoneWithoutConvolutions) {
   const Blueprint blueprint = blueprint_of(kHubert, ExtractorNorm::kLayer);
   const at::Tensor lengths = at::tensor({4000}, at::kLong);
   const at::Tensor mask = at::ones({1, blueprint.frames(4000)}, at::kBool);
-  EXPECT_EQ(heard_frames(blueprint, lengths, 4000, mask)->frames.numel(), 1);
-  EXPECT_FALSE(heard_frames(testing::mel_blueprint(), lengths, 4000, mask));
+  EXPECT_EQ(visible_frames(blueprint, lengths, 4000, mask)->frames.numel(), 1);
+  EXPECT_FALSE(visible_frames(testing::mel_blueprint(), lengths, 4000, mask));
 }
 
 }  // namespace
