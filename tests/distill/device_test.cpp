@@ -15,6 +15,7 @@ namespace {
 
 using testing::fake_device;
 using testing::host_waits;
+using testing::other_devices;
 
 DistillOptions options_of(int64_t steps) {
   DistillOptions options;
@@ -63,10 +64,13 @@ TEST_F(OnDevice, ADistilledSupernetIsTheSameAsOnTheCpu) {
         SearchSpace(wave.blueprint(), wave.choices(), {}, SlicingRule::kLightHubert)}) {
     const DistillOptions options = options_of(4);
     const StageResult on_cpu = distill(space, options, at::kCPU);
-    const StageResult on_device = distill(space, options, fake_device());
-    expect_near(on_cpu.model, on_device.model);
-    EXPECT_NEAR(on_device.outcome.state.mean_loss, on_cpu.outcome.state.mean_loss, 1e-5);
-    EXPECT_EQ(on_device.outcome.state.audio_s, on_cpu.outcome.state.audio_s);
+    for (const at::Device device : other_devices()) {
+      SCOPED_TRACE(device.str());
+      const StageResult on_device = distill(space, options, device);
+      expect_near(on_cpu.model, on_device.model);
+      EXPECT_NEAR(on_device.outcome.state.mean_loss, on_cpu.outcome.state.mean_loss, 1e-5);
+      EXPECT_EQ(on_device.outcome.state.audio_s, on_cpu.outcome.state.audio_s);
+    }
   }
 }
 
@@ -74,8 +78,11 @@ TEST_F(OnDevice, CachedTargetsArriveToo) {
   DistillOptions options = options_of(3);
   options.cache = CacheDtype::kFp16;
   const SearchSpace space = testing::tiny_space();
-  expect_near(distill(space, options, at::kCPU).model,
-              distill(space, options, fake_device()).model);
+  const Supernet on_cpu = distill(space, options, at::kCPU).model;
+  for (const at::Device device : other_devices()) {
+    SCOPED_TRACE(device.str());
+    expect_near(on_cpu, distill(space, options, device).model);
+  }
 }
 
 TEST_F(OnDevice, ATeacherIsTheSameAsOnTheCpu) {
@@ -86,8 +93,11 @@ TEST_F(OnDevice, ATeacherIsTheSameAsOnTheCpu) {
   options.layers = {1};
   const SearchSpace space = testing::tiny_wave_space();
   const StageResult on_cpu = pretrain_teacher(options, space, manifest, context(at::kCPU));
-  const StageResult on_device = pretrain_teacher(options, space, manifest, context(fake_device()));
-  expect_near(on_cpu.model, on_device.model);
+  for (const at::Device device : other_devices()) {
+    SCOPED_TRACE(device.str());
+    const StageResult on_device = pretrain_teacher(options, space, manifest, context(device));
+    expect_near(on_cpu.model, on_device.model);
+  }
 }
 
 TEST_F(OnDevice, NoStepWaitsForTheDevice) {
@@ -105,7 +115,10 @@ TEST_F(OnDevice, NoStepWaitsForTheDevice) {
 
 TEST(StepGuard, LeavesOutWhatIsNotFiniteOrFarAboveTheMean) {
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-  for (const at::Device device : {at::Device(at::kCPU), fake_device()}) {
+  std::vector<at::Device> devices = other_devices();
+  devices.emplace_back(at::kCPU);
+  for (const at::Device device : devices) {
+    SCOPED_TRACE(device.str());
     const auto number = [&](double value) {
       return at::full({}, value, at::TensorOptions(device).dtype(at::kDouble));
     };
