@@ -4,7 +4,6 @@
 
 #include "apps/pareto_table.h"
 #include "core/errors.h"
-#include "core/units.h"
 
 namespace concertina {
 namespace {
@@ -22,7 +21,10 @@ void BudgetFlags::add_to(CLI::App& verb) {
   verb.add_option("--max-params", max_params, "Most parameters, e.g. 2M");
   verb.add_option("--max-macs", max_macs, "Most MACs per 10 s of audio, e.g. 5G");
   verb.add_option("--max-latency", max_latency, "Most predicted latency, e.g. 15ms");
-  verb.add_option("--where", where, "Any metric, e.g. 'distill.l1<=0.2'");
+  verb.add_option("--where", where,
+                  "Any metric: NAME<=LIMIT, NAME>=LIMIT, or NAME=LIMIT for the better side of the "
+                  "limit, which is at most for errors and costs and at least for accuracies; a "
+                  "score on test is test.NAME, e.g. 'distill.l1<=0.2', 'test.pr.frame_acc>=60'");
 }
 
 bool BudgetFlags::given() const {
@@ -31,10 +33,10 @@ bool BudgetFlags::given() const {
 
 std::vector<Budget> BudgetFlags::budgets() const {
   std::vector<Budget> result;
-  if (!max_params.empty()) result.push_back({"params", parse_count(max_params)});
-  if (!max_macs.empty()) result.push_back({"macs", parse_count(max_macs)});
-  if (!max_latency.empty())
-    result.push_back({"latency.pred_ms", parse_seconds(max_latency, 1e-3) * 1e3});
+  for (const auto& [metric, most] : {std::pair("params", &max_params),
+                                     {"macs", &max_macs},
+                                     {"latency.pred_ms", &max_latency}})
+    if (!most->empty()) result.push_back({metric, parse_metric(metric, *most), Bound::kAtMost});
   for (const std::string& condition : where) result.push_back(parse_budget(condition));
   return result;
 }
@@ -49,8 +51,7 @@ Budget parse_budget(const std::string& text) {
   }
   const std::string name = text.substr(0, at), limit = text.substr(at + (two ? 2 : 1));
   Budget budget{name == "latency" ? "latency.pred_ms" : name, 0, std::nullopt};
-  budget.limit =
-      budget.metric.ends_with("_ms") ? parse_seconds(limit, 1e-3) * 1e3 : parse_count(limit);
+  budget.limit = parse_metric(budget.metric, limit);
   if (two) budget.bound = text[at] == '<' ? Bound::kAtMost : Bound::kAtLeast;
   return budget;
 }

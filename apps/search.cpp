@@ -8,7 +8,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "apps/pareto_table.h"
 #include "apps/stages.h"
 #include "apps/study_setup.h"
 #include "apps/text_table.h"
@@ -153,7 +152,7 @@ std::string front_table(const std::vector<FrontScore>& front) {
     std::vector<std::string> names, row;
     for (const auto& [name, value] : member.values) {
       names.push_back(name);
-      row.push_back(format_metric(name, value));
+      row.push_back(metric_text(name, value));
     }
     names.push_back("architecture");
     row.push_back(member.architecture.key());

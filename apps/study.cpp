@@ -174,7 +174,7 @@ void add_pareto(CLI::App& app, Globals& globals) {
   CLI::App* verb = app.add_subcommand("pareto", "Ask a study's Pareto front for a budget");
   verb->footer(
       "Examples:\n  concertina pareto study.db --max-params 2M --max-latency 15ms\n"
-      "  concertina pareto study.db --where 'test.pr.per<=30' --knee");
+      "  concertina pareto study.db --where 'test.pr.frame_acc>=60' --knee");
   const auto args = std::make_shared<ParetoArgs>();
   verb->add_option("study", args->study, "Study file")->required();
   args->budget.add_to(*verb);

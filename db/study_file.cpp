@@ -30,6 +30,15 @@ constexpr std::string_view kSelectGeneration =
 
 }  // namespace
 
+std::optional<MetricInfo> metric_info(const StudyHeader& header, std::string_view name) {
+  if (const Metric* known = find_metric(name)) return known->info();
+  for (const auto* metrics : {&header.objectives, &header.recorded}) {
+    const auto found = std::ranges::find(*metrics, without_split(name), &MetricInfo::name);
+    if (found != metrics->end()) return *found;
+  }
+  return std::nullopt;
+}
+
 StudyFile::Database::Database(const std::filesystem::path& path, OpenMode mode)
     : connection(path, mode), writable(mode != OpenMode::kReadOnly) {}
 

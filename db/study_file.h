@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "db/trial.h"
@@ -25,6 +26,10 @@ struct StudyHeader {
   std::vector<MetricInfo> objectives;
   std::vector<MetricInfo> recorded;
 };
+
+// What is known of a metric: by the registry or, for a name that is not in it, by the study's
+// objectives and recorded metrics. "test.NAME" is NAME's.
+std::optional<MetricInfo> metric_info(const StudyHeader& header, std::string_view name);
 
 struct Artefact {
   std::string name, path, sha256;

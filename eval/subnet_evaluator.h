@@ -43,6 +43,7 @@ class SubnetEvaluator : public Evaluator {
   GroupResult run(const WorkGroup& group, const StopToken& stop) const override;
 
  private:
+  bool gives(std::string_view metric) const;
   std::map<std::string, double> cheap_values(const Architecture& architecture) const;
   std::vector<TaskScore> task_scores(const Architecture& architecture, const StopToken& stop) const;
 
@@ -51,8 +52,6 @@ class SubnetEvaluator : public Evaluator {
 
 void use_one_thread();
 
-// Everything a SubnetEvaluator can be made to give.
-std::vector<MetricInfo> evaluator_metrics();
 // The tasks behind those of `metrics` that are task metrics, in the order of task_names().
 std::vector<std::string> tasks_behind(const std::vector<std::string>& metrics);
 

@@ -63,7 +63,9 @@ class FrontChart {
 
  private:
   static std::string tick(const std::string& metric, double value) {
-    return metric == "params" || metric == "macs" ? metric_value(metric, value) : plain(value);
+    const Metric* known = find_metric(metric);
+    const bool is_count = known != nullptr && known->format == NumberFormat::kCount;
+    return is_count ? metric_value(metric, value) : plain(value);
   }
 
   const StudyHeader& header_;

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <set>
 
 #include "report/text.h"
+#include "search/study.h"
 
 namespace concertina {
 namespace {
@@ -18,21 +18,6 @@ bool is_number(std::string_view cell) {
 
 std::string cell(std::string_view tag, std::string_view text, bool number) {
   return fmt::format("<{0}{1}>{2}</{0}>", tag, number ? " class=\"n\"" : "", escape_html(text));
-}
-
-// Objectives, then recorded metrics, then what only the final front has.
-std::vector<std::string> metric_columns(const StudyHeader& header, std::span<const Trial> front) {
-  std::vector<std::string> names;
-  for (const auto* metrics : {&header.objectives, &header.recorded}) {
-    for (const MetricInfo& m : *metrics)
-      if (std::find(names.begin(), names.end(), m.name) == names.end()) names.push_back(m.name);
-  }
-  std::set<std::string> rest;
-  for (const Trial& trial : front)
-    for (const auto& [name, value] : trial.values) rest.insert(name);
-  for (const std::string& name : names) rest.erase(name);
-  names.insert(names.end(), rest.begin(), rest.end());
-  return names;
 }
 
 std::string badges(const StudyHeader& header, const Trial& trial, std::span<const Choice> choices) {

@@ -38,10 +38,10 @@ std::vector<int64_t> pareto_front(std::span<const Trial> trials,
 enum class Bound { kAtMost, kAtLeast };
 
 struct Budget {
-  std::string metric;  // "params"; "test.pr.per" for a score of the final front
+  std::string metric;  // "params"; "test.sid.acc" for a score of the final front
   double limit = 0;
   std::optional<Bound>
-      bound;  // when absent, the metric's direction says: maximised ones need at least `limit`
+      bound;  // when absent, the metric's direction says: accuracies need at least `limit`
 };
 
 }  // namespace concertina

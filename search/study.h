@@ -44,6 +44,14 @@ StudyReport run_study(const SearchSpace& space, Searcher& searcher, const Evalua
 // measured latencies under their own name. NoAnswer when there is none.
 std::vector<Trial> scored_trials(const StudyFile& study);
 
+// Which side of the limit a budget allows: its own bound or, when it gives none, the better side of
+// its metric. InputError when neither says it.
+Bound bound_of(const StudyHeader& header, const Budget& budget);
+
+// The columns of a table of trials: objectives, recorded metrics, then what else any of the trials
+// has ("test.sid.acc").
+std::vector<std::string> metric_columns(const StudyHeader& header, std::span<const Trial> trials);
+
 // The front (by the study's objectives) of the trials that meet all budgets; the best by the first
 // objective comes first. Trials are scored_trials(), so budgets on test scores look at the final
 // front alone.
@@ -52,8 +60,8 @@ struct BudgetAnswer {
   std::optional<Trial>
       nearest;  // when nothing fits: the trial that misses by the least relative excess
 };
-// InputError for a metric the study does not have (names the nearest); NoAnswer when it has no
-// complete trial.
+// InputError for a metric the study does not have (names the nearest) or whose better side nobody
+// knows (see bound_of); NoAnswer when it has no complete trial.
 BudgetAnswer within_budgets(const StudyFile& study, std::span<const Budget> budgets);
 
 // At most `keep` members of the front, spread evenly along it, extremes first; for scoring on test.
