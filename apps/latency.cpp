@@ -149,7 +149,7 @@ void add_study_questions(CLI::App& latency, Globals& globals) {
   for (CLI::App* verb : {fit_verb, predict_verb, export_verb})
     verb->add_option("STUDY", *study, "study file")->required();
   predict_verb
-      ->add_option("--arch", *architecture, "architecture: a key, smallest, largest, default")
+      ->add_option("--arch", *architecture, kArchitectureHelp)
       ->required();
   predict_verb->footer(
       "Example: concertina latency predict runs/quickstart/study.db --arch smallest");

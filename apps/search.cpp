@@ -50,7 +50,7 @@ std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Sp
                                     .seconds = train.batch.seconds,
                                     .source_weight = train.batch.source_weight,
                                     .seed = inputs.config.seed};
-  return std::make_shared<DistillScore>(teacher.slice(teacher.storage().largest),
+  return std::make_shared<DistillScore>(teacher.slice(teacher.space().largest()),
                                         load_objective(inputs.space.objective(2)), *inputs.manifest,
                                         split, options);
 }

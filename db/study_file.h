@@ -31,6 +31,12 @@ struct StudyHeader {
 // objectives and recorded metrics. "test.NAME" is NAME's.
 std::optional<MetricInfo> metric_info(const StudyHeader& header, std::string_view name);
 
+// The supernet that a study's trials are subnets of; empty where none is recorded.
+struct ModelRecord {
+  std::string path, sha256;
+};
+ModelRecord model_record(const StudyHeader& header);
+
 struct Artefact {
   std::string name, path, sha256;
 };

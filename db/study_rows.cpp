@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "core/errors.h"
 #include "db/database.h"
@@ -25,6 +26,15 @@ std::string_view state_name(TrialState state) {
 }
 
 }  // namespace
+
+ModelRecord model_record(const StudyHeader& header) {
+  const auto json = nlohmann::json::parse(header.model, nullptr, false);
+  const auto text = [&](const char* key) {
+    const bool there = json.is_object() && json.contains(key) && json[key].is_string();
+    return there ? json[key].get<std::string>() : std::string();
+  };
+  return {text("path"), text("sha256")};
+}
 
 std::string genome_text(const Genome& genome) { return fmt::format("{}", fmt::join(genome, ",")); }
 

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <nlohmann/json.hpp>
 
 #include "report/report.h"
 #include "search/study.h"
@@ -70,10 +69,8 @@ std::string budget_text(const StudyHeader& header, const Budget& budget) {
 }
 
 std::string model_path(const StudyHeader& header) {
-  const auto json = nlohmann::json::parse(header.model, nullptr, false);
-  return json.is_object() && json.contains("path") && json["path"].is_string()
-             ? json["path"].get<std::string>()
-             : "MODEL";
+  const std::string path = model_record(header).path;
+  return path.empty() ? "MODEL" : path;
 }
 
 }  // namespace concertina
