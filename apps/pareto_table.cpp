@@ -2,12 +2,27 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
 #include <vector>
 
 #include "apps/text_table.h"
 #include "search/study.h"
 
 namespace concertina {
+namespace {
+
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + '"';
+}
+
+std::string_view state_name(const Trial& trial) {
+  return trial.state == TrialState::kComplete ? "complete" : "failed";
+}
+
+}  // namespace
 
 std::string describe(const Budget& budget) {
   return fmt::format("{} {}", metric_text(budget.metric, budget.limit), budget.metric);
@@ -28,6 +43,37 @@ std::string pareto_table(const StudyHeader& header, std::span<const Trial> trial
     rows.push_back(std::move(row));
   }
   return text_table(rows);
+}
+
+std::string trials_csv(const StudyHeader& header, std::span<const Trial> trials) {
+  const std::vector<std::string> metrics = metric_columns(header, trials);
+  std::string text = "trial,generation,state,architecture";
+  for (const std::string& metric : metrics) text += ',' + csv_cell(metric);
+  text += ",error\n";
+  for (const Trial& trial : trials) {
+    text += fmt::format("{},{},{},{}", trial.number, trial.generation, state_name(trial),
+                        csv_cell(trial.architecture.key()));
+    for (const std::string& metric : metrics) {
+      const auto value = trial.values.find(metric);
+      text += value == trial.values.end() ? "," : fmt::format(",{}", value->second);
+    }
+    text += ',' + csv_cell(trial.error) + '\n';
+  }
+  return text;
+}
+
+std::string trials_json(std::span<const Trial> trials) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const Trial& trial : trials) {
+    nlohmann::ordered_json json = {{"trial", trial.number},
+                 {"generation", trial.generation},
+                 {"state", state_name(trial)},
+                 {"architecture", trial.architecture.key()},
+                 {"values", trial.values}};
+    if (!trial.error.empty()) json["error"] = trial.error;
+    all.push_back(std::move(json));
+  }
+  return all.dump(2) + '\n';
 }
 
 }  // namespace concertina

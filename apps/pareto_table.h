@@ -13,6 +13,9 @@ namespace concertina {
 
 // Aligned columns: the trial's number, its metrics, then the architecture's key.
 std::string pareto_table(const StudyHeader& header, std::span<const Trial> trials);
+// For programs: numbers as the shortest text that reads back the same.
+std::string trials_csv(const StudyHeader& header, std::span<const Trial> trials);
+std::string trials_json(std::span<const Trial> trials);  // an array, ends with a line break
 // "2M params", "15 ms latency.pred_ms": a budget in words.
 std::string describe(const Budget& budget);
 

@@ -98,7 +98,7 @@ StudyReport search_with_bar(const SearchInputs& inputs, StudyFile& study, const 
   const int32_t workers =
       inputs.config.search.workers > 0 ? inputs.config.search.workers : thread_limit();
   const auto executor = make_tbb_executor(workers, use_one_thread);
-  auto done = static_cast<int64_t>(study.trials().size());
+  auto done = study.trial_count();
   Progress bar("search", inputs.config.search.trials, done);
   const StudyReport report =
       run_study(space, *searcher, evaluator, *executor, study,
@@ -207,7 +207,7 @@ void run_search_stage(const PipelineConfig& config, const Workspace& space, cons
       std::make_shared<const Manifest>(read_manifest(corpus_manifest(config)))};
   ensure_latency_model(inputs, globals);
   StudyFile study = open_or_begin_study(config, space, *inputs.supernet, *inputs.manifest);
-  if (const auto there = study.trials().size(); there > 0 && !flags.resume) {
+  if (const auto there = study.trial_count(); there > 0 && !flags.resume) {
     throw InputError(fmt::format(
         "{} already holds {} trials: --resume goes on with them, another --out starts afresh",
         space.study().string(), there));
@@ -219,7 +219,7 @@ void run_search_stage(const PipelineConfig& config, const Workspace& space, cons
   }
   const StudyReport report = search_with_bar(inputs, study, stop);
   globals.stop.throw_if_interrupted(fmt::format("{} holds {} trials and --resume goes on",
-                                                space.study().string(), study.trials().size()));
+                                                space.study().string(), study.trial_count()));
   log_info("search: {} trials, {} failed{}", report.trials, report.failed,
            report.stopped ? "; the time cap came first, --resume goes on" : "");
   score_front(inputs, study, globals.stop);

@@ -166,6 +166,13 @@ std::vector<Trial> StudyFile::trials() const {
   return trials;
 }
 
+int64_t StudyFile::trial_count() const {
+  const Guard guard(database_->mutex);
+  Statement count(database_->connection, "SELECT count(*) FROM trial");
+  count.step();
+  return count.integer(0);
+}
+
 std::optional<GenerationRecord> StudyFile::last_generation() const {
   const Guard guard(database_->mutex);
   Statement read(database_->connection,

@@ -74,6 +74,7 @@ class StudyFile {
   // uncommitted one.
   void commit_generation(const std::vector<Trial>& trials, const GenerationRecord& generation);
   std::vector<Trial> trials() const;  // by number
+  int64_t trial_count() const;        // without reading them
   std::optional<GenerationRecord> last_generation() const;
   std::vector<GenerationRecord> generations() const;
 
@@ -92,6 +93,7 @@ class StudyFile {
   // Everything that must not depend on time or threads, in a fixed order, as text; `with_times`
   // adds the rest.
   std::string dump(bool with_times) const;
+  std::string dump_json(bool with_times) const;  // the same as one JSON object
 
  private:
   struct Database;

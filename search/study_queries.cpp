@@ -33,17 +33,9 @@ struct Limit {
   }
 };
 
-std::vector<std::string> metric_names(std::span<const Trial> trials) {
-  std::map<std::string, double> all;
-  for (const Trial& trial : trials) all.insert(trial.values.begin(), trial.values.end());
-  std::vector<std::string> names;
-  for (const auto& [name, value] : all) names.push_back(name);
-  return names;
-}
-
 std::vector<Limit> limits_of(const StudyHeader& header, std::span<const Trial> trials,
                              std::span<const Budget> budgets) {
-  const std::vector<std::string> names = metric_names(trials);
+  const std::vector<std::string> names = metric_columns(header, trials);
   std::vector<Limit> limits;
   for (const Budget& budget : budgets) {
     if (std::find(names.begin(), names.end(), budget.metric) == names.end()) {
@@ -134,27 +126,33 @@ std::vector<std::string> metric_columns(const StudyHeader& header, std::span<con
   return names;
 }
 
-std::vector<Trial> scored_trials(const StudyFile& study) {
-  std::vector<Trial> trials = complete_trials(study);
-  std::unordered_map<std::string, std::map<std::string, double>> scores;
-  for (FrontScore& member : study.front())
-    scores[member.architecture.key()] = std::move(member.values);
-  if (scores.empty()) return trials;
+void add_front_scores(std::span<const FrontScore> front, std::span<Trial> trials) {
+  if (front.empty()) return;
+  std::unordered_map<Architecture, const FrontScore*> scores;
+  for (const FrontScore& member : front) scores[member.architecture] = &member;
   for (Trial& trial : trials) {
-    const auto found = scores.find(trial.architecture.key());
-    if (found == scores.end()) continue;
-    for (const auto& [name, value] : found->second) {
+    const auto found = scores.find(trial.architecture);
+    if (found == scores.end() || trial.state != TrialState::kComplete) continue;
+    for (const auto& [name, value] : found->second->values) {
       const Metric* metric = find_metric(name);
       const bool of_split = metric == nullptr || metric->scored_on == ScoredOn::kClips;
       trial.values.emplace(of_split ? "test." + name : name, value);
     }
   }
+}
+
+std::vector<Trial> scored_trials(const StudyFile& study) {
+  std::vector<Trial> trials = complete_trials(study);
+  add_front_scores(study.front(), trials);
   return trials;
 }
 
 BudgetAnswer within_budgets(const StudyFile& study, std::span<const Budget> budgets) {
-  const StudyHeader header = study.header();
-  std::vector<Trial> trials = scored_trials(study);
+  return within_budgets(study.header(), scored_trials(study), budgets);
+}
+
+BudgetAnswer within_budgets(const StudyHeader& header, std::span<const Trial> trials,
+                            std::span<const Budget> budgets) {
   const std::vector<Limit> limits = limits_of(header, trials, budgets);
   std::vector<Trial> meeting;
   for (const Trial& trial : trials)

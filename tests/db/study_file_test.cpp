@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "core/errors.h"
 #include "tests/db/studies.h"
@@ -146,6 +147,27 @@ TEST(StudyFile, AWrongDirectionOfAnOldFileIsReadRight) {
             SQLITE_OK);
   sqlite3_close(db);
   EXPECT_EQ(StudyFile::open_read_only(folder / "s.db").header().recorded, small_header().recorded);
+}
+
+TEST(StudyFile, DumpAsJsonHoldsWhatTheTextHolds) {
+  const Folder folder;
+  StudyFile study = StudyFile::create(folder / "s.db", small_header());
+  Trial failed = small_trial(1, 2, 1);
+  failed.state = TrialState::kFailed;
+  failed.error = "it's \"broken\"\nbadly";
+  failed.values.clear();
+  study.commit_generation({small_trial(0, 1, 0.1 + 0.2), failed}, {0, "{}", "scorer", 0.5});
+  study.set_front({{pocket_space().largest(), {{"asv.eer", 31}, {"latency.p50_ms", 5}}}});
+  const auto json = nlohmann::json::parse(study.dump_json(true));
+  EXPECT_EQ(json["study"]["objectives"][0]["name"], "distill.l1");
+  ASSERT_EQ(json["trials"].size(), 2u);
+  EXPECT_EQ(json["trials"][0]["values"]["distill.l1"], 0.1 + 0.2);
+  EXPECT_EQ(json["trials"][1]["error"], failed.error);
+  EXPECT_EQ(json["generations"][0]["hypervolume"], 0.5);
+  EXPECT_EQ(json["front"][0]["values"]["latency.p50_ms"], 5);
+  const auto timeless = nlohmann::json::parse(study.dump_json(false));
+  EXPECT_FALSE(timeless["trials"][0].contains("wall_s"));
+  EXPECT_FALSE(timeless["front"][0]["values"].contains("latency.p50_ms"));
 }
 
 TEST(StudyFile, IsOnePlainFileOnceClosed) {

@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "search/latency_model.h"
 #include "tests/search/formulas.h"
+#include "tests/search/many_trials.h"
 
 namespace concertina {
 namespace {
@@ -111,6 +112,29 @@ TEST_F(Report, ShowsFrontChoicesAndMeasurements) {
 }
 
 TEST_F(Report, IsTheSameEveryTime) { EXPECT_EQ(page_, render_report(study_, full_inputs())); }
+
+TEST(LongReport, APageOfAHundredThousandTrialsStaysSmall) {
+  const Folder folder;
+  const StudyFile study = made_up_study(folder / "s.db", 100'000);
+  ReportInputs inputs;
+  inputs.budgets = {{"params", 1.5e5, {}}, {"params", 1.2e5, {}}};
+  const std::string page = render_report(study, inputs);
+  EXPECT_LT(page.size(), 3'000'000u);
+  EXPECT_THAT(page, HasSubstr("<dd>100000</dd>"));
+  EXPECT_THAT(page, HasSubstr("params ≤ 150k"));
+}
+
+TEST(LongReport, ReadsTheTrialsOnce) {
+  const Folder folder;
+  made_up_study(folder / "s.db", 100);
+  ReportInputs inputs;
+  inputs.budgets = {{"params", 1.5e5, {}}, {"params", 1.2e5, {}}};
+  EXPECT_EQ(statements_with("FROM trial t",
+                            [&] {
+                              render_report(StudyFile::open_read_only(folder / "s.db"), inputs);
+                            }),
+            1);
+}
 
 TEST(EmptyReport, AStudyThatHasOnlyBegunHasAPage) {
   const Folder folder;
