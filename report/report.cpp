@@ -189,7 +189,7 @@ std::string render_report(const StudyFile& study, const ReportInputs& inputs) {
   page += trials.empty() ? "<p class=\"note\">No trial is complete yet.</p>\n"
                          : results(header, trials, front, inputs);
   for (const ReportTable& table : inputs.tables)
-    page += section(table.title, "", html_table(table));
+    page += section(table.title, table.note, html_table(table));
   page += measurements(study, header, inputs) + provenance(header);
   return page + "</body>\n</html>\n";
 }
