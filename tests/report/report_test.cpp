@@ -55,7 +55,7 @@ ReportInputs full_inputs() {
   inputs.budgets = {{"params", 2e6, {}}, {"macs", 1.5e8, {}}, {"params", 10, {}}};
   inputs.curves = {{"teacher", {1, 2, 3}, {3, 2.5, 2.25}, {{"largest", {std::nan(""), 2.4, 2.2}}}}};
   inputs.tables = {
-      {"Scores <on test>", {"model", "pr.frame_acc"}, {{"teacher", "61.2"}, {"<mfcc>", "52.0"}}}};
+      {"Scores <on test>", {"model", "pr.frame_acc"}, {{"teacher", "61.2"}, {"<mfcc>", "52.0"}}, "random wins"}};
   return inputs;
 }
 
@@ -104,7 +104,7 @@ TEST_F(Report, ShowsFrontChoicesAndMeasurements) {
   for (const char* words :
        {"pr.frame_acc on test", "latency.p50_ms (ms)", "params ≤ 2M", "concertina extract",
         "none fits, the nearest is", "on held-out subnets", "Predicted against measured latency",
-        "Dominated hypervolume", "teacher: loss over steps", "200 (8 failed)"}) {
+        "Dominated hypervolume", "teacher: loss over steps", "200 (8 failed)", "random wins"}) {
     EXPECT_THAT(page_, HasSubstr(words)) << words;
   }
   const std::vector<Budget> budget = {{"params", 2e6, {}}};
