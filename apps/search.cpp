@@ -112,6 +112,15 @@ StudyReport search_with_bar(const SearchInputs& inputs, StudyFile& study, const 
   return report;
 }
 
+void say_hypervolume(const StudyFile& study) {
+  const auto last = study.last_generation();
+  if (!last) return;
+  std::string reference;
+  for (const auto& [metric, value] : reference_point(study.header()))
+    reference += fmt::format("{}{} {}", reference.empty() ? "" : ", ", metric, metric_text(metric, value));
+  log_info("search: hypervolume {:.4f} against the reference point {}", last->hypervolume, reference);
+}
+
 bool is_scored(const StudyFile& study, const std::vector<Architecture>& members) {
   const std::vector<FrontScore> front = study.front();
   return std::ranges::equal(front, members, {}, &FrontScore::architecture);
@@ -222,6 +231,7 @@ void run_search_stage(const PipelineConfig& config, const Workspace& space, cons
                                                 space.study().string(), study.trial_count()));
   log_info("search: {} trials, {} failed{}", report.trials, report.failed,
            report.stopped ? "; the time cap came first, --resume goes on" : "");
+  say_hypervolume(study);
   score_front(inputs, study, globals.stop);
 }
 

@@ -29,6 +29,8 @@ struct StudyFile::Database {
   void add_metrics(const std::vector<MetricInfo>& metrics, std::string_view role);
   std::vector<MetricInfo> metrics(std::string_view role);
   void insert_header(const StudyHeader& header);
+  void replace_bounds(const std::vector<ObjectiveBounds>& bounds);  // in the caller's transaction
+  std::vector<ObjectiveBounds> bounds();
   void insert_trial(const Trial& trial, int64_t generation);
   void insert_values(const char* sql, int64_t owner, const std::map<std::string, double>& values);
 

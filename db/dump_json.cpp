@@ -36,6 +36,9 @@ Json to_json(const StudyHeader& header, bool with_times) {
   }
   json["objectives"] = to_json(header.objectives);
   json["recorded"] = to_json(header.recorded);
+  json["bounds"] = Json::array();
+  for (const auto& [metric, low, high] : header.bounds)
+    json["bounds"].push_back({{"metric", metric}, {"low", low}, {"high", high}});
   return json;
 }
 

@@ -110,7 +110,16 @@ StudyHeader StudyFile::header() const {
           read.text(5),
           read.text(6),
           database_->metrics("objective"),
-          database_->metrics("recorded")};
+          database_->metrics("recorded"),
+          database_->bounds()};
+}
+
+void StudyFile::set_bounds(const std::vector<ObjectiveBounds>& bounds) {
+  const Guard guard(database_->mutex);
+  database_->require_writable();
+  Transaction transaction(database_->connection);
+  database_->replace_bounds(bounds);
+  transaction.commit();
 }
 
 void StudyFile::commit_generation(const std::vector<Trial>& trials,

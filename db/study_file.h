@@ -15,6 +15,14 @@
 
 namespace concertina {
 
+// The range of one objective's values in which hypervolume is measured, the same for the whole
+// study.
+struct ObjectiveBounds {
+  std::string metric;
+  double low = 0, high = 1;  // low < high
+  bool operator==(const ObjectiveBounds&) const = default;
+};
+
 struct StudyHeader {
   std::string space_json;  // SearchSpace::to_json(), blueprint inside
   uint64_t seed = 0;
@@ -25,6 +33,7 @@ struct StudyHeader {
   std::string device;    // CPU model
   std::vector<MetricInfo> objectives;
   std::vector<MetricInfo> recorded;
+  std::vector<ObjectiveBounds> bounds;  // in the order of objectives; empty until a search set them
 };
 
 // What is known of a metric: by the registry or, for a name that is not in it, by the study's
@@ -69,6 +78,7 @@ class StudyFile {
   ~StudyFile();  // checkpoints WAL into one file
 
   StudyHeader header() const;
+  void set_bounds(const std::vector<ObjectiveBounds>& bounds);  // one for each objective
 
   // One transaction: all trials of a generation and its record. A killed process loses at most an
   // uncommitted one.

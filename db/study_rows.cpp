@@ -134,7 +134,23 @@ void StudyFile::Database::insert_header(const StudyHeader& header) {
       .run();
   add_metrics(header.objectives, "objective");
   add_metrics(header.recorded, "recorded");
+  replace_bounds(header.bounds);
   transaction.commit();
+}
+
+void StudyFile::Database::replace_bounds(const std::vector<ObjectiveBounds>& bounds) {
+  connection.execute("DELETE FROM objective_bound");
+  Statement insert(connection, "INSERT INTO objective_bound VALUES(?, ?, ?)");
+  for (const auto& [metric, low, high] : bounds) insert.bind(metric_id(metric), low, high).run();
+}
+
+std::vector<ObjectiveBounds> StudyFile::Database::bounds() {
+  std::vector<ObjectiveBounds> found;
+  Statement read(connection,
+                 "SELECT m.name, b.low, b.high FROM objective_bound b JOIN metric m ON m.id = "
+                 "b.metric ORDER BY m.position");
+  while (read.step()) found.push_back({read.text(0), read.real(1), read.real(2)});
+  return found;
 }
 
 void StudyFile::Database::insert_trial(const Trial& trial, int64_t generation) {

@@ -73,7 +73,7 @@ std::vector<WorkGroup> SubnetEvaluator::plan(std::span<const Proposal> proposals
   return groups;
 }
 
-std::map<std::string, double> SubnetEvaluator::cheap_values(
+std::map<std::string, double> SubnetEvaluator::known_values(
     const Architecture& architecture) const {
   const Blueprint& blueprint = parts_.supernet->blueprint();
   const Cost cost =
@@ -107,7 +107,7 @@ GroupResult SubnetEvaluator::run(const WorkGroup& group, const StopToken& stop) 
     if (stop.stop_requested()) break;
     const auto start = std::chrono::steady_clock::now();
     Evaluation evaluation{.number = group.proposals[i].number,
-                          .values = cheap_values(subnets[i].architecture)};
+                          .values = known_values(subnets[i].architecture)};
     if (parts_.distill) evaluation.values[kDistillMetric] = losses[i];
     try {
       for (const TaskScore& score : task_scores(subnets[i].architecture, stop))

@@ -38,13 +38,13 @@ class SubnetEvaluator : public Evaluator {
 
   // params, macs (of kMacsSeconds), and what the parts give.
   std::vector<MetricInfo> metrics() const override;
+  std::map<std::string, double> known_values(const Architecture& architecture) const override;
   std::string fingerprint() const override;
   std::vector<WorkGroup> plan(std::span<const Proposal> proposals) const override;
   GroupResult run(const WorkGroup& group, const StopToken& stop) const override;
 
  private:
   bool gives(std::string_view metric) const;
-  std::map<std::string, double> cheap_values(const Architecture& architecture) const;
   std::vector<TaskScore> task_scores(const Architecture& architecture, const StopToken& stop) const;
 
   SubnetEvaluatorParts parts_;

@@ -143,8 +143,9 @@ std::string measurements(const StudyFile& study, const StudyHeader& header,
   const std::vector<LatencyPoint> points = study.latency_points();
   std::string out = section(
       "Search and latency",
-      "Hypervolume is the share dominated of the first generation's box. The latency model is "
-      "frozen before the search.",
+      "Hypervolume is measured against the study's reference point, in units of the box between "
+      "its bounds: studies of one space and model compare. The latency model is frozen before the "
+      "search.",
       pictures({{"Hypervolume", hypervolume_figure(study.generations())},
                 {latency_title(header, points), latency_figure(points, study.latency_model())}}));
   std::vector<Picture> training;

@@ -91,6 +91,12 @@ std::string facts_list(const StudyHeader& header, const StudyFile& study, int64_
   if (const auto last = study.last_generation()) {
     out += fact("generations", fmt::format("{}", last->number + 1));
     out += fact("hypervolume", fmt::format("{:.4g}", last->hypervolume));
+    std::string reference;
+    for (const auto& [metric, value] : reference_point(header)) {
+      reference += fmt::format("{}{} {}", reference.empty() ? "" : ", ", metric,
+                               metric_text(metric, value));
+    }
+    if (!reference.empty()) out += fact("its reference point", reference);
   }
   out += fact("seed", fmt::format("{}", header.seed));
   if (!header.device.empty()) out += fact("device", header.device);

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/errors.h"
+#include "search/study.h"
 
 namespace concertina {
 namespace {

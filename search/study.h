@@ -47,6 +47,10 @@ void add_front_scores(std::span<const FrontScore> front, std::span<Trial> trials
 // Complete trials by number, with the scores of the final front. NoAnswer when there is none.
 std::vector<Trial> scored_trials(const StudyFile& study);
 
+// Against what hypervolume is measured: for each objective a tenth beyond the worse of its bounds.
+// Empty while the study has no bounds.
+std::vector<std::pair<std::string, double>> reference_point(const StudyHeader& header);
+
 // Which side of the limit a budget allows: its own bound or, when it gives none, the better side of
 // its metric. InputError when neither says it.
 Bound bound_of(const StudyHeader& header, const Budget& budget);

@@ -104,7 +104,7 @@ TEST_F(Report, ShowsFrontChoicesAndMeasurements) {
   for (const char* words :
        {"pr.frame_acc on test", "latency.p50_ms (ms)", "params ≤ 2M", "concertina extract",
         "none fits, the nearest is", "on held-out subnets", "Predicted against measured latency",
-        "Dominated hypervolume", "teacher: loss over steps", "200 (8 failed)", "random wins"}) {
+        "Dominated hypervolume", "teacher: loss over steps", "200 (8 failed)", "its reference point", "random wins"}) {
     EXPECT_THAT(page_, HasSubstr(words)) << words;
   }
   const std::vector<Budget> budget = {{"params", 2e6, {}}};
