@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <regex>
+
 #include "apps/pareto_table.h"
 #include "core/errors.h"
-#include "core/units.h"
 
 namespace concertina {
 namespace {
@@ -19,10 +20,18 @@ std::string listed(const Items& items, const Text& text) {
 }  // namespace
 
 void BudgetFlags::add_to(CLI::App& verb) {
-  verb.add_option("--max-params", max_params, "Most parameters, e.g. 2M");
-  verb.add_option("--max-macs", max_macs, "Most MACs per 10 s of audio, e.g. 5G");
-  verb.add_option("--max-latency", max_latency, "Most predicted latency, e.g. 15ms");
-  verb.add_option("--where", where, "Any metric, e.g. 'distill.l1<=0.2'");
+  const auto not_empty = [](const std::string& text) {
+    return text.empty() ? std::string("is empty: expected a limit") : std::string();
+  };
+  verb.add_option("--max-params", max_params, "Most parameters, e.g. 2M")->check(not_empty);
+  verb.add_option("--max-macs", max_macs, "Most MACs per 10 s of audio, e.g. 5G")
+      ->check(not_empty);
+  verb.add_option("--max-latency", max_latency, "Most predicted latency, e.g. 15ms")
+      ->check(not_empty);
+  verb.add_option("--where", where,
+                  "Any metric: NAME<=LIMIT, NAME>=LIMIT, or NAME=LIMIT for the better side of the "
+                  "limit, which is at most for errors and costs and at least for accuracies; a "
+                  "score on test is test.NAME, e.g. 'distill.l1<=0.2', 'test.pr.frame_acc>=60'");
 }
 
 bool BudgetFlags::given() const {
@@ -31,27 +40,24 @@ bool BudgetFlags::given() const {
 
 std::vector<Budget> BudgetFlags::budgets() const {
   std::vector<Budget> result;
-  if (!max_params.empty()) result.push_back({"params", parse_count(max_params)});
-  if (!max_macs.empty()) result.push_back({"macs", parse_count(max_macs)});
-  if (!max_latency.empty())
-    result.push_back({"latency.pred_ms", parse_seconds(max_latency, 1e-3) * 1e3});
+  for (const auto& [metric, most] : {std::pair("params", &max_params),
+                                     {"macs", &max_macs},
+                                     {"latency.pred_ms", &max_latency}})
+    if (!most->empty()) result.push_back({metric, parse_metric(metric, *most), Bound::kAtMost});
   for (const std::string& condition : where) result.push_back(parse_budget(condition));
   return result;
 }
 
 Budget parse_budget(const std::string& text) {
-  const size_t at = text.find_first_of("<>=");
-  const bool two = at != std::string::npos && text[at] != '=';
-  if (at == std::string::npos || at == 0 ||
-      (two && (at + 1 >= text.size() || text[at + 1] != '='))) {
+  static const std::regex kForm(R"(\s*([^\s<>=]+)\s*(<=|>=|=)\s*([^<>=]+))");
+  std::smatch part;
+  if (!std::regex_match(text, part, kForm)) {
     throw InputError(fmt::format(
         "'{}' is not a budget: expected METRIC=LIMIT, METRIC<=LIMIT or METRIC>=LIMIT", text));
   }
-  const std::string name = text.substr(0, at), limit = text.substr(at + (two ? 2 : 1));
-  Budget budget{name == "latency" ? "latency.pred_ms" : name, 0, std::nullopt};
-  budget.limit =
-      budget.metric.ends_with("_ms") ? parse_seconds(limit, 1e-3) * 1e3 : parse_count(limit);
-  if (two) budget.bound = text[at] == '<' ? Bound::kAtMost : Bound::kAtLeast;
+  Budget budget{part.str(1) == "latency" ? "latency.pred_ms" : part.str(1), 0, std::nullopt};
+  budget.limit = parse_metric(budget.metric, part.str(3));
+  if (part.str(2) != "=") budget.bound = part.str(2) == "<=" ? Bound::kAtMost : Bound::kAtLeast;
   return budget;
 }
 

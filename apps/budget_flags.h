@@ -13,7 +13,7 @@ namespace concertina {
 
 struct BudgetFlags {
   std::string max_params, max_macs, max_latency;  // with units: 27M, 5G, 40ms
-  std::vector<std::string> where;                 // "pr.per<=0.3"
+  std::vector<std::string> where;                 // "test.sid.acc>=85"
 
   void add_to(CLI::App& verb);
   bool given() const;
@@ -21,7 +21,7 @@ struct BudgetFlags {
 };
 
 // "params=2M", "latency<=15ms", "pr.frame_acc>=60": with `=` the metric's direction says which
-// side. InputError otherwise.
+// side, see bound_of(). InputError otherwise.
 Budget parse_budget(const std::string& text);
 
 // The front within the budgets, best first; NoAnswer names the nearest when none fits.

@@ -23,12 +23,12 @@ const std::map<std::string, at::ScalarType> kStorageDTypes = {
 Json describe(const Imported& imported) {
   const Blueprint& blueprint = imported.model.blueprint();
   const SearchSpace& space = imported.model.space();
-  const Architecture& largest = imported.model.storage().largest;
+  const Architecture whole = space.whole();
   Json json = {{"kind", imported.kind},
                {"weights", imported.weights.string()},
                {"container", imported.container},
-               {"architecture", largest.key()},
-               {"params", cost_of(blueprint, largest, blueprint.sample_rate).params},
+               {"architecture", whole.key()},
+               {"params", cost_of(blueprint, whole, blueprint.sample_rate).params},
                {"architectures", space.size()}};
   if (blueprint.front_end == FrontEndKind::kWave) {
     json["extractor_mode"] =
@@ -97,7 +97,7 @@ void add_import(CLI::App& model, Globals& globals) {
 
 void add_export(CLI::App& model, Globals& globals) {
   struct Args {
-    std::string model, arch = "largest", format, out, dtype = "fp32";
+    std::string model, arch = "whole", format, out, dtype = "fp32";
   };
   auto args = std::make_shared<Args>();
   CLI::App* verb =
@@ -107,9 +107,7 @@ void add_export(CLI::App& model, Globals& globals) {
       "subnet/\n"
       "  concertina model export MODEL.safetensors --format pt -o lighthubert.pt");
   verb->add_option("MODEL", args->model, "Model file (.safetensors)")->required();
-  verb->add_option("--arch", args->arch,
-                   "Key, smallest, default or @file.json; largest: all that the file stores")
-      ->capture_default_str();
+  verb->add_option("--arch", args->arch, kArchitectureHelp)->capture_default_str();
   verb->add_option("--format", args->format,
                    "hf: a folder for transformers; pt: a file for fairseq and LightHuBERT; "
                    "concertina: a model file")
@@ -119,8 +117,7 @@ void add_export(CLI::App& model, Globals& globals) {
   add_storage_dtype(*verb, args->dtype);
   verb->callback([args, &globals] {
     const Supernet supernet = load_model(args->model);
-    const Architecture architecture =
-        args->arch == "largest" ? supernet.storage().largest : supernet.space().resolve(args->arch);
+    const Architecture architecture = supernet.space().resolve(args->arch);
     const at::ScalarType dtype = storage_dtype(args->dtype);
     if (args->format == "hf") export_transformers(supernet, architecture, args->out, dtype);
     if (args->format == "pt") export_fairseq(supernet, architecture, args->out, dtype);

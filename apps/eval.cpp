@@ -71,7 +71,7 @@ void run_eval_stage(const PipelineConfig& config, const Workspace& space, const 
 
   SideBySide table(manifest, options, Split::kTest, globals.stop);
   const at::ScalarType dtype = training_dtype(options.dtype, at::kCPU);  // one for all columns
-  const Architecture& shape = teacher.storage().largest;
+  const Architecture shape = teacher.space().largest();
   table.add_subnet("teacher", teacher.slice(shape, dtype));
   table.add_subnet("random",
                    untrained_twin(teacher, teacher.space(), config.seed).slice(shape, dtype));
@@ -93,7 +93,7 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
       app.add_subcommand("eval", "score a model on proxy tasks, beside floors and other models");
   auto flags = std::make_shared<EvalFlags>();
   verb->add_option("MODEL", flags->model, "model file")->required();
-  verb->add_option("--arch", flags->architecture, "subnet: a key, smallest, largest, default")
+  verb->add_option("--arch", flags->architecture, kArchitectureHelp)
       ->capture_default_str();
   verb->add_option("--tasks", flags->tasks, "all, or some of pr,sid,asv")
       ->delimiter(',')

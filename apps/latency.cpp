@@ -70,20 +70,34 @@ void profile(const ProfileFlags& flags, const Globals& globals) {
       supernet, profile_architectures(supernet.space(), options.points, globals.seed), options,
       globals.stop);
   study.add_latency_points(points);
+  const double fastest = std::ranges::min(points, {}, &LatencyPoint::p50_ms).p50_ms;
+  const double slowest = std::ranges::max(points, {}, &LatencyPoint::p50_ms).p50_ms;
+  if (globals.json) {
+    fmt::print("{}\n", nlohmann::ordered_json{{"study", flags.study},
+                                              {"subnets", points.size()},
+                                              {"fastest_p50_ms", fastest},
+                                              {"slowest_p50_ms", slowest},
+                                              {"seconds", options.seconds},
+                                              {"threads", options.threads},
+                                              {"dtype", options.dtype},
+                                              {"device", cpu_name()}}
+                           .dump(1));
+    return;
+  }
   fmt::print("{} subnets timed: {:.2f} to {:.2f} ms for {:g} s of audio on {}\n", points.size(),
-             std::ranges::min(points, {}, &LatencyPoint::p50_ms).p50_ms,
-             std::ranges::max(points, {}, &LatencyPoint::p50_ms).p50_ms, options.seconds,
-             cpu_name());
+             fastest, slowest, options.seconds, cpu_name());
 }
 
-void fit(const std::string& path) {
+void fit(const std::string& path, const Globals& globals) {
   StudyFile study = StudyFile::open(path);
-  if (study.latency_model() && !study.trials().empty()) {
+  if (study.latency_model() && study.trial_count() > 0) {
     throw InputError(
         path + " holds trials that were searched with its latency model, which stays as it is");
   }
   fit_into(study, space_of(study).blueprint(), study.latency_points());
-  fmt::print("{}\n", study.latency_model()->sha256);
+  const std::string sha256 = study.latency_model()->sha256;
+  fmt::print("{}\n", globals.json ? nlohmann::ordered_json{{"study", path}, {"sha256", sha256}}.dump(1)
+                                  : sha256);
 }
 
 void predict(const std::string& path, const std::string& text, const Globals& globals) {
@@ -149,11 +163,11 @@ void add_study_questions(CLI::App& latency, Globals& globals) {
   for (CLI::App* verb : {fit_verb, predict_verb, export_verb})
     verb->add_option("STUDY", *study, "study file")->required();
   predict_verb
-      ->add_option("--arch", *architecture, "architecture: a key, smallest, largest, default")
+      ->add_option("--arch", *architecture, kArchitectureHelp)
       ->required();
   predict_verb->footer(
       "Example: concertina latency predict runs/quickstart/study.db --arch smallest");
-  fit_verb->callback([study] { fit(*study); });
+  fit_verb->callback([study, &globals] { fit(*study, globals); });
   predict_verb->callback([=, &globals] { predict(*study, *architecture, globals); });
   export_verb->callback([study, &globals] { export_points(*study, globals); });
 }
@@ -165,7 +179,7 @@ void run_latency_stage(const PipelineConfig& config, const Workspace& space,
   const Supernet supernet = load_model(space.student(2));
   StudyFile study =
       open_or_begin_study(config, space, supernet, read_manifest(corpus_manifest(config)));
-  if (study.latency_model() && !study.trials().empty()) {
+  if (study.latency_model() && study.trial_count() > 0) {
     log_info("latency: the study has trials, so its latency model stays as it is");
     return;
   }

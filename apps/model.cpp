@@ -9,6 +9,8 @@
 #include "apps/checkpoint.h"
 #include "apps/verb.h"
 #include "core/errors.h"
+#include "core/files.h"
+#include "core/log.h"
 #include "core/units.h"
 #include "eval/latency.h"
 #include "supernet/model/model_file.h"
@@ -42,6 +44,7 @@ Json describe_space(const SearchSpace& space) {
   json["smallest"] = cost_json(space.blueprint(), storage, space.smallest());
   json["default"] = cost_json(space.blueprint(), storage, space.default_architecture());
   json["largest"] = cost_json(space.blueprint(), storage, space.largest());
+  json["whole"] = cost_json(space.blueprint(), storage, space.whole());
   return json;
 }
 
@@ -56,7 +59,7 @@ void print_space(const SearchSpace& space, bool as_json, const Json& extra) {
     fmt::print("{}: {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
   }
   fmt::print("architectures: {}\n", json["architectures"].get<std::string>());
-  for (const char* name : {"smallest", "default", "largest"})
+  for (const char* name : {"smallest", "default", "largest", "whole"})
     fmt::print("{}", cost_line(name, json[name]));
 }
 
@@ -78,6 +81,7 @@ void add_model(CLI::App& app, Globals& globals) {
     const Supernet supernet = load_model(*path);
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
     const Json extra = {{"model", *path},
+                        {"sha256", sha256_file(*path)},
                         {"load_ms", std::round(took.count() * 10) / 10},
                         {"tensors", supernet.weights().size()},
                         {"blueprint", Json::parse(supernet.blueprint().to_json())},
@@ -110,7 +114,7 @@ void add_space(CLI::App& app, Globals& globals) {
       "Example:\n  concertina space profile configs/spaces/pocket.yaml --arch smallest");
   profile->add_option("SPACE", args->path, "Space file (.yaml) or model (.safetensors)")
       ->required();
-  profile->add_option("--arch", args->arch, "Key, smallest, largest, default or @file.json")
+  profile->add_option("--arch", args->arch, kArchitectureHelp)
       ->default_str("default");
   profile->callback([args, &globals] {
     const SearchSpace s = space_of(args->path);
@@ -137,10 +141,41 @@ void add_space(CLI::App& app, Globals& globals) {
   });
 }
 
+// A fault that --force overrides, aloud.
+void object(const std::string& fault, bool force) {
+  if (!force) throw InputError(fault + " (--force goes on all the same)");
+  log_warn("{}: going on all the same, as --force asks", fault);
+}
+
+// A study's numbers are those of the model whose SHA-256 it holds.
+Architecture best_of(const std::string& study_path, const std::string& model,
+                     const BudgetFlags& budget, bool force) {
+  const StudyFile study = StudyFile::open_read_only(study_path);
+  const ModelRecord scored = model_record(study.header());
+  if (const std::string there = sha256_file(model); there != scored.sha256) {
+    object(fmt::format("{} (SHA-256 {:.12}...) is not the model of {}, which is {}", model, there,
+                       study_path,
+                       scored.sha256.empty() ? "not recorded"
+                                             : fmt::format("{} (SHA-256 {:.12}...)", scored.path,
+                                                           scored.sha256)),
+           force);
+  }
+  return best_within(study, budget.budgets()).architecture;
+}
+
+Architecture asked_for(const SearchSpace& space, const std::string& text, bool force) {
+  if (!force) return space.resolve(text);
+  const Architecture architecture = space.resolve_covered(text);
+  if (!space.contains(architecture) && architecture != space.whole())
+    log_warn("{} is no member of the space: nobody trained or scored it", architecture.key());
+  return architecture;
+}
+
 void add_extract(CLI::App& app, Globals& globals) {
   struct Args {
     std::string model, arch, study, out, dtype = "fp32";
     BudgetFlags budget;
+    bool force = false;
   };
   auto args = std::make_shared<Args>();
   CLI::App* extract =
@@ -150,10 +185,13 @@ void add_extract(CLI::App& app, Globals& globals) {
       "  concertina extract MODEL.safetensors --study study.db --max-params 2M -o "
       "small.safetensors");
   extract->add_option("MODEL", args->model, "Supernet (.safetensors)")->required();
-  extract->add_option("--arch", args->arch, "Key, smallest, largest, default or @file.json");
+  extract->add_option("--arch", args->arch, kArchitectureHelp);
   extract->add_option("--study", args->study,
                       "Take the best subnet of this study that fits the budget");
   args->budget.add_to(*extract);
+  extract->add_flag("--force", args->force,
+                    "Go on, with a warning, when MODEL is not the study's or --arch is no member of "
+                    "its space");
   extract->add_option("-o,--output", args->out, "File to write")->required();
   add_storage_dtype(*extract, args->dtype);
   extract->callback([args, &globals] {
@@ -163,10 +201,8 @@ void add_extract(CLI::App& app, Globals& globals) {
       throw InputError("--study needs a budget, e.g. --max-params 2M");
     const Supernet supernet = load_model(args->model);
     const Architecture architecture =
-        args->study.empty()
-            ? supernet.space().resolve(args->arch)
-            : best_within(StudyFile::open_read_only(args->study), args->budget.budgets())
-                  .architecture;
+        args->study.empty() ? asked_for(supernet.space(), args->arch, args->force)
+                            : best_of(args->study, args->model, args->budget, args->force);
     save_model(supernet.extract(architecture), args->out, storage_dtype(args->dtype));
     Json json = cost_json(supernet.blueprint(), supernet.storage(), architecture);
     json["file"] = args->out;
@@ -187,7 +223,7 @@ void add_bench(CLI::App& app, Globals& globals) {
   CLI::App* bench = app.add_subcommand("bench", "Time one subnet on this machine");
   bench->footer("Example:\n  concertina bench subnet.safetensors --threads 1 --seconds 10");
   bench->add_option("MODEL", args->model, "Model file (.safetensors)")->required();
-  bench->add_option("--arch", args->arch, "Key, smallest, largest, default or @file.json")
+  bench->add_option("--arch", args->arch, kArchitectureHelp)
       ->capture_default_str();
   bench->add_option("--seconds", args->options.seconds, "Length of the audio, s")
       ->capture_default_str();

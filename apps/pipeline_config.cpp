@@ -2,7 +2,6 @@
 
 #include <optional>
 
-#include "core/units.h"
 #include "speech/corpus.h"
 
 namespace concertina {
@@ -78,10 +77,6 @@ SearchConfig read_search(ConfigSection section) {
   return search;
 }
 
-double parse_limit(std::string_view key, const std::string& text) {
-  return key == "latency" ? parse_seconds(text, 1e-3) * 1e3 : parse_count(text);
-}
-
 std::optional<Budget> read_budget(ConfigSection section) {
   static const std::vector<std::pair<std::string, std::string>> kMetrics = {
       {"params", "params"}, {"macs", "macs"}, {"latency", "latency.pred_ms"}};
@@ -92,7 +87,7 @@ std::optional<Budget> read_budget(ConfigSection section) {
     section.read(key, text);
     if (budget) section.problem(key, "one limit for each budget");
     try {
-      budget = Budget{metric, parse_limit(key, text), {}};
+      budget = Budget{metric, parse_metric(metric, text), {}};
     } catch (const InputError& error) {
       section.problem(key, error.what());
     }

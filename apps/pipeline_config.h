@@ -31,7 +31,7 @@ struct SearchConfig {
   double mutation = 0.1, crossover = 0.9;
   std::vector<std::string> objectives = {"distill.l1", "latency.pred_ms"};
   std::vector<std::string> record = {"params", "macs"};
-  std::vector<std::string> front_score = {"pr.frame_acc", "sid.acc", "asv.eer"};
+  std::vector<std::string> front_score = {"pr.frame_acc"};
   int64_t front_keep = 6;  // members of the front scored on test and re-timed
   int64_t trials = 200;
   int32_t workers = 0;  // 0: as many as threads

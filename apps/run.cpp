@@ -9,13 +9,13 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 
-#include "apps/pareto_table.h"
+#include "apps/run_answer.h"
 #include "apps/stages.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/units.h"
-#include "search/study.h"
 
 namespace concertina {
 namespace {
@@ -207,40 +207,6 @@ void run_stage(const Stage& stage, const Stamps& stamps, const Line& line) {
   log_info("{}: done in {}", stage.name, format_seconds(wall.count()));
 }
 
-void print_budgets(const Line& line, const StudyFile& study) {
-  for (const Budget& budget : line.config.budgets) {
-    const BudgetAnswer answer = within_budgets(study, std::span(&budget, 1));
-    if (answer.fitting.empty()) {
-      fmt::print("within {}: no subnet fits; nearest: {}\n", describe(budget),
-                 answer.nearest ? answer.nearest->architecture.key() : "none");
-    } else {
-      fmt::print("within {}: {}\n", describe(budget), answer.fitting.front().architecture.key());
-    }
-  }
-}
-
-void print_next_steps(const Line& line) {
-  const Workspace& space = line.space;
-  const std::string study = space.study().string(), subnet = space.subnet().string();
-  const std::string supernet = space.student(2).string();
-  fmt::print(
-      "\nextracted subnet: {1}\nreport:           {3}\n\nGo on with\n"
-      "  concertina pareto {0} --max-params 1M\n"
-      "  concertina extract {2} --study {0} --max-params 1M -o small.safetensors\n"
-      "  concertina encode {1} AUDIO.wav -o features.npy\n"
-      "  concertina eval {1} --data {4} --beside random,mfcc\n",
-      study, subnet, supernet, space.report().string(), corpus_manifest(line.config).string());
-}
-
-void print_answer(const Line& line) {
-  const StudyFile study = StudyFile::open_read_only(line.space.study());
-  const StudyHeader header = study.header();
-  fmt::print("Pareto front on dev data ({})\n", line.space.study().string());
-  fmt::print("{}\n", pareto_table(header, within_budgets(study, {}).fitting));
-  print_budgets(line, study);
-  print_next_steps(line);
-}
-
 struct RunFlags {
   std::string pipeline;
   std::string out;
@@ -260,6 +226,17 @@ void check_stage_names(const RunFlags& flags, const std::vector<std::string>& kn
   }
 }
 
+void print_plan(const nlohmann::ordered_json& plan, const Globals& globals) {
+  if (globals.json) {
+    fmt::print("{}\n", plan.dump(1));
+    return;
+  }
+  for (const auto& row : plan) {
+    fmt::print("{:<8} {} {}\n", row["stage"].get<std::string>(), row["hash"].get<std::string>(),
+               row["state"].get<std::string>());
+  }
+}
+
 void run_line(const RunFlags& flags, const Globals& globals) {
   ConfigFile file = load_config(flags.pipeline, globals);
   Line line{.config = PipelineConfig::parse(file), .space = {flags.out}, .globals = globals};
@@ -273,17 +250,22 @@ void run_line(const RunFlags& flags, const Globals& globals) {
     make_directories(line.space.out);
     write_atomically(line.space.out / "config.yaml", line.config.effective);
   }
+  nlohmann::ordered_json plan = nlohmann::ordered_json::array();
   for (const Stage& stage : stages) {
     const std::string hash = stamps.add(stage);
     if (!flags.wants(stage.name)) continue;
     if (flags.dry_run) {
-      fmt::print("{:<8} {} {}\n", stage.name, hash.substr(0, 16),
-                 up_to_date(stage, stamps) ? "up to date" : "would run");
+      plan.push_back({{"stage", stage.name},
+                      {"hash", hash.substr(0, 16)},
+                      {"state", up_to_date(stage, stamps) ? "up to date" : "would run"}});
     } else {
       run_stage(stage, stamps, line);
     }
   }
-  if (!flags.dry_run && flags.wants("report")) print_answer(line);
+  if (flags.dry_run)
+    print_plan(plan, globals);
+  else if (flags.wants("report"))
+    print_run_answer(line.config, line.space, globals);
 }
 
 }  // namespace

@@ -8,7 +8,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "apps/pareto_table.h"
 #include "apps/stages.h"
 #include "apps/study_setup.h"
 #include "apps/text_table.h"
@@ -51,7 +50,7 @@ std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Sp
                                     .seconds = train.batch.seconds,
                                     .source_weight = train.batch.source_weight,
                                     .seed = inputs.config.seed};
-  return std::make_shared<DistillScore>(teacher.slice(teacher.storage().largest),
+  return std::make_shared<DistillScore>(teacher.slice(teacher.space().largest()),
                                         load_objective(inputs.space.objective(2)), *inputs.manifest,
                                         split, options);
 }
@@ -99,7 +98,7 @@ StudyReport search_with_bar(const SearchInputs& inputs, StudyFile& study, const 
   const int32_t workers =
       inputs.config.search.workers > 0 ? inputs.config.search.workers : thread_limit();
   const auto executor = make_tbb_executor(workers, use_one_thread);
-  auto done = static_cast<int64_t>(study.trials().size());
+  auto done = study.trial_count();
   Progress bar("search", inputs.config.search.trials, done);
   const StudyReport report =
       run_study(space, *searcher, evaluator, *executor, study,
@@ -111,6 +110,15 @@ StudyReport search_with_bar(const SearchInputs& inputs, StudyFile& study, const 
                 });
   at::set_num_threads(thread_limit());  // the workers' setting is partly global
   return report;
+}
+
+void say_hypervolume(const StudyFile& study) {
+  const auto last = study.last_generation();
+  if (!last) return;
+  std::string reference;
+  for (const auto& [metric, value] : reference_point(study.header()))
+    reference += fmt::format("{}{} {}", reference.empty() ? "" : ", ", metric, metric_text(metric, value));
+  log_info("search: hypervolume {:.4f} against the reference point {}", last->hypervolume, reference);
 }
 
 bool is_scored(const StudyFile& study, const std::vector<Architecture>& members) {
@@ -153,7 +161,7 @@ std::string front_table(const std::vector<FrontScore>& front) {
     std::vector<std::string> names, row;
     for (const auto& [name, value] : member.values) {
       names.push_back(name);
-      row.push_back(format_metric(name, value));
+      row.push_back(metric_text(name, value));
     }
     names.push_back("architecture");
     row.push_back(member.architecture.key());
@@ -208,7 +216,7 @@ void run_search_stage(const PipelineConfig& config, const Workspace& space, cons
       std::make_shared<const Manifest>(read_manifest(corpus_manifest(config)))};
   ensure_latency_model(inputs, globals);
   StudyFile study = open_or_begin_study(config, space, *inputs.supernet, *inputs.manifest);
-  if (const auto there = study.trials().size(); there > 0 && !flags.resume) {
+  if (const auto there = study.trial_count(); there > 0 && !flags.resume) {
     throw InputError(fmt::format(
         "{} already holds {} trials: --resume goes on with them, another --out starts afresh",
         space.study().string(), there));
@@ -220,9 +228,10 @@ void run_search_stage(const PipelineConfig& config, const Workspace& space, cons
   }
   const StudyReport report = search_with_bar(inputs, study, stop);
   globals.stop.throw_if_interrupted(fmt::format("{} holds {} trials and --resume goes on",
-                                                space.study().string(), study.trials().size()));
+                                                space.study().string(), study.trial_count()));
   log_info("search: {} trials, {} failed{}", report.trials, report.failed,
            report.stopped ? "; the time cap came first, --resume goes on" : "");
+  say_hypervolume(study);
   score_front(inputs, study, globals.stop);
 }
 

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "apps/score_table.h"
 #include "apps/text_table.h"
 #include "core/log.h"
 #include "core/units.h"
@@ -88,7 +89,13 @@ std::string SideBySide::table() const {
     for (const std::string& metric : metrics) row.push_back(cell(model, metric));
     rows.push_back(std::move(row));
   }
-  return text_table(rows);
+  std::vector<NamedScores> named;
+  for (const ScoredModel& model : models_) {
+    named.emplace_back(model.name, std::map<std::string, double>());
+    for (const TaskScore& score : model.scores) named.back().second[score.metric] = score.value;
+  }
+  const std::string note = control_note(named);
+  return text_table(rows) + (note.empty() ? "" : note + "\n");
 }
 
 std::string SideBySide::to_json(uint64_t seed) const {

@@ -44,17 +44,16 @@ std::string difference(const StudyHeader& there, const StudyHeader& wanted) {
 
 std::vector<MetricInfo> metrics_named(const std::vector<std::string>& names,
                                       const std::string& where) {
-  const std::vector<MetricInfo> known = evaluator_metrics();
   std::vector<std::string> known_names;
-  for (const MetricInfo& metric : known) known_names.push_back(metric.name);
+  for (const Metric& metric : known_metrics())
+    if (!is_measured_time(metric.name)) known_names.emplace_back(metric.name);
   std::vector<MetricInfo> metrics;
   for (const std::string& name : names) {
-    const auto found = std::ranges::find(known, name, &MetricInfo::name);
-    if (found == known.end()) {
+    if (std::ranges::count(known_names, name) == 0) {
       throw InputError(fmt::format("{}: unknown metric '{}'{}; metrics are {}", where, name,
                                    did_you_mean(name, known_names), fmt::join(known_names, ", ")));
     }
-    metrics.push_back(*found);
+    metrics.push_back(find_metric(name)->info());
   }
   return metrics;
 }

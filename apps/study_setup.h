@@ -10,8 +10,8 @@
 
 namespace concertina {
 
-// The metrics of these names. InputError names the nearest for an unknown one; `where` is the
-// config key.
+// The registry's metrics of these names. InputError names the nearest for one that is unknown or a
+// measured time, which a search cannot be led by; `where` is the config key.
 std::vector<MetricInfo> metrics_named(const std::vector<std::string>& names,
                                       const std::string& where);
 

@@ -48,6 +48,11 @@ void add_global_flags(CLI::App& app, Globals& globals);
 // an exit code.
 int run_guarded(CLI::App& app, const std::function<void()>& body);
 
+// What --arch takes in every verb (SearchSpace::resolve).
+inline constexpr const char* kArchitectureHelp =
+    "A member's key, smallest, largest (the largest member), default, whole (all that the file "
+    "stores) or @file.json";
+
 void add_corpus_verbs(CLI::App& app, Globals& globals);
 void add_model_verbs(CLI::App& app, Globals& globals);   // model, space, extract, bench
 void add_sort_verb(CLI::App& model, Globals& globals);   // model sort

@@ -24,9 +24,13 @@ struct StudyFile::Database {
   int64_t architecture_id(const Architecture& architecture,
                           const Genome& genome = {});  // added when new
   int64_t metric_id(const std::string& name);          // added when new
+  void insert_metric(std::string_view name, std::string_view direction, std::string_view unit,
+                     std::string_view role, int64_t position);
   void add_metrics(const std::vector<MetricInfo>& metrics, std::string_view role);
   std::vector<MetricInfo> metrics(std::string_view role);
   void insert_header(const StudyHeader& header);
+  void replace_bounds(const std::vector<ObjectiveBounds>& bounds);  // in the caller's transaction
+  std::vector<ObjectiveBounds> bounds();
   void insert_trial(const Trial& trial, int64_t generation);
   void insert_values(const char* sql, int64_t owner, const std::map<std::string, double>& values);
 

@@ -47,8 +47,10 @@ std::string header_text(const StudyHeader& header, bool with_times) {
     out += fmt::format("model {}\nconfig {}\nversions {}\ndevice {}\n", one_line(header.model),
                        one_line(header.config), one_line(header.versions), one_line(header.device));
   }
-  return out + metrics_text("objective", header.objectives) +
-         metrics_text("recorded", header.recorded);
+  out += metrics_text("objective", header.objectives) + metrics_text("recorded", header.recorded);
+  for (const auto& [metric, low, high] : header.bounds)
+    out += fmt::format("bound {} {} {}\n", metric, number(low), number(high));
+  return out;
 }
 
 std::string trial_text(const Trial& t, bool with_times) {

@@ -16,7 +16,7 @@ struct Migration {
   const char* sql;
 };
 
-constexpr std::array<Migration, 1> kMigrations = {{{"0.1.0", R"sql(
+constexpr std::array<Migration, 2> kMigrations = {{{"0.1.0", R"sql(
 CREATE TABLE schema_version(version INTEGER NOT NULL, needs TEXT NOT NULL);
 INSERT INTO schema_version VALUES(0, '');
 CREATE TABLE study(
@@ -52,6 +52,10 @@ CREATE TABLE latency_point(
   n INTEGER NOT NULL, mean_ms REAL, p50_ms REAL, p95_ms REAL, spread_ms REAL);
 CREATE TABLE latency_model(id INTEGER PRIMARY KEY CHECK(id = 1), json TEXT NOT NULL, sha256 TEXT NOT NULL);
 CREATE TABLE artefact(name TEXT PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID;
+)sql"},
+                                                   {"0.1.0", R"sql(
+CREATE TABLE objective_bound(
+  metric INTEGER PRIMARY KEY REFERENCES metric(id), low REAL NOT NULL, high REAL NOT NULL);
 )sql"}}};
 
 bool has_study_tables(const Connection& connection) {

@@ -30,6 +30,15 @@ constexpr std::string_view kSelectGeneration =
 
 }  // namespace
 
+std::optional<MetricInfo> metric_info(const StudyHeader& header, std::string_view name) {
+  if (const Metric* known = find_metric(name)) return known->info();
+  for (const auto* metrics : {&header.objectives, &header.recorded}) {
+    const auto found = std::ranges::find(*metrics, without_split(name), &MetricInfo::name);
+    if (found != metrics->end()) return *found;
+  }
+  return std::nullopt;
+}
+
 StudyFile::Database::Database(const std::filesystem::path& path, OpenMode mode)
     : connection(path, mode), writable(mode != OpenMode::kReadOnly) {}
 
@@ -101,7 +110,16 @@ StudyHeader StudyFile::header() const {
           read.text(5),
           read.text(6),
           database_->metrics("objective"),
-          database_->metrics("recorded")};
+          database_->metrics("recorded"),
+          database_->bounds()};
+}
+
+void StudyFile::set_bounds(const std::vector<ObjectiveBounds>& bounds) {
+  const Guard guard(database_->mutex);
+  database_->require_writable();
+  Transaction transaction(database_->connection);
+  database_->replace_bounds(bounds);
+  transaction.commit();
 }
 
 void StudyFile::commit_generation(const std::vector<Trial>& trials,
@@ -155,6 +173,13 @@ std::vector<Trial> StudyFile::trials() const {
     trial->values[values.text(1)] = values.real(2);
   }
   return trials;
+}
+
+int64_t StudyFile::trial_count() const {
+  const Guard guard(database_->mutex);
+  Statement count(database_->connection, "SELECT count(*) FROM trial");
+  count.step();
+  return count.integer(0);
 }
 
 std::optional<GenerationRecord> StudyFile::last_generation() const {

@@ -8,11 +8,20 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "db/trial.h"
 
 namespace concertina {
+
+// The range of one objective's values in which hypervolume is measured, the same for the whole
+// study.
+struct ObjectiveBounds {
+  std::string metric;
+  double low = 0, high = 1;  // low < high
+  bool operator==(const ObjectiveBounds&) const = default;
+};
 
 struct StudyHeader {
   std::string space_json;  // SearchSpace::to_json(), blueprint inside
@@ -24,7 +33,18 @@ struct StudyHeader {
   std::string device;    // CPU model
   std::vector<MetricInfo> objectives;
   std::vector<MetricInfo> recorded;
+  std::vector<ObjectiveBounds> bounds;  // in the order of objectives; empty until a search set them
 };
+
+// What is known of a metric: by the registry or, for a name that is not in it, by the study's
+// objectives and recorded metrics. "test.NAME" is NAME's.
+std::optional<MetricInfo> metric_info(const StudyHeader& header, std::string_view name);
+
+// The supernet that a study's trials are subnets of; empty where none is recorded.
+struct ModelRecord {
+  std::string path, sha256;
+};
+ModelRecord model_record(const StudyHeader& header);
 
 struct Artefact {
   std::string name, path, sha256;
@@ -58,11 +78,13 @@ class StudyFile {
   ~StudyFile();  // checkpoints WAL into one file
 
   StudyHeader header() const;
+  void set_bounds(const std::vector<ObjectiveBounds>& bounds);  // one for each objective
 
   // One transaction: all trials of a generation and its record. A killed process loses at most an
   // uncommitted one.
   void commit_generation(const std::vector<Trial>& trials, const GenerationRecord& generation);
   std::vector<Trial> trials() const;  // by number
+  int64_t trial_count() const;        // without reading them
   std::optional<GenerationRecord> last_generation() const;
   std::vector<GenerationRecord> generations() const;
 
@@ -81,6 +103,7 @@ class StudyFile {
   // Everything that must not depend on time or threads, in a fixed order, as text; `with_times`
   // adds the rest.
   std::string dump(bool with_times) const;
+  std::string dump_json(bool with_times) const;  // the same as one JSON object
 
  private:
   struct Database;

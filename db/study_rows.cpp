@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "core/errors.h"
 #include "db/database.h"
@@ -14,14 +15,25 @@ std::string_view direction_name(Direction direction) {
   return direction == Direction::kMinimise ? "minimise" : "maximise";
 }
 
+// The registry comes before what a caller or an older file says.
+MetricInfo registered(MetricInfo metric) {
+  const Metric* known = find_metric(metric.name);
+  return known == nullptr ? std::move(metric) : known->info();
+}
+
 std::string_view state_name(TrialState state) {
   return state == TrialState::kComplete ? "complete" : "failed";
 }
 
 }  // namespace
 
-bool is_measured_time(std::string_view metric) {
-  return metric.starts_with("latency.") && metric != "latency.pred_ms";
+ModelRecord model_record(const StudyHeader& header) {
+  const auto json = nlohmann::json::parse(header.model, nullptr, false);
+  const auto text = [&](const char* key) {
+    const bool there = json.is_object() && json.contains(key) && json[key].is_string();
+    return there ? json[key].get<std::string>() : std::string();
+  };
+  return {text("path"), text("sha256")};
 }
 
 std::string genome_text(const Genome& genome) { return fmt::format("{}", fmt::join(genome, ",")); }
@@ -74,22 +86,30 @@ int64_t StudyFile::Database::architecture_id(const Architecture& architecture,
 int64_t StudyFile::Database::metric_id(const std::string& name) {
   Statement find(connection, "SELECT id FROM metric WHERE name = ?");
   if (find.bind(name).step()) return find.integer(0);
-  add_metrics({{name, Direction::kMinimise, ""}}, "other");
+  const Metric* known = find_metric(name);
+  insert_metric(name, known == nullptr ? "unknown" : direction_name(known->direction),
+                known == nullptr ? "" : known->unit, "other", 0);
   find.bind(name).step();
   return find.integer(0);
 }
 
+void StudyFile::Database::insert_metric(std::string_view name, std::string_view direction,
+                                        std::string_view unit, std::string_view role,
+                                        int64_t position) {
+  // A metric may be named both as an objective and as recorded: the first role stays.
+  Statement(
+      connection,
+      "INSERT OR IGNORE INTO metric(name, direction, unit, role, position) VALUES(?, ?, ?, ?, ?)")
+      .bind(name, direction, unit, role, position)
+      .run();
+}
+
 void StudyFile::Database::add_metrics(const std::vector<MetricInfo>& metrics,
                                       std::string_view role) {
-  // A metric may be named both as an objective and as recorded: the first role stays.
-  Statement insert(
-      connection,
-      "INSERT OR IGNORE INTO metric(name, direction, unit, role, position) VALUES(?, ?, ?, ?, ?)");
   for (size_t i = 0; i < metrics.size(); ++i) {
-    insert
-        .bind(metrics[i].name, direction_name(metrics[i].direction), metrics[i].unit, role,
-              static_cast<int64_t>(i))
-        .run();
+    const MetricInfo metric = registered(metrics[i]);
+    insert_metric(metric.name, direction_name(metric.direction), metric.unit, role,
+                  static_cast<int64_t>(i));
   }
 }
 
@@ -101,7 +121,7 @@ std::vector<MetricInfo> StudyFile::Database::metrics(std::string_view role) {
   while (read.step()) {
     const Direction direction =
         read.text(1) == "maximise" ? Direction::kMaximise : Direction::kMinimise;
-    found.push_back({read.text(0), direction, read.text(2)});
+    found.push_back(registered({read.text(0), direction, read.text(2)}));
   }
   return found;
 }
@@ -114,7 +134,23 @@ void StudyFile::Database::insert_header(const StudyHeader& header) {
       .run();
   add_metrics(header.objectives, "objective");
   add_metrics(header.recorded, "recorded");
+  replace_bounds(header.bounds);
   transaction.commit();
+}
+
+void StudyFile::Database::replace_bounds(const std::vector<ObjectiveBounds>& bounds) {
+  connection.execute("DELETE FROM objective_bound");
+  Statement insert(connection, "INSERT INTO objective_bound VALUES(?, ?, ?)");
+  for (const auto& [metric, low, high] : bounds) insert.bind(metric_id(metric), low, high).run();
+}
+
+std::vector<ObjectiveBounds> StudyFile::Database::bounds() {
+  std::vector<ObjectiveBounds> found;
+  Statement read(connection,
+                 "SELECT m.name, b.low, b.high FROM objective_bound b JOIN metric m ON m.id = "
+                 "b.metric ORDER BY m.position");
+  while (read.step()) found.push_back({read.text(0), read.real(1), read.real(2)});
+  return found;
 }
 
 void StudyFile::Database::insert_trial(const Trial& trial, int64_t generation) {

@@ -1,32 +1,18 @@
-// The words of a study: metrics, trials, measured latencies.
+// The words of a study: trials, measured latencies, scores of the front.
 #pragma once
 
 #include <cstdint>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "db/metric.h"
 #include "supernet/space/architecture.h"
 #include "supernet/space/search_space.h"
 
 namespace concertina {
 
-enum class Direction { kMinimise, kMaximise };
-
-// Dotted name, e.g. "pr.frame_acc", "distill.l1", "params", "latency.pred_ms".
-struct MetricInfo {
-  std::string name;
-  Direction direction = Direction::kMinimise;
-  std::string unit;  // "%", "ms", "params", "MACs", "" for losses
-  bool operator==(const MetricInfo&) const = default;
-};
-
 enum class TrialState { kComplete, kFailed };
-
-// True for what a clock gave (latency.*, except the frozen model's latency.pred_ms): left out of
-// `dump --no-times`.
-bool is_measured_time(std::string_view metric);
 
 struct Trial {
   int64_t number = 0;  // 0-based, in ask order

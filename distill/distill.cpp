@@ -131,9 +131,9 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
                     space.to_json(),
                     c10::toString(dtype),
                     noise_input(augmentation)};
-  parts.inputs["teacher"] = weights_hash(teacher);
+  parts.inputs["teacher"] = weights_sha256(teacher);
   if (options.init == StudentInit::kPreviousStage)
-    parts.inputs["previous"] = weights_hash(previous->model);
+    parts.inputs["previous"] = weights_sha256(previous->model);
 
   auto objective = stage_objective(options.objective, space, teacher);
   auto heads = initial_heads(options, *objective, previous, rng);

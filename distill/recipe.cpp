@@ -139,14 +139,14 @@ std::map<std::string, std::string> noise_input(
   return {{"noise", noise}};
 }
 
-std::string weights_hash(const Supernet& model) {
+std::string weights_sha256(const Supernet& model) {
   std::string digests;
   for (const auto& [name, tensor] : model.weights()) {
     const at::Tensor plain = tensor.to(at::kCPU).contiguous();
     const std::string_view bytes(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes());
-    digests += fmt::format("{} {:016x}\n", name, hash64(bytes));
+    digests += fmt::format("{} {}\n", name, sha256(bytes));
   }
-  return fmt::format("{:016x}", hash64(digests));
+  return sha256(digests);
 }
 
 std::string yaml_of(const std::string& json) {

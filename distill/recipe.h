@@ -31,7 +31,7 @@ std::string recipe_json(const RecipeParts& parts);
 std::map<std::string, std::string> noise_input(
     const std::shared_ptr<const Augmentation>& augmentation);
 
-std::string weights_hash(const Supernet& model);
+std::string weights_sha256(const Supernet& model);  // of names and values, not of a file
 std::string yaml_of(const std::string& json);  // the same tree as block YAML
 
 }  // namespace concertina

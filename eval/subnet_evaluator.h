@@ -38,12 +38,13 @@ class SubnetEvaluator : public Evaluator {
 
   // params, macs (of kMacsSeconds), and what the parts give.
   std::vector<MetricInfo> metrics() const override;
+  std::map<std::string, double> known_values(const Architecture& architecture) const override;
   std::string fingerprint() const override;
   std::vector<WorkGroup> plan(std::span<const Proposal> proposals) const override;
   GroupResult run(const WorkGroup& group, const StopToken& stop) const override;
 
  private:
-  std::map<std::string, double> cheap_values(const Architecture& architecture) const;
+  bool gives(std::string_view metric) const;
   std::vector<TaskScore> task_scores(const Architecture& architecture, const StopToken& stop) const;
 
   SubnetEvaluatorParts parts_;
@@ -51,8 +52,6 @@ class SubnetEvaluator : public Evaluator {
 
 void use_one_thread();
 
-// Everything a SubnetEvaluator can be made to give.
-std::vector<MetricInfo> evaluator_metrics();
 // The tasks behind those of `metrics` that are task metrics, in the order of task_names().
 std::vector<std::string> tasks_behind(const std::vector<std::string>& metrics);
 

@@ -152,17 +152,6 @@ std::vector<std::string> available_tasks(const Manifest& manifest, const TaskOpt
 
 std::vector<std::string> task_names() { return {"pr", "sid", "asv"}; }
 
-std::vector<MetricInfo> task_metrics() {
-  constexpr Direction kUp = Direction::kMaximise;
-  return {{"pr.frame_acc", kUp, "%"},
-          {"pr.frame_acc_lda", kUp, "%"},
-          {"pr.nonpause_acc", kUp, "%"},
-          {"pr.nonpause_acc_lda", kUp, "%"},
-          {"sid.acc", kUp, "%"},
-          {"sid.acc_ridge", kUp, "%"},
-          {"asv.eer", Direction::kMinimise, "%"}};
-}
-
 TaskOptions TaskOptions::from_config(ConfigSection section) {
   TaskOptions options;
   section.read("tasks", options.tasks);

@@ -44,7 +44,7 @@ FeatureExtractor subnet_features(Subnet subnet);  // all hidden states at the ba
 FeatureExtractor mfcc_floor_features();           // 20 MFCC with +-8 frames of context, one "layer"
 
 struct TaskScore {
-  std::string metric;        // one of task_metrics()
+  std::string metric;        // in the registry, db/metric.h
   double value = 0;          // per cent
   double low = 0, high = 0;  // 95 % bootstrap interval over clips (utterances)
   std::string setting;       // "layer 1, shrinkage 1e-3", chosen on dev
@@ -61,9 +61,5 @@ std::vector<std::string> task_names();  // pr, sid, asv
 // Those of options.tasks that the manifest has data for.
 std::vector<std::string> available_tasks(const Manifest& manifest, const TaskOptions& options,
                                          Split split);
-// pr.frame_acc (ridge), pr.frame_acc_lda, pr.nonpause_acc (ridge), pr.nonpause_acc_lda, sid.acc
-// (LDA), sid.acc_ridge, asv.eer. The non-pause scores use the setting chosen by the score of all
-// frames.
-std::vector<MetricInfo> task_metrics();
 
 }  // namespace concertina

@@ -25,6 +25,7 @@ struct ReportTable {
   std::string title;
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;
+  std::string note;  // below the title; may be empty
 };
 
 struct ReportInputs {

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <set>
 
 #include "report/text.h"
+#include "search/study.h"
 
 namespace concertina {
 namespace {
@@ -18,21 +18,6 @@ bool is_number(std::string_view cell) {
 
 std::string cell(std::string_view tag, std::string_view text, bool number) {
   return fmt::format("<{0}{1}>{2}</{0}>", tag, number ? " class=\"n\"" : "", escape_html(text));
-}
-
-// Objectives, then recorded metrics, then what only the final front has.
-std::vector<std::string> metric_columns(const StudyHeader& header, std::span<const Trial> front) {
-  std::vector<std::string> names;
-  for (const auto* metrics : {&header.objectives, &header.recorded}) {
-    for (const MetricInfo& m : *metrics)
-      if (std::find(names.begin(), names.end(), m.name) == names.end()) names.push_back(m.name);
-  }
-  std::set<std::string> rest;
-  for (const Trial& trial : front)
-    for (const auto& [name, value] : trial.values) rest.insert(name);
-  for (const std::string& name : names) rest.erase(name);
-  names.insert(names.end(), rest.begin(), rest.end());
-  return names;
 }
 
 std::string badges(const StudyHeader& header, const Trial& trial, std::span<const Choice> choices) {
@@ -106,6 +91,12 @@ std::string facts_list(const StudyHeader& header, const StudyFile& study, int64_
   if (const auto last = study.last_generation()) {
     out += fact("generations", fmt::format("{}", last->number + 1));
     out += fact("hypervolume", fmt::format("{:.4g}", last->hypervolume));
+    std::string reference;
+    for (const auto& [metric, value] : reference_point(header)) {
+      reference += fmt::format("{}{} {}", reference.empty() ? "" : ", ", metric,
+                               metric_text(metric, value));
+    }
+    if (!reference.empty()) out += fact("its reference point", reference);
   }
   out += fact("seed", fmt::format("{}", header.seed));
   if (!header.device.empty()) out += fact("device", header.device);

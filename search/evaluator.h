@@ -43,6 +43,8 @@ class Evaluator {
   virtual ~Evaluator() = default;
   virtual std::vector<MetricInfo> metrics()
       const = 0;  // all it gives; a search picks objectives among them
+  // What it gives of a subnet without running it: parameters, MACs, predicted latency.
+  virtual std::map<std::string, double> known_values(const Architecture&) const { return {}; }
   virtual std::string fingerprint()
       const = 0;  // hash of everything a score depends on but the architecture
   virtual std::vector<WorkGroup> plan(std::span<const Proposal> proposals) const = 0;

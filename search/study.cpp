@@ -6,57 +6,10 @@
 #include <cmath>
 
 #include "core/errors.h"
+#include "search/front_tracker.h"
 
 namespace concertina {
 namespace {
-
-// The dominated share of the box that the first generation spans, so that the curve has no units
-// and never falls.
-class FrontTracker {
- public:
-  explicit FrontTracker(std::vector<MetricInfo> objectives) : objectives_(std::move(objectives)) {}
-
-  void add(std::span<const Trial> trials) {
-    if (low_.empty()) open_box(trials);
-    front_.insert(front_.end(), trials.begin(), trials.end());
-    std::vector<Trial> kept;
-    for (const int64_t i : pareto_front(front_, objectives_))
-      kept.push_back(front_[static_cast<size_t>(i)]);
-    front_ = std::move(kept);
-  }
-
-  double volume() const {
-    std::vector<ObjectivePoint> points;
-    for (const Trial& trial : front_) {
-      ObjectivePoint point = objective_point(trial.values, objectives_);
-      for (size_t m = 0; m < point.size(); ++m) point[m] = (point[m] - low_[m]) / span_[m];
-      points.push_back(std::move(point));
-    }
-    return hypervolume(std::move(points), ObjectivePoint(objectives_.size(), kReference));
-  }
-
-  int64_t size() const { return static_cast<int64_t>(front_.size()); }
-
- private:
-  static constexpr double kReference = 1.1;  // a tenth beyond the worst, so that the extremes count
-
-  void open_box(std::span<const Trial> trials) {
-    ObjectivePoint high;
-    for (const Trial& trial : trials) {
-      if (trial.state != TrialState::kComplete) continue;
-      const ObjectivePoint point = objective_point(trial.values, objectives_);
-      if (low_.empty()) low_ = high = point;
-      for (size_t m = 0; m < point.size(); ++m)
-        low_[m] = std::min(low_[m], point[m]), high[m] = std::max(high[m], point[m]);
-    }
-    for (size_t m = 0; m < low_.size(); ++m)
-      span_.push_back(high[m] > low_[m] ? high[m] - low_[m] : 1.0);
-  }
-
-  std::vector<MetricInfo> objectives_;
-  ObjectivePoint low_, span_;
-  std::vector<Trial> front_;
-};
 
 class StudyLoop {
  public:
@@ -72,6 +25,7 @@ class StudyLoop {
         stop_(stop),
         progress_(progress),
         objectives_(study.header().objectives),
+        bounds_(study.header().bounds),
         front_(objectives_) {}
 
   StudyReport run() {
@@ -116,15 +70,24 @@ class StudyLoop {
     if (!last) return;
     const std::vector<Trial> told = study_.trials();
     searcher_.restore_state(last->searcher_state, told);
-    for (auto at = told.begin(); at != told.end();) {
-      const auto end = std::find_if(at, told.end(),
-                                    [&](const Trial& t) { return t.generation != at->generation; });
-      front_.add({at, end});
-      at = end;
-    }
+    front_.add(told);
+    if (bounds_.empty()) keep_bounds(spanned_bounds(objectives_, first_generation(told)));
     generation_ = last->number + 1;
     hypervolume_ = last->hypervolume;
     count(told);
+  }
+
+  // Only a study of an older version has trials and no bounds.
+  static std::span<const Trial> first_generation(std::span<const Trial> trials) {
+    const auto end = std::ranges::find_if(
+        trials, [&](const Trial& t) { return t.generation != trials[0].generation; });
+    return {trials.begin(), end};
+  }
+
+  void keep_bounds(std::vector<ObjectiveBounds> bounds) {
+    if (bounds.empty()) return;
+    study_.set_bounds(bounds);
+    bounds_ = std::move(bounds);
   }
 
   std::vector<Proposal> ask() {
@@ -194,7 +157,8 @@ class StudyLoop {
 
   void commit(const std::vector<Trial>& trials) {
     front_.add(trials);
-    hypervolume_ = front_.volume();
+    if (bounds_.empty()) keep_bounds(fixed_bounds(space_, evaluator_, objectives_, trials));
+    hypervolume_ = front_.volume(bounds_);
     study_.commit_generation(
         trials, {generation_++, searcher_.save_state(), evaluator_.fingerprint(), hypervolume_});
     count(trials);
@@ -226,6 +190,7 @@ class StudyLoop {
   const StopToken& stop_;
   const std::function<void(const StudyProgress&)>& progress_;
   std::vector<MetricInfo> objectives_;
+  std::vector<ObjectiveBounds> bounds_;
   FrontTracker front_;
   StudyReport report_;
   int64_t generation_ = 0;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,9 +41,23 @@ StudyReport run_study(const SearchSpace& space, Searcher& searcher, const Evalua
                       const StopToken& stop,
                       const std::function<void(const StudyProgress&)>& progress = {});
 
-// Complete trials by number, with the final front's test scores merged in as "test.NAME" and
-// measured latencies under their own name. NoAnswer when there is none.
+// Adds the final front's scores to its complete trials: those on test as "test.NAME", measured
+// latencies under their own name.
+void add_front_scores(std::span<const FrontScore> front, std::span<Trial> trials);
+// Complete trials by number, with the scores of the final front. NoAnswer when there is none.
 std::vector<Trial> scored_trials(const StudyFile& study);
+
+// Against what hypervolume is measured: for each objective a tenth beyond the worse of its bounds.
+// Empty while the study has no bounds.
+std::vector<std::pair<std::string, double>> reference_point(const StudyHeader& header);
+
+// Which side of the limit a budget allows: its own bound or, when it gives none, the better side of
+// its metric. InputError when neither says it.
+Bound bound_of(const StudyHeader& header, const Budget& budget);
+
+// The columns of a table of trials: objectives, recorded metrics, then what else any of the trials
+// has ("test.sid.acc").
+std::vector<std::string> metric_columns(const StudyHeader& header, std::span<const Trial> trials);
 
 // The front (by the study's objectives) of the trials that meet all budgets; the best by the first
 // objective comes first. Trials are scored_trials(), so budgets on test scores look at the final
@@ -52,8 +67,11 @@ struct BudgetAnswer {
   std::optional<Trial>
       nearest;  // when nothing fits: the trial that misses by the least relative excess
 };
-// InputError for a metric the study does not have (names the nearest); NoAnswer when it has no
-// complete trial.
+// InputError for a metric the study does not have (names the nearest) or whose better side nobody
+// knows (see bound_of); NoAnswer when it has no complete trial.
+BudgetAnswer within_budgets(const StudyHeader& header, std::span<const Trial> trials,
+                            std::span<const Budget> budgets);
+// Reads the study once; for several questions read scored_trials() and ask them.
 BudgetAnswer within_budgets(const StudyFile& study, std::span<const Budget> budgets);
 
 // At most `keep` members of the front, spread evenly along it, extremes first; for scoring on test.

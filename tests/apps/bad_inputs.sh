@@ -85,6 +85,13 @@ expect 2 header.safetensors model show "$work/header.safetensors"
 expect 2 study.db pareto "$work/study.db"
 expect 2 study.db study dump "$work/study.db"
 expect 3 none.db pareto "$work/none.db"
+expect 2 "is not the model of $study" extract "$model" --study "$study" --max-params 60k -o "$work/o.safetensors"
+expect 2 "max-params" pareto "$study" --max-params "" --best
+expect 2 "max-latency" extract "$model" --study "$study" --max-latency "" -o "$work/o.safetensors"
+expect 2 "the study has no metric 'test.sid.acc'" pareto "$study" --where 'test.sid.acc >= 85'
+expect 2 "'>=5' is not a budget" pareto "$study" --where '>=5'
+expect 1 "no subnet fits" pareto "$study" --where 'params <= 1'
+expect 2 "is not in the space" extract "$2/one/stage2/model.safetensors" --arch "e=33 p=20000 L=0-1:2x64" -o "$work/o.safetensors"
 expect 2 architecture extract "$model" --arch "e=7 nonsense" -o "$work/o.safetensors"
 
 [ "$(cat "$work/file")" = precious ] || { echo "FAILED: a file that was there was changed"; failures=$((failures + 1)); }

@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "core/errors.h"
 #include "tests/db/studies.h"
@@ -76,8 +77,8 @@ TEST(StudyFile, LatencyFrontAndArtefactsComeBack) {
   const Architecture architecture = pocket_space().smallest();
   study.add_latency_points({{architecture, "a CPU", 1, 4.0, "fp32", 20, 5.5, 5.25, 6.75, 0.125}});
   study.set_latency_model({"{}", "abc"});
-  study.set_front({{pocket_space().largest(), {{"pr.per", 30}}}});
-  study.set_front({{architecture, {{"pr.per", 31}, {"latency.p50_ms", 5.5}}}});
+  study.set_front({{pocket_space().largest(), {{"asv.eer", 30}}}});
+  study.set_front({{architecture, {{"asv.eer", 31}, {"latency.p50_ms", 5.5}}}});
   study.add_artefact({"subnet", "out/subnet.safetensors", "00"});
   study.add_artefact({"subnet", "out/subnet.safetensors", "11"});
   ASSERT_EQ(study.latency_points().size(), 1u);
@@ -85,7 +86,7 @@ TEST(StudyFile, LatencyFrontAndArtefactsComeBack) {
   EXPECT_EQ(study.latency_points()[0].architecture, architecture);
   EXPECT_EQ(study.latency_model()->sha256, "abc");
   ASSERT_EQ(study.front().size(), 1u);
-  EXPECT_EQ(study.front()[0].values.at("pr.per"), 31);
+  EXPECT_EQ(study.front()[0].values.at("asv.eer"), 31);
   ASSERT_EQ(study.artefacts().size(), 1u);
   EXPECT_EQ(study.artefacts()[0].sha256, "11");
 }
@@ -99,15 +100,74 @@ TEST(StudyFile, DumpWithoutTimesHidesClocksAndThreads) {
     trial.wall_s = ms;
     study.commit_generation({trial}, {0, "a", "scorer", 0.5});
     study.add_latency_points({{trial.architecture, "a CPU", 1, 4.0, "fp32", 20, ms, ms, ms, ms}});
-    study.set_front({{trial.architecture, {{"pr.per", 31}, {"latency.p50_ms", ms}}}});
+    study.set_front({{trial.architecture, {{"asv.eer", 31}, {"latency.p50_ms", ms}}}});
     return std::pair(study.dump(false), study.dump(true));
   };
   const auto a = dump("a.db", 0, 1.0), b = dump("b.db", 1, 2.0);
   EXPECT_EQ(a.first, b.first);
   EXPECT_NE(a.second, b.second);
-  EXPECT_THAT(a.first, HasSubstr("pr.per=31"));
+  EXPECT_THAT(a.first, HasSubstr("asv.eer=31"));
   EXPECT_THAT(a.first, HasSubstr("latency.pred_ms=1"));
   EXPECT_THAT(a.first, Not(HasSubstr("latency.p50_ms")));
+}
+
+std::string direction_stored(const std::filesystem::path& path, const std::string& metric) {
+  sqlite3* db = nullptr;
+  std::string direction;
+  EXPECT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
+  sqlite3_exec(
+      db, ("SELECT direction FROM metric WHERE name = '" + metric + "'").c_str(),
+      [](void* out, int, char** row, char**) {
+        *static_cast<std::string*>(out) = row[0];
+        return 0;
+      },
+      &direction, nullptr);
+  sqlite3_close(db);
+  return direction;
+}
+
+TEST(StudyFile, KnownMetricsAreStoredWithTheirOwnDirection) {
+  const Folder folder;
+  {
+    StudyFile study = StudyFile::create(folder / "s.db", small_header());
+    study.set_front({{pocket_space().largest(), {{"sid.acc", 85}, {"asv.eer", 9}, {"odd", 1}}}});
+  }
+  EXPECT_EQ(direction_stored(folder / "s.db", "sid.acc"), "maximise");
+  EXPECT_EQ(direction_stored(folder / "s.db", "asv.eer"), "minimise");
+  EXPECT_EQ(direction_stored(folder / "s.db", "odd"), "unknown");
+}
+
+TEST(StudyFile, AWrongDirectionOfAnOldFileIsReadRight) {
+  const Folder folder;
+  StudyFile::create(folder / "s.db", small_header());
+  sqlite3* db = nullptr;
+  ASSERT_EQ(sqlite3_open((folder / "s.db").c_str(), &db), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(db, "UPDATE metric SET direction = 'minimise', unit = ''", nullptr,
+                         nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(db);
+  EXPECT_EQ(StudyFile::open_read_only(folder / "s.db").header().recorded, small_header().recorded);
+}
+
+TEST(StudyFile, DumpAsJsonHoldsWhatTheTextHolds) {
+  const Folder folder;
+  StudyFile study = StudyFile::create(folder / "s.db", small_header());
+  Trial failed = small_trial(1, 2, 1);
+  failed.state = TrialState::kFailed;
+  failed.error = "it's \"broken\"\nbadly";
+  failed.values.clear();
+  study.commit_generation({small_trial(0, 1, 0.1 + 0.2), failed}, {0, "{}", "scorer", 0.5});
+  study.set_front({{pocket_space().largest(), {{"asv.eer", 31}, {"latency.p50_ms", 5}}}});
+  const auto json = nlohmann::json::parse(study.dump_json(true));
+  EXPECT_EQ(json["study"]["objectives"][0]["name"], "distill.l1");
+  ASSERT_EQ(json["trials"].size(), 2u);
+  EXPECT_EQ(json["trials"][0]["values"]["distill.l1"], 0.1 + 0.2);
+  EXPECT_EQ(json["trials"][1]["error"], failed.error);
+  EXPECT_EQ(json["generations"][0]["hypervolume"], 0.5);
+  EXPECT_EQ(json["front"][0]["values"]["latency.p50_ms"], 5);
+  const auto timeless = nlohmann::json::parse(study.dump_json(false));
+  EXPECT_FALSE(timeless["trials"][0].contains("wall_s"));
+  EXPECT_FALSE(timeless["front"][0]["values"].contains("latency.p50_ms"));
 }
 
 TEST(StudyFile, IsOnePlainFileOnceClosed) {

@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "search/latency_model.h"
 #include "tests/search/formulas.h"
+#include "tests/search/many_trials.h"
 
 namespace concertina {
 namespace {
@@ -54,7 +55,7 @@ ReportInputs full_inputs() {
   inputs.budgets = {{"params", 2e6, {}}, {"macs", 1.5e8, {}}, {"params", 10, {}}};
   inputs.curves = {{"teacher", {1, 2, 3}, {3, 2.5, 2.25}, {{"largest", {std::nan(""), 2.4, 2.2}}}}};
   inputs.tables = {
-      {"Scores <on test>", {"model", "pr.frame_acc"}, {{"teacher", "61.2"}, {"<mfcc>", "52.0"}}}};
+      {"Scores <on test>", {"model", "pr.frame_acc"}, {{"teacher", "61.2"}, {"<mfcc>", "52.0"}}, "random wins"}};
   return inputs;
 }
 
@@ -103,7 +104,7 @@ TEST_F(Report, ShowsFrontChoicesAndMeasurements) {
   for (const char* words :
        {"pr.frame_acc on test", "latency.p50_ms (ms)", "params ≤ 2M", "concertina extract",
         "none fits, the nearest is", "on held-out subnets", "Predicted against measured latency",
-        "Dominated hypervolume", "teacher: loss over steps", "200 (8 failed)"}) {
+        "Dominated hypervolume", "teacher: loss over steps", "200 (8 failed)", "its reference point", "random wins"}) {
     EXPECT_THAT(page_, HasSubstr(words)) << words;
   }
   const std::vector<Budget> budget = {{"params", 2e6, {}}};
@@ -111,6 +112,29 @@ TEST_F(Report, ShowsFrontChoicesAndMeasurements) {
 }
 
 TEST_F(Report, IsTheSameEveryTime) { EXPECT_EQ(page_, render_report(study_, full_inputs())); }
+
+TEST(LongReport, APageOfAHundredThousandTrialsStaysSmall) {
+  const Folder folder;
+  const StudyFile study = made_up_study(folder / "s.db", 100'000);
+  ReportInputs inputs;
+  inputs.budgets = {{"params", 1.5e5, {}}, {"params", 1.2e5, {}}};
+  const std::string page = render_report(study, inputs);
+  EXPECT_LT(page.size(), 3'000'000u);
+  EXPECT_THAT(page, HasSubstr("<dd>100000</dd>"));
+  EXPECT_THAT(page, HasSubstr("params ≤ 150k"));
+}
+
+TEST(LongReport, ReadsTheTrialsOnce) {
+  const Folder folder;
+  made_up_study(folder / "s.db", 100);
+  ReportInputs inputs;
+  inputs.budgets = {{"params", 1.5e5, {}}, {"params", 1.2e5, {}}};
+  EXPECT_EQ(statements_with("FROM trial t",
+                            [&] {
+                              render_report(StudyFile::open_read_only(folder / "s.db"), inputs);
+                            }),
+            1);
+}
 
 TEST(EmptyReport, AStudyThatHasOnlyBegunHasAPage) {
   const Folder folder;

@@ -65,6 +65,33 @@ TEST_F(Queries, TestScoresAreOfTheFinalFrontOnly) {
   EXPECT_FALSE(trials[1].values.contains("test.params"));
 }
 
+// sid.acc is neither an objective nor recorded here.
+TEST_F(Queries, ATestAccuracyNeedsAtLeast) {
+  const auto trials = study_.trials();
+  study_.set_front({{trials[1].architecture, {{"sid.acc", 84}, {"odd", 3}}},
+                    {trials[2].architecture, {{"sid.acc", 90}, {"odd", 4}}}});
+  EXPECT_EQ(fitting({{"test.sid.acc", 85, {}}}), (std::vector<int64_t>{2}));
+  EXPECT_EQ(fitting({{"test.sid.acc", 85, Bound::kAtMost}}), (std::vector<int64_t>{1}));
+}
+
+TEST_F(Queries, ABudgetWithoutABoundNeedsAKnownDirection) {
+  study_.set_front({{study_.trials()[1].architecture, {{"odd", 3}}}});
+  EXPECT_EQ(fitting({{"test.odd", 3, Bound::kAtLeast}}), (std::vector<int64_t>{1}));
+  try {
+    fitting({{"test.odd", 3, {}}});
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("write test.odd<=LIMIT or test.odd>=LIMIT"));
+  }
+}
+
+// Was left out when it happened to be the dev score.
+TEST_F(Queries, ATestScoreThatEqualsTheDevScoreIsShown) {
+  const auto trials = study_.trials();
+  study_.set_front({{trials[1].architecture, {{"pr.frame_acc", 55}}}});
+  EXPECT_EQ(scored_trials(study_)[1].values.at("test.pr.frame_acc"), 55);
+}
+
 TEST_F(Queries, NothingFitsNamesTheNearest) {
   const std::vector<Budget> budgets = {{"params", 0.5e6, {}}};
   const BudgetAnswer answer = within_budgets(study_, budgets);

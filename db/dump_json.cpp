@@ -1,0 +1,117 @@
+#include <nlohmann/json.hpp>
+
+#include "db/study_file.h"
+
+namespace concertina {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// NaN has no JSON: null. Measured times are left out without `with_times`.
+Json to_json(const std::map<std::string, double>& values, bool with_times) {
+  Json json = Json::object();
+  for (const auto& [name, value] : values)
+    if (with_times || !is_measured_time(name)) json[name] = value;
+  return json;
+}
+
+Json to_json(const std::vector<MetricInfo>& metrics) {
+  Json json = Json::array();
+  for (const MetricInfo& m : metrics) {
+    const char* better = m.direction == Direction::kMinimise ? "minimise" : "maximise";
+    json.push_back({{"name", m.name}, {"direction", better}, {"unit", m.unit}});
+  }
+  return json;
+}
+
+Json to_json(const StudyHeader& header, bool with_times) {
+  Json json = {{"seed", header.seed},
+               {"space", Json::parse(header.space_json, nullptr, false)},
+               {"data", header.data}};
+  if (with_times) {
+    json["model"] = {{"path", model_record(header).path}, {"sha256", model_record(header).sha256}};
+    json["config"] = header.config;
+    json["versions"] = Json::parse(header.versions, nullptr, false);
+    json["device"] = header.device;
+  }
+  json["objectives"] = to_json(header.objectives);
+  json["recorded"] = to_json(header.recorded);
+  json["bounds"] = Json::array();
+  for (const auto& [metric, low, high] : header.bounds)
+    json["bounds"].push_back({{"metric", metric}, {"low", low}, {"high", high}});
+  return json;
+}
+
+Json to_json(const Trial& t, bool with_times) {
+  Json json = {{"trial", t.number},
+               {"generation", t.generation},
+               {"architecture", t.architecture.key()},
+               {"genome", t.genome},
+               {"fidelity", t.fidelity},
+               {"state", t.state == TrialState::kComplete ? "complete" : "failed"}};
+  if (!t.error.empty()) json["error"] = t.error;
+  if (with_times) json["worker"] = t.worker, json["wall_s"] = t.wall_s;
+  json["values"] = to_json(t.values, with_times);
+  return json;
+}
+
+Json to_json(const GenerationRecord& g) {
+  return {{"generation", g.number},
+          {"hypervolume", g.hypervolume},
+          {"evaluator", g.evaluator},
+          {"searcher", Json::parse(g.searcher_state, nullptr, false)}};
+}
+
+Json to_json(const LatencyPoint& p) {
+  return {{"architecture", p.architecture.key()},
+          {"device", p.device},
+          {"threads", p.threads},
+          {"seconds", p.seconds},
+          {"dtype", p.dtype},
+          {"n", p.n},
+          {"mean_ms", p.mean_ms},
+          {"p50_ms", p.p50_ms},
+          {"p95_ms", p.p95_ms},
+          {"spread_ms", p.spread_ms}};
+}
+
+std::string text_of(Json json) {
+  const bool is_broken = json.is_discarded();  // a text of the study that is not JSON
+  return is_broken ? "null" : json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+// One record a line: a study of many trials is never held as one tree.
+template <class Items, class ToJson>
+std::string lines(const char* name, const Items& items, const ToJson& to_json) {
+  std::string out = std::string(",\n\"") + name + "\": [";
+  const char* separator = "\n";
+  for (const auto& item : items) {
+    out += separator + text_of(to_json(item));
+    separator = ",\n";
+  }
+  return out + "]";
+}
+
+}  // namespace
+
+std::string StudyFile::dump_json(bool with_times) const {
+  std::string out = "{\"study\": " + text_of(to_json(header(), with_times));
+  if (const auto model = latency_model())
+    out += ",\n\"latency_model\": " + text_of({{"sha256", model->sha256}});
+  out += lines("trials", trials(), [&](const Trial& t) { return to_json(t, with_times); });
+  out += lines("generations", generations(), [](const GenerationRecord& g) { return to_json(g); });
+  out += lines("front", front(), [&](const FrontScore& member) {
+    return Json{{"architecture", member.architecture.key()},
+                {"values", to_json(member.values, with_times)}};
+  });
+  if (with_times) {
+    out += lines("latency_points", latency_points(),
+                 [](const LatencyPoint& p) { return to_json(p); });
+    out += lines("artefacts", artefacts(), [](const Artefact& a) {
+      return Json{{"name", a.name}, {"path", a.path}, {"sha256", a.sha256}};
+    });
+  }
+  return out + "}\n";
+}
+
+}  // namespace concertina
