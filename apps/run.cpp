@@ -180,7 +180,7 @@ void set_aside(const std::filesystem::path& study) {
   for (int32_t n = 1; std::filesystem::exists(kept); ++n) {
     kept = study.parent_path() / fmt::format("study-{}.db", n);
   }
-  std::filesystem::rename(study, kept);
+  StudyFile::move(study, kept);
   log_warn("the search's inputs changed: the old study is kept as {}", kept.string());
 }
 

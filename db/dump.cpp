@@ -70,6 +70,18 @@ std::string latency_text(const LatencyPoint& p) {
       p.n, number(p.mean_ms), number(p.p50_ms), number(p.p95_ms), number(p.spread_ms));
 }
 
+std::string pending_text(const PendingGeneration& pending) {
+  std::string out =
+      fmt::format("pending_generation {} evaluator={} searcher={}\n", pending.record.number,
+                  one_line(pending.record.evaluator), one_line(pending.record.searcher_state));
+  for (const Proposal& p : pending.proposals) {
+    out += fmt::format("proposal {} architecture={} genome={} fidelity={}\n", p.number,
+                       one_line(p.architecture.key()), fmt::join(p.genome, ","),
+                       one_line(p.fidelity));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string StudyFile::dump(bool with_times) const {
@@ -81,6 +93,7 @@ std::string StudyFile::dump(bool with_times) const {
     out += fmt::format("generation {} hypervolume={} evaluator={} searcher={}\n", g.number,
                        number(g.hypervolume), one_line(g.evaluator), one_line(g.searcher_state));
   }
+  if (const auto pending = pending_generation()) out += pending_text(*pending);
   for (const FrontScore& member : front()) {
     out += fmt::format("front architecture={}{}\n", one_line(member.architecture.key()),
                        values_text(member.values, with_times));

@@ -22,6 +22,14 @@ struct MetricInfo {
   bool operator==(const MetricInfo&) const = default;
 };
 
+// A subnet that a searcher asked for, on its way to become the trial of the same number.
+struct Proposal {
+  int64_t number = 0;  // 0-based, in ask order
+  Architecture architecture;
+  Genome genome;
+  std::string fidelity = "full";
+};
+
 enum class TrialState { kComplete, kFailed };
 
 // True for what a clock gave (latency.*, except the frozen model's latency.pred_ms): left out of

@@ -1,6 +1,7 @@
 #include "eval/subnet_evaluator.h"
 
 #include <ATen/Parallel.h>
+#include <c10/util/Exception.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -90,6 +91,14 @@ std::vector<TaskScore> SubnetEvaluator::task_scores(const Architecture& architec
 }
 
 GroupResult SubnetEvaluator::run(const WorkGroup& group, const StopToken& stop) const {
+  try {
+    return score_group(group, stop);
+  } catch (const c10::Error& error) {  // its what() holds a backtrace
+    throw NumericError(error.what_without_backtrace());
+  }
+}
+
+GroupResult SubnetEvaluator::score_group(const WorkGroup& group, const StopToken& stop) const {
   const c10::InferenceMode guard;
   const auto group_start = std::chrono::steady_clock::now();
   std::vector<Subnet> subnets;

@@ -43,6 +43,7 @@ class SubnetEvaluator : public Evaluator {
   GroupResult run(const WorkGroup& group, const StopToken& stop) const override;
 
  private:
+  GroupResult score_group(const WorkGroup& group, const StopToken& stop) const;
   std::map<std::string, double> cheap_values(const Architecture& architecture) const;
   std::vector<TaskScore> task_scores(const Architecture& architecture, const StopToken& stop) const;
 

@@ -15,13 +15,6 @@
 
 namespace concertina {
 
-struct Proposal {
-  int64_t number = 0;  // trial number, given by the study loop
-  Architecture architecture;
-  Genome genome;
-  std::string fidelity = "full";
-};
-
 // Proposals that share work (a common front end, say). Depends on the proposals only, never on
 // threads.
 struct WorkGroup {
@@ -60,8 +53,9 @@ class Executor {
 
 // TBB arena with `workers` slots; the caller's thread runs no group, only `done`. `on_worker_start`
 // runs in a worker thread each time it joins (eval/ sets intra-op threads). Fills in
-// Evaluation::worker, and wall_s where it is 0; a NumericError fails the group's trials, any other
-// exception ends the run and is rethrown.
+// Evaluation::worker, and wall_s where it is 0. When a group throws, its members are run again one
+// by one, and those that throw alone are failed trials with what they threw as their reason; only
+// an Interrupted and a SystemError (a missing file, a full disk) end the run and are rethrown.
 std::unique_ptr<Executor> make_tbb_executor(int32_t workers,
                                             std::function<void()> on_worker_start = {});
 

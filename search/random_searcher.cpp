@@ -26,7 +26,9 @@ class RandomSearcher : public Searcher {
     return genomes;
   }
 
-  void tell(std::span<const Trial>) override {}
+  void tell(std::span<const Trial> trials) override {
+    for (const Trial& trial : trials) archive_.add(trial.genome);
+  }
   int64_t batch_size() const override { return batch_; }
   std::string save_state() const override {
     return Json{{"searcher", "random"}, {"rng", rng_.save_state()}}.dump();

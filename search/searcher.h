@@ -23,8 +23,8 @@ class Searcher {
   virtual void tell(std::span<const Trial> trials) = 0;  // all of one ask, in ask order
   virtual int64_t batch_size() const = 0;                // natural number of proposals per ask
   virtual std::string save_state() const = 0;  // the rng and members by trial number: small
-  // Goes on from a saved state; `told` are all trials told before it, by number. InputError when it
-  // is not its own.
+  // Goes on from a saved state; `told` are all trials told before it, by number. A state that was
+  // saved between ask() and tell() goes on with that tell(). InputError when it is not its own.
   virtual void restore_state(std::string_view state, std::span<const Trial> told) = 0;
 };
 

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <stdexcept>
 #include <thread>
 
 #include "search/evaluator.h"
@@ -47,6 +48,8 @@ class FormulaEvaluator : public Evaluator {
     for (const Proposal& proposal : group.proposals) {
       if (shuffle_)
         std::this_thread::sleep_for(std::chrono::microseconds(100 * ((proposal.number * 7) % 5)));
+      if (proposal.number == throw_at_)
+        throw std::runtime_error("Cholesky: not positive-definite");
       result.push_back(score(proposal));
     }
     return result;
@@ -55,11 +58,12 @@ class FormulaEvaluator : public Evaluator {
   std::string fingerprint_ = "formula";
   bool shuffle_ = false;    // groups take unequal time and end out of order
   int64_t fail_every_ = 0;  // every n-th trial fails
+  int64_t throw_at_ = -1;   // this trial's group throws
 
  private:
   Evaluation score(const Proposal& proposal) const {
     Evaluation evaluation{proposal.number, {}, "", 0, 0};
-    if (fail_every_ > 0 && proposal.number % fail_every_ == 1) {
+    if (fail_every_ > 0 && proposal.number % fail_every_ == 1 % fail_every_) {
       evaluation.error = "it did not work";
       return evaluation;
     }

@@ -41,6 +41,16 @@ StudyReport go(const Plan& run) {
                    run.progress);
 }
 
+template <class Expected, class Action>
+std::string error_of(const Action& action) {
+  try {
+    action();
+  } catch (const Expected& error) {
+    return error.what();
+  }
+  return "";
+}
+
 std::string dump(const std::filesystem::path& path) {
   return StudyFile::open_read_only(path).dump(false);
 }
@@ -97,10 +107,46 @@ TEST_P(Resume, AfterAStopEqualsUninterrupted) {
     };
     const StudyReport report = go(cut);
     EXPECT_TRUE(report.stopped);
-    EXPECT_EQ(report.trials % 12, 0);
+    EXPECT_GE(report.trials, stop_at);
+    EXPECT_EQ(StudyFile::open_read_only(path).trials().size(), static_cast<size_t>(report.trials));
     go({.path = path, .workers = 2, .kind = GetParam()});
     EXPECT_EQ(dump(path), dump(folder / "whole.db")) << stop_at;
   }
+}
+
+TEST_P(Resume, ACapBelowOneGenerationAdvances) {
+  const Folder folder;
+  go({.path = folder / "whole.db", .kind = GetParam()});
+  StudyReport report{.stopped = true};
+  int32_t sessions = 0;
+  while (report.stopped && ++sessions < 60) {  // each ends after the first groups that end
+    StopSource source;
+    Plan cut{.path = folder / "s.db", .workers = 2, .kind = GetParam(), .stop = source.token()};
+    cut.evaluator.shuffle_ = true;
+    cut.progress = [&](const StudyProgress&) { source.request(StopReason::kTimeUp); };
+    const int64_t before = report.trials;
+    report = go(cut);
+    EXPECT_GT(report.trials, before);
+  }
+  EXPECT_GT(sessions, 6);
+  EXPECT_EQ(dump(folder / "s.db"), dump(folder / "whole.db"));
+}
+
+TEST_P(Resume, AnExtendedStudyEqualsOneThatRanAtOnce) {
+  const Folder folder;
+  go({.path = folder / "whole.db", .kind = GetParam()});
+  for (const int64_t trials : {5, 12, 30, 31, 60})  // within and between generations
+    go({.path = folder / "s.db", .trials = trials, .workers = 3, .kind = GetParam()});
+  EXPECT_EQ(dump(folder / "s.db"), dump(folder / "whole.db"));
+}
+
+TEST(RunStudy, AStudyEndsInsideAGeneration) {
+  const Folder folder;
+  EXPECT_EQ(go({.path = folder / "s.db", .trials = 30}).trials, 30);
+  const std::string before = dump(folder / "s.db");
+  EXPECT_EQ(go({.path = folder / "s.db", .trials = 30}).trials, 30);
+  EXPECT_EQ(dump(folder / "s.db"), before);
+  EXPECT_EQ(StudyFile::open_read_only(folder / "s.db").generations().size(), 2u);
 }
 
 TEST(RunStudy, AFinishedStudyIsLeftAlone) {
@@ -119,6 +165,28 @@ TEST(RunStudy, FailedTrialsAreRecordedAndSurvived) {
   const auto trials = StudyFile::open_read_only(folder / "s.db").trials();
   EXPECT_EQ(trials[1].state, TrialState::kFailed);
   EXPECT_EQ(trials[1].error, "it did not work");
+}
+
+TEST(RunStudy, ASubnetThatThrowsDoesNotEndTheStudy) {
+  const Folder folder;
+  Plan run{.path = folder / "s.db", .workers = 2};
+  run.evaluator.throw_at_ = 14;
+  EXPECT_EQ(go(run).failed, 1);
+  const auto trials = StudyFile::open_read_only(folder / "s.db").trials();
+  EXPECT_EQ(trials[14].error, "Cholesky: not positive-definite");
+  EXPECT_EQ(trials[13].state, TrialState::kComplete);
+}
+
+TEST(RunStudy, WhatFailsForEverySubnetIsAnErrorAndLeavesNoTrials) {
+  const Folder folder;
+  Plan broken{.path = folder / "s.db"};
+  broken.evaluator.fail_every_ = 1;
+  EXPECT_THAT(error_of<NumericError>([&] { go(broken); }),
+              HasSubstr("none of 12 subnets could be scored: it did not work"));
+  EXPECT_TRUE(StudyFile::open_read_only(folder / "s.db").trials().empty());
+  go({.path = folder / "s.db"});
+  go({.path = folder / "whole.db"});
+  EXPECT_EQ(dump(folder / "s.db"), dump(folder / "whole.db"));
 }
 
 class NanEvaluator : public FormulaEvaluator {
@@ -158,32 +226,22 @@ TEST(RunStudy, ASmallSpaceEndsTheStudyEarly) {
       space.size());
 }
 
-template <class Action>
-std::string input_error(const Action& action) {
-  try {
-    action();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "";
-}
-
 TEST(RunStudy, RefusesAnotherSpaceScorerOrObjective) {
   const Folder folder;
   go({.path = folder / "s.db", .trials = 12});
   Plan other_space{.path = folder / "s.db"};
   other_space.space = tiny_space();
-  EXPECT_THAT(input_error([&] { go(other_space); }), HasSubstr("another search space"));
+  EXPECT_THAT(error_of<InputError>([&] { go(other_space); }), HasSubstr("another search space"));
   Plan other_scorer{.path = folder / "s.db"};
   other_scorer.evaluator.fingerprint_ = "other";
-  EXPECT_THAT(input_error([&] { go(other_scorer); }), HasSubstr("another model, data or settings"));
+  EXPECT_THAT(error_of<InputError>([&] { go(other_scorer); }), HasSubstr("another model, data or settings"));
   StudyHeader header = formula_header();
   header.objectives[1].name = "mac";
   StudyFile study = StudyFile::create(folder / "typo.db", header);
   const SearchSpace space = pocket_space();
   const auto searcher = make_searcher(options_of({}), space);
   const auto executor = make_tbb_executor(1);
-  EXPECT_THAT(input_error([&] {
+  EXPECT_THAT(error_of<InputError>([&] {
                 run_study(space, *searcher, FormulaEvaluator(), *executor, study, {12}, {});
               }),
               HasSubstr("objective 'mac' (did you mean 'macs'?)"));
