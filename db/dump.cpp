@@ -75,9 +75,9 @@ std::string pending_text(const PendingGeneration& pending) {
       fmt::format("pending_generation {} evaluator={} searcher={}\n", pending.record.number,
                   one_line(pending.record.evaluator), one_line(pending.record.searcher_state));
   for (const Proposal& p : pending.proposals) {
-    out += fmt::format("proposal {} architecture={} genome={} fidelity={}\n", p.number,
-                       one_line(p.architecture.key()), fmt::join(p.genome, ","),
-                       one_line(p.fidelity));
+    out +=
+        fmt::format("proposal {} architecture={} genome={} fidelity={}\n", p.number,
+                    one_line(p.architecture.key()), fmt::join(p.genome, ","), one_line(p.fidelity));
   }
   return out;
 }

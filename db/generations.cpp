@@ -86,8 +86,7 @@ void StudyFile::end_generation(const GenerationRecord& generation) {
   const Connection& connection = database_->connection;
   Transaction transaction(connection);
   if (database_->pending_number() != generation.number)
-    fail_written_meanwhile(connection,
-                           fmt::format("generation {} is not open", generation.number));
+    fail_written_meanwhile(connection, fmt::format("generation {} is not open", generation.number));
   Statement(connection,
             "UPDATE generation SET searcher_state = ?, evaluator = ?, hypervolume = ?, ended = 1 "
             "WHERE number = ?")
@@ -126,14 +125,14 @@ std::optional<PendingGeneration> StudyFile::pending_generation() const {
   Statement read(connection, std::string(kSelectGeneration) + "WHERE ended = 0");
   if (!read.step()) return std::nullopt;
   PendingGeneration pending{read_generation(read), {}};
-  pending.proposals = read_all(
-      connection,
-      "SELECT p.number, a.key, a.genome, p.fidelity FROM proposal p "
-      "JOIN architecture a ON a.id = p.architecture ORDER BY p.number",
-      [&](Statement& row) {
-        return Proposal{row.integer(0), database_->architecture(row.text(1)),
-                        genome_from(row.text(2)), row.text(3)};
-      });
+  pending.proposals =
+      read_all(connection,
+               "SELECT p.number, a.key, a.genome, p.fidelity FROM proposal p "
+               "JOIN architecture a ON a.id = p.architecture ORDER BY p.number",
+               [&](Statement& row) {
+                 return Proposal{row.integer(0), database_->architecture(row.text(1)),
+                                 genome_from(row.text(2)), row.text(3)};
+               });
   return pending;
 }
 

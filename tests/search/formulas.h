@@ -48,8 +48,7 @@ class FormulaEvaluator : public Evaluator {
     for (const Proposal& proposal : group.proposals) {
       if (shuffle_)
         std::this_thread::sleep_for(std::chrono::microseconds(100 * ((proposal.number * 7) % 5)));
-      if (proposal.number == throw_at_)
-        throw std::runtime_error("Cholesky: not positive-definite");
+      if (proposal.number == throw_at_) throw std::runtime_error("Cholesky: not positive-definite");
       result.push_back(score(proposal));
     }
     return result;

@@ -234,7 +234,8 @@ TEST(RunStudy, RefusesAnotherSpaceScorerOrObjective) {
   EXPECT_THAT(error_of<InputError>([&] { go(other_space); }), HasSubstr("another search space"));
   Plan other_scorer{.path = folder / "s.db"};
   other_scorer.evaluator.fingerprint_ = "other";
-  EXPECT_THAT(error_of<InputError>([&] { go(other_scorer); }), HasSubstr("another model, data or settings"));
+  EXPECT_THAT(error_of<InputError>([&] { go(other_scorer); }),
+              HasSubstr("another model, data or settings"));
   StudyHeader header = formula_header();
   header.objectives[1].name = "mac";
   StudyFile study = StudyFile::create(folder / "typo.db", header);
