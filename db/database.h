@@ -39,6 +39,9 @@ struct StudyFile::Database {
   void add_metrics(const std::vector<MetricInfo>& metrics, std::string_view role);
   std::vector<MetricInfo> metrics(std::string_view role);
   void insert_header(const StudyHeader& header);
+  void insert_facts(const Facts& settings, const Fingerprints& fingerprints);
+  Facts settings();
+  Fingerprints fingerprints();
   void insert_trial(const Trial& trial, int64_t generation);
   int64_t pending_number();  // of the generation that was begun and not ended; -1: none
   void insert_values(const char* sql, int64_t owner, const std::map<std::string, double>& values);

@@ -47,8 +47,16 @@ std::string header_text(const StudyHeader& header, bool with_times) {
     out += fmt::format("model {}\nconfig {}\nversions {}\ndevice {}\n", one_line(header.model),
                        one_line(header.config), one_line(header.versions), one_line(header.device));
   }
-  return out + metrics_text("objective", header.objectives) +
-         metrics_text("recorded", header.recorded);
+  out += metrics_text("objective", header.objectives) + metrics_text("recorded", header.recorded);
+  for (const auto& [name, value] : header.settings)
+    out += fmt::format("setting {}={}\n", name, one_line(value));
+  if (!with_times) return out;  // a score also depends on the CPU and LibTorch
+  for (const auto& [metric, facts] : header.fingerprints) {
+    out += fmt::format("fingerprint {}", metric);
+    for (const auto& [name, value] : facts) out += fmt::format(" {}={}", name, one_line(value));
+    out += '\n';
+  }
+  return out;
 }
 
 std::string trial_text(const Trial& t, bool with_times) {
@@ -71,9 +79,8 @@ std::string latency_text(const LatencyPoint& p) {
 }
 
 std::string pending_text(const PendingGeneration& pending) {
-  std::string out =
-      fmt::format("pending_generation {} evaluator={} searcher={}\n", pending.record.number,
-                  one_line(pending.record.evaluator), one_line(pending.record.searcher_state));
+  std::string out = fmt::format("pending_generation {} searcher={}\n", pending.record.number,
+                                one_line(pending.record.searcher_state));
   for (const Proposal& p : pending.proposals) {
     out +=
         fmt::format("proposal {} architecture={} genome={} fidelity={}\n", p.number,
@@ -90,8 +97,8 @@ std::string StudyFile::dump(bool with_times) const {
     out += fmt::format("latency_model sha256={}\n", model->sha256);
   for (const Trial& trial : trials()) out += trial_text(trial, with_times);
   for (const GenerationRecord& g : generations()) {
-    out += fmt::format("generation {} hypervolume={} evaluator={} searcher={}\n", g.number,
-                       number(g.hypervolume), one_line(g.evaluator), one_line(g.searcher_state));
+    out += fmt::format("generation {} hypervolume={} searcher={}\n", g.number,
+                       number(g.hypervolume), one_line(g.searcher_state));
   }
   if (const auto pending = pending_generation()) out += pending_text(*pending);
   for (const FrontScore& member : front()) {

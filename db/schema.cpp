@@ -16,7 +16,7 @@ struct Migration {
   const char* sql;
 };
 
-constexpr std::array<Migration, 2> kMigrations = {{{"0.1.0", R"sql(
+constexpr std::array<Migration, 3> kMigrations = {{{"0.1.0", R"sql(
 CREATE TABLE schema_version(version INTEGER NOT NULL, needs TEXT NOT NULL);
 INSERT INTO schema_version VALUES(0, '');
 CREATE TABLE study(
@@ -59,6 +59,14 @@ CREATE TABLE artefact(name TEXT PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT
 ALTER TABLE generation ADD COLUMN ended INTEGER NOT NULL DEFAULT 1 CHECK(ended IN (0, 1));
 CREATE TABLE proposal(
   number INTEGER PRIMARY KEY, architecture INTEGER NOT NULL REFERENCES architecture(id), fidelity TEXT NOT NULL);
+)sql"},
+                                                   // What a study is, and what its scores depend
+                                                   // on.
+                                                   {"0.1.0", R"sql(
+CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE fingerprint(
+  metric INTEGER NOT NULL REFERENCES metric(id), name TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY(metric, name)) WITHOUT ROWID;
 )sql"}}};
 
 bool has_study_tables(const Connection& connection) {

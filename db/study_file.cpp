@@ -108,7 +108,17 @@ StudyHeader StudyFile::header() const {
           read.text(5),
           read.text(6),
           database_->metrics("objective"),
-          database_->metrics("recorded")};
+          database_->metrics("recorded"),
+          database_->settings(),
+          database_->fingerprints()};
+}
+
+void StudyFile::record(const Facts& settings, const Fingerprints& fingerprints) {
+  const Guard guard(database_->mutex);
+  database_->require_writable();
+  Transaction transaction(database_->connection);
+  database_->insert_facts(settings, fingerprints);
+  transaction.commit();
 }
 
 std::vector<Trial> StudyFile::trials() const {

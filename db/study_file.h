@@ -24,6 +24,8 @@ struct StudyHeader {
   std::string device;    // CPU model
   std::vector<MetricInfo> objectives;
   std::vector<MetricInfo> recorded;
+  Facts settings;             // of the search; with the fingerprints, what makes it this study
+  Fingerprints fingerprints;  // both are empty in files of older versions
 };
 
 struct Artefact {
@@ -34,8 +36,7 @@ struct Artefact {
 struct GenerationRecord {
   int64_t number = 0;
   std::string searcher_state;  // what the trials do not hold already (rng, members by number)
-  std::string
-      evaluator;  // Evaluator::fingerprint(): a study is never scored by two different evaluators
+  std::string evaluator;       // hash of the fingerprints of all metrics
   double hypervolume = 0;
 };
 
@@ -69,6 +70,8 @@ class StudyFile {
   ~StudyFile();  // checkpoints WAL into one file
 
   StudyHeader header() const;
+  // Adds what was not on record: of a study without trials, or of metrics that are new to it.
+  void record(const Facts& settings, const Fingerprints& fingerprints);
 
   // A generation is begun with its proposals before any is evaluated, filled with trials as they
   // end, in any order, and ended once all are there. Each call is one transaction, so a killed

@@ -36,8 +36,7 @@ class Evaluator {
   virtual ~Evaluator() = default;
   virtual std::vector<MetricInfo> metrics()
       const = 0;  // all it gives; a search picks objectives among them
-  virtual std::string fingerprint()
-      const = 0;  // hash of everything a score depends on but the architecture
+  virtual Fingerprints fingerprints() const = 0;  // of each of metrics()
   virtual std::vector<WorkGroup> plan(std::span<const Proposal> proposals) const = 0;
   virtual GroupResult run(const WorkGroup& group, const StopToken& stop) const = 0;
 };

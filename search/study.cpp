@@ -1,12 +1,16 @@
 #include "search/study.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "core/errors.h"
+#include "core/files.h"
+#include "search/same_study.h"
 
 namespace concertina {
 namespace {
@@ -59,6 +63,10 @@ class FrontTracker {
   std::vector<Trial> front_;
 };
 
+std::string hash_of(const Fingerprints& fingerprints) {
+  return sha256(nlohmann::json(fingerprints).dump());
+}
+
 class StudyLoop {
  public:
   StudyLoop(const SearchSpace& space, Searcher& searcher, const Evaluator& evaluator,
@@ -92,12 +100,22 @@ class StudyLoop {
   }
 
  private:
-  void check_study() const {
-    if (study_.header().space_json != space_.to_json()) {
-      throw InputError(
-          "the study was made for another search space: start a new study, or go back to its "
-          "space");
+  void check_study() {
+    StudyHeader wanted = study_.header();
+    wanted.space_json = space_.to_json();
+    wanted.settings = searcher_.settings();
+    wanted.fingerprints = evaluator_.fingerprints();
+    if (study_.trials().empty()) study_.record(wanted.settings, wanted.fingerprints);
+    const std::vector<std::string> differences = study_differences(study_.header(), wanted);
+    if (!differences.empty()) {
+      throw InputError(fmt::format("this is not the study to go on with: {}; start a new study",
+                                   fmt::join(differences, "; ")));
     }
+    study_.record(wanted.settings, wanted.fingerprints);  // of metrics that are new
+    check_objectives();
+  }
+
+  void check_objectives() const {
     const std::vector<MetricInfo> given = evaluator_.metrics();
     std::vector<std::string> names;
     for (const MetricInfo& metric : given) names.push_back(metric.name);
@@ -105,12 +123,6 @@ class StudyLoop {
       if (std::find(names.begin(), names.end(), objective.name) != names.end()) continue;
       throw InputError(fmt::format("nothing measures the objective '{}'{}", objective.name,
                                    did_you_mean(objective.name, names)));
-    }
-    const auto pending = study_.pending_generation();
-    const auto last = pending ? pending->record : study_.last_generation();
-    if (last && last->evaluator != evaluator_.fingerprint()) {
-      throw InputError(
-          "the study was scored on another model, data or settings than these: start a new study");
     }
   }
 
@@ -172,8 +184,8 @@ class StudyLoop {
       proposals.push_back({number++, std::move(architecture), std::move(genome)});
     }
     if (proposals.empty()) return false;
-    study_.begin_generation({generation_, searcher_.save_state(), evaluator_.fingerprint(), 0},
-                            proposals);
+    study_.begin_generation(
+        {generation_, searcher_.save_state(), hash_of(evaluator_.fingerprints()), 0}, proposals);
     enter(std::move(proposals));
     return true;
   }
@@ -257,7 +269,7 @@ class StudyLoop {
     front_.add(trials);
     hypervolume_ = front_.volume();
     study_.end_generation(
-        {generation_++, searcher_.save_state(), evaluator_.fingerprint(), hypervolume_});
+        {generation_++, searcher_.save_state(), hash_of(evaluator_.fingerprints()), hypervolume_});
     enter({});
     report_progress();
   }

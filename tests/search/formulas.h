@@ -31,7 +31,9 @@ class FormulaEvaluator : public Evaluator {
             {"macs", Direction::kMinimise, "MACs"},
             {"params", Direction::kMinimise, "params"}};
   }
-  std::string fingerprint() const override { return fingerprint_; }
+  Fingerprints fingerprints() const override {
+    return {{"loss", {{"formula", formula_}}}, {"macs", {{"version", "1"}}}, {"params", {}}};
+  }
 
   std::vector<WorkGroup> plan(std::span<const Proposal> proposals) const override {
     std::vector<WorkGroup> groups;
@@ -54,7 +56,7 @@ class FormulaEvaluator : public Evaluator {
     return result;
   }
 
-  std::string fingerprint_ = "formula";
+  std::string formula_ = "saturating";
   bool shuffle_ = false;    // groups take unequal time and end out of order
   int64_t fail_every_ = 0;  // every n-th trial fails
   int64_t throw_at_ = -1;   // this trial's group throws

@@ -3,18 +3,24 @@
 #include <gmock/gmock.h>
 
 #include "core/errors.h"
+#include "search/same_study.h"
 #include "tests/search/formulas.h"
 
 namespace concertina {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Plan {
   std::filesystem::path path;
   int64_t trials = 60;
   int32_t workers = 1;
   std::string kind = "nsga2";
+  int64_t population = 12;
+  double mutation = 0.1;
   StopToken stop;
   std::function<void(const StudyProgress&)> progress;
   SearchSpace space = pocket_space();
@@ -24,7 +30,8 @@ struct Plan {
 SearcherOptions options_of(const Plan& run) {
   SearcherOptions options;
   options.kind = run.kind;
-  options.population = 12;
+  options.population = run.population;
+  options.mutation = run.mutation;
   options.objectives = formula_objectives();
   options.seed = 1;
   return options;
@@ -233,9 +240,9 @@ TEST(RunStudy, RefusesAnotherSpaceScorerOrObjective) {
   other_space.space = tiny_space();
   EXPECT_THAT(error_of<InputError>([&] { go(other_space); }), HasSubstr("another search space"));
   Plan other_scorer{.path = folder / "s.db"};
-  other_scorer.evaluator.fingerprint_ = "other";
+  other_scorer.evaluator.formula_ = "another";
   EXPECT_THAT(error_of<InputError>([&] { go(other_scorer); }),
-              HasSubstr("another model, data or settings"));
+              HasSubstr("of loss: formula is saturating there and another here"));
   StudyHeader header = formula_header();
   header.objectives[1].name = "mac";
   StudyFile study = StudyFile::create(folder / "typo.db", header);
@@ -246,6 +253,45 @@ TEST(RunStudy, RefusesAnotherSpaceScorerOrObjective) {
                 run_study(space, *searcher, FormulaEvaluator(), *executor, study, {12}, {});
               }),
               HasSubstr("objective 'mac' (did you mean 'macs'?)"));
+}
+
+TEST(RunStudy, RefusesOtherSettingsAndListsThem) {
+  const Folder folder;
+  go({.path = folder / "s.db", .trials = 12});
+  const std::string before = dump(folder / "s.db");
+  Plan other{.path = folder / "s.db", .population = 8, .mutation = 0.5};
+  EXPECT_THAT(error_of<InputError>([&] { go(other); }),
+              AllOf(HasSubstr("search.population is 12 there and 8 here"),
+                    HasSubstr("search.mutation is 0.1 there and 0.5 here")));
+  other.kind = "random";  // no mutation: what is not used says nothing
+  EXPECT_THAT(error_of<InputError>([&] { go(other); }), Not(HasSubstr("mutation")));
+  EXPECT_EQ(dump(folder / "s.db"), before);
+}
+
+TEST(SameStudy, ListsWhatDiffers) {
+  StudyHeader there = formula_header();
+  there.settings = {{"seed", "1"}, {"search.population", "12"}};
+  there.fingerprints = {{"loss", {{"supernet", "a"}}}, {"macs", {{"version", "1"}}}};
+  EXPECT_TRUE(study_differences(there, there).empty());
+  StudyHeader moved = there;
+  moved.config = "search: {trials: 400}\n";
+  moved.versions = "other", moved.device = "other", moved.data = "other";
+  moved.model = R"({"path":"elsewhere/m.safetensors","sha256":"00"})";
+  moved.fingerprints.erase("macs");
+  EXPECT_TRUE(study_differences(there, moved).empty());
+  StudyHeader other = there;
+  other.model = R"({"path":"m.safetensors","sha256":"11"})";
+  other.objectives.pop_back();
+  other.settings["search.population"] = "8";
+  other.fingerprints["loss"]["supernet"] = "b";
+  EXPECT_THAT(study_differences(there, other),
+              ElementsAre("the supernet is 00 there and 11 here",
+                          "search.objectives is loss, macs there and loss here",
+                          "search.population is 12 there and 8 here",
+                          "of loss: supernet is a there and b here"));
+  there.settings.clear();  // of an older version
+  EXPECT_THAT(study_differences(there, moved),
+              ElementsAre("its settings are not on record, for an older version began it"));
 }
 
 }  // namespace
