@@ -181,7 +181,6 @@ void search(const SearchFlags& flags, const Globals& globals) {
 
 void run_search_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals,
                       const StageFlags& flags) {
-  metrics_named(config.search.front_score, "search.front.score");
   const SearchInputs inputs{
       config, space, std::make_shared<const Supernet>(load_model(space.student(2))),
       std::make_shared<const Manifest>(read_manifest(corpus_manifest(config)))};

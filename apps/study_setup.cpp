@@ -20,6 +20,18 @@
 namespace concertina {
 namespace {
 
+// Names that PipelineConfig::parse has checked.
+std::vector<MetricInfo> metrics_named(const std::vector<std::string>& names) {
+  const std::vector<MetricInfo> known = evaluator_metrics();
+  std::vector<MetricInfo> metrics;
+  for (const std::string& name : names) {
+    const auto found = std::ranges::find(known, name, &MetricInfo::name);
+    CONCERTINA_ASSERT(found != known.end());
+    metrics.push_back(*found);
+  }
+  return metrics;
+}
+
 // A study's frozen latency model comes from one profile.
 Facts settings_of_study(const PipelineConfig& config, const std::vector<MetricInfo>& objectives) {
   const SearchConfig& search = config.search;
@@ -51,31 +63,14 @@ StudyHeader header_of(const PipelineConfig& config, const Workspace& space,
                                 {"sha256", sha256_file(space.student(2))}}
                      .dump();
   header.device = cpu_name();
-  header.objectives = metrics_named(config.search.objectives, "search.objectives");
-  header.recorded = metrics_named(config.search.record, "search.record");
+  header.objectives = metrics_named(config.search.objectives);
+  header.recorded = metrics_named(config.search.record);
   header.settings = settings_of_study(config, header.objectives);
   header.fingerprints = search_fingerprints(config, space, manifest, nullptr);
   return header;
 }
 
 }  // namespace
-
-std::vector<MetricInfo> metrics_named(const std::vector<std::string>& names,
-                                      const std::string& where) {
-  const std::vector<MetricInfo> known = evaluator_metrics();
-  std::vector<std::string> known_names;
-  for (const MetricInfo& metric : known) known_names.push_back(metric.name);
-  std::vector<MetricInfo> metrics;
-  for (const std::string& name : names) {
-    const auto found = std::ranges::find(known, name, &MetricInfo::name);
-    if (found == known.end()) {
-      throw InputError(fmt::format("{}: unknown metric '{}'{}; metrics are {}", where, name,
-                                   did_you_mean(name, known_names), fmt::join(known_names, ", ")));
-    }
-    metrics.push_back(*found);
-  }
-  return metrics;
-}
 
 std::vector<std::string> searched_metrics(const SearchConfig& search) {
   std::vector<std::string> names = search.objectives;

@@ -13,11 +13,6 @@
 
 namespace concertina {
 
-// The metrics of these names. InputError names the nearest for an unknown one; `where` is the
-// config key.
-std::vector<MetricInfo> metrics_named(const std::vector<std::string>& names,
-                                      const std::string& where);
-
 // What a search scores: its objectives and what it records beside them.
 std::vector<std::string> searched_metrics(const SearchConfig& search);
 // A subset of the configured tasks: those that some metric asks for and the corpus has data for.
