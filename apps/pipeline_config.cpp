@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "apps/config_checks.h"
 #include "speech/corpus.h"
 
 namespace concertina {
@@ -143,6 +144,9 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
     if (const std::optional<Budget> budget = read_budget(section))
       config.budgets.push_back(*budget);
   }
+  check_metric_names(root, config.search);
+  check_teacher_layers(root, config);
+  check_corpus(root, config);
   file.finish();
   config.effective = file.dump();
   return config;

@@ -2,7 +2,6 @@
 // they were is skipped; one that was interrupted goes on where it stopped; one whose inputs changed
 // starts afresh.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
@@ -13,6 +12,7 @@
 
 #include "apps/run_answer.h"
 #include "apps/stages.h"
+#include "apps/study_setup.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/units.h"
@@ -45,14 +45,6 @@ std::string file_hash(const std::filesystem::path& path) {
   return path.empty() ? "" : sha256_file(path);
 }
 
-// What a study is about. A study keeps its trials when only their number, the workers or the scores
-// of its front change.
-std::string study_identity(const SearchConfig& search) {
-  return fmt::format("{} {} {} {} | {} | {}", search.searcher, search.population, search.mutation,
-                     search.crossover, fmt::join(search.objectives, ","),
-                     fmt::join(search.record, ","));
-}
-
 void put_sort_before_stage2(std::vector<Stage>& stages, std::string settings,
                             const Workspace& space) {
   const auto stage2 = std::ranges::find(stages, "stage2", &Stage::name);
@@ -76,7 +68,7 @@ std::vector<Stage> make_stages(ConfigFile& file, const Line& line) {
                               file_hash(config.teacher.units.model) + noise(config.teacher.train);
   const std::string tasks = section_text(file, "tasks");
   const std::string search = section_text(file, "search") + tasks;
-  const std::string latency = section_text(file, "latency") + study_identity(config.search);
+  const std::string latency = section_text(file, "latency");
   std::vector<Stage> stages = {
       {"corpus",
        corpus,
@@ -172,18 +164,6 @@ bool outputs_exist(const Stage& stage) {
                              [](const auto& path) { return std::filesystem::exists(path); });
 }
 
-// A study is hours of work: one that no longer belongs to the weights or the search is set aside,
-// not overwritten.
-void set_aside(const std::filesystem::path& study) {
-  if (!std::filesystem::exists(study)) return;
-  std::filesystem::path kept = study;
-  for (int32_t n = 1; std::filesystem::exists(kept); ++n) {
-    kept = study.parent_path() / fmt::format("study-{}.db", n);
-  }
-  std::filesystem::rename(study, kept);
-  log_warn("the search's inputs changed: the old study is kept as {}", kept.string());
-}
-
 bool up_to_date(const Stage& stage, const Stamps& stamps) {
   return stamps.is(stage, "done") && outputs_exist(stage);
 }
@@ -194,7 +174,8 @@ void run_stage(const Stage& stage, const Stamps& stamps, const Line& line) {
     return;
   }
   const bool resume = stamps.is(stage, "started");
-  if (stage.name == "latency" && !resume) set_aside(line.space.study());
+  if (stage.name == "latency" || stage.name == "search")
+    set_aside_other_study(line.config, line.space);
   stamps.set(stage, "started");
   log_info("{}: {}", stage.name, resume ? "going on" : "started");
   const auto start = std::chrono::steady_clock::now();

@@ -12,7 +12,6 @@
 #include "apps/study_setup.h"
 #include "apps/text_table.h"
 #include "core/errors.h"
-#include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/threads.h"
@@ -32,36 +31,17 @@ struct SearchInputs {
   std::shared_ptr<const Supernet> supernet;
   std::shared_ptr<const Manifest> manifest;
 
-  std::vector<std::string> metric_names() const {
-    std::vector<std::string> names = config.search.objectives;
-    names.insert(names.end(), config.search.record.begin(), config.search.record.end());
-    return names;
-  }
   bool wants(const std::string& metric) const {
-    return std::ranges::count(metric_names(), metric) > 0;
+    return std::ranges::count(searched_metrics(config.search), metric) > 0;
   }
 };
 
 std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Split split) {
   if (!inputs.wants(kDistillMetric)) return nullptr;
   const Supernet teacher = load_model(inputs.space.teacher());
-  const TrainOptions& train = inputs.config.stage2.train;
-  const DistillScoreOptions options{.crops = train.validation_crops,
-                                    .seconds = train.batch.seconds,
-                                    .source_weight = train.batch.source_weight,
-                                    .seed = inputs.config.seed};
   return std::make_shared<DistillScore>(teacher.slice(teacher.space().largest()),
                                         load_objective(inputs.space.objective(2)), *inputs.manifest,
-                                        split, options);
-}
-
-// A subset of the configured tasks: those that some metric asks for and the corpus has data for.
-TaskOptions tasks_for(const SearchInputs& inputs, const std::vector<std::string>& metrics,
-                      Split split) {
-  TaskOptions options = inputs.config.tasks;
-  options.tasks = tasks_behind(metrics);
-  options.tasks = available_tasks(*inputs.manifest, options, split);
-  return options;
+                                        split, distill_score_options(inputs.config));
 }
 
 SubnetEvaluator make_evaluator(const SearchInputs& inputs, const StudyFile& study) {
@@ -71,13 +51,11 @@ SubnetEvaluator make_evaluator(const SearchInputs& inputs, const StudyFile& stud
   if (const auto record = study.latency_model())
     parts.latency = LatencyModel::from_json(record->json);
   parts.manifest = inputs.manifest;
-  parts.tasks = tasks_for(inputs, inputs.metric_names(), Split::kDev);
+  parts.tasks = tasks_for(inputs.config, *inputs.manifest, searched_metrics(inputs.config.search),
+                          Split::kDev);
   parts.task_dtype = training_dtype(parts.tasks.dtype, at::kCPU);
-  const TrainOptions& train = inputs.config.stage2.train;
-  parts.identity = fmt::format("{} {} {} {} {}", sha256_file(inputs.space.student(2)),
-                               sha256_file(inputs.space.teacher()), inputs.manifest->fingerprint(),
-                               train.validation_crops, train.batch.seconds);
-  if (parts.distill) parts.identity += " " + sha256_file(inputs.space.objective(2));
+  parts.fingerprints = search_fingerprints(inputs.config, inputs.space, *inputs.manifest,
+                                           parts.latency ? &*parts.latency : nullptr);
   return SubnetEvaluator(std::move(parts));
 }
 
@@ -131,7 +109,8 @@ void score_front(const SearchInputs& inputs, StudyFile& study, const StopToken& 
   const std::vector<Architecture> members = spread_front(study, inputs.config.search.front_keep);
   if (is_scored(study, members)) return;
   const auto distill = distill_score(inputs, Split::kTest);
-  const TaskOptions tasks = tasks_for(inputs, inputs.config.search.front_score, Split::kTest);
+  const TaskOptions tasks =
+      tasks_for(inputs.config, *inputs.manifest, inputs.config.search.front_score, Split::kTest);
   std::vector<FrontScore> front;
   Progress bar("front on test", static_cast<int64_t>(members.size()));
   for (const Architecture& architecture : members) {
@@ -210,7 +189,6 @@ void search(const SearchFlags& flags, const Globals& globals) {
 
 void run_search_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals,
                       const StageFlags& flags) {
-  metrics_named(config.search.front_score, "search.front.score");
   const SearchInputs inputs{
       config, space, std::make_shared<const Supernet>(load_model(space.student(2))),
       std::make_shared<const Manifest>(read_manifest(corpus_manifest(config)))};

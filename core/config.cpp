@@ -257,6 +257,12 @@ void ConfigSection::problem(std::string_view key, const std::string& message) {
       {child != nullptr ? child->place : node_->place, fmt::format("{}: {}", path, message)});
 }
 
+void ConfigSection::problem(std::string_view key, size_t item, const std::string& message) {
+  const ConfigNode* list = node_->find(key);
+  if (list == nullptr || item >= list->entries.size()) return problem(key, message);
+  add_problem(*state_, *list->entries[item].second, message);
+}
+
 std::string ConfigSection::where(std::string_view key) const {
   const ConfigNode* child = node_->find(key);
   return (child != nullptr ? child->place : node_->place).text();

@@ -48,7 +48,8 @@ class ConfigSection {
   std::vector<std::string> keys() const;
   void allow(std::string_view key);  // marks the whole subtree as known
   void problem(std::string_view key,
-               const std::string& message);       // adds "file:line:col: key: message"
+               const std::string& message);  // adds "file:line:col: key: message"
+  void problem(std::string_view key, size_t item, const std::string& message);  // of a list's item
   std::string where(std::string_view key) const;  // "file:line:column"
   std::string dump() const;                       // canonical YAML of the subtree, for stamps
 

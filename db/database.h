@@ -4,6 +4,8 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "db/sqlite.h"
@@ -11,8 +13,18 @@
 
 namespace concertina {
 
+using Guard = std::lock_guard<std::mutex>;
+
+template <class Read>
+auto read_all(const Connection& connection, std::string_view sql, const Read& read) {
+  std::vector<decltype(read(std::declval<Statement&>()))> rows;
+  Statement statement(connection, sql);
+  while (statement.step()) rows.push_back(read(statement));
+  return rows;
+}
+
 struct StudyFile::Database {
-  Database(const std::filesystem::path& path, OpenMode mode);
+  Database(Connection opened, OpenMode mode);
   ~Database();
 
   void require_writable() const;
@@ -31,7 +43,11 @@ struct StudyFile::Database {
   void insert_header(const StudyHeader& header);
   void replace_bounds(const std::vector<ObjectiveBounds>& bounds);  // in the caller's transaction
   std::vector<ObjectiveBounds> bounds();
+  void insert_facts(const Facts& settings, const Fingerprints& fingerprints);
+  Facts settings();
+  Fingerprints fingerprints();
   void insert_trial(const Trial& trial, int64_t generation);
+  int64_t pending_number();  // of the generation that was begun and not ended; -1: none
   void insert_values(const char* sql, int64_t owner, const std::map<std::string, double>& values);
 
   Connection connection;

@@ -50,6 +50,14 @@ std::string header_text(const StudyHeader& header, bool with_times) {
   out += metrics_text("objective", header.objectives) + metrics_text("recorded", header.recorded);
   for (const auto& [metric, low, high] : header.bounds)
     out += fmt::format("bound {} {} {}\n", metric, number(low), number(high));
+  for (const auto& [name, value] : header.settings)
+    out += fmt::format("setting {}={}\n", name, one_line(value));
+  if (!with_times) return out;  // a score also depends on the CPU and LibTorch
+  for (const auto& [metric, facts] : header.fingerprints) {
+    out += fmt::format("fingerprint {}", metric);
+    for (const auto& [name, value] : facts) out += fmt::format(" {}={}", name, one_line(value));
+    out += '\n';
+  }
   return out;
 }
 
@@ -72,6 +80,17 @@ std::string latency_text(const LatencyPoint& p) {
       p.n, number(p.mean_ms), number(p.p50_ms), number(p.p95_ms), number(p.spread_ms));
 }
 
+std::string pending_text(const PendingGeneration& pending) {
+  std::string out = fmt::format("pending_generation {} searcher={}\n", pending.record.number,
+                                one_line(pending.record.searcher_state));
+  for (const Proposal& p : pending.proposals) {
+    out +=
+        fmt::format("proposal {} architecture={} genome={} fidelity={}\n", p.number,
+                    one_line(p.architecture.key()), fmt::join(p.genome, ","), one_line(p.fidelity));
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string StudyFile::dump(bool with_times) const {
@@ -80,9 +99,10 @@ std::string StudyFile::dump(bool with_times) const {
     out += fmt::format("latency_model sha256={}\n", model->sha256);
   for (const Trial& trial : trials()) out += trial_text(trial, with_times);
   for (const GenerationRecord& g : generations()) {
-    out += fmt::format("generation {} hypervolume={} evaluator={} searcher={}\n", g.number,
-                       number(g.hypervolume), one_line(g.evaluator), one_line(g.searcher_state));
+    out += fmt::format("generation {} hypervolume={} searcher={}\n", g.number,
+                       number(g.hypervolume), one_line(g.searcher_state));
   }
+  if (const auto pending = pending_generation()) out += pending_text(*pending);
   for (const FrontScore& member : front()) {
     out += fmt::format("front architecture={}{}\n", one_line(member.architecture.key()),
                        values_text(member.values, with_times));

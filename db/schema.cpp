@@ -16,7 +16,7 @@ struct Migration {
   const char* sql;
 };
 
-constexpr std::array<Migration, 2> kMigrations = {{{"0.1.0", R"sql(
+constexpr std::array<Migration, 4> kMigrations = {{{"0.1.0", R"sql(
 CREATE TABLE schema_version(version INTEGER NOT NULL, needs TEXT NOT NULL);
 INSERT INTO schema_version VALUES(0, '');
 CREATE TABLE study(
@@ -56,6 +56,21 @@ CREATE TABLE artefact(name TEXT PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT
                                                    {"0.1.0", R"sql(
 CREATE TABLE objective_bound(
   metric INTEGER PRIMARY KEY REFERENCES metric(id), low REAL NOT NULL, high REAL NOT NULL);
+)sql"},
+                                                   // Trials are written as they end: the proposals
+                                                   // of the generation that is not ended.
+                                                   {"0.1.0", R"sql(
+ALTER TABLE generation ADD COLUMN ended INTEGER NOT NULL DEFAULT 1 CHECK(ended IN (0, 1));
+CREATE TABLE proposal(
+  number INTEGER PRIMARY KEY, architecture INTEGER NOT NULL REFERENCES architecture(id), fidelity TEXT NOT NULL);
+)sql"},
+                                                   // What a study is, and what its scores depend
+                                                   // on.
+                                                   {"0.1.0", R"sql(
+CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE fingerprint(
+  metric INTEGER NOT NULL REFERENCES metric(id), name TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY(metric, name)) WITHOUT ROWID;
 )sql"}}};
 
 bool has_study_tables(const Connection& connection) {
@@ -87,13 +102,13 @@ int64_t check_schema(const Connection& connection) {
   return version;
 }
 
-void migrate_schema(const Connection& connection, int64_t from) {
-  if (from >= latest_schema()) return;
+void migrate_schema(const Connection& connection, int64_t from, int64_t to) {
+  if (from >= to) return;
   Transaction transaction(connection);
-  for (auto step = static_cast<size_t>(from); step < kMigrations.size(); ++step)
-    connection.execute(kMigrations[step].sql);
+  for (int64_t step = from; step < to; ++step)
+    connection.execute(kMigrations[static_cast<size_t>(step)].sql);
   Statement(connection, "UPDATE schema_version SET version = ?, needs = ?")
-      .bind(latest_schema(), std::string_view(kMigrations.back().needs))
+      .bind(to, std::string_view(kMigrations[static_cast<size_t>(to - 1)].needs))
       .run();
   transaction.commit();
 }

@@ -11,22 +11,21 @@
 namespace concertina {
 namespace {
 
-using Guard = std::lock_guard<std::mutex>;
+constexpr const char* kFoldWal = "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE";
 
-template <class Read>
-auto read_all(const Connection& connection, std::string_view sql, const Read& read) {
-  std::vector<decltype(read(std::declval<Statement&>()))> rows;
-  Statement statement(connection, sql);
-  while (statement.step()) rows.push_back(read(statement));
-  return rows;
+std::filesystem::path with_suffix(std::filesystem::path path, const char* suffix) {
+  return path += suffix;
 }
 
-GenerationRecord read_generation(Statement& row) {
-  return {row.integer(0), row.text(1), row.text(2), row.real(3)};
+std::filesystem::path aside(const std::filesystem::path& path) {
+  return path.parent_path() / fmt::format(".{}.tmp", path.filename().string());
 }
 
-constexpr std::string_view kSelectGeneration =
-    "SELECT number, searcher_state, evaluator, hypervolume FROM generation ";
+bool holds_bytes(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  return !error && size > 0;
+}
 
 }  // namespace
 
@@ -39,16 +38,15 @@ std::optional<MetricInfo> metric_info(const StudyHeader& header, std::string_vie
   return std::nullopt;
 }
 
-StudyFile::Database::Database(const std::filesystem::path& path, OpenMode mode)
-    : connection(path, mode), writable(mode != OpenMode::kReadOnly) {}
+StudyFile::Database::Database(Connection opened, OpenMode mode)
+    : connection(std::move(opened)), writable(mode != OpenMode::kReadOnly) {}
 
 // Leaves one plain file behind. While someone else reads, SQLite keeps the WAL instead, which is as
 // safe.
 StudyFile::Database::~Database() {
   if (!writable) return;
   try {
-    connection.execute(
-        "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE");
+    connection.execute(std::string("PRAGMA busy_timeout = 0; ") + kFoldWal);
   } catch (
       const Error&) {  // On purpose: the file is whole with its WAL, and destructors keep quiet
   }
@@ -63,22 +61,25 @@ StudyFile StudyFile::create(const std::filesystem::path& path, const StudyHeader
   if (std::filesystem::exists(path))
     throw InputError(
         fmt::format("{} exists already; resume it or name another file", path.string()));
-  auto database = std::make_unique<Database>(path, OpenMode::kCreate);
+  const std::filesystem::path unfinished = aside(path);
+  std::error_code ignored;
+  std::filesystem::remove(unfinished, ignored);  // of a process that was killed here
   try {
-    database->connection.execute("PRAGMA journal_mode = WAL");
-    migrate_schema(database->connection, 0);
-    database->insert_header(header);
+    Database database(Connection(unfinished, OpenMode::kCreate), OpenMode::kCreate);
+    database.connection.execute("PRAGMA journal_mode = MEMORY");  // no side file to leave behind
+    migrate_schema(database.connection, 0);
+    database.insert_header(header);
   } catch (...) {
-    database.reset();
-    std::error_code ignored;
-    std::filesystem::remove(path, ignored);
+    std::filesystem::remove(unfinished, ignored);
     throw;
   }
-  return StudyFile(std::move(database));
+  std::filesystem::rename(unfinished, path);
+  return open(path);
 }
 
 StudyFile StudyFile::open(const std::filesystem::path& path) {
-  auto database = std::make_unique<Database>(path, OpenMode::kReadWrite);
+  auto database =
+      std::make_unique<Database>(Connection(path, OpenMode::kReadWrite), OpenMode::kReadWrite);
   const int64_t version = check_schema(database->connection);
   database->connection.execute("PRAGMA journal_mode = WAL");
   migrate_schema(database->connection, version);
@@ -86,13 +87,19 @@ StudyFile StudyFile::open(const std::filesystem::path& path) {
 }
 
 StudyFile StudyFile::open_read_only(const std::filesystem::path& path) {
-  auto database = std::make_unique<Database>(path, OpenMode::kReadOnly);
-  if (const int64_t version = check_schema(database->connection); version < latest_schema()) {
-    throw InputError(
-        fmt::format("{} has the older schema {}; open it for writing once to bring it to {}",
-                    path.string(), version, latest_schema()));
+  Connection connection(path, OpenMode::kReadOnly);
+  if (const int64_t version = check_schema(connection); version < latest_schema()) {
+    connection = connection.copy_in_memory();
+    migrate_schema(connection, version);
   }
-  return StudyFile(std::move(database));
+  return StudyFile(std::make_unique<Database>(std::move(connection), OpenMode::kReadOnly));
+}
+
+void StudyFile::move(const std::filesystem::path& from, const std::filesystem::path& to) {
+  Connection(from, OpenMode::kReadWrite).execute(kFoldWal);
+  if (holds_bytes(with_suffix(from, "-wal")))
+    throw SystemError(fmt::format("{} is open in another process", from.string()));
+  std::filesystem::rename(from, to);
 }
 
 StudyHeader StudyFile::header() const {
@@ -111,7 +118,9 @@ StudyHeader StudyFile::header() const {
           read.text(6),
           database_->metrics("objective"),
           database_->metrics("recorded"),
-          database_->bounds()};
+          database_->bounds(),
+          database_->settings(),
+          database_->fingerprints()};
 }
 
 void StudyFile::set_bounds(const std::vector<ObjectiveBounds>& bounds) {
@@ -122,24 +131,11 @@ void StudyFile::set_bounds(const std::vector<ObjectiveBounds>& bounds) {
   transaction.commit();
 }
 
-void StudyFile::commit_generation(const std::vector<Trial>& trials,
-                                  const GenerationRecord& generation) {
+void StudyFile::record(const Facts& settings, const Fingerprints& fingerprints) {
   const Guard guard(database_->mutex);
   database_->require_writable();
-  const Connection& connection = database_->connection;
-  Transaction transaction(connection);
-  Statement next(connection, "SELECT coalesce(max(number), -1) + 1 FROM generation");
-  next.step();
-  if (next.integer(0) != generation.number) {
-    throw SystemError(
-        fmt::format("{} was written by another process meanwhile (generation {} is next, not {})",
-                    connection.path().string(), next.integer(0), generation.number));
-  }
-  Statement(connection, "INSERT INTO generation VALUES(?, ?, ?, ?)")
-      .bind(generation.number, generation.searcher_state, generation.evaluator,
-            generation.hypervolume)
-      .run();
-  for (const Trial& trial : trials) database_->insert_trial(trial, generation.number);
+  Transaction transaction(database_->connection);
+  database_->insert_facts(settings, fingerprints);
   transaction.commit();
 }
 
@@ -180,20 +176,6 @@ int64_t StudyFile::trial_count() const {
   Statement count(database_->connection, "SELECT count(*) FROM trial");
   count.step();
   return count.integer(0);
-}
-
-std::optional<GenerationRecord> StudyFile::last_generation() const {
-  const Guard guard(database_->mutex);
-  Statement read(database_->connection,
-                 std::string(kSelectGeneration) + "ORDER BY number DESC LIMIT 1");
-  if (!read.step()) return std::nullopt;
-  return read_generation(read);
-}
-
-std::vector<GenerationRecord> StudyFile::generations() const {
-  const Guard guard(database_->mutex);
-  return read_all(database_->connection, std::string(kSelectGeneration) + "ORDER BY number",
-                  read_generation);
 }
 
 void StudyFile::add_latency_points(const std::vector<LatencyPoint>& points) {

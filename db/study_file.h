@@ -34,6 +34,8 @@ struct StudyHeader {
   std::vector<MetricInfo> objectives;
   std::vector<MetricInfo> recorded;
   std::vector<ObjectiveBounds> bounds;  // in the order of objectives; empty until a search set them
+  Facts settings;             // of the search; with the fingerprints, what makes it this study
+  Fingerprints fingerprints;  // both are empty in files of older versions
 };
 
 // What is known of a metric: by the registry or, for a name that is not in it, by the study's
@@ -50,13 +52,19 @@ struct Artefact {
   std::string name, path, sha256;
 };
 
-// A committed generation: the searcher's state after it, and the dominated hypervolume.
+// A generation, the searcher's state after being told of it, and the dominated hypervolume.
 struct GenerationRecord {
   int64_t number = 0;
   std::string searcher_state;  // what the trials do not hold already (rng, members by number)
-  std::string
-      evaluator;  // Evaluator::fingerprint(): a study is never scored by two different evaluators
+  std::string evaluator;       // hash of the fingerprints of all metrics
   double hypervolume = 0;
+};
+
+// One that was begun and not ended: its state is that after asking for it, and all its proposals
+// are there, whether they have become trials or not.
+struct PendingGeneration {
+  GenerationRecord record;
+  std::vector<Proposal> proposals;  // in ask order
 };
 
 struct LatencyModelRecord {
@@ -69,24 +77,37 @@ class StudyFile {
   // InputError: not a SQLite database, not a study, or a newer schema (names the version needed).
   // SystemError: missing, locked, disk full, permission.
   static StudyFile create(const std::filesystem::path& path,
-                          const StudyHeader& header);  // fails if it exists
+                          const StudyHeader& header);  // fails if it exists; written aside
   static StudyFile open(
       const std::filesystem::path& path);  // read and write; migrates older schemas
-  static StudyFile open_read_only(const std::filesystem::path& path);
+  static StudyFile open_read_only(
+      const std::filesystem::path& path);  // an older schema is read from a migrated copy in memory
+  // Renames a study with all that was committed to it, also what a killed process left in the WAL.
+  // SystemError when another process has it open.
+  static void move(const std::filesystem::path& from, const std::filesystem::path& to);
   StudyFile(StudyFile&&) noexcept;
   StudyFile& operator=(StudyFile&&) noexcept;
   ~StudyFile();  // checkpoints WAL into one file
 
   StudyHeader header() const;
   void set_bounds(const std::vector<ObjectiveBounds>& bounds);  // one for each objective
+  // Adds what was not on record: of a study without trials, or of metrics that are new to it.
+  void record(const Facts& settings, const Fingerprints& fingerprints);
 
-  // One transaction: all trials of a generation and its record. A killed process loses at most an
-  // uncommitted one.
+  // A generation is begun with its proposals before any is evaluated, filled with trials as they
+  // end, in any order, and ended once all are there. Each call is one transaction, so a killed
+  // process loses only trials that had not ended. SystemError when another process wrote meanwhile.
+  void begin_generation(const GenerationRecord& generation, const std::vector<Proposal>& proposals);
+  void add_trials(const std::vector<Trial>& trials);  // of the pending generation
+  void end_generation(const GenerationRecord& generation);
+  void drop_generation();  // the pending one and its trials
+  // The three steps at once.
   void commit_generation(const std::vector<Trial>& trials, const GenerationRecord& generation);
-  std::vector<Trial> trials() const;  // by number
+  std::vector<Trial> trials() const;  // by number; those of a pending generation have gaps
   int64_t trial_count() const;        // without reading them
-  std::optional<GenerationRecord> last_generation() const;
-  std::vector<GenerationRecord> generations() const;
+  std::optional<PendingGeneration> pending_generation() const;
+  std::optional<GenerationRecord> last_generation() const;  // that was ended
+  std::vector<GenerationRecord> generations() const;        // that were ended
 
   void add_latency_points(const std::vector<LatencyPoint>& points);
   std::vector<LatencyPoint> latency_points() const;

@@ -135,6 +135,7 @@ void StudyFile::Database::insert_header(const StudyHeader& header) {
   add_metrics(header.objectives, "objective");
   add_metrics(header.recorded, "recorded");
   replace_bounds(header.bounds);
+  insert_facts(header.settings, header.fingerprints);
   transaction.commit();
 }
 
@@ -151,6 +152,31 @@ std::vector<ObjectiveBounds> StudyFile::Database::bounds() {
                  "b.metric ORDER BY m.position");
   while (read.step()) found.push_back({read.text(0), read.real(1), read.real(2)});
   return found;
+}
+
+void StudyFile::Database::insert_facts(const Facts& settings, const Fingerprints& fingerprints) {
+  Statement setting(connection, "INSERT OR IGNORE INTO setting VALUES(?, ?)");
+  for (const auto& [name, value] : settings) setting.bind(name, value).run();
+  Statement fact(connection, "INSERT OR IGNORE INTO fingerprint VALUES(?, ?, ?)");
+  for (const auto& [metric, facts] : fingerprints) {
+    for (const auto& [name, value] : facts) fact.bind(metric_id(metric), name, value).run();
+  }
+}
+
+Facts StudyFile::Database::settings() {
+  Facts settings;
+  Statement read(connection, "SELECT name, value FROM setting");
+  while (read.step()) settings[read.text(0)] = read.text(1);
+  return settings;
+}
+
+Fingerprints StudyFile::Database::fingerprints() {
+  Fingerprints fingerprints;
+  Statement read(
+      connection,
+      "SELECT m.name, f.name, f.value FROM fingerprint f JOIN metric m ON m.id = f.metric");
+  while (read.step()) fingerprints[read.text(0)][read.text(1)] = read.text(2);
+  return fingerprints;
 }
 
 void StudyFile::Database::insert_trial(const Trial& trial, int64_t generation) {

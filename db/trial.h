@@ -12,6 +12,20 @@
 
 namespace concertina {
 
+// Facts by name: what a search was set to ("search.population" to "40"), what a metric depends on
+// ("supernet" to its sha256).
+using Facts = std::map<std::string, std::string>;
+// What the values of each metric depend on beside the architecture.
+using Fingerprints = std::map<std::string, Facts>;
+
+// A subnet that a searcher asked for, on its way to become the trial of the same number.
+struct Proposal {
+  int64_t number = 0;  // 0-based, in ask order
+  Architecture architecture;
+  Genome genome;
+  std::string fidelity = "full";
+};
+
 enum class TrialState { kComplete, kFailed };
 
 struct Trial {

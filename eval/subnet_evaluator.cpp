@@ -1,14 +1,11 @@
 #include "eval/subnet_evaluator.h"
 
 #include <ATen/Parallel.h>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
+#include <c10/util/Exception.h>
 #include <algorithm>
 #include <chrono>
 
 #include "core/errors.h"
-#include "core/files.h"
 #include "supernet/space/cost.h"
 
 namespace concertina {
@@ -16,7 +13,6 @@ namespace {
 
 constexpr size_t kLargestGroup =
     4;  // keeps all workers busy when one width takes over a population
-constexpr int32_t kScoreVersion = 1;
 
 constexpr const char* kParams = "params";
 constexpr const char* kMacs = "macs";
@@ -49,13 +45,13 @@ std::vector<MetricInfo> SubnetEvaluator::metrics() const {
   return metrics;
 }
 
-std::string SubnetEvaluator::fingerprint() const {
-  const TaskOptions& tasks = parts_.tasks;
-  return sha256(fmt::format("v{} {} latency {} tasks {} {} {} {} {} {} {}", kScoreVersion,
-                            parts_.identity, parts_.latency ? parts_.latency->sha256() : "none",
-                            fmt::join(tasks.tasks, ","), tasks.pr_every, tasks.clip_seconds,
-                            tasks.asv_trials, tasks.sid_min_clips, tasks.layers,
-                            static_cast<int32_t>(parts_.task_dtype)));
+Fingerprints SubnetEvaluator::fingerprints() const {
+  Fingerprints fingerprints;
+  for (const MetricInfo& metric : metrics()) {
+    const auto known = parts_.fingerprints.find(metric.name);
+    if (known != parts_.fingerprints.end()) fingerprints.insert(*known);
+  }
+  return fingerprints;
 }
 
 std::vector<WorkGroup> SubnetEvaluator::plan(std::span<const Proposal> proposals) const {
@@ -93,6 +89,14 @@ std::vector<TaskScore> SubnetEvaluator::task_scores(const Architecture& architec
 }
 
 GroupResult SubnetEvaluator::run(const WorkGroup& group, const StopToken& stop) const {
+  try {
+    return score_group(group, stop);
+  } catch (const c10::Error& error) {  // its what() holds a backtrace
+    throw NumericError(error.what_without_backtrace());
+  }
+}
+
+GroupResult SubnetEvaluator::score_group(const WorkGroup& group, const StopToken& stop) const {
   const c10::InferenceMode guard;
   const auto group_start = std::chrono::steady_clock::now();
   std::vector<Subnet> subnets;

@@ -29,7 +29,7 @@ struct SubnetEvaluatorParts {
   std::shared_ptr<const Manifest> manifest;     // for the tasks
   TaskOptions tasks;                       // an empty list: none; they cost far more than the rest
   at::ScalarType task_dtype = at::kFloat;  // of the encoder, for the tasks alone
-  std::string identity;                    // names the data and models: part of the fingerprint
+  Fingerprints fingerprints;               // metric_fingerprints() of the above
 };
 
 class SubnetEvaluator : public Evaluator {
@@ -39,12 +39,13 @@ class SubnetEvaluator : public Evaluator {
   // params, macs (of kMacsSeconds), and what the parts give.
   std::vector<MetricInfo> metrics() const override;
   std::map<std::string, double> known_values(const Architecture& architecture) const override;
-  std::string fingerprint() const override;
+  Fingerprints fingerprints() const override;
   std::vector<WorkGroup> plan(std::span<const Proposal> proposals) const override;
   GroupResult run(const WorkGroup& group, const StopToken& stop) const override;
 
  private:
   bool gives(std::string_view metric) const;
+  GroupResult score_group(const WorkGroup& group, const StopToken& stop) const;
   std::vector<TaskScore> task_scores(const Architecture& architecture, const StopToken& stop) const;
 
   SubnetEvaluatorParts parts_;

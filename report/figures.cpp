@@ -130,6 +130,7 @@ std::string front_figure(const StudyHeader& header, std::span<const Trial> trial
 }
 
 std::string hypervolume_figure(std::span<const GenerationRecord> generations) {
+  if (generations.empty()) return "";
   Chart chart;
   chart.description = "Dominated hypervolume after each generation";
   chart.width = 420, chart.height = 260;

@@ -33,9 +33,13 @@ struct StudyReport {
   bool stopped = false;  // a stop was asked for; everything committed so far can be resumed
 };
 
-// Goes on from the study's last committed generation. Trials of an interrupted generation are run
-// again. A trial whose objectives are missing or not finite counts as failed. InputError when the
-// study is of another space or evaluator.
+// Goes on from the trials that the study holds: each is written as it ends, and a generation is
+// told to the searcher once it is whole, in ask order, so that a study that was stopped anywhere,
+// or extended, ends as one that ran at once. A subnet that cannot be scored, or whose objectives
+// are missing or not finite, is a failed trial; NumericError, and nothing of the generation is
+// kept, when no trial of the study works. InputError when the study is another one
+// (search/same_study.h). What the search was set to, and each metric's fingerprint, are recorded
+// before the first trial.
 StudyReport run_study(const SearchSpace& space, Searcher& searcher, const Evaluator& evaluator,
                       Executor& executor, StudyFile& study, const StudyOptions& options,
                       const StopToken& stop,

@@ -238,5 +238,18 @@ TEST(Config, FilesResolvePathsAgainstTheirFolder) {
   EXPECT_THROW(ConfigFile::load(folder / "none.yaml"), SystemError);
 }
 
+TEST(Config, AProblemOfAListItemHasItsPlace) {
+  ConfigFile file = ConfigFile::parse("tasks: [pr,\n  sidd]\nlayers: 9\n", "c.yaml");
+  ConfigSection root = file.root();
+  std::vector<std::string> tasks;
+  std::vector<int32_t> layers;
+  root.read("tasks", tasks);
+  root.read("layers", layers);
+  root.problem("tasks", 1, "unknown task");
+  root.problem("layers", 0, "too many");  // a scalar is a list of one
+  EXPECT_EQ(input_error([&] { file.finish(); }),
+            "c.yaml:2:3: tasks.1: unknown task\nc.yaml:3:9: layers: too many");
+}
+
 }  // namespace
 }  // namespace concertina

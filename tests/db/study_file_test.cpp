@@ -8,6 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
+#include "core/files.h"
+#include "db/schema.h"
+#include "db/sqlite.h"
 #include "tests/db/studies.h"
 
 namespace concertina {
@@ -68,6 +71,63 @@ TEST(StudyFile, AFailedCommitLeavesNothing) {
       study.commit_generation({small_trial(1, 2, 1), small_trial(1, 3, 1)}, {1, "b", "scorer", 0}),
       Error);
   EXPECT_THROW(study.commit_generation({small_trial(1, 2, 1)}, {5, "b", "scorer", 0}), SystemError);
+  EXPECT_EQ(study.dump(true), before);
+}
+
+Proposal proposal_of(const Trial& trial) {
+  return {trial.number, trial.architecture, trial.genome, trial.fidelity};
+}
+
+TEST(StudyFile, AGenerationIsFilledInAnyOrderAndEnded) {
+  const Folder folder;
+  const Trial first = small_trial(0, 1, 1), second = small_trial(1, 2, 2);
+  {
+    StudyFile study = StudyFile::create(folder / "s.db", small_header());
+    study.begin_generation({0, "asked", "scorer", 0}, {proposal_of(first), proposal_of(second)});
+    study.add_trials({second});
+  }
+  StudyFile study = StudyFile::open(folder / "s.db");
+  EXPECT_FALSE(study.last_generation());
+  ASSERT_EQ(study.trials().size(), 1u);
+  EXPECT_EQ(study.trials()[0].number, 1);
+  const auto pending = study.pending_generation();
+  ASSERT_TRUE(pending);
+  EXPECT_EQ(pending->record.searcher_state, "asked");
+  ASSERT_EQ(pending->proposals.size(), 2u);
+  EXPECT_EQ(pending->proposals[0].genome, first.genome);
+  EXPECT_EQ(pending->proposals[0].architecture, first.architecture);
+  study.add_trials({first});
+  study.end_generation({0, "told", "scorer", 0.5});
+  EXPECT_FALSE(study.pending_generation());
+  EXPECT_EQ(study.last_generation()->searcher_state, "told");
+  StudyFile at_once = StudyFile::create(folder / "at_once.db", small_header());
+  at_once.commit_generation({first, second}, {0, "told", "scorer", 0.5});
+  EXPECT_EQ(study.dump(false), at_once.dump(false));
+}
+
+TEST(StudyFile, AnotherWritersTrialsAreSeen) {
+  const Folder folder;
+  StudyFile study = StudyFile::create(folder / "s.db", small_header());
+  const Trial trial = small_trial(0, 1, 1);
+  study.begin_generation({0, "asked", "scorer", 0}, {proposal_of(trial)});
+  StudyFile other = StudyFile::open(folder / "s.db");
+  other.add_trials({trial});
+  EXPECT_THROW(study.add_trials({trial}), SystemError);
+  other.end_generation({0, "told", "scorer", 0});
+  EXPECT_THROW(study.end_generation({0, "told", "scorer", 0}), SystemError);
+  EXPECT_THROW(study.add_trials({small_trial(1, 2, 1)}), SystemError);
+  EXPECT_THROW(study.begin_generation({0, "asked", "scorer", 0}, {}), SystemError);
+}
+
+TEST(StudyFile, ADroppedGenerationLeavesTheOnesBefore) {
+  const Folder folder;
+  StudyFile study = StudyFile::create(folder / "s.db", small_header());
+  study.commit_generation({small_trial(0, 1, 1)}, {0, "a", "scorer", 0.5});
+  const std::string before = study.dump(true);
+  const Trial trial = small_trial(1, 2, 2);
+  study.begin_generation({1, "asked", "scorer", 0}, {proposal_of(trial)});
+  study.add_trials({trial});
+  study.drop_generation();
   EXPECT_EQ(study.dump(true), before);
 }
 
@@ -192,6 +252,58 @@ TEST(StudyFile, ACopyTakenMidWayIsReadable) {  // what a kill -9 leaves: the fil
     std::filesystem::copy_file(folder / name, folder / ("killed/" + name));
   }
   EXPECT_EQ(StudyFile::open(folder / "killed/s.db").trials().size(), 1u);
+}
+
+// Leaves `name` with its trial in the WAL, as a kill -9 does.
+void leave_killed(const Folder& folder, const std::string& name) {
+  const std::string running = "running-" + name;
+  StudyFile study = StudyFile::create(folder / running, small_header());
+  study.commit_generation({small_trial(0, 1, 1)}, {0, "a", "scorer", 0});
+  for (const std::string suffix : {"", "-wal"})
+    std::filesystem::copy_file(folder / (running + suffix), folder / (name + suffix));
+}
+
+TEST(StudyFile, MovingAKilledStudyTakesItsWalAlong) {
+  const Folder folder;
+  leave_killed(folder, "s.db");
+  StudyFile::move(folder / "s.db", folder / "kept.db");
+  EXPECT_EQ(StudyFile::open_read_only(folder / "kept.db").trials().size(), 1u);
+  for (const std::string name : {"s.db", "s.db-wal", "s.db-shm", "kept.db-wal"})
+    EXPECT_FALSE(std::filesystem::exists(folder / name)) << name;
+  StudyFile::create(folder / "s.db", small_header());
+  EXPECT_TRUE(StudyFile::open_read_only(folder / "s.db").trials().empty());
+}
+
+TEST(StudyFile, AStudyInUseIsNotMoved) {
+  const Folder folder;
+  StudyFile study = StudyFile::create(folder / "s.db", small_header());
+  study.commit_generation({small_trial(0, 1, 1)}, {0, "a", "scorer", 0});
+  EXPECT_THROW(StudyFile::move(folder / "s.db", folder / "kept.db"), SystemError);
+  EXPECT_FALSE(std::filesystem::exists(folder / "kept.db"));
+  EXPECT_EQ(study.trials().size(), 1u);
+}
+
+TEST(StudyFile, OlderSchemasAreReadAndMigrated) {
+  const Folder folder;
+  {
+    const Connection connection(folder / "s.db", OpenMode::kCreate);
+    migrate_schema(connection, 0, 1);
+    Statement(connection, "INSERT INTO study VALUES(1, ?, 1, '', '', '', '', '')")
+        .bind(pocket_space().to_json())
+        .run();
+    Statement(connection, "INSERT INTO architecture VALUES(1, ?, '0,0')")
+        .bind(pocket_space().smallest().key())
+        .run();
+    connection.execute(
+        "INSERT INTO generation VALUES(0, 'state', 'scorer', 0.5);"
+        "INSERT INTO trial VALUES(0, 1, 0, 'full', 'complete', '', 0, 1)");
+  }
+  const std::string bytes = read_text(folder / "s.db");
+  const std::string dump = StudyFile::open_read_only(folder / "s.db").dump(true);
+  EXPECT_THAT(dump, HasSubstr("generation 0 hypervolume=0.5"));
+  EXPECT_EQ(read_text(folder / "s.db"), bytes);  // reading does not write
+  EXPECT_EQ(StudyFile::open(folder / "s.db").dump(true), dump);
+  EXPECT_EQ(StudyFile::open(folder / "s.db").last_generation()->searcher_state, "state");
 }
 
 TEST(StudyFile, IndexesAnswerTheCommonQuestions) {
