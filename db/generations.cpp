@@ -122,7 +122,7 @@ void StudyFile::commit_generation(const std::vector<Trial>& trials,
 std::optional<PendingGeneration> StudyFile::pending_generation() const {
   const Guard guard(database_->mutex);
   const Connection& connection = database_->connection;
-  Statement read(connection, std::string(kSelectGeneration) + "WHERE ended = 0");
+  Statement read(connection, fmt::format("{}WHERE ended = 0", kSelectGeneration));
   if (!read.step()) return std::nullopt;
   PendingGeneration pending{read_generation(read), {}};
   pending.proposals =
@@ -139,7 +139,7 @@ std::optional<PendingGeneration> StudyFile::pending_generation() const {
 std::optional<GenerationRecord> StudyFile::last_generation() const {
   const Guard guard(database_->mutex);
   Statement read(database_->connection,
-                 std::string(kSelectGeneration) + "WHERE ended = 1 ORDER BY number DESC LIMIT 1");
+                 fmt::format("{}WHERE ended = 1 ORDER BY number DESC LIMIT 1", kSelectGeneration));
   if (!read.step()) return std::nullopt;
   return read_generation(read);
 }
@@ -147,7 +147,7 @@ std::optional<GenerationRecord> StudyFile::last_generation() const {
 std::vector<GenerationRecord> StudyFile::generations() const {
   const Guard guard(database_->mutex);
   return read_all(database_->connection,
-                  std::string(kSelectGeneration) + "WHERE ended = 1 ORDER BY number",
+                  fmt::format("{}WHERE ended = 1 ORDER BY number", kSelectGeneration),
                   read_generation);
 }
 
