@@ -212,8 +212,7 @@ void add_encode_verbs(CLI::App& app, Globals& globals) {
       ->required();
   encode->add_option("-o,--output", args->out, "FILE.npy, or a folder for several files")
       ->required();
-  encode->add_option("--arch", args->arch, kArchitectureHelp)
-      ->capture_default_str();
+  encode->add_option("--arch", args->arch, kArchitectureHelp)->capture_default_str();
   encode->add_option("--layers", args->layers, "all, last, or hidden states such as 0,4")
       ->capture_default_str();
   encode

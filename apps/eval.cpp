@@ -93,8 +93,7 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
       app.add_subcommand("eval", "score a model on proxy tasks, beside floors and other models");
   auto flags = std::make_shared<EvalFlags>();
   verb->add_option("MODEL", flags->model, "model file")->required();
-  verb->add_option("--arch", flags->architecture, kArchitectureHelp)
-      ->capture_default_str();
+  verb->add_option("--arch", flags->architecture, kArchitectureHelp)->capture_default_str();
   verb->add_option("--tasks", flags->tasks, "all, or some of pr,sid,asv")
       ->delimiter(',')
       ->capture_default_str();

@@ -96,8 +96,9 @@ void fit(const std::string& path, const Globals& globals) {
   }
   fit_into(study, space_of(study).blueprint(), study.latency_points());
   const std::string sha256 = study.latency_model()->sha256;
-  fmt::print("{}\n", globals.json ? nlohmann::ordered_json{{"study", path}, {"sha256", sha256}}.dump(1)
-                                  : sha256);
+  fmt::print("{}\n", globals.json
+                         ? nlohmann::ordered_json{{"study", path}, {"sha256", sha256}}.dump(1)
+                         : sha256);
 }
 
 void predict(const std::string& path, const std::string& text, const Globals& globals) {
@@ -162,9 +163,7 @@ void add_study_questions(CLI::App& latency, Globals& globals) {
   CLI::App* export_verb = latency.add_subcommand("export", "a study's times as CSV (or --json)");
   for (CLI::App* verb : {fit_verb, predict_verb, export_verb})
     verb->add_option("STUDY", *study, "study file")->required();
-  predict_verb
-      ->add_option("--arch", *architecture, kArchitectureHelp)
-      ->required();
+  predict_verb->add_option("--arch", *architecture, kArchitectureHelp)->required();
   predict_verb->footer(
       "Example: concertina latency predict runs/quickstart/study.db --arch smallest");
   fit_verb->callback([study, &globals] { fit(*study, globals); });

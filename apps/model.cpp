@@ -114,8 +114,7 @@ void add_space(CLI::App& app, Globals& globals) {
       "Example:\n  concertina space profile configs/spaces/pocket.yaml --arch smallest");
   profile->add_option("SPACE", args->path, "Space file (.yaml) or model (.safetensors)")
       ->required();
-  profile->add_option("--arch", args->arch, kArchitectureHelp)
-      ->default_str("default");
+  profile->add_option("--arch", args->arch, kArchitectureHelp)->default_str("default");
   profile->callback([args, &globals] {
     const SearchSpace s = space_of(args->path);
     const Json cost = cost_json(s.blueprint(), s.storage(),
@@ -155,9 +154,9 @@ Architecture best_of(const std::string& study_path, const std::string& model,
   if (const std::string there = sha256_file(model); there != scored.sha256) {
     object(fmt::format("{} (SHA-256 {:.12}...) is not the model of {}, which is {}", model, there,
                        study_path,
-                       scored.sha256.empty() ? "not recorded"
-                                             : fmt::format("{} (SHA-256 {:.12}...)", scored.path,
-                                                           scored.sha256)),
+                       scored.sha256.empty()
+                           ? "not recorded"
+                           : fmt::format("{} (SHA-256 {:.12}...)", scored.path, scored.sha256)),
            force);
   }
   return best_within(study, budget.budgets()).architecture;
@@ -189,9 +188,10 @@ void add_extract(CLI::App& app, Globals& globals) {
   extract->add_option("--study", args->study,
                       "Take the best subnet of this study that fits the budget");
   args->budget.add_to(*extract);
-  extract->add_flag("--force", args->force,
-                    "Go on, with a warning, when MODEL is not the study's or --arch is no member of "
-                    "its space");
+  extract->add_flag(
+      "--force", args->force,
+      "Go on, with a warning, when MODEL is not the study's or --arch is no member of "
+      "its space");
   extract->add_option("-o,--output", args->out, "File to write")->required();
   add_storage_dtype(*extract, args->dtype);
   extract->callback([args, &globals] {
@@ -223,8 +223,7 @@ void add_bench(CLI::App& app, Globals& globals) {
   CLI::App* bench = app.add_subcommand("bench", "Time one subnet on this machine");
   bench->footer("Example:\n  concertina bench subnet.safetensors --threads 1 --seconds 10");
   bench->add_option("MODEL", args->model, "Model file (.safetensors)")->required();
-  bench->add_option("--arch", args->arch, kArchitectureHelp)
-      ->capture_default_str();
+  bench->add_option("--arch", args->arch, kArchitectureHelp)->capture_default_str();
   bench->add_option("--seconds", args->options.seconds, "Length of the audio, s")
       ->capture_default_str();
   bench->add_option("--dtype", args->options.dtype, "fp32 or bf16")

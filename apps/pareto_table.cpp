@@ -66,10 +66,10 @@ std::string trials_json(std::span<const Trial> trials) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const Trial& trial : trials) {
     nlohmann::ordered_json json = {{"trial", trial.number},
-                 {"generation", trial.generation},
-                 {"state", state_name(trial)},
-                 {"architecture", trial.architecture.key()},
-                 {"values", trial.values}};
+                                   {"generation", trial.generation},
+                                   {"state", state_name(trial)},
+                                   {"architecture", trial.architecture.key()},
+                                   {"values", trial.values}};
     if (!trial.error.empty()) json["error"] = trial.error;
     all.push_back(std::move(json));
   }

@@ -95,8 +95,10 @@ void say_hypervolume(const StudyFile& study) {
   if (!last) return;
   std::string reference;
   for (const auto& [metric, value] : reference_point(study.header()))
-    reference += fmt::format("{}{} {}", reference.empty() ? "" : ", ", metric, metric_text(metric, value));
-  log_info("search: hypervolume {:.4f} against the reference point {}", last->hypervolume, reference);
+    reference +=
+        fmt::format("{}{} {}", reference.empty() ? "" : ", ", metric, metric_text(metric, value));
+  log_info("search: hypervolume {:.4f} against the reference point {}", last->hypervolume,
+           reference);
 }
 
 bool is_scored(const StudyFile& study, const std::vector<Architecture>& members) {

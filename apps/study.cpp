@@ -51,8 +51,7 @@ void export_study(const ExportArgs& args, const Globals& globals) {
   add_front_scores(study.front(), trials);
   const bool to_file = !is_stdout(args.out);
   const bool as_json = args.to == "json" || (globals.json && !to_file);
-  const std::string text =
-      as_json ? trials_json(trials) : trials_csv(study.header(), trials);
+  const std::string text = as_json ? trials_json(trials) : trials_csv(study.header(), trials);
   if (to_file)
     write_and_say(args.out, text, {{"format", args.to}, {"trials", trials.size()}}, globals);
   else

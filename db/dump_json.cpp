@@ -7,6 +7,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+// A text of the study that should be JSON; null when it is not.
+Json parsed(const std::string& text) {
+  Json json = Json::parse(text, nullptr, false);
+  return json.is_discarded() ? Json() : json;
+}
+
 // NaN has no JSON: null. Measured times are left out without `with_times`.
 Json to_json(const std::map<std::string, double>& values, bool with_times) {
   Json json = Json::object();
@@ -25,13 +31,11 @@ Json to_json(const std::vector<MetricInfo>& metrics) {
 }
 
 Json to_json(const StudyHeader& header, bool with_times) {
-  Json json = {{"seed", header.seed},
-               {"space", Json::parse(header.space_json, nullptr, false)},
-               {"data", header.data}};
+  Json json = {{"seed", header.seed}, {"space", parsed(header.space_json)}, {"data", header.data}};
   if (with_times) {
     json["model"] = {{"path", model_record(header).path}, {"sha256", model_record(header).sha256}};
     json["config"] = header.config;
-    json["versions"] = Json::parse(header.versions, nullptr, false);
+    json["versions"] = parsed(header.versions);
     json["device"] = header.device;
   }
   json["objectives"] = to_json(header.objectives);
@@ -39,6 +43,8 @@ Json to_json(const StudyHeader& header, bool with_times) {
   json["bounds"] = Json::array();
   for (const auto& [metric, low, high] : header.bounds)
     json["bounds"].push_back({{"metric", metric}, {"low", low}, {"high", high}});
+  json["settings"] = header.settings;
+  if (with_times) json["fingerprints"] = header.fingerprints;  // of the CPU and LibTorch too
   return json;
 }
 
@@ -59,7 +65,20 @@ Json to_json(const GenerationRecord& g) {
   return {{"generation", g.number},
           {"hypervolume", g.hypervolume},
           {"evaluator", g.evaluator},
-          {"searcher", Json::parse(g.searcher_state, nullptr, false)}};
+          {"searcher", parsed(g.searcher_state)}};
+}
+
+Json to_json(const PendingGeneration& pending) {
+  Json json = {{"generation", pending.record.number},
+               {"searcher", parsed(pending.record.searcher_state)},
+               {"proposals", Json::array()}};
+  for (const Proposal& p : pending.proposals) {
+    json["proposals"].push_back({{"trial", p.number},
+                                 {"architecture", p.architecture.key()},
+                                 {"genome", p.genome},
+                                 {"fidelity", p.fidelity}});
+  }
+  return json;
 }
 
 Json to_json(const LatencyPoint& p) {
@@ -75,9 +94,8 @@ Json to_json(const LatencyPoint& p) {
           {"spread_ms", p.spread_ms}};
 }
 
-std::string text_of(Json json) {
-  const bool is_broken = json.is_discarded();  // a text of the study that is not JSON
-  return is_broken ? "null" : json.dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string text_of(const Json& json) {
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 // One record a line: a study of many trials is never held as one tree.
@@ -100,13 +118,15 @@ std::string StudyFile::dump_json(bool with_times) const {
     out += ",\n\"latency_model\": " + text_of({{"sha256", model->sha256}});
   out += lines("trials", trials(), [&](const Trial& t) { return to_json(t, with_times); });
   out += lines("generations", generations(), [](const GenerationRecord& g) { return to_json(g); });
+  if (const auto pending = pending_generation())
+    out += ",\n\"pending_generation\": " + text_of(to_json(*pending));
   out += lines("front", front(), [&](const FrontScore& member) {
     return Json{{"architecture", member.architecture.key()},
                 {"values", to_json(member.values, with_times)}};
   });
   if (with_times) {
-    out += lines("latency_points", latency_points(),
-                 [](const LatencyPoint& p) { return to_json(p); });
+    out +=
+        lines("latency_points", latency_points(), [](const LatencyPoint& p) { return to_json(p); });
     out += lines("artefacts", artefacts(), [](const Artefact& a) {
       return Json{{"name", a.name}, {"path", a.path}, {"sha256", a.sha256}};
     });

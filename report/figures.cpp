@@ -94,8 +94,9 @@ std::vector<Trial> apart(std::span<const Trial> trials, const FrontChart& maker,
   std::vector<Trial> kept;
   for (const Trial& trial : trials) {
     const auto [x, y] = maker.place(trial);
-    if (taken.emplace(cell(x, low.first, high.first, chart.width),
-                      cell(y, low.second, high.second, chart.height))
+    if (taken
+            .emplace(cell(x, low.first, high.first, chart.width),
+                     cell(y, low.second, high.second, chart.height))
             .second)
       kept.push_back(trial);
   }

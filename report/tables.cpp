@@ -93,8 +93,8 @@ std::string facts_list(const StudyHeader& header, const StudyFile& study, int64_
     out += fact("hypervolume", fmt::format("{:.4g}", last->hypervolume));
     std::string reference;
     for (const auto& [metric, value] : reference_point(header)) {
-      reference += fmt::format("{}{} {}", reference.empty() ? "" : ", ", metric,
-                               metric_text(metric, value));
+      reference +=
+          fmt::format("{}{} {}", reference.empty() ? "" : ", ", metric, metric_text(metric, value));
     }
     if (!reference.empty()) out += fact("its reference point", reference);
   }

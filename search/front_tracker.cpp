@@ -46,8 +46,7 @@ std::vector<ObjectiveBounds> spanned_bounds(const std::vector<MetricInfo>& objec
     for (const Trial& trial : trials)
       if (const auto value = value_of(trial, objective.name)) values.push_back(*value);
     if (values.empty()) return {};
-    bounds.push_back(
-        between(objective.name, std::ranges::min(values), std::ranges::max(values)));
+    bounds.push_back(between(objective.name, std::ranges::min(values), std::ranges::max(values)));
   }
   return bounds;
 }

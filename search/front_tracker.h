@@ -20,7 +20,7 @@ namespace concertina {
 std::vector<ObjectiveBounds> fixed_bounds(const SearchSpace& space, const Evaluator& evaluator,
                                           const std::vector<MetricInfo>& objectives,
                                           std::span<const Trial> first_generation);
-// What the complete trials span: the bounds that studies of schema 2 and older began with.
+// What the complete trials span: the bounds that studies of schema 1 began with.
 std::vector<ObjectiveBounds> spanned_bounds(const std::vector<MetricInfo>& objectives,
                                             std::span<const Trial> trials);
 

@@ -22,9 +22,9 @@ class Sweep {
 
   // False when an earlier, different point dominates this one.
   bool add(const ObjectivePoint& point) {
-    return objectives_ > 3 ? add_to_front(point)
-                           : add_to_stairs(objectives_ > 1 ? point[1] : 0.0,
-                                           objectives_ > 2 ? point[2] : 0.0);
+    return objectives_ > 3
+               ? add_to_front(point)
+               : add_to_stairs(objectives_ > 1 ? point[1] : 0.0, objectives_ > 2 ? point[2] : 0.0);
   }
 
  private:

@@ -104,9 +104,10 @@ Bound bound_of(const StudyHeader& header, const Budget& budget) {
   if (budget.bound) return *budget.bound;
   const auto metric = metric_info(header, budget.metric);
   if (!metric) {
-    throw InputError(fmt::format("nothing says whether a low or a high '{0}' is better: write "
-                                 "{0}<=LIMIT or {0}>=LIMIT",
-                                 budget.metric));
+    throw InputError(
+        fmt::format("nothing says whether a low or a high '{0}' is better: write "
+                    "{0}<=LIMIT or {0}>=LIMIT",
+                    budget.metric));
   }
   return metric->direction == Direction::kMinimise ? Bound::kAtMost : Bound::kAtLeast;
 }

@@ -62,9 +62,8 @@ std::optional<Misfit> SearchSpace::off_grid(const Architecture& architecture) co
                      fmt::format("{}", nearest_number(choices_.embed_dim, embed)));
   }
   if (!among(choices_.frame_period_us, period)) {
-    return not_among(
-        fmt::format("p={}", period), "frame_period_ms",
-        fmt::format("{}", nearest_number(choices_.frame_period_us, period) / 1000.0));
+    return not_among(fmt::format("p={}", period), "frame_period_ms",
+                     fmt::format("{}", nearest_number(choices_.frame_period_us, period) / 1000.0));
   }
   const int32_t depth = architecture.depth();
   if (!among(choices_.depth, depth)) {

@@ -108,7 +108,7 @@ class SearchSpace {
   // The same, and also architectures that are no members as long as they can be cut from the
   // storage.
   Architecture resolve_covered(const std::string& text) const;
-  void check_member(const Architecture& architecture) const;  // InputError as resolve()
+  void check_member(const Architecture& architecture) const;    // InputError as resolve()
   std::string describe_choices(const std::string& gene) const;  // "embed_dim has 96, 128, 192, 256"
 
  private:

@@ -216,7 +216,7 @@ TEST(StudyFile, DumpAsJsonHoldsWhatTheTextHolds) {
   failed.state = TrialState::kFailed;
   failed.error = "it's \"broken\"\nbadly";
   failed.values.clear();
-  study.commit_generation({small_trial(0, 1, 0.1 + 0.2), failed}, {0, "{}", "scorer", 0.5});
+  study.commit_generation({small_trial(0, 1, 0.1 + 0.2), failed}, {0, "no JSON", "scorer", 0.5});
   study.set_front({{pocket_space().largest(), {{"asv.eer", 31}, {"latency.p50_ms", 5}}}});
   const auto json = nlohmann::json::parse(study.dump_json(true));
   EXPECT_EQ(json["study"]["objectives"][0]["name"], "distill.l1");
@@ -224,6 +224,7 @@ TEST(StudyFile, DumpAsJsonHoldsWhatTheTextHolds) {
   EXPECT_EQ(json["trials"][0]["values"]["distill.l1"], 0.1 + 0.2);
   EXPECT_EQ(json["trials"][1]["error"], failed.error);
   EXPECT_EQ(json["generations"][0]["hypervolume"], 0.5);
+  EXPECT_TRUE(json["generations"][0]["searcher"].is_null());
   EXPECT_EQ(json["front"][0]["values"]["latency.p50_ms"], 5);
   const auto timeless = nlohmann::json::parse(study.dump_json(false));
   EXPECT_FALSE(timeless["trials"][0].contains("wall_s"));

@@ -54,8 +54,10 @@ ReportInputs full_inputs() {
   inputs.title = "A <study> & more";
   inputs.budgets = {{"params", 2e6, {}}, {"macs", 1.5e8, {}}, {"params", 10, {}}};
   inputs.curves = {{"teacher", {1, 2, 3}, {3, 2.5, 2.25}, {{"largest", {std::nan(""), 2.4, 2.2}}}}};
-  inputs.tables = {
-      {"Scores <on test>", {"model", "pr.frame_acc"}, {{"teacher", "61.2"}, {"<mfcc>", "52.0"}}, "random wins"}};
+  inputs.tables = {{"Scores <on test>",
+                    {"model", "pr.frame_acc"},
+                    {{"teacher", "61.2"}, {"<mfcc>", "52.0"}},
+                    "random wins"}};
   return inputs;
 }
 
@@ -104,7 +106,8 @@ TEST_F(Report, ShowsFrontChoicesAndMeasurements) {
   for (const char* words :
        {"pr.frame_acc on test", "latency.p50_ms (ms)", "params ≤ 2M", "concertina extract",
         "none fits, the nearest is", "on held-out subnets", "Predicted against measured latency",
-        "Dominated hypervolume", "teacher: loss over steps", "200 (8 failed)", "its reference point", "random wins"}) {
+        "Dominated hypervolume", "teacher: loss over steps", "200 (8 failed)",
+        "its reference point", "random wins"}) {
     EXPECT_THAT(page_, HasSubstr(words)) << words;
   }
   const std::vector<Budget> budget = {{"params", 2e6, {}}};
@@ -129,11 +132,10 @@ TEST(LongReport, ReadsTheTrialsOnce) {
   made_up_study(folder / "s.db", 100);
   ReportInputs inputs;
   inputs.budgets = {{"params", 1.5e5, {}}, {"params", 1.2e5, {}}};
-  EXPECT_EQ(statements_with("FROM trial t",
-                            [&] {
-                              render_report(StudyFile::open_read_only(folder / "s.db"), inputs);
-                            }),
-            1);
+  EXPECT_EQ(
+      statements_with("FROM trial t",
+                      [&] { render_report(StudyFile::open_read_only(folder / "s.db"), inputs); }),
+      1);
 }
 
 TEST(EmptyReport, AStudyThatHasOnlyBegunHasAPage) {

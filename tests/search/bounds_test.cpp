@@ -19,8 +19,8 @@ StudyHeader run(const std::filesystem::path& path, uint64_t seed, int64_t trials
   StudyFile study = std::filesystem::exists(path) ? StudyFile::open(path)
                                                   : StudyFile::create(path, formula_header());
   const SearchSpace space = pocket_space();
-  run_study(space, *make_searcher(options, space), FormulaEvaluator(), *make_tbb_executor(1),
-            study, {trials}, {});
+  run_study(space, *make_searcher(options, space), FormulaEvaluator(), *make_tbb_executor(1), study,
+            {trials}, {});
   return study.header();
 }
 

@@ -17,15 +17,22 @@ inline StudyFile made_up_study(const std::filesystem::path& path, int64_t count)
   sqlite3* db = nullptr;
   EXPECT_EQ(sqlite3_open(path.c_str(), &db), SQLITE_OK);
   const std::string n = std::to_string(count);
-  const std::string numbers = "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < " + n + ") ";
+  const std::string numbers =
+      "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < " + n + ") ";
   const std::string noise = "((i * 7919) % 1000 / 1000.0)";
-  const std::string values = numbers + "INSERT INTO value SELECT i, (SELECT id FROM metric WHERE name = ";
+  const std::string values =
+      numbers +
+      "INSERT INTO value(trial, metric, value) SELECT i, (SELECT id FROM metric WHERE name = ";
   const std::string sql =
-      "BEGIN; INSERT INTO generation VALUES(0, '{}', 'made up', 0.5);" + numbers +
-      "INSERT INTO architecture SELECT i + 1, 'e=96 p=20000 L=0-3:2x' || (100 + i), '' FROM n;" + numbers +
-      "INSERT INTO trial SELECT i, i + 1, 0, 'full', 'complete', '', 0, 0.1 FROM n;" +
-      values + "'params'), 1e5 + i FROM n;" +
-      values + "'latency.pred_ms'), 1 + i * 1e-4 FROM n;" +
+      "BEGIN; INSERT INTO generation(number, searcher_state, evaluator, hypervolume) VALUES(0, "
+      "'{}', 'made up', 0.5);" +
+      numbers +
+      "INSERT INTO architecture(id, key, genome) SELECT i + 1, 'e=96 p=20000 L=0-3:2x' || (100 + "
+      "i), '' FROM n;" +
+      numbers +
+      "INSERT INTO trial(number, architecture, generation, fidelity, state, error, worker, wall_s) "
+      "SELECT i, i + 1, 0, 'full', 'complete', '', 0, 0.1 FROM n;" +
+      values + "'params'), 1e5 + i FROM n;" + values + "'latency.pred_ms'), 1 + i * 1e-4 FROM n;" +
       values + "'distill.l1'), 1.0 / (1 + i * 1e-5) + 0.2 * " + noise + " FROM n; COMMIT;";
   char* error = nullptr;
   EXPECT_EQ(sqlite3_exec(db, sql.c_str(), nullptr, nullptr, &error), SQLITE_OK) << error;

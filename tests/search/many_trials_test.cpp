@@ -33,7 +33,8 @@ std::vector<Trial> trials_on_a_plane(int64_t count, size_t dims) {
   Rng rng(5);
   std::vector<Trial> trials(static_cast<size_t>(count));
   for (size_t i = 0; i < trials.size(); ++i) {
-    trials[i].architecture = Architecture({}, 96, 20000, {{0, 2, static_cast<int32_t>(100 + i), 0}});
+    trials[i].architecture =
+        Architecture({}, 96, 20000, {{0, 2, static_cast<int32_t>(100 + i), 0}});
     double left = 1;
     for (size_t m = 0; m + 1 < dims; ++m) {
       const double x = rng.uniform(0, left);
@@ -74,11 +75,10 @@ TEST(ManyTrials, AQuestionReadsTheTrialsOnce) {
   const Folder folder;
   made_up_study(folder / "s.db", 100);
   const std::vector<Budget> budgets = {{"params", 1.5e5, {}}, {"latency.pred_ms", 8, {}}};
-  EXPECT_EQ(statements_with("FROM trial t",
-                            [&] {
-                              within_budgets(StudyFile::open_read_only(folder / "s.db"), budgets);
-                            }),
-            1);
+  EXPECT_EQ(
+      statements_with("FROM trial t",
+                      [&] { within_budgets(StudyFile::open_read_only(folder / "s.db"), budgets); }),
+      1);
 }
 
 TEST(ManyTrials, AHundredThousandAreAnswered) {
