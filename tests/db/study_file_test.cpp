@@ -124,7 +124,8 @@ TEST(StudyFile, ADroppedGenerationLeavesTheOnesBefore) {
   StudyFile study = StudyFile::create(folder / "s.db", small_header());
   study.commit_generation({small_trial(0, 1, 1)}, {0, "a", "scorer", 0.5});
   const std::string before = study.dump(true);
-  const Trial trial = small_trial(1, 2, 2);
+  Trial trial = small_trial(1, 2, 2);
+  trial.generation = 1;
   study.begin_generation({1, "asked", "scorer", 0}, {proposal_of(trial)});
   study.add_trials({trial});
   study.drop_generation();
