@@ -275,6 +275,14 @@ TEST(StudyFile, MovingAKilledStudyTakesItsWalAlong) {
   EXPECT_TRUE(StudyFile::open_read_only(folder / "s.db").trials().empty());
 }
 
+TEST(StudyFile, WhatAKilledCreateLeftIsInNobodysWay) {
+  const Folder folder;
+  std::ofstream(folder / ".s.db.tmp") << "half a file";
+  StudyFile::create(folder / "s.db", small_header());
+  EXPECT_TRUE(StudyFile::open_read_only(folder / "s.db").trials().empty());
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
+}
+
 TEST(StudyFile, AStudyInUseIsNotMoved) {
   const Folder folder;
   StudyFile study = StudyFile::create(folder / "s.db", small_header());
