@@ -19,10 +19,15 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-void check_known(ConfigSection section, std::string_view key, const Names& metrics) {
-  Names known;
+Names metric_names() {  // that an evaluator can give
+  Names names;
   for (const Metric& metric : known_metrics())
-    if (!is_measured_time(metric.name)) known.emplace_back(metric.name);
+    if (!is_measured_time(metric.name)) names.emplace_back(metric.name);
+  return names;
+}
+
+void check_known(ConfigSection section, std::string_view key, const Names& metrics) {
+  const Names known = metric_names();
   for (size_t i = 0; i < metrics.size(); ++i) {
     if (std::ranges::find(known, metrics[i]) != known.end()) continue;
     section.problem(key, i,
@@ -69,7 +74,9 @@ void check_sources(ConfigSection stage, const TrainOptions& train, const Names& 
 
 void check_labels(ConfigSection search, std::string_view key, const Names& metrics,
                   const Names& available) {
+  const Names known = metric_names();
   for (size_t i = 0; i < metrics.size(); ++i) {
+    if (std::ranges::find(known, metrics[i]) == known.end()) continue;  // check_known() says so
     for (const std::string& task : tasks_behind({metrics[i]})) {
       if (std::ranges::count(available, task) > 0) continue;
       search.problem(

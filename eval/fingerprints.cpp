@@ -69,7 +69,7 @@ Facts distill_facts(const ScoreSources& sources) {
                  {"seconds", fmt::format("{}", options.seconds)},
                  {"seed", fmt::format("{}", options.seed)}};
   for (const auto& [source, weight] : options.source_weight)
-    facts["source_weight." + source] = fmt::format("{}", weight);
+    facts[fmt::format("source_weight.{}", source)] = fmt::format("{}", weight);
   add_machine(facts);
   return facts;
 }

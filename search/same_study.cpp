@@ -23,7 +23,7 @@ std::string sha256_of(const std::string& model) {
 
 std::string shortened(const std::string& value) {
   return value.size() == 64 && value.find_first_not_of("0123456789abcdef") == std::string::npos
-             ? value.substr(0, 12) + "..."
+             ? fmt::format("{:.12}...", value)
              : value;
 }
 

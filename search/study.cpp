@@ -189,7 +189,7 @@ class StudyLoop {
     if (report_.trials == 0 || report_.failed < report_.trials) return;
     const auto first =
         std::ranges::find_if(slots_, [](const auto& trial) { return trial.has_value(); });
-    const std::string reason = first == slots_.end() ? "" : ": " + (*first)->error;
+    const std::string reason = first == slots_.end() ? "" : fmt::format(": {}", (*first)->error);
     study_.drop_generation();
     throw NumericError(fmt::format("none of {} subnets could be scored{}", report_.trials, reason));
   }

@@ -92,6 +92,7 @@ expect 2 "the study has no metric 'test.sid.acc'" pareto "$study" --where 'test.
 expect 2 "'>=5' is not a budget" pareto "$study" --where '>=5'
 expect 1 "no subnet fits" pareto "$study" --where 'params <= 1'
 expect 2 "is not in the space" extract "$2/one/stage2/model.safetensors" --arch "e=33 p=20000 L=0-1:2x64" -o "$work/o.safetensors"
+expect 2 "search.population is 6 there and 7 here" search configs/smoke.yaml --out "$2/one" --resume --set search.population=7
 expect 2 architecture extract "$model" --arch "e=7 nonsense" -o "$work/o.safetensors"
 
 [ "$(cat "$work/file")" = precious ] || { echo "FAILED: a file that was there was changed"; failures=$((failures + 1)); }

@@ -124,7 +124,8 @@ TEST(StudyFile, ADroppedGenerationLeavesTheOnesBefore) {
   StudyFile study = StudyFile::create(folder / "s.db", small_header());
   study.commit_generation({small_trial(0, 1, 1)}, {0, "a", "scorer", 0.5});
   const std::string before = study.dump(true);
-  const Trial trial = small_trial(1, 2, 2);
+  Trial trial = small_trial(1, 2, 2);
+  trial.generation = 1;
   study.begin_generation({1, "asked", "scorer", 0}, {proposal_of(trial)});
   study.add_trials({trial});
   study.drop_generation();
@@ -273,6 +274,14 @@ TEST(StudyFile, MovingAKilledStudyTakesItsWalAlong) {
     EXPECT_FALSE(std::filesystem::exists(folder / name)) << name;
   StudyFile::create(folder / "s.db", small_header());
   EXPECT_TRUE(StudyFile::open_read_only(folder / "s.db").trials().empty());
+}
+
+TEST(StudyFile, WhatAKilledCreateLeftIsInNobodysWay) {
+  const Folder folder;
+  std::ofstream(folder / ".s.db.tmp") << "half a file";
+  StudyFile::create(folder / "s.db", small_header());
+  EXPECT_TRUE(StudyFile::open_read_only(folder / "s.db").trials().empty());
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
 TEST(StudyFile, AStudyInUseIsNotMoved) {

@@ -111,6 +111,24 @@ TEST_F(EvaluatorTest, AGroupScoresAsItsMembersDoOneByOne) {
   }
 }
 
+TEST_F(EvaluatorTest, ASubnetThatCannotBeCutFailsAlone) {
+  const SubnetEvaluator evaluator(parts_);
+  const Architecture good = space().smallest();
+  const Architecture bad(good.conv_channels(), 64 * good.embed_dim(), good.frame_period_us(),
+                         good.layers());
+  const WorkGroup group{{{0, good, {}}, {1, bad, {}}, {2, good, {}}}};
+  const auto alone = evaluator.run({{group.proposals[0]}}, {});
+  std::map<int64_t, Evaluation> ended;
+  make_tbb_executor(1, use_one_thread)
+      ->run(evaluator, std::vector{group}, {}, [&](const GroupResult& result) {
+        for (const Evaluation& evaluation : result) ended[evaluation.number] = evaluation;
+      });
+  ASSERT_EQ(ended.size(), 3u);
+  EXPECT_EQ(ended[0].values, alone[0].values);
+  EXPECT_EQ(ended[2].values, alone[0].values);
+  EXPECT_NE(ended[1].error.find("cannot be cut"), std::string::npos) << ended[1].error;
+}
+
 TEST_F(EvaluatorTest, OneAndTwoWorkersWriteTheSameStudy) { EXPECT_EQ(dump_with(1), dump_with(2)); }
 
 TEST_F(EvaluatorTest, GivesTheMetricsItNames) {

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <stdexcept>
 #include <thread>
 
@@ -57,6 +58,7 @@ class FormulaEvaluator : public Evaluator {
       if (proposal.number == throw_at_) throw std::runtime_error("Cholesky: not positive-definite");
       result.push_back(score(proposal));
     }
+    if (after_group_) after_group_();
     return result;
   }
 
@@ -64,6 +66,7 @@ class FormulaEvaluator : public Evaluator {
   bool shuffle_ = false;    // groups take unequal time and end out of order
   int64_t fail_every_ = 0;  // every n-th trial fails
   int64_t throw_at_ = -1;   // this trial's group throws
+  std::function<void()> after_group_;
 
  private:
   Evaluation score(const Proposal& proposal) const {

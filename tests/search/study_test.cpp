@@ -126,11 +126,10 @@ TEST_P(Resume, ACapBelowOneGenerationAdvances) {
   go({.path = folder / "whole.db", .kind = GetParam()});
   StudyReport report{.stopped = true};
   int32_t sessions = 0;
-  while (report.stopped && ++sessions < 60) {  // each ends after the first groups that end
+  while (report.stopped && ++sessions < 60) {  // each ends after its first group or two
     StopSource source;
     Plan cut{.path = folder / "s.db", .workers = 2, .kind = GetParam(), .stop = source.token()};
-    cut.evaluator.shuffle_ = true;
-    cut.progress = [&](const StudyProgress&) { source.request(StopReason::kTimeUp); };
+    cut.evaluator.after_group_ = [&] { source.request(StopReason::kTimeUp); };
     const int64_t before = report.trials;
     report = go(cut);
     EXPECT_GT(report.trials, before);
