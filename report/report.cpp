@@ -126,28 +126,24 @@ std::string results(const StudyHeader& header, const std::vector<Trial>& trials,
   return out;
 }
 
-// The drawn points are those the model was fitted on; its error is quoted on held-out ones.
-std::string latency_title(const StudyHeader& header, const std::vector<LatencyPoint>& points) {
-  try {
-    LatencyFit quality;
-    LatencyModel::fit(SearchSpace::from_json(header.space_json).blueprint(), points, &quality);
-    return fmt::format("Latency model: {:.1f} % error, rank agreement {:.2f} on held-out subnets",
-                       100 * quality.mape, quality.kendall_tau);
-  } catch (const InputError&) {  // profiles of several machines in one study
-    return "Latency model";
-  }
+// The error that was stored with the frozen model: later profiles do not change it.
+std::string latency_title(const std::optional<LatencyModelRecord>& record) {
+  if (!record) return "Latency model";
+  const auto error = LatencyModel::from_json(record->json).held_out();
+  if (!error) return "Latency model (fitted by an older version, which stored no held-out error)";
+  return fmt::format("Latency model: {:.1f} % error, rank agreement {:.2f} on held-out subnets",
+                     100 * error->mape, error->kendall_tau);
 }
 
-std::string measurements(const StudyFile& study, const StudyHeader& header,
-                         const ReportInputs& inputs) {
-  const std::vector<LatencyPoint> points = study.latency_points();
+std::string measurements(const StudyFile& study, const ReportInputs& inputs) {
+  const std::optional<LatencyModelRecord> model = study.latency_model();
   std::string out = section(
       "Search and latency",
       "Hypervolume is measured against the study's reference point, in units of the box between "
       "its bounds: studies of one space and model compare. The latency model is frozen before the "
       "search.",
       pictures({{"Hypervolume", hypervolume_figure(study.generations())},
-                {latency_title(header, points), latency_figure(points, study.latency_model())}}));
+                {latency_title(model), latency_figure(study.latency_points(), model)}}));
   std::vector<Picture> training;
   for (const TrainingCurve& curve : inputs.curves)
     training.push_back({curve.title, training_figure(curve)});
@@ -191,7 +187,7 @@ std::string render_report(const StudyFile& study, const ReportInputs& inputs) {
                          : results(header, trials, front, inputs);
   for (const ReportTable& table : inputs.tables)
     page += section(table.title, table.note, html_table(table));
-  page += measurements(study, header, inputs) + provenance(header);
+  page += measurements(study, inputs) + provenance(header);
   return page + "</body>\n</html>\n";
 }
 

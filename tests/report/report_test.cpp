@@ -1,5 +1,6 @@
 #include "report/report.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <regex>
@@ -109,6 +110,18 @@ TEST_F(Report, ShowsFrontChoicesAndMeasurements) {
   }
   const std::vector<Budget> budget = {{"params", 2e6, {}}};
   EXPECT_THAT(page_, HasSubstr(within_budgets(study_, budget).fitting[0].architecture.key()));
+}
+
+// A profile after the search says nothing about the model that the search used.
+TEST_F(Report, QuotesTheFrozenModelsOwnError) {
+  const LatencyModel model = LatencyModel::from_json(study_.latency_model()->json);
+  const std::string quoted = fmt::format("Latency model: {:.1f} % error", 100 * model.held_out()->mape);
+  EXPECT_THAT(page_, HasSubstr(quoted));
+  std::vector<LatencyPoint> later = study_.latency_points();
+  Rng rng(9);
+  for (LatencyPoint& p : later) p.p50_ms = rng.uniform(5, 500);
+  study_.add_latency_points(later);
+  EXPECT_THAT(render_report(study_, full_inputs()), HasSubstr(quoted));
 }
 
 TEST_F(Report, IsTheSameEveryTime) { EXPECT_EQ(page_, render_report(study_, full_inputs())); }
