@@ -75,6 +75,28 @@ Json to_json(const LatencyPoint& p) {
           {"spread_ms", p.spread_ms}};
 }
 
+Json to_json(const TestLook& look, bool with_times) {
+  Json json = Json::object();
+  if (with_times) {
+    const Json with = Json::parse(look.scored_with, nullptr, false);
+    json = {{"date", look.date},
+            {"fingerprint", look.fingerprint},
+            {"scored_with", with.is_discarded() ? Json() : with}};
+  }
+  json["members"] = Json::array();
+  for (const FrontScore& member : look.members) {
+    Json scores = Json::object();
+    for (const auto& [name, score] : member.scores) {
+      scores[name] = {{"value", score.value},
+                      {"low", score.low},
+                      {"high", score.high},
+                      {"setting", score.setting}};
+    }
+    json["members"].push_back({{"architecture", member.architecture.key()}, {"scores", scores}});
+  }
+  return json;
+}
+
 std::string text_of(Json json) {
   const bool is_broken = json.is_discarded();  // a text of the study that is not JSON
   return is_broken ? "null" : json.dump(-1, ' ', false, Json::error_handler_t::replace);
@@ -100,13 +122,19 @@ std::string StudyFile::dump_json(bool with_times) const {
     out += ",\n\"latency_model\": " + text_of({{"sha256", model->sha256}});
   out += lines("trials", trials(), [&](const Trial& t) { return to_json(t, with_times); });
   out += lines("generations", generations(), [](const GenerationRecord& g) { return to_json(g); });
-  out += lines("front", front(), [&](const FrontScore& member) {
-    return Json{{"architecture", member.architecture.key()},
-                {"values", to_json(member.values, with_times)}};
-  });
+  out += lines("looks", looks(), [&](const TestLook& look) { return to_json(look, with_times); });
   if (with_times) {
     out += lines("latency_points", latency_points(),
                  [](const LatencyPoint& p) { return to_json(p); });
+    out += lines("fresh_times", fresh_times(), [](const FreshTime& fresh) {
+      Json json = to_json(fresh.time);
+      json["date"] = fresh.date;
+      return json;
+    });
+    out += lines("latency_checks", latency_checks(), [](const LatencyCheck& c) {
+      return Json{
+          {"date", c.date}, {"times", c.times}, {"outside", c.outside}, {"scale", c.scale}};
+    });
     out += lines("artefacts", artefacts(), [](const Artefact& a) {
       return Json{{"name", a.name}, {"path", a.path}, {"sha256", a.sha256}};
     });

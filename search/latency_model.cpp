@@ -193,6 +193,7 @@ bool same_workload(const LatencyPoint& a, const LatencyPoint& b) {
 }
 
 std::string workload_text(const LatencyPoint& point) {
+  if (point.device.empty()) return "a workload that was not recorded";
   return fmt::format("{}, {} thread{}, {:g} s of audio, {}", point.device, point.threads,
                      point.threads == 1 ? "" : "s", point.seconds, point.dtype);
 }

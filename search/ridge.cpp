@@ -98,6 +98,8 @@ class ActiveSets {
 std::vector<double> solve_non_negative(std::span<const double> gram,
                                        std::span<const double> moment) {
   CONCERTINA_ASSERT(gram.size() == moment.size() * moment.size());
+  if (!std::ranges::all_of(gram, [](double g) { return std::isfinite(g); }))
+    throw NumericError("least squares: the columns are not finite");
   return ActiveSets(gram, moment).solve();
 }
 
