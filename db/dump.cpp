@@ -124,7 +124,7 @@ std::string StudyFile::dump(bool with_times) const {
                        number(g.hypervolume), one_line(g.searcher_state));
   }
   if (const auto pending = pending_generation()) out += pending_text(*pending);
-  for (const TestLook& look : looks()) out += look_text(look, with_times);
+  for (const TestLook& look : dumped_looks(with_times)) out += look_text(look, with_times);
   if (!with_times) return out;
   for (const LatencyPoint& point : latency_points()) out += latency_text("latency_point", point);
   for (const FreshTime& fresh : fresh_times())

@@ -122,7 +122,7 @@ std::string StudyFile::dump_json(bool with_times) const {
     out += ",\n\"latency_model\": " + text_of({{"sha256", model->sha256}});
   out += lines("trials", trials(), [&](const Trial& t) { return to_json(t, with_times); });
   out += lines("generations", generations(), [](const GenerationRecord& g) { return to_json(g); });
-  out += lines("looks", looks(), [&](const TestLook& look) { return to_json(look, with_times); });
+  out += lines("looks", dumped_looks(with_times), [&](const TestLook& look) { return to_json(look, with_times); });
   if (with_times) {
     out += lines("latency_points", latency_points(),
                  [](const LatencyPoint& p) { return to_json(p); });

@@ -76,6 +76,12 @@ std::vector<TestLook> StudyFile::looks() const {
   return looks;
 }
 
+std::vector<TestLook> StudyFile::dumped_looks(bool with_times) const {
+  std::vector<TestLook> all = looks();
+  if (!with_times && all.size() > 1) all.resize(1);
+  return all;
+}
+
 void StudyFile::add_fresh_times(const std::vector<FreshTime>& times) {
   const Guard guard(database_->mutex);
   database_->require_writable();

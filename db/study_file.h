@@ -132,6 +132,8 @@ class StudyFile {
 
  private:
   struct Database;
+  // Which members later looks are about follows from fresh times: without times, the first alone.
+  std::vector<TestLook> dumped_looks(bool with_times) const;
   explicit StudyFile(std::unique_ptr<Database> database);
   std::unique_ptr<Database> database_;
 };

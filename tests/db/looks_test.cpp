@@ -35,6 +35,19 @@ TEST(Looks, AreAppendedWithIntervalsAndSettings) {
   EXPECT_THAT(looks[1].members[0].scores.at("sid.acc").low, IsNan());
 }
 
+// Fresh times say which members a budget names next, and so what later looks are about.
+TEST(Looks, AfterTheFirstDependOnClocks) {
+  const Folder folder;
+  StudyFile study = StudyFile::create(folder / "s.db", small_header());
+  study.add_look(small_look({{pocket_space().smallest(), {{"sid.acc", {85}}}}}));
+  const std::string text = study.dump(false), json = study.dump_json(false);
+  EXPECT_THAT(text, ::testing::HasSubstr("sid.acc=85"));
+  study.add_look(small_look({{pocket_space().largest(), {{"sid.acc", {90}}}}}));
+  EXPECT_EQ(study.dump(false), text);
+  EXPECT_EQ(study.dump_json(false), json);
+  EXPECT_THAT(study.dump(true), ::testing::HasSubstr("sid.acc=90"));
+}
+
 TEST(FreshTimes, ComeBackWithTheirWorkload) {
   const Folder folder;
   StudyFile study = StudyFile::create(folder / "s.db", small_header());
