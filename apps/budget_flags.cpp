@@ -2,10 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
 #include <regex>
 
 #include "apps/pareto_table.h"
 #include "core/errors.h"
+#include "core/units.h"
 
 namespace concertina {
 namespace {
@@ -17,6 +20,15 @@ std::string listed(const Items& items, const Text& text) {
   return list;
 }
 
+std::optional<double> parse_margin(std::string text) {
+  if (text.empty()) return std::nullopt;
+  if (text.ends_with('%')) text.pop_back();
+  const double per_cent = parse_count(text);
+  if (!(per_cent >= 0 && per_cent <= 1000))
+    throw InputError(fmt::format("--margin {}: expected 0 to 1000 per cent", text));
+  return per_cent / 100;
+}
+
 }  // namespace
 
 void BudgetFlags::add_to(CLI::App& verb) {
@@ -26,8 +38,19 @@ void BudgetFlags::add_to(CLI::App& verb) {
   verb.add_option("--max-params", max_params, "Most parameters, e.g. 2M")->check(not_empty);
   verb.add_option("--max-macs", max_macs, "Most MACs per 10 s of audio, e.g. 5G")
       ->check(not_empty);
-  verb.add_option("--max-latency", max_latency, "Most predicted latency, e.g. 15ms")
-      ->check(not_empty);
+  CLI::Option* latency = verb.add_option(
+      "--max-latency", max_latency,
+      "Most latency, e.g. 15ms, of the device, threads, seconds and dtype of the study's latency "
+      "model: what it predicts, corrected by the scale of fresh times, plus a margin")
+                             ->check(not_empty);
+  CLI::Option* of_times = verb.add_flag("--measured", measured,
+                                        "--max-latency takes only subnets with fresh times")
+                              ->needs(latency);
+  verb.add_option("--margin", margin,
+                  "Per cent that a prediction has to stay below --max-latency (default: the upper "
+                  "end of the model's 90 % interval on held-out subnets)")
+      ->needs(latency)
+      ->excludes(of_times);
   verb.add_option("--where", where,
                   "Any metric: NAME<=LIMIT, NAME>=LIMIT, or NAME=LIMIT for the better side of the "
                   "limit, which is at most for errors and costs and at least for accuracies; a "
@@ -40,10 +63,13 @@ bool BudgetFlags::given() const {
 
 std::vector<Budget> BudgetFlags::budgets() const {
   std::vector<Budget> result;
-  for (const auto& [metric, most] : {std::pair("params", &max_params),
-                                     {"macs", &max_macs},
-                                     {"latency.pred_ms", &max_latency}})
+  for (const auto& [metric, most] : {std::pair("params", &max_params), {"macs", &max_macs}})
     if (!most->empty()) result.push_back({metric, parse_metric(metric, *most), Bound::kAtMost});
+  if (!max_latency.empty()) {
+    const double ms = parse_metric("latency.pred_ms", max_latency);
+    result.push_back(measured ? Budget{"latency.p50_ms", ms, Bound::kAtMost}
+                              : time_budget(ms, parse_margin(margin)));
+  }
   for (const std::string& condition : where) result.push_back(parse_budget(condition));
   return result;
 }
@@ -58,6 +84,8 @@ Budget parse_budget(const std::string& text) {
   Budget budget{part.str(1) == "latency" ? "latency.pred_ms" : part.str(1), 0, std::nullopt};
   budget.limit = parse_metric(budget.metric, part.str(3));
   if (part.str(2) != "=") budget.bound = part.str(2) == "<=" ? Bound::kAtMost : Bound::kAtLeast;
+  if (part.str(1) == "latency" && budget.bound != Bound::kAtLeast)
+    return time_budget(budget.limit);
   return budget;
 }
 
@@ -66,6 +94,12 @@ Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets) {
 }
 
 std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>& budgets) {
+  const bool needs_times = std::ranges::count(budgets, "latency.p50_ms", &Budget::metric) > 0;
+  if (needs_times && study.fresh_times().empty()) {
+    throw NoAnswer(
+        "no subnet of the study has a fresh time: `concertina search CONFIG --out FOLDER --resume` "
+        "makes them");
+  }
   BudgetAnswer answer = within_budgets(study, budgets);
   if (!answer.fitting.empty()) return std::move(answer.fitting);
   const auto& nearest = answer.nearest->values;

@@ -28,11 +28,13 @@ std::vector<LatencyPoint> profile_with_bar(const Supernet& supernet,
 
 void fit_into(StudyFile& study, const Blueprint& blueprint,
               const std::vector<LatencyPoint>& points) {
-  LatencyFit quality;
-  const LatencyModel model = LatencyModel::fit(blueprint, points, &quality);
+  const LatencyModel model = LatencyModel::fit(blueprint, points);
   study.set_latency_model({model.to_json(), model.sha256()});
-  log_info("latency model: {} subnets, error {:.1f} % and rank agreement {:.2f} on held-out ones",
-           quality.points, 100 * quality.mape, quality.kendall_tau);
+  const LatencyError& error = *model.held_out();
+  log_info(
+      "latency model: {} times, error {:.1f} % and rank agreement {:.2f} on held-out subnets; 90 % "
+      "of their times lie in {:.2f} to {:.2f} of the prediction",
+      error.points, 100 * error.mape, error.kendall_tau, error.low, error.high);
 }
 
 SearchSpace space_of(const StudyFile& study) {

@@ -4,9 +4,11 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/budget_flags.h"
 #include "apps/checkpoint.h"
+#include "apps/results_text.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
@@ -146,9 +148,16 @@ void object(const std::string& fault, bool force) {
   log_warn("{}: going on all the same, as --force asks", fault);
 }
 
+// The subnet that a study gives for budgets, and what is known of it.
+struct Chosen {
+  Architecture architecture;
+  std::string text;
+  Json json;
+};
+
 // A study's numbers are those of the model whose SHA-256 it holds.
-Architecture best_of(const std::string& study_path, const std::string& model,
-                     const BudgetFlags& budget, bool force) {
+Chosen best_of(const std::string& study_path, const std::string& model, const BudgetFlags& budget,
+               bool force) {
   const StudyFile study = StudyFile::open_read_only(study_path);
   const ModelRecord scored = model_record(study.header());
   if (const std::string there = sha256_file(model); there != scored.sha256) {
@@ -159,7 +168,15 @@ Architecture best_of(const std::string& study_path, const std::string& model,
                            : fmt::format("{} (SHA-256 {:.12}...)", scored.path, scored.sha256)),
            force);
   }
-  return best_within(study, budget.budgets()).architecture;
+  const FrontResults results = front_results(study);
+  const std::vector<Budget> budgets = budget.budgets();
+  Chosen chosen{best_within(study, budgets).architecture, "", Json()};
+  const SubnetResults subnet = results.of(chosen.architecture);
+  chosen.text = results_text(subnet, chosen.architecture, score_command(study, study_path)) +
+                latency_terms_text(results, budgets);
+  if (const std::string text = correction_text(results); !text.empty()) chosen.text += text + '\n';
+  chosen.json = results_json(subnet);
+  return chosen;
 }
 
 Architecture asked_for(const SearchSpace& space, const std::string& text, bool force) {
@@ -200,16 +217,20 @@ void add_extract(CLI::App& app, Globals& globals) {
     if (!args->study.empty() && !args->budget.given())
       throw InputError("--study needs a budget, e.g. --max-params 2M");
     const Supernet supernet = load_model(args->model);
+    const std::optional<Chosen> chosen =
+        args->study.empty() ? std::nullopt
+                            : std::optional(best_of(args->study, args->model, args->budget, args->force));
     const Architecture architecture =
-        args->study.empty() ? asked_for(supernet.space(), args->arch, args->force)
-                            : best_of(args->study, args->model, args->budget, args->force);
+        chosen ? chosen->architecture
+               : asked_for(supernet.space(), args->arch, args->force);
     save_model(supernet.extract(architecture), args->out, storage_dtype(args->dtype));
     Json json = cost_json(supernet.blueprint(), supernet.storage(), architecture);
     json["file"] = args->out;
     json["bytes"] = std::filesystem::file_size(args->out);
-    fmt::print("{}", globals.json
-                         ? json.dump(2) + "\n"
-                         : cost_line("extracted", json) + "written to " + args->out + "\n");
+    if (chosen) json.update(chosen->json);
+    fmt::print("{}", globals.json ? json.dump(2) + "\n"
+                                  : cost_line("extracted", json) + (chosen ? chosen->text : "") +
+                                        "written to " + args->out + "\n");
   });
 }
 

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "apps/results_text.h"
 #include "apps/text_table.h"
 #include "search/study.h"
 
@@ -25,7 +26,8 @@ std::string_view state_name(const Trial& trial) {
 }  // namespace
 
 std::string describe(const Budget& budget) {
-  return fmt::format("{} {}", metric_text(budget.metric, budget.limit), budget.metric);
+  return fmt::format("{} {}", metric_text(budget.metric, budget.limit),
+                     budget.time ? "latency" : budget.metric);
 }
 
 std::string pareto_table(const StudyHeader& header, std::span<const Trial> trials) {
@@ -62,7 +64,7 @@ std::string trials_csv(const StudyHeader& header, std::span<const Trial> trials)
   return text;
 }
 
-std::string trials_json(std::span<const Trial> trials) {
+std::string trials_json(std::span<const Trial> trials, const FrontResults* results) {
   nlohmann::ordered_json all = nlohmann::ordered_json::array();
   for (const Trial& trial : trials) {
     nlohmann::ordered_json json = {{"trial", trial.number},
@@ -71,6 +73,7 @@ std::string trials_json(std::span<const Trial> trials) {
                                    {"architecture", trial.architecture.key()},
                                    {"values", trial.values}};
     if (!trial.error.empty()) json["error"] = trial.error;
+    if (results != nullptr) json.update(results_json(results->of(trial.architecture)));
     all.push_back(std::move(json));
   }
   return all.dump(2) + '\n';

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "db/study_file.h"
+#include "search/front_results.h"
 #include "search/pareto.h"
 
 namespace concertina {
@@ -15,8 +16,9 @@ namespace concertina {
 std::string pareto_table(const StudyHeader& header, std::span<const Trial> trials);
 // For programs: numbers as the shortest text that reads back the same.
 std::string trials_csv(const StudyHeader& header, std::span<const Trial> trials);
-std::string trials_json(std::span<const Trial> trials);  // an array, ends with a line break
-// "2M params", "15 ms latency.pred_ms": a budget in words.
+// An array, ends with a line break; with `results`, each trial has what is known beyond the search.
+std::string trials_json(std::span<const Trial> trials, const FrontResults* results = nullptr);
+// "2M params", "15.00 ms latency": a budget in words.
 std::string describe(const Budget& budget);
 
 }  // namespace concertina

@@ -89,6 +89,7 @@ std::optional<Budget> read_budget(ConfigSection section) {
     if (budget) section.problem(key, "one limit for each budget");
     try {
       budget = Budget{metric, parse_metric(metric, text), {}};
+      if (key == "latency") budget = time_budget(budget->limit);
     } catch (const InputError& error) {
       section.problem(key, error.what());
     }

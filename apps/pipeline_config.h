@@ -38,6 +38,7 @@ struct SearchConfig {
 };
 
 struct PipelineConfig {
+  std::filesystem::path file;  // as it was given; set by the verbs that search
   uint64_t seed = 0;
   CorpusConfig corpus;
   SearchSpace space;

@@ -67,7 +67,8 @@ std::vector<Stage> make_stages(ConfigFile& file, const Line& line) {
   const std::string teacher = section_text(file, "teacher") + file_hash(config.teacher_model) +
                               file_hash(config.teacher.units.model) + noise(config.teacher.train);
   const std::string tasks = section_text(file, "tasks");
-  const std::string search = section_text(file, "search") + tasks;
+  // The search also scores what the report will name.
+  const std::string search = section_text(file, "search") + tasks + section_text(file, "report");
   const std::string latency = section_text(file, "latency");
   std::vector<Stage> stages = {
       {"corpus",
@@ -221,6 +222,7 @@ void print_plan(const nlohmann::ordered_json& plan, const Globals& globals) {
 void run_line(const RunFlags& flags, const Globals& globals) {
   ConfigFile file = load_config(flags.pipeline, globals);
   Line line{.config = PipelineConfig::parse(file), .space = {flags.out}, .globals = globals};
+  line.config.file = flags.pipeline;
   if (flags.out.empty()) {
     line.space.out = std::filesystem::path("runs") / std::filesystem::path(flags.pipeline).stem();
   }

@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <nlohmann/json.hpp>
 
+#include "apps/front_scores.h"
+#include "apps/search_inputs.h"
 #include "apps/stages.h"
 #include "apps/study_setup.h"
-#include "apps/text_table.h"
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/progress.h"
@@ -23,26 +23,6 @@
 
 namespace concertina {
 namespace {
-
-// Everything a search reads, loaded once.
-struct SearchInputs {
-  PipelineConfig config;
-  Workspace space;
-  std::shared_ptr<const Supernet> supernet;
-  std::shared_ptr<const Manifest> manifest;
-
-  bool wants(const std::string& metric) const {
-    return std::ranges::count(searched_metrics(config.search), metric) > 0;
-  }
-};
-
-std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Split split) {
-  if (!inputs.wants(kDistillMetric)) return nullptr;
-  const Supernet teacher = load_model(inputs.space.teacher());
-  return std::make_shared<DistillScore>(teacher.slice(teacher.space().largest()),
-                                        load_objective(inputs.space.objective(2)), *inputs.manifest,
-                                        split, distill_score_options(inputs.config));
-}
 
 SubnetEvaluator make_evaluator(const SearchInputs& inputs, const StudyFile& study) {
   SubnetEvaluatorParts parts;
@@ -101,70 +81,6 @@ void say_hypervolume(const StudyFile& study) {
            reference);
 }
 
-bool is_scored(const StudyFile& study, const std::vector<Architecture>& members) {
-  const std::vector<FrontScore> front = study.front();
-  return std::ranges::equal(front, members, {}, &FrontScore::architecture);
-}
-
-// Once, with no worker active.
-void score_front(const SearchInputs& inputs, StudyFile& study, const StopToken& stop) {
-  const std::vector<Architecture> members = spread_front(study, inputs.config.search.front_keep);
-  if (is_scored(study, members)) return;
-  const auto distill = distill_score(inputs, Split::kTest);
-  const TaskOptions tasks =
-      tasks_for(inputs.config, *inputs.manifest, inputs.config.search.front_score, Split::kTest);
-  std::vector<FrontScore> front;
-  Progress bar("front on test", static_cast<int64_t>(members.size()));
-  for (const Architecture& architecture : members) {
-    FrontScore scored{architecture, {}};
-    if (distill)
-      scored.values[kDistillMetric] = distill->score(inputs.supernet->slice(architecture));
-    if (!tasks.tasks.empty()) {
-      const auto features = subnet_features(
-          inputs.supernet->slice(architecture, training_dtype(tasks.dtype, at::kCPU)));
-      for (const TaskScore& score :
-           score_tasks(*inputs.manifest, features, tasks, Split::kTest, stop)) {
-        if (std::ranges::count(inputs.config.search.front_score, score.metric) > 0)
-          scored.values[score.metric] = score.value;
-      }
-    }
-    front.push_back(std::move(scored));
-    bar.advance();
-  }
-  const auto times = profile_latency(*inputs.supernet, members, inputs.config.latency, stop);
-  for (size_t i = 0; i < front.size(); ++i) front[i].values["latency.p50_ms"] = times[i].p50_ms;
-  study.set_front(front);
-}
-
-std::string front_table(const std::vector<FrontScore>& front) {
-  std::vector<std::vector<std::string>> rows;
-  for (const FrontScore& member : front) {
-    std::vector<std::string> names, row;
-    for (const auto& [name, value] : member.values) {
-      names.push_back(name);
-      row.push_back(metric_text(name, value));
-    }
-    names.push_back("architecture");
-    row.push_back(member.architecture.key());
-    if (rows.empty()) rows.push_back(std::move(names));
-    rows.push_back(std::move(row));
-  }
-  return text_table(rows);
-}
-
-void print_front(const Workspace& space, const Globals& globals) {
-  const std::vector<FrontScore> front = StudyFile::open_read_only(space.study()).front();
-  if (!globals.json) {
-    fmt::print("front on test, times measured again ({})\n{}", space.study().string(),
-               front_table(front));
-    return;
-  }
-  nlohmann::json rows = nlohmann::json::array();
-  for (const FrontScore& member : front)
-    rows.push_back({{"architecture", member.architecture.key()}, {"test", member.values}});
-  fmt::print("{}\n", rows.dump(1));
-}
-
 void ensure_latency_model(const SearchInputs& inputs, const Globals& globals) {
   const bool known = std::filesystem::exists(inputs.space.study()) &&
                      StudyFile::open_read_only(inputs.space.study()).latency_model().has_value();
@@ -174,6 +90,7 @@ void ensure_latency_model(const SearchInputs& inputs, const Globals& globals) {
 
 struct SearchFlags {
   std::string config, out = "out";
+  std::vector<std::string> score;  // architectures to score besides the named members
   int32_t workers = 0;
   StageFlags stage{.resume = false, .max_minutes = 0};
 };
@@ -181,9 +98,12 @@ struct SearchFlags {
 void search(const SearchFlags& flags, const Globals& globals) {
   ConfigFile file = load_config(flags.config, globals);
   PipelineConfig config = PipelineConfig::parse(file);
+  config.file = flags.config;
   if (flags.workers > 0) config.search.workers = flags.workers;
   const Workspace space{flags.out};
-  run_search_stage(config, space, globals, flags.stage);
+  StageFlags stage = flags.stage;
+  for (const std::string& text : flags.score) stage.score.push_back(config.space.resolve(text));
+  run_search_stage(config, space, globals, stage);
   print_front(space, globals);
 }
 
@@ -212,7 +132,7 @@ void run_search_stage(const PipelineConfig& config, const Workspace& space, cons
   log_info("search: {} trials, {} failed{}", report.trials, report.failed,
            report.stopped ? "; the time cap came first, --resume goes on" : "");
   say_hypervolume(study);
-  score_front(inputs, study, globals.stop);
+  score_front(inputs, study, flags.score, globals.stop);
 }
 
 void add_search_verbs(CLI::App& app, Globals& globals) {
@@ -227,7 +147,11 @@ void add_search_verbs(CLI::App& app, Globals& globals) {
   verb->add_flag("--resume", flags->stage.resume, "go on with the study in the run's folder");
   verb->add_option("--max-minutes", flags->stage.max_minutes, "save and end after so many minutes")
       ->check(CLI::PositiveNumber);
+  verb->add_option("--score", flags->score,
+                   "score this subnet on test and time it too (architecture key; repeatable)");
   verb->footer(
+      "The best, the knee, what each budget of report.budgets chooses and search.front.keep members\n"
+      "spread along the front are scored on test and timed. Each such look at test is recorded.\n"
       "Example: concertina search configs/quickstart.yaml --out runs/quickstart --workers 2 "
       "--resume");
   verb->callback([flags, &globals] { search(*flags, globals); });

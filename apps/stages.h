@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "apps/pipeline_config.h"
 #include "apps/verb.h"
@@ -37,6 +38,7 @@ struct Workspace {
 struct StageFlags {
   bool resume = true;
   double max_minutes = 0;  // 0: no cap
+  std::vector<Architecture> score = {};  // by the search, besides the members it names
 };
 
 std::filesystem::path corpus_manifest(

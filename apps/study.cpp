@@ -7,10 +7,12 @@
 
 #include "apps/budget_flags.h"
 #include "apps/pareto_table.h"
+#include "apps/results_text.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
 #include "report/report.h"
+#include "search/front_members.h"
 #include "search/study.h"
 
 namespace concertina {
@@ -48,7 +50,7 @@ void write_and_say(const std::string& out, const std::string& text, const Json& 
 void export_study(const ExportArgs& args, const Globals& globals) {
   const StudyFile study = StudyFile::open_read_only(args.study);
   std::vector<Trial> trials = study.trials();
-  add_front_scores(study.front(), trials);
+  add_results(front_results(study), trials);
   const bool to_file = !is_stdout(args.out);
   const bool as_json = args.to == "json" || (globals.json && !to_file);
   const std::string text = as_json ? trials_json(trials) : trials_csv(study.header(), trials);
@@ -58,26 +60,27 @@ void export_study(const ExportArgs& args, const Globals& globals) {
     fmt::print("{}", text);
 }
 
-std::vector<Trial> knee_of(const StudyHeader& header, const std::vector<Trial>& front) {
-  std::vector<ObjectivePoint> points;
-  for (const Trial& trial : front)
-    points.push_back(objective_point(trial.values, header.objectives));
-  return {front[static_cast<size_t>(knee_point(points))]};
-}
-
 void pareto(const ParetoArgs& args, const Globals& globals) {
   const StudyFile study = StudyFile::open_read_only(args.study);
   const StudyHeader header = study.header();
-  std::vector<Trial> front = all_within(study, args.budget.budgets());
+  const FrontResults results = front_results(study);
+  const std::vector<Budget> budgets = args.budget.budgets();
+  std::vector<Trial> front = all_within(study, budgets);
   if (args.best) front.resize(1);
-  if (args.knee) front = knee_of(header, front);
+  if (args.knee) front = {knee_of(header, front)};
+  std::string notes;
+  if (args.best || args.knee)
+    notes = results_text(results.of(front[0].architecture), front[0].architecture,
+                         score_command(study, args.study));
+  notes += latency_terms_text(results, budgets);
+  if (const std::string text = correction_text(results); !text.empty()) notes += text + '\n';
   const std::string format = globals.json ? "json" : args.format;
-  if (format == "json")
-    fmt::print("{}", trials_json(front));
-  else if (format == "csv")
-    fmt::print("{}", trials_csv(header, front));
-  else
-    fmt::print("{}", pareto_table(header, front));
+  if (format == "table") {
+    fmt::print("{}{}", pareto_table(header, front), notes);
+    return;
+  }
+  fmt::print("{}", format == "json" ? trials_json(front, &results) : trials_csv(header, front));
+  fmt::print(stderr, "{}", notes);
 }
 
 TrainingCurve curve_from(const std::string& text) {  // NAME=metrics.jsonl
@@ -137,7 +140,10 @@ void add_study_group(CLI::App& app, Globals& globals) {
 void add_pareto(CLI::App& app, Globals& globals) {
   CLI::App* verb = app.add_subcommand("pareto", "Ask a study's Pareto front for a budget");
   verb->footer(
+      "With --best and --knee: scores on test, a fresh time and the prediction's error, or how to "
+      "make them.\n"
       "Examples:\n  concertina pareto study.db --max-params 2M --max-latency 15ms\n"
+      "  concertina pareto study.db --max-latency 15ms --measured --best\n"
       "  concertina pareto study.db --where 'test.pr.frame_acc>=60' --knee");
   const auto args = std::make_shared<ParetoArgs>();
   verb->add_option("study", args->study, "Study file")->required();

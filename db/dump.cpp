@@ -1,6 +1,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <cmath>
+
 #include "db/study_file.h"
 
 namespace concertina {
@@ -26,6 +28,25 @@ std::string values_text(const std::map<std::string, double>& values, bool with_t
   std::string out;
   for (const auto& [name, value] : values) {
     if (with_times || !is_measured_time(name)) out += fmt::format(" {}={}", name, number(value));
+  }
+  return out;
+}
+
+std::string look_text(const TestLook& look, bool with_times) {
+  std::string out = "look";
+  if (with_times) {
+    out += fmt::format(" date={} fingerprint={} scored_with={}", one_line(look.date),
+                       one_line(look.fingerprint), one_line(look.scored_with));
+  }
+  out += '\n';
+  for (const FrontScore& member : look.members) {
+    out += fmt::format("front architecture={}", one_line(member.architecture.key()));
+    for (const auto& [name, score] : member.scores) {
+      out += fmt::format(" {}={}", name, number(score.value));
+      if (!std::isnan(score.low)) out += fmt::format(" [{}, {}]", number(score.low), number(score.high));
+      if (!score.setting.empty()) out += " " + one_line(score.setting);
+    }
+    out += '\n';
   }
   return out;
 }
@@ -71,12 +92,12 @@ std::string trial_text(const Trial& t, bool with_times) {
   return out + values_text(t.values, with_times) + '\n';
 }
 
-std::string latency_text(const LatencyPoint& p) {
+std::string latency_text(std::string_view kind, const LatencyPoint& p) {
   return fmt::format(
-      "latency_point architecture={} device={} threads={} seconds={} dtype={} n={} mean_ms={} "
+      "{} architecture={} device={} threads={} seconds={} dtype={} n={} mean_ms={} "
       "p50_ms={} p95_ms={} "
       "spread_ms={}\n",
-      one_line(p.architecture.key()), one_line(p.device), p.threads, number(p.seconds), p.dtype,
+      kind, one_line(p.architecture.key()), one_line(p.device), p.threads, number(p.seconds), p.dtype,
       p.n, number(p.mean_ms), number(p.p50_ms), number(p.p95_ms), number(p.spread_ms));
 }
 
@@ -103,12 +124,15 @@ std::string StudyFile::dump(bool with_times) const {
                        number(g.hypervolume), one_line(g.searcher_state));
   }
   if (const auto pending = pending_generation()) out += pending_text(*pending);
-  for (const FrontScore& member : front()) {
-    out += fmt::format("front architecture={}{}\n", one_line(member.architecture.key()),
-                       values_text(member.values, with_times));
-  }
+  for (const TestLook& look : dumped_looks(with_times)) out += look_text(look, with_times);
   if (!with_times) return out;
-  for (const LatencyPoint& point : latency_points()) out += latency_text(point);
+  for (const LatencyPoint& point : latency_points()) out += latency_text("latency_point", point);
+  for (const FreshTime& fresh : fresh_times())
+    out += latency_text("fresh_time date=" + one_line(fresh.date), fresh.time);
+  for (const LatencyCheck& check : latency_checks()) {
+    out += fmt::format("latency_check date={} times={} outside={} scale={}\n", one_line(check.date),
+                       check.times, check.outside, number(check.scale));
+  }
   for (const Artefact& a : artefacts())
     out += fmt::format("artefact {} path={} sha256={}\n", a.name, one_line(a.path), a.sha256);
   return out;

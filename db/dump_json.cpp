@@ -94,6 +94,28 @@ Json to_json(const LatencyPoint& p) {
           {"spread_ms", p.spread_ms}};
 }
 
+Json to_json(const TestLook& look, bool with_times) {
+  Json json = Json::object();
+  if (with_times) {
+    const Json with = Json::parse(look.scored_with, nullptr, false);
+    json = {{"date", look.date},
+            {"fingerprint", look.fingerprint},
+            {"scored_with", with.is_discarded() ? Json() : with}};
+  }
+  json["members"] = Json::array();
+  for (const FrontScore& member : look.members) {
+    Json scores = Json::object();
+    for (const auto& [name, score] : member.scores) {
+      scores[name] = {{"value", score.value},
+                      {"low", score.low},
+                      {"high", score.high},
+                      {"setting", score.setting}};
+    }
+    json["members"].push_back({{"architecture", member.architecture.key()}, {"scores", scores}});
+  }
+  return json;
+}
+
 std::string text_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -120,13 +142,19 @@ std::string StudyFile::dump_json(bool with_times) const {
   out += lines("generations", generations(), [](const GenerationRecord& g) { return to_json(g); });
   if (const auto pending = pending_generation())
     out += ",\n\"pending_generation\": " + text_of(to_json(*pending));
-  out += lines("front", front(), [&](const FrontScore& member) {
-    return Json{{"architecture", member.architecture.key()},
-                {"values", to_json(member.values, with_times)}};
-  });
+  out += lines("looks", dumped_looks(with_times), [&](const TestLook& look) { return to_json(look, with_times); });
   if (with_times) {
-    out +=
-        lines("latency_points", latency_points(), [](const LatencyPoint& p) { return to_json(p); });
+    out += lines("latency_points", latency_points(),
+                 [](const LatencyPoint& p) { return to_json(p); });
+    out += lines("fresh_times", fresh_times(), [](const FreshTime& fresh) {
+      Json json = to_json(fresh.time);
+      json["date"] = fresh.date;
+      return json;
+    });
+    out += lines("latency_checks", latency_checks(), [](const LatencyCheck& c) {
+      return Json{
+          {"date", c.date}, {"times", c.times}, {"outside", c.outside}, {"scale", c.scale}};
+    });
     out += lines("artefacts", artefacts(), [](const Artefact& a) {
       return Json{{"name", a.name}, {"path", a.path}, {"sha256", a.sha256}};
     });

@@ -16,7 +16,7 @@ struct Migration {
   const char* sql;
 };
 
-constexpr std::array<Migration, 4> kMigrations = {{{"0.1.0", R"sql(
+constexpr std::array<Migration, 5> kMigrations = {{{"0.1.0", R"sql(
 CREATE TABLE schema_version(version INTEGER NOT NULL, needs TEXT NOT NULL);
 INSERT INTO schema_version VALUES(0, '');
 CREATE TABLE study(
@@ -71,6 +71,35 @@ CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE fingerprint(
   metric INTEGER NOT NULL REFERENCES metric(id), name TEXT NOT NULL, value TEXT NOT NULL,
   PRIMARY KEY(metric, name)) WITHOUT ROWID;
+)sql"},
+                                                   // Looks at test are appended with intervals,
+                                                   // settings and a date; fresh times with their
+                                                   // workload. What schema 1 knew of its front is
+                                                   // one look without a date.
+                                                   {"0.1.0", R"sql(
+CREATE TABLE look(
+  id INTEGER PRIMARY KEY, date TEXT NOT NULL, scored_with TEXT NOT NULL, fingerprint TEXT NOT NULL);
+CREATE TABLE look_member(
+  id INTEGER PRIMARY KEY, look INTEGER NOT NULL REFERENCES look(id),
+  architecture INTEGER NOT NULL REFERENCES architecture(id), UNIQUE(look, architecture));
+CREATE TABLE look_score(
+  member INTEGER NOT NULL REFERENCES look_member(id), metric INTEGER NOT NULL REFERENCES metric(id),
+  value REAL, low REAL, high REAL, setting TEXT NOT NULL, PRIMARY KEY(member, metric)) WITHOUT ROWID;
+CREATE TABLE fresh_time(
+  id INTEGER PRIMARY KEY, date TEXT NOT NULL, architecture INTEGER NOT NULL REFERENCES architecture(id),
+  device TEXT NOT NULL, threads INTEGER NOT NULL, seconds REAL NOT NULL, dtype TEXT NOT NULL,
+  n INTEGER NOT NULL, mean_ms REAL, p50_ms REAL, p95_ms REAL, spread_ms REAL);
+CREATE TABLE latency_check(
+  id INTEGER PRIMARY KEY, date TEXT NOT NULL, times INTEGER NOT NULL, outside INTEGER NOT NULL, scale REAL NOT NULL);
+INSERT INTO look SELECT 1, '', '', '' WHERE EXISTS (SELECT 1 FROM front);
+INSERT INTO look_member SELECT position + 1, 1, architecture FROM front;
+INSERT INTO look_score SELECT v.position + 1, v.metric, v.value, NULL, NULL, ''
+  FROM front_value v JOIN metric m ON m.id = v.metric WHERE m.name NOT LIKE 'latency.%';
+INSERT INTO fresh_time SELECT NULL, '', f.architecture, '', 0, 0, '', 0, NULL, v.value, NULL, NULL
+  FROM front f JOIN front_value v ON v.position = f.position JOIN metric m ON m.id = v.metric
+  WHERE m.name = 'latency.p50_ms' ORDER BY f.position;
+DROP TABLE front_value;
+DROP TABLE front;
 )sql"}}};
 
 bool has_study_tables(const Connection& connection) {

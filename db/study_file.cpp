@@ -228,37 +228,6 @@ std::optional<LatencyModelRecord> StudyFile::latency_model() const {
   return LatencyModelRecord{read.text(0), read.text(1)};
 }
 
-void StudyFile::set_front(const std::vector<FrontScore>& front) {
-  const Guard guard(database_->mutex);
-  database_->require_writable();
-  const Connection& connection = database_->connection;
-  Transaction transaction(connection);
-  connection.execute("DELETE FROM front_value; DELETE FROM front");
-  Statement insert(connection, "INSERT INTO front VALUES(?, ?)");
-  for (size_t i = 0; i < front.size(); ++i) {
-    insert.bind(static_cast<int64_t>(i), database_->architecture_id(front[i].architecture)).run();
-    database_->insert_values("INSERT INTO front_value VALUES(?, ?, ?)", static_cast<int64_t>(i),
-                             front[i].values);
-  }
-  transaction.commit();
-}
-
-std::vector<FrontScore> StudyFile::front() const {
-  const Guard guard(database_->mutex);
-  auto front = read_all(
-      database_->connection,
-      "SELECT a.key FROM front f JOIN architecture a ON a.id = f.architecture ORDER BY f.position",
-      [&](Statement& row) { return FrontScore{database_->architecture(row.text(0)), {}}; });
-  Statement values(
-      database_->connection,
-      "SELECT v.position, m.name, v.value FROM front_value v JOIN metric m ON m.id = v.metric");
-  while (values.step()) {
-    const auto position = static_cast<size_t>(values.integer(0));
-    if (position < front.size()) front[position].values[values.text(1)] = values.real(2);
-  }
-  return front;
-}
-
 void StudyFile::add_artefact(const Artefact& artefact) {
   const Guard guard(database_->mutex);
   database_->require_writable();

@@ -114,9 +114,13 @@ class StudyFile {
   void set_latency_model(const LatencyModelRecord& model);
   std::optional<LatencyModelRecord> latency_model() const;
 
-  // The final front with its test scores; replaces what was there.
-  void set_front(const std::vector<FrontScore>& front);
-  std::vector<FrontScore> front() const;
+  // Appended, never replaced; in the order they were added.
+  void add_look(const TestLook& look);
+  std::vector<TestLook> looks() const;
+  void add_fresh_times(const std::vector<FreshTime>& times);
+  std::vector<FreshTime> fresh_times() const;
+  void add_latency_check(const LatencyCheck& check);
+  std::vector<LatencyCheck> latency_checks() const;
 
   void add_artefact(const Artefact& artefact);  // replaces one of the same name
   std::vector<Artefact> artefacts() const;      // by name
@@ -128,6 +132,8 @@ class StudyFile {
 
  private:
   struct Database;
+  // Which members later looks are about follows from fresh times: without times, the first alone.
+  std::vector<TestLook> dumped_looks(bool with_times) const;
   explicit StudyFile(std::unique_ptr<Database> database);
   std::unique_ptr<Database> database_;
 };

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -52,10 +53,41 @@ struct LatencyPoint {
   double spread_ms = 0;  // interquartile range
 };
 
-// A member of the final front, scored once on test and timed again.
+// A score on test.
+struct TestScore {
+  double value = 0;
+  double low = kUnknown, high = kUnknown;  // 95 % interval; NaN where there is none
+  std::string setting = {};  // of the probe ("layer 1, shrinkage 0.001"), chosen without test data
+
+  static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+};
+
 struct FrontScore {
   Architecture architecture;
-  std::map<std::string, double> values;
+  std::map<std::string, TestScore> scores;
+};
+
+// One look at the test data: what was scored, with which settings, when. Looks are never replaced,
+// so that their number says how often test was looked at.
+struct TestLook {
+  std::string date;         // UTC, "2026-01-31T12:00:00Z"; "" in studies of schema 1
+  std::string scored_with;  // JSON: metrics, settings, model and data; "" in studies of schema 1
+  std::string fingerprint;  // of scored_with, sha256; scores of two fingerprints do not compare
+  std::vector<FrontScore> members;
+};
+
+// A member of the front timed after the search. In studies of schema 1 only p50_ms is known.
+struct FreshTime {
+  std::string date;
+  LatencyPoint time;
+};
+
+// How fresh times compare with the frozen latency model's predictions.
+struct LatencyCheck {
+  std::string date;
+  int64_t times = 0;
+  int64_t outside = 0;  // of them, outside the prediction's 90 % interval
+  double scale = 1;     // a prediction times this is the corrected one
 };
 
 }  // namespace concertina

@@ -159,6 +159,7 @@ std::string latency_figure(std::span<const LatencyPoint> points,
   chart.y = {"predicted (ms)", plain};
   double low = INFINITY, high = 0;
   for (const LatencyPoint& p : points) {
+    if (!same_workload(p, model.workload())) continue;  // another machine's, or bf16
     const double predicted = model.predict_ms(p.architecture);
     chart.marks.push_back({p.p50_ms, predicted, "front",
                            fmt::format("{}\nmeasured {:.2f} ms, predicted {:.2f} ms",
@@ -166,7 +167,7 @@ std::string latency_figure(std::span<const LatencyPoint> points,
                            2.5});
     low = std::min({low, p.p50_ms, predicted}), high = std::max({high, p.p50_ms, predicted});
   }
-  if (!points.empty()) chart.lines.push_back({"guide", {{low, low}, {high, high}}, ""});
+  if (high > 0) chart.lines.push_back({"guide", {{low, low}, {high, high}}, ""});
   return render_chart(chart);
 }
 

@@ -71,13 +71,15 @@ std::string pictures(const std::vector<Picture>& all) {
   return body.empty() ? "" : fmt::format("<div class=\"pair\">\n{}</div>\n", body);
 }
 
-std::vector<Choice> choose(const StudyHeader& header, const std::vector<Trial>& trials,
+std::vector<Choice> choose(const StudyHeader& header, const FrontResults& results,
+                           const std::vector<Trial>& trials,
                            const std::vector<Budget>& budgets) {
   std::vector<Choice> choices;
   for (const Budget& budget : budgets) {
-    const BudgetAnswer answer = within_budgets(header, trials, std::span(&budget, 1));
+    const BudgetAnswer answer = within_budgets(header, results, trials, std::span(&budget, 1));
     const bool fits = !answer.fitting.empty();
-    choices.push_back({budget, fits ? answer.fitting.front() : *answer.nearest, fits});
+    const Trial& trial = fits ? answer.fitting.front() : *answer.nearest;
+    choices.push_back({budget, trial, fits, results.of(trial.architecture)});
   }
   return choices;
 }
@@ -99,9 +101,10 @@ std::vector<Trial> table_rows(const std::vector<Trial>& front, std::span<const C
   return rows;
 }
 
-std::string results(const StudyHeader& header, const std::vector<Trial>& trials,
-                    const std::vector<Trial>& front, const ReportInputs& inputs) {
-  const std::vector<Choice> choices = choose(header, trials, inputs.budgets);
+std::string results(const StudyHeader& header, const FrontResults& found,
+                    const std::vector<Trial>& trials, const std::vector<Trial>& front,
+                    const ReportInputs& inputs) {
+  const std::vector<Choice> choices = choose(header, found, trials, inputs.budgets);
   const std::vector<Trial> rows = table_rows(front, choices);
   const std::string left_out =
       rows.size() == front.size()
@@ -119,35 +122,46 @@ std::string results(const StudyHeader& header, const std::vector<Trial>& trials,
                  "all objectives.",
                  front_figure(header, trials, front, choices));
   out += section("The front",
-                 "Values are on dev data unless a column says test. A timed column is a fresh "
-                 "measurement of the extracted subnet." +
+                 "Values are on dev data unless a column says test, with 95 % intervals. A timed "
+                 "column is a fresh measurement of the extracted subnet." +
                      left_out,
-                 front_table(header, rows, choices));
+                 front_table(header, rows, found, choices));
   return out;
 }
 
-// The drawn points are those the model was fitted on; its error is quoted on held-out ones.
-std::string latency_title(const StudyHeader& header, const std::vector<LatencyPoint>& points) {
-  try {
-    LatencyFit quality;
-    LatencyModel::fit(SearchSpace::from_json(header.space_json).blueprint(), points, &quality);
-    return fmt::format("Latency model: {:.1f} % error, rank agreement {:.2f} on held-out subnets",
-                       100 * quality.mape, quality.kendall_tau);
-  } catch (const InputError&) {  // profiles of several machines in one study
-    return "Latency model";
-  }
+// How the fresh times of the front agree with the model.
+std::string check_text(const std::vector<LatencyCheck>& checks) {
+  if (checks.empty() || checks.back().times == 0) return "";
+  const LatencyCheck& check = checks.back();
+  std::string text =
+      fmt::format(" Of {} fresh times of the front, {} lie outside the prediction's 90 % interval",
+                  check.times, check.outside);
+  if (check.scale == 1) return text + ".";
+  return text + fmt::format(
+                    ", more than chance explains: predictions times {:.3f} are the corrected ones, "
+                    "which budgets on latency take; objective values stay as the search saw them.",
+                    check.scale);
 }
 
-std::string measurements(const StudyFile& study, const StudyHeader& header,
-                         const ReportInputs& inputs) {
-  const std::vector<LatencyPoint> points = study.latency_points();
+// The error that was stored with the frozen model: later profiles do not change it.
+std::string latency_title(const std::optional<LatencyModelRecord>& record) {
+  if (!record) return "Latency model";
+  const auto error = LatencyModel::from_json(record->json).held_out();
+  if (!error) return "Latency model (fitted by an older version, which stored no held-out error)";
+  return fmt::format("Latency model: {:.1f} % error, rank agreement {:.2f} on held-out subnets",
+                     100 * error->mape, error->kendall_tau);
+}
+
+std::string measurements(const StudyFile& study, const ReportInputs& inputs) {
+  const std::optional<LatencyModelRecord> model = study.latency_model();
   std::string out = section(
       "Search and latency",
       "Hypervolume is measured against the study's reference point, in units of the box between "
       "its bounds: studies of one space and model compare. The latency model is frozen before the "
-      "search.",
+      "search." +
+          check_text(study.latency_checks()),
       pictures({{"Hypervolume", hypervolume_figure(study.generations())},
-                {latency_title(header, points), latency_figure(points, study.latency_model())}}));
+                {latency_title(model), latency_figure(study.latency_points(), model)}}));
   std::vector<Picture> training;
   for (const TrainingCurve& curve : inputs.curves)
     training.push_back({curve.title, training_figure(curve)});
@@ -174,7 +188,8 @@ std::string render_report(const StudyFile& study, const ReportInputs& inputs) {
   std::vector<Trial> trials = study.trials(), front;
   const auto total = static_cast<int64_t>(trials.size());
   std::erase_if(trials, [](const Trial& t) { return t.state != TrialState::kComplete; });
-  add_front_scores(study.front(), trials);
+  const FrontResults found = front_results(study);
+  add_results(found, trials);
   for (const int64_t i : pareto_front(trials, header.objectives))
     front.push_back(trials[static_cast<size_t>(i)]);
 
@@ -188,10 +203,10 @@ std::string render_report(const StudyFile& study, const ReportInputs& inputs) {
   page += facts_list(header, study, total, static_cast<int64_t>(trials.size()),
                      static_cast<int64_t>(front.size()));
   page += trials.empty() ? "<p class=\"note\">No trial is complete yet.</p>\n"
-                         : results(header, trials, front, inputs);
+                         : results(header, found, trials, front, inputs);
   for (const ReportTable& table : inputs.tables)
     page += section(table.title, table.note, html_table(table));
-  page += measurements(study, header, inputs) + provenance(header);
+  page += measurements(study, inputs) + provenance(header);
   return page + "</body>\n</html>\n";
 }
 

@@ -34,6 +34,32 @@ std::string fact(std::string_view name, std::string_view value) {
   return fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_html(name), escape_html(value));
 }
 
+// What is known of a subnet beyond the search: its scores on test, and its time beside the
+// predicted one.
+std::string results_text(const SubnetResults& results) {
+  std::string out;
+  for (const auto& [name, score] : results.test) {
+    out += fmt::format("<span>{} on test <b>{}</b>{}</span> ", escape_html(name),
+                       score_number(name, score),
+                       score.setting.empty() ? "" : " (" + escape_html(score.setting) + ")");
+  }
+  if (results.time) {
+    const LatencyPoint& time = results.time->time;
+    out += fmt::format("<span>measured <b>{:.2f} ms</b> ({})", time.p50_ms,
+                       escape_html(workload_text(time)));
+    if (results.prediction_error)
+      out += fmt::format(", the prediction is off by <b>{:+.1f} %</b>",
+                         100 * *results.prediction_error);
+    out += "</span>";
+  }
+  if (results.complete()) return out;
+  return out + fmt::format("<span><b>{}</b>: <code>concertina search</code> with <code>--score</code> "
+                           "and its key does that</span>",
+                           !results.test.empty() ? "not timed"
+                           : results.time        ? "not scored on test"
+                                                 : "not scored on test, not timed");
+}
+
 // For a POSIX shell: quotes of the text itself are closed, escaped and opened again.
 std::string shell_quoted(const std::string& text) {
   std::string out = "'";
@@ -62,7 +88,7 @@ std::string html_table(const ReportTable& table) {
 }
 
 std::string front_table(const StudyHeader& header, std::span<const Trial> front,
-                        std::span<const Choice> choices) {
+                        const FrontResults& results, std::span<const Choice> choices) {
   const std::vector<std::string> metrics = metric_columns(header, front);
   std::string out = "<div class=\"scroll\"><table><thead><tr><th class=\"n\">trial</th>";
   for (const std::string& name : metrics) out += cell("th", metric_title(header, name), true);
@@ -71,9 +97,16 @@ std::string front_table(const StudyHeader& header, std::span<const Trial> front,
     const std::string marks = badges(header, trial, choices);
     out += fmt::format("<tr{}><td class=\"n\">{}</td>", marks.empty() ? "" : " class=\"picked\"",
                        trial.number);
+    const SubnetResults subnet = results.of(trial.architecture);
     for (const std::string& name : metrics) {
       const auto value = trial.values.find(name);
-      out += cell("td", value == trial.values.end() ? "" : metric_value(name, value->second), true);
+      const auto scored = subnet.test.find(std::string(without_split(name)));
+      const bool on_test = name.starts_with("test.") && scored != subnet.test.end();
+      out += cell("td",
+                  on_test                       ? score_number(name, scored->second)
+                  : value == trial.values.end() ? ""
+                                                : metric_value(name, value->second),
+                  true);
     }
     out += fmt::format("<td><code>{}</code>{}</td></tr>\n", escape_html(trial.architecture.key()),
                        marks);
@@ -98,6 +131,7 @@ std::string facts_list(const StudyHeader& header, const StudyFile& study, int64_
     }
     if (!reference.empty()) out += fact("its reference point", reference);
   }
+  out += fact("looks at test", fmt::format("{}", study.looks().size()));
   out += fact("seed", fmt::format("{}", header.seed));
   if (!header.device.empty()) out += fact("device", header.device);
   if (!header.data.empty()) out += fact("data", header.data.substr(0, 16));
@@ -121,8 +155,9 @@ std::string choice_cards(const StudyHeader& header, std::span<const Choice> choi
       }
     }
     out += fmt::format(
-        "</p>\n<pre>concertina extract {} --arch {} -o subnet.safetensors</pre></article>\n",
-        escape_html(shell_quoted(model_path(header))), escape_html(shell_quoted(key)));
+        "</p>\n<p>{}</p>\n<pre>concertina extract {} --arch {} -o "
+        "subnet.safetensors</pre></article>\n",
+        results_text(choice.results), escape_html(shell_quoted(model_path(header))), escape_html(shell_quoted(key)));
   }
   return out + "</div>\n";
 }

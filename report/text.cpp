@@ -62,7 +62,7 @@ std::string metric_value(std::string_view metric, double value) {
 
 std::string budget_text(const StudyHeader& header, const Budget& budget) {
   const std::string unit = unit_of(header, budget.metric);
-  return fmt::format("{} {} {}{}", budget.metric,
+  return fmt::format("{} {} {}{}", budget.time ? "latency" : budget.metric,
                      bound_of(header, budget) == Bound::kAtMost ? "≤" : "≥",
                      metric_value(budget.metric, budget.limit),
                      unit_is_shown(budget.metric, unit) ? " " + unit : "");

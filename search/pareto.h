@@ -37,11 +37,22 @@ std::vector<int64_t> pareto_front(std::span<const Trial> trials,
 
 enum class Bound { kAtMost, kAtLeast };
 
+// Makes a limit on latency.pred_ms one on the time itself: FrontResults::time_terms().
+struct TimeLimit {
+  std::optional<double> margin;  // 0.1: the prediction stays 10 % below; absent: the model's own
+};
+
 struct Budget {
   std::string metric;  // "params"; "test.sid.acc" for a score of the final front
   double limit = 0;
-  std::optional<Bound>
-      bound;  // when absent, the metric's direction says: accuracies need at least `limit`
+  // When absent, the metric's direction says: accuracies need at least `limit`.
+  std::optional<Bound> bound = std::nullopt;
+  std::optional<TimeLimit> time = std::nullopt;  // of latency.pred_ms only
 };
+
+// At most `ms` of time, going by the prediction.
+inline Budget time_budget(double ms, std::optional<double> margin = std::nullopt) {
+  return {"latency.pred_ms", ms, Bound::kAtMost, TimeLimit{margin}};
+}
 
 }  // namespace concertina

@@ -12,6 +12,7 @@
 #include "core/stop.h"
 #include "db/study_file.h"
 #include "search/evaluator.h"
+#include "search/front_results.h"
 #include "search/pareto.h"
 #include "search/searcher.h"
 
@@ -45,9 +46,9 @@ StudyReport run_study(const SearchSpace& space, Searcher& searcher, const Evalua
                       const StopToken& stop,
                       const std::function<void(const StudyProgress&)>& progress = {});
 
-// Adds the final front's scores to its complete trials: those on test as "test.NAME", measured
-// latencies under their own name.
-void add_front_scores(std::span<const FrontScore> front, std::span<Trial> trials);
+// Adds what is known beyond the search to complete trials: scores on test as "test.NAME", fresh
+// times as latency.p50_ms.
+void add_results(const FrontResults& results, std::span<Trial> trials);
 // Complete trials by number, with the scores of the final front. NoAnswer when there is none.
 std::vector<Trial> scored_trials(const StudyFile& study);
 
@@ -73,8 +74,8 @@ struct BudgetAnswer {
 };
 // InputError for a metric the study does not have (names the nearest) or whose better side nobody
 // knows (see bound_of); NoAnswer when it has no complete trial.
-BudgetAnswer within_budgets(const StudyHeader& header, std::span<const Trial> trials,
-                            std::span<const Budget> budgets);
+BudgetAnswer within_budgets(const StudyHeader& header, const FrontResults& results,
+                            std::span<const Trial> trials, std::span<const Budget> budgets);
 // Reads the study once; for several questions read scored_trials() and ask them.
 BudgetAnswer within_budgets(const StudyFile& study, std::span<const Budget> budgets);
 

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <limits>
 #include <set>
-#include <unordered_map>
 
 #include "core/errors.h"
 #include "search/study.h"
@@ -33,8 +32,8 @@ struct Limit {
   }
 };
 
-std::vector<Limit> limits_of(const StudyHeader& header, std::span<const Trial> trials,
-                             std::span<const Budget> budgets) {
+std::vector<Limit> limits_of(const StudyHeader& header, const FrontResults& results,
+                             std::span<const Trial> trials, std::span<const Budget> budgets) {
   const std::vector<std::string> names = metric_columns(header, trials);
   std::vector<Limit> limits;
   for (const Budget& budget : budgets) {
@@ -43,7 +42,10 @@ std::vector<Limit> limits_of(const StudyHeader& header, std::span<const Trial> t
                                    did_you_mean(budget.metric, names), fmt::join(names, ", ")));
     }
     const double sign = bound_of(header, budget) == Bound::kAtMost ? 1.0 : -1.0;
-    limits.push_back({budget.metric, sign, budget.limit});
+    const double limit = budget.time
+                             ? results.time_terms(*budget.time).predicted_limit(budget.limit)
+                             : budget.limit;
+    limits.push_back({budget.metric, sign, limit});
   }
   return limits;
 }
@@ -127,34 +129,38 @@ std::vector<std::string> metric_columns(const StudyHeader& header, std::span<con
   return names;
 }
 
-void add_front_scores(std::span<const FrontScore> front, std::span<Trial> trials) {
-  if (front.empty()) return;
-  std::unordered_map<Architecture, const FrontScore*> scores;
-  for (const FrontScore& member : front) scores[member.architecture] = &member;
+void add_results(const FrontResults& results, std::span<Trial> trials) {
+  if (results.test.empty() && results.times.empty()) return;
   for (Trial& trial : trials) {
-    const auto found = scores.find(trial.architecture);
-    if (found == scores.end() || trial.state != TrialState::kComplete) continue;
-    for (const auto& [name, value] : found->second->values) {
-      const Metric* metric = find_metric(name);
-      const bool of_split = metric == nullptr || metric->scored_on == ScoredOn::kClips;
-      trial.values.emplace(of_split ? "test." + name : name, value);
+    if (trial.state != TrialState::kComplete) continue;
+    if (const auto scored = results.test.find(trial.architecture); scored != results.test.end()) {
+      for (const auto& [name, score] : scored->second) {
+        const Metric* metric = find_metric(name);
+        const bool of_split = metric == nullptr || metric->scored_on == ScoredOn::kClips;
+        if (of_split) trial.values.emplace("test." + name, score.value);
+      }
     }
+    if (const auto timed = results.times.find(trial.architecture); timed != results.times.end())
+      trial.values.emplace("latency.p50_ms", timed->second.time.p50_ms);
   }
 }
 
 std::vector<Trial> scored_trials(const StudyFile& study) {
   std::vector<Trial> trials = complete_trials(study);
-  add_front_scores(study.front(), trials);
+  add_results(front_results(study), trials);
   return trials;
 }
 
 BudgetAnswer within_budgets(const StudyFile& study, std::span<const Budget> budgets) {
-  return within_budgets(study.header(), scored_trials(study), budgets);
+  const FrontResults results = front_results(study);
+  std::vector<Trial> trials = complete_trials(study);
+  add_results(results, trials);
+  return within_budgets(study.header(), results, trials, budgets);
 }
 
-BudgetAnswer within_budgets(const StudyHeader& header, std::span<const Trial> trials,
-                            std::span<const Budget> budgets) {
-  const std::vector<Limit> limits = limits_of(header, trials, budgets);
+BudgetAnswer within_budgets(const StudyHeader& header, const FrontResults& results,
+                            std::span<const Trial> trials, std::span<const Budget> budgets) {
+  const std::vector<Limit> limits = limits_of(header, results, trials, budgets);
   std::vector<Trial> meeting;
   for (const Trial& trial : trials)
     if (worst_excess(trial, limits) <= 0) meeting.push_back(trial);

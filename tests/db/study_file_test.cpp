@@ -132,22 +132,18 @@ TEST(StudyFile, ADroppedGenerationLeavesTheOnesBefore) {
   EXPECT_EQ(study.dump(true), before);
 }
 
-TEST(StudyFile, LatencyFrontAndArtefactsComeBack) {
+TEST(StudyFile, LatencyAndArtefactsComeBack) {
   const Folder folder;
   StudyFile study = StudyFile::create(folder / "s.db", small_header());
   const Architecture architecture = pocket_space().smallest();
   study.add_latency_points({{architecture, "a CPU", 1, 4.0, "fp32", 20, 5.5, 5.25, 6.75, 0.125}});
   study.set_latency_model({"{}", "abc"});
-  study.set_front({{pocket_space().largest(), {{"asv.eer", 30}}}});
-  study.set_front({{architecture, {{"asv.eer", 31}, {"latency.p50_ms", 5.5}}}});
   study.add_artefact({"subnet", "out/subnet.safetensors", "00"});
   study.add_artefact({"subnet", "out/subnet.safetensors", "11"});
   ASSERT_EQ(study.latency_points().size(), 1u);
   EXPECT_EQ(study.latency_points()[0].p95_ms, 6.75);
   EXPECT_EQ(study.latency_points()[0].architecture, architecture);
   EXPECT_EQ(study.latency_model()->sha256, "abc");
-  ASSERT_EQ(study.front().size(), 1u);
-  EXPECT_EQ(study.front()[0].values.at("asv.eer"), 31);
   ASSERT_EQ(study.artefacts().size(), 1u);
   EXPECT_EQ(study.artefacts()[0].sha256, "11");
 }
@@ -161,7 +157,11 @@ TEST(StudyFile, DumpWithoutTimesHidesClocksAndThreads) {
     trial.wall_s = ms;
     study.commit_generation({trial}, {0, "a", "scorer", 0.5});
     study.add_latency_points({{trial.architecture, "a CPU", 1, 4.0, "fp32", 20, ms, ms, ms, ms}});
-    study.set_front({{trial.architecture, {{"asv.eer", 31}, {"latency.p50_ms", ms}}}});
+    TestLook look = small_look({{trial.architecture, {{"asv.eer", {31, 30, 32, "last layer"}}}}});
+    look.date = name;
+    study.add_look(look);
+    study.add_fresh_times({small_time(trial.architecture, ms)});
+    study.add_latency_check({name, 1, 1, ms});
     return std::pair(study.dump(false), study.dump(true));
   };
   const auto a = dump("a.db", 0, 1.0), b = dump("b.db", 1, 2.0);
@@ -169,7 +169,8 @@ TEST(StudyFile, DumpWithoutTimesHidesClocksAndThreads) {
   EXPECT_NE(a.second, b.second);
   EXPECT_THAT(a.first, HasSubstr("asv.eer=31"));
   EXPECT_THAT(a.first, HasSubstr("latency.pred_ms=1"));
-  EXPECT_THAT(a.first, Not(HasSubstr("latency.p50_ms")));
+  EXPECT_THAT(a.first, Not(HasSubstr("fresh_time")));
+  EXPECT_THAT(a.second, HasSubstr("fresh_time date=\"2026-01-31T12:00:00Z\" architecture="));
 }
 
 std::string direction_stored(const std::filesystem::path& path, const std::string& metric) {
@@ -191,7 +192,8 @@ TEST(StudyFile, KnownMetricsAreStoredWithTheirOwnDirection) {
   const Folder folder;
   {
     StudyFile study = StudyFile::create(folder / "s.db", small_header());
-    study.set_front({{pocket_space().largest(), {{"sid.acc", 85}, {"asv.eer", 9}, {"odd", 1}}}});
+    study.add_look(small_look(
+        {{pocket_space().largest(), {{"sid.acc", {85}}, {"asv.eer", {9}}, {"odd", {1}}}}}));
   }
   EXPECT_EQ(direction_stored(folder / "s.db", "sid.acc"), "maximise");
   EXPECT_EQ(direction_stored(folder / "s.db", "asv.eer"), "minimise");
@@ -218,7 +220,8 @@ TEST(StudyFile, DumpAsJsonHoldsWhatTheTextHolds) {
   failed.error = "it's \"broken\"\nbadly";
   failed.values.clear();
   study.commit_generation({small_trial(0, 1, 0.1 + 0.2), failed}, {0, "no JSON", "scorer", 0.5});
-  study.set_front({{pocket_space().largest(), {{"asv.eer", 31}, {"latency.p50_ms", 5}}}});
+  study.add_look(small_look({{pocket_space().largest(), {{"asv.eer", {31}}}}}));
+  study.add_fresh_times({small_time(pocket_space().largest(), 5)});
   const auto json = nlohmann::json::parse(study.dump_json(true));
   EXPECT_EQ(json["study"]["objectives"][0]["name"], "distill.l1");
   ASSERT_EQ(json["trials"].size(), 2u);
@@ -226,10 +229,12 @@ TEST(StudyFile, DumpAsJsonHoldsWhatTheTextHolds) {
   EXPECT_EQ(json["trials"][1]["error"], failed.error);
   EXPECT_EQ(json["generations"][0]["hypervolume"], 0.5);
   EXPECT_TRUE(json["generations"][0]["searcher"].is_null());
-  EXPECT_EQ(json["front"][0]["values"]["latency.p50_ms"], 5);
+  EXPECT_EQ(json["looks"][0]["members"][0]["scores"]["asv.eer"]["value"], 31);
+  EXPECT_EQ(json["fresh_times"][0]["p50_ms"], 5);
   const auto timeless = nlohmann::json::parse(study.dump_json(false));
   EXPECT_FALSE(timeless["trials"][0].contains("wall_s"));
-  EXPECT_FALSE(timeless["front"][0]["values"].contains("latency.p50_ms"));
+  EXPECT_FALSE(timeless["looks"][0].contains("date"));
+  EXPECT_FALSE(timeless.contains("fresh_times"));
 }
 
 TEST(StudyFile, IsOnePlainFileOnceClosed) {

@@ -88,14 +88,14 @@ TEST(ManyTrials, AHundredThousandAreAnswered) {
   std::vector<Trial> trials = study.trials();
   ASSERT_EQ(trials.size(), 100'000u);
   EXPECT_EQ(trials[99'999].values.at("params"), 199'999);
-  std::vector<FrontScore> front;
+  FrontResults results;
   for (size_t i = 0; i < trials.size(); i += 10)
-    front.push_back({trials[i].architecture, {{"sid.acc", 80}}});
-  add_front_scores(front, trials);
+    results.test[trials[i].architecture] = {{"sid.acc", {80}}};
+  add_results(results, trials);
   EXPECT_EQ(trials[50].values.at("test.sid.acc"), 80);
   EXPECT_FALSE(trials[51].values.contains("test.sid.acc"));
   const std::vector<Budget> budget = {{"params", 1.5e5, {}}};
-  const BudgetAnswer answer = within_budgets(study.header(), trials, budget);
+  const BudgetAnswer answer = within_budgets(study.header(), results, trials, budget);
   ASSERT_FALSE(answer.fitting.empty());
   EXPECT_LE(answer.fitting[0].values.at("params"), 1.5e5);
 }

@@ -29,8 +29,9 @@ class Queries : public ::testing::Test {
     failed.values.clear();
     trials.push_back(failed);
     study_.commit_generation(trials, {0, "", "", 0});
-    study_.set_front({{trials[1].architecture,
-                       {{"pr.frame_acc", 52}, {"latency.p50_ms", 9.5}, {"params", 2e6}}}});
+    study_.add_look(
+        small_look({{trials[1].architecture, {{"pr.frame_acc", {52}}, {"params", {2e6}}}}}));
+    study_.add_fresh_times({small_time(trials[1].architecture, 9.5)});
   }
 
   std::vector<int64_t> fitting(const std::vector<Budget>& budgets) const {
@@ -68,14 +69,14 @@ TEST_F(Queries, TestScoresAreOfTheFinalFrontOnly) {
 // sid.acc is neither an objective nor recorded here.
 TEST_F(Queries, ATestAccuracyNeedsAtLeast) {
   const auto trials = study_.trials();
-  study_.set_front({{trials[1].architecture, {{"sid.acc", 84}, {"odd", 3}}},
-                    {trials[2].architecture, {{"sid.acc", 90}, {"odd", 4}}}});
+  study_.add_look(small_look({{trials[1].architecture, {{"sid.acc", {84}}, {"odd", {3}}}},
+                              {trials[2].architecture, {{"sid.acc", {90}}, {"odd", {4}}}}}));
   EXPECT_EQ(fitting({{"test.sid.acc", 85, {}}}), (std::vector<int64_t>{2}));
   EXPECT_EQ(fitting({{"test.sid.acc", 85, Bound::kAtMost}}), (std::vector<int64_t>{1}));
 }
 
 TEST_F(Queries, ABudgetWithoutABoundNeedsAKnownDirection) {
-  study_.set_front({{study_.trials()[1].architecture, {{"odd", 3}}}});
+  study_.add_look(small_look({{study_.trials()[1].architecture, {{"odd", {3}}}}}));
   EXPECT_EQ(fitting({{"test.odd", 3, Bound::kAtLeast}}), (std::vector<int64_t>{1}));
   try {
     fitting({{"test.odd", 3, {}}});
@@ -88,7 +89,7 @@ TEST_F(Queries, ABudgetWithoutABoundNeedsAKnownDirection) {
 // Was left out when it happened to be the dev score.
 TEST_F(Queries, ATestScoreThatEqualsTheDevScoreIsShown) {
   const auto trials = study_.trials();
-  study_.set_front({{trials[1].architecture, {{"pr.frame_acc", 55}}}});
+  study_.add_look(small_look({{trials[1].architecture, {{"pr.frame_acc", {55}}}}}));
   EXPECT_EQ(scored_trials(study_)[1].values.at("test.pr.frame_acc"), 55);
 }
 
