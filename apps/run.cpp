@@ -141,7 +141,9 @@ std::vector<std::string> stage_names(const std::vector<Stage>& stages) {
 // started" or "HASH done".
 class Stamps {
  public:
-  explicit Stamps(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  explicit Stamps(std::filesystem::path folder) : folder_(std::move(folder)) {
+    remove_abandoned(folder_);
+  }
 
   // Hash of the stage, given the hashes of the stages before it.
   const std::string& add(const Stage& stage) {
@@ -195,6 +197,7 @@ void run_stage(const Stage& stage, const Stamps& stamps, const Line& line) {
   }
   const bool resume = stamps.is(stage, "started");
   if (stage.name == "latency" && !resume) set_aside(line.space.study());
+  for (const std::filesystem::path& output : stage.outputs) remove_abandoned(output);
   stamps.set(stage, "started");
   log_info("{}: {}", stage.name, resume ? "going on" : "started");
   const auto start = std::chrono::steady_clock::now();
@@ -260,6 +263,14 @@ void check_stage_names(const RunFlags& flags, const std::vector<std::string>& kn
   }
 }
 
+// The effective config beside the results; a pipeline file that is just this file stays as it is.
+void write_config(const std::string& pipeline, const Line& line) {
+  const std::filesystem::path effective = line.space.out / "config.yaml";
+  std::error_code none;
+  if (!std::filesystem::equivalent(pipeline, effective, none))
+    write_atomically(effective, line.config.effective);
+}
+
 void run_line(const RunFlags& flags, const Globals& globals) {
   ConfigFile file = load_config(flags.pipeline, globals);
   Line line{.config = PipelineConfig::parse(file), .space = {flags.out}, .globals = globals};
@@ -271,7 +282,7 @@ void run_line(const RunFlags& flags, const Globals& globals) {
   Stamps stamps(line.space.out / "stamps");
   if (!flags.dry_run) {
     make_directories(line.space.out);
-    write_atomically(line.space.out / "config.yaml", line.config.effective);
+    write_config(flags.pipeline, line);
   }
   for (const Stage& stage : stages) {
     const std::string hash = stamps.add(stage);
@@ -291,8 +302,10 @@ void run_line(const RunFlags& flags, const Globals& globals) {
 void add_run_verbs(CLI::App& app, Globals& globals) {
   CLI::App* verb = app.add_subcommand("run", "the whole line of one pipeline file, resumable");
   auto flags = std::make_shared<RunFlags>();
-  verb->add_option("pipeline", flags->pipeline, "pipeline file")->required();
-  verb->add_option("-o,--out", flags->out, "workspace (default: runs/NAME of the file)");
+  globals.paths.reads(verb->add_option("pipeline", flags->pipeline, "pipeline file")->required());
+  globals.paths.writes(
+      *verb, verb->add_option("-o,--out", flags->out, "workspace (default: runs/NAME of the file)"),
+      FileKind::kFolder);
   verb->add_option("--stages", flags->stages, "only these stages, e.g. corpus,teacher")
       ->delimiter(',');
   verb->add_flag("-n,--dry-run", flags->dry_run, "only say which stages would run");
