@@ -71,6 +71,14 @@ std::vector<std::filesystem::path> output_paths(const EncodeArgs& args) {
   return paths;
 }
 
+void check_outputs(const EncodeArgs& args, const std::vector<std::filesystem::path>& outputs) {
+  std::vector<std::filesystem::path> inputs(args.audio.begin(), args.audio.end());
+  inputs.emplace_back(args.model);
+  const OutputCheck refuse(inputs);
+  for (const std::filesystem::path& output : outputs) refuse(output, FileKind::kFeatures);
+  remove_abandoned(args.out);
+}
+
 std::vector<float> read_clip(const std::string& path, const Blueprint& blueprint) {
   Audio audio = read_audio(path, blueprint.sample_rate);
   const bool mixed = audio.source.channels > 1;
@@ -161,8 +169,16 @@ class Encoder {
   Wants wants_;
 };
 
+// Weights that are damaged, or too large for fp32 sums, say so here.
+void check_finite(const at::Tensor& features, const std::string& audio, const std::string& model) {
+  if (at::isfinite(features).all().item<bool>()) return;
+  throw NumericError(fmt::format(
+      "{}: its features are not finite numbers: the weights of {} are damaged", audio, model));
+}
+
 void run_encode(const EncodeArgs& args, const Globals& globals) {
   const std::vector<std::filesystem::path> outputs = output_paths(args);
+  check_outputs(args, outputs);
   const at::Device device = device_of(globals);
   const Supernet supernet = load_model(args.model);
   const Encoder encoder(args, supernet.to(device).slice(supernet.space().resolve(args.arch)),
@@ -181,6 +197,7 @@ void run_encode(const EncodeArgs& args, const Globals& globals) {
     const std::vector<at::Tensor> features = encoder(clips);
     for (size_t i = first; i < end; ++i) {
       const at::Tensor& each = features[i - first];
+      check_finite(each, args.audio[i], args.model);
       write_npy(outputs[i], each);
       written.push_back({{"audio", args.audio[i]},
                          {"features", outputs[i].string()},
@@ -205,11 +222,13 @@ void add_encode_verbs(CLI::App& app, Globals& globals) {
   encode->footer(
       "Examples:\n  concertina encode subnet.safetensors speech.wav -o features.npy\n"
       "  concertina encode hubert.safetensors *.flac -o features --batch 8 --padding original");
-  encode->add_option("MODEL", args->model, "Model file (.safetensors)")->required();
-  encode
-      ->add_option("AUDIO", args->audio,
-                   "WAV, FLAC, Ogg or MP3 files of any rate and number of channels")
-      ->required();
+  globals.paths.reads(
+      encode->add_option("MODEL", args->model, "Model file (.safetensors)")->required());
+  globals.paths.reads(
+      encode
+          ->add_option("AUDIO", args->audio,
+                       "WAV, FLAC, Ogg or MP3 files of any rate and number of channels")
+          ->required());
   encode->add_option("-o,--output", args->out, "FILE.npy, or a folder for several files")
       ->required();
   encode->add_option("--arch", args->arch, kArchitectureHelp)->capture_default_str();
@@ -226,8 +245,8 @@ void add_encode_verbs(CLI::App& app, Globals& globals) {
                    "lighthubert: the features before the positional conv")
       ->check(CLI::IsMember({"hf", "lighthubert"}))
       ->capture_default_str();
-  encode->add_option("--batch", args->batch, "Files encoded together, padded to the longest")
-      ->check(CLI::PositiveNumber)
+  add_number(*encode, "--batch", args->batch, {1, 10000},
+             "Files encoded together, padded to the longest")
       ->capture_default_str();
   encode
       ->add_option("--padding", args->padding,

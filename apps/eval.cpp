@@ -92,19 +92,23 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
   CLI::App* verb =
       app.add_subcommand("eval", "score a model on proxy tasks, beside floors and other models");
   auto flags = std::make_shared<EvalFlags>();
-  verb->add_option("MODEL", flags->model, "model file")->required();
+  globals.paths.reads(verb->add_option("MODEL", flags->model, "model file")->required());
   verb->add_option("--arch", flags->architecture, kArchitectureHelp)->capture_default_str();
   verb->add_option("--tasks", flags->tasks, "all, or some of pr,sid,asv")
       ->delimiter(',')
       ->capture_default_str();
-  verb->add_option("--data", flags->data, "manifest of the corpus")->capture_default_str();
-  verb->add_option("--beside", flags->beside, "random, mfcc or model files")->delimiter(',');
+  globals.paths.reads(
+      verb->add_option("--data", flags->data, "manifest of the corpus")->capture_default_str());
+  globals.paths.reads(
+      verb->add_option("--beside", flags->beside, "random, mfcc or model files")->delimiter(','));
   verb->add_option("--split", flags->split, "dev or test")
       ->check(CLI::IsMember({"dev", "test"}))
       ->capture_default_str();
   verb->add_option("--dtype", flags->dtype, "of the encoder: auto, fp32 or bf16")
       ->capture_default_str();
-  verb->add_option("-o,--output", flags->output, "also write the scores as JSON");
+  globals.paths.writes(
+      *verb, verb->add_option("-o,--output", flags->output, "also write the scores as JSON"),
+      FileKind::kJson);
   verb->footer(
       "Example: concertina eval runs/quickstart/teacher/model.safetensors --beside random,mfcc");
   verb->callback([flags, &globals] { evaluate(*flags, globals); });

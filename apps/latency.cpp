@@ -146,10 +146,13 @@ void export_points(const std::string& path, const Globals& globals) {
 void add_profile(CLI::App& latency, Globals& globals) {
   CLI::App* verb = latency.add_subcommand("profile", "time extracted subnets of a model");
   auto flags = std::make_shared<ProfileFlags>();
-  verb->add_option("MODEL", flags->model, "supernet file")->required();
-  verb->add_option("-o,--study", flags->study, "study the times go into")->required();
-  verb->add_option("--points", flags->options.points, "subnets to time")->capture_default_str();
-  verb->add_option("--seconds", flags->options.seconds, "length of the audio")
+  globals.paths.reads(verb->add_option("MODEL", flags->model, "supernet file")->required());
+  globals.paths.writes(
+      *verb, verb->add_option("-o,--study", flags->study, "study the times go into")->required(),
+      FileKind::kStudy);
+  add_number(*verb, "--points", flags->options.points, kLatencyPoints, "subnets to time")
+      ->capture_default_str();
+  add_number(*verb, "--seconds", flags->options.seconds, kLatencySeconds, "length of the audio, s")
       ->capture_default_str();
   verb->add_option("--dtype", flags->options.dtype, "fp32 or bf16")->capture_default_str();
   verb->footer(
@@ -164,7 +167,7 @@ void add_study_questions(CLI::App& latency, Globals& globals) {
   CLI::App* predict_verb = latency.add_subcommand("predict", "ask a study's latency model");
   CLI::App* export_verb = latency.add_subcommand("export", "a study's times as CSV (or --json)");
   for (CLI::App* verb : {fit_verb, predict_verb, export_verb})
-    verb->add_option("STUDY", *study, "study file")->required();
+    globals.paths.reads(verb->add_option("STUDY", *study, "study file")->required());
   predict_verb->add_option("--arch", *architecture, kArchitectureHelp)->required();
   predict_verb->footer(
       "Example: concertina latency predict runs/quickstart/study.db --arch smallest");

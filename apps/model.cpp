@@ -77,7 +77,7 @@ void add_model(CLI::App& app, Globals& globals) {
   CLI::App* show = model->add_subcommand("show", "Size, space and origin of a model file");
   show->footer("Example:\n  concertina model show runs/quickstart/stage2/model.safetensors");
   auto path = std::make_shared<std::string>();
-  show->add_option("MODEL", *path, "Model file (.safetensors)")->required();
+  globals.paths.reads(show->add_option("MODEL", *path, "Model file (.safetensors)")->required());
   show->callback([path, &globals] {
     const auto begin = std::chrono::steady_clock::now();
     const Supernet supernet = load_model(*path);
@@ -92,6 +92,21 @@ void add_model(CLI::App& app, Globals& globals) {
   });
   add_checkpoint_verbs(*model, globals);
   add_sort_verb(*model, globals);
+}
+
+// Printed as they are drawn: there may be many.
+void print_samples(const SearchSpace& space, int64_t count, const Globals& globals) {
+  Rng rng = Rng(globals.seed).fork("space sample");
+  for (int64_t i = 0; i < count; ++i) {
+    globals.stop.throw_if_interrupted("");
+    const std::string key = space.sample(rng).key();
+    if (globals.json) {
+      fmt::print("{}  {}", i == 0 ? "[\n" : ",\n", Json(key).dump());
+    } else {
+      fmt::print("{}\n", key);
+    }
+  }
+  if (globals.json) fmt::print("\n]\n");
 }
 
 void add_space(CLI::App& app, Globals& globals) {
@@ -127,19 +142,8 @@ void add_space(CLI::App& app, Globals& globals) {
   CLI::App* sample = space->add_subcommand("sample", "Random members of a space, one key a line");
   sample->footer("Example:\n  concertina space sample configs/spaces/pocket.yaml -n 5 --seed 1");
   sample->add_option("SPACE", args->path, "Space file (.yaml) or model (.safetensors)")->required();
-  sample->add_option("-n", args->count, "How many")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  sample->callback([args, &globals] {
-    const SearchSpace s = space_of(args->path);
-    Rng rng = Rng(globals.seed).fork("space sample");
-    Json keys = Json::array();
-    for (int64_t i = 0; i < args->count; ++i) keys.push_back(s.sample(rng).key());
-    if (globals.json)
-      fmt::print("{}\n", keys.dump(2));
-    else
-      for (const auto& key : keys) fmt::print("{}\n", key.get<std::string>());
-  });
+  add_number(*sample, "-n", args->count, {1, 1e9}, "How many")->capture_default_str();
+  sample->callback([args, &globals] { print_samples(space_of(args->path), args->count, globals); });
 }
 
 // A fault that --force overrides, aloud.
@@ -200,16 +204,19 @@ void add_extract(CLI::App& app, Globals& globals) {
       "Examples:\n  concertina extract MODEL.safetensors --arch smallest -o small.safetensors\n"
       "  concertina extract MODEL.safetensors --study study.db --max-params 2M -o "
       "small.safetensors");
-  extract->add_option("MODEL", args->model, "Supernet (.safetensors)")->required();
+  globals.paths.reads(
+      extract->add_option("MODEL", args->model, "Supernet (.safetensors)")->required());
   extract->add_option("--arch", args->arch, kArchitectureHelp);
-  extract->add_option("--study", args->study,
-                      "Take the best subnet of this study that fits the budget");
+  globals.paths.reads(extract->add_option(
+      "--study", args->study, "Take the best subnet of this study that fits the budget"));
   args->budget.add_to(*extract);
   extract->add_flag(
       "--force", args->force,
       "Go on, with a warning, when MODEL is not the study's or --arch is no member of "
       "its space");
-  extract->add_option("-o,--output", args->out, "File to write")->required();
+  globals.paths.writes(*extract,
+                       extract->add_option("-o,--output", args->out, "File to write")->required(),
+                       FileKind::kModel);
   add_storage_dtype(*extract, args->dtype);
   extract->callback([args, &globals] {
     if (args->arch.empty() == args->study.empty())
@@ -245,12 +252,12 @@ void add_bench(CLI::App& app, Globals& globals) {
   bench->footer("Example:\n  concertina bench subnet.safetensors --threads 1 --seconds 10");
   bench->add_option("MODEL", args->model, "Model file (.safetensors)")->required();
   bench->add_option("--arch", args->arch, kArchitectureHelp)->capture_default_str();
-  bench->add_option("--seconds", args->options.seconds, "Length of the audio, s")
+  add_number(*bench, "--seconds", args->options.seconds, kLatencySeconds, "Length of the audio, s")
       ->capture_default_str();
   bench->add_option("--dtype", args->options.dtype, "fp32 or bf16")
       ->check(CLI::IsMember({"fp32", "bf16"}))
       ->capture_default_str();
-  bench->add_option("--repetitions", args->options.repetitions, "Timed runs")
+  add_number(*bench, "--repetitions", args->options.repetitions, kLatencyRepetitions, "Timed runs")
       ->capture_default_str();
   bench->callback([args, &globals] {
     const Supernet supernet = load_model(args->model);

@@ -47,34 +47,23 @@ SearchSpace read_space(const ConfigFile& file, ConfigSection root) {
   }
 }
 
-void read_positive(ConfigSection& section, std::string_view key, int64_t& value) {
-  section.read(key, value);
-  if (value <= 0) section.problem(key, "must be 1 or more");
-}
-
-void read_share(ConfigSection& section, std::string_view key, double& value) {
-  section.read(key, value);
-  if (value < 0 || value > 1) section.problem(key, "must lie in 0..1");
-}
-
 SearchConfig read_search(ConfigSection section) {
   SearchConfig search;
   const std::vector<std::string> searchers = {"nsga2", "random"};
   int32_t searcher = 0;
   section.read_choice("searcher", searchers, searcher);
   search.searcher = searchers[static_cast<size_t>(searcher)];
-  read_positive(section, "population", search.population);
-  read_share(section, "mutation", search.mutation);
-  read_share(section, "crossover", search.crossover);
+  section.read("population", search.population, {1, 100000});
+  section.read("mutation", search.mutation, kShareBounds);
+  section.read("crossover", search.crossover, kShareBounds);
   section.read("objectives", search.objectives);
   if (search.objectives.empty()) section.problem("objectives", "name at least one metric");
   section.read("record", search.record);
   ConfigSection front = section.section("front");
   front.read("score", search.front_score);
-  front.read("keep", search.front_keep);
-  read_positive(section, "trials", search.trials);
-  section.read("workers", search.workers);
-  if (search.workers < 0) section.problem("workers", "must be 1 or more (0: as many as threads)");
+  front.read("keep", search.front_keep, {0, 10000});
+  section.read("trials", search.trials, {1, 1e9});
+  section.read("workers", search.workers, kThreadBounds);
   return search;
 }
 
@@ -116,8 +105,7 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
   PipelineConfig config;
   ConfigSection root = file.root();
   int64_t seed = 0;
-  root.read("seed", seed);
-  if (seed < 0) root.problem("seed", "must be 0 or more");
+  root.read("seed", seed, kSeedBounds);
   config.seed = static_cast<uint64_t>(seed);
   config.corpus = read_corpus(file, root.section("corpus"));
   config.space = read_space(file, root);

@@ -134,7 +134,9 @@ std::vector<std::string> stage_names(const std::vector<Stage>& stages) {
 // started" or "HASH done".
 class Stamps {
  public:
-  explicit Stamps(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  explicit Stamps(std::filesystem::path folder) : folder_(std::move(folder)) {
+    remove_abandoned(folder_);
+  }
 
   // Hash of the stage, given the hashes of the stages before it.
   const std::string& add(const Stage& stage) {
@@ -177,6 +179,7 @@ void run_stage(const Stage& stage, const Stamps& stamps, const Line& line) {
   const bool resume = stamps.is(stage, "started");
   if (stage.name == "latency" || stage.name == "search")
     set_aside_other_study(line.config, line.space);
+  for (const std::filesystem::path& output : stage.outputs) remove_abandoned(output);
   stamps.set(stage, "started");
   log_info("{}: {}", stage.name, resume ? "going on" : "started");
   const auto start = std::chrono::steady_clock::now();
@@ -219,6 +222,14 @@ void print_plan(const nlohmann::ordered_json& plan, const Globals& globals) {
   }
 }
 
+// The effective config beside the results; a pipeline file that is just this file stays as it is.
+void write_config(const std::string& pipeline, const Line& line) {
+  const std::filesystem::path effective = line.space.out / "config.yaml";
+  std::error_code none;
+  if (!std::filesystem::equivalent(pipeline, effective, none))
+    write_atomically(effective, line.config.effective);
+}
+
 void run_line(const RunFlags& flags, const Globals& globals) {
   ConfigFile file = load_config(flags.pipeline, globals);
   Line line{.config = PipelineConfig::parse(file), .space = {flags.out}, .globals = globals};
@@ -231,7 +242,7 @@ void run_line(const RunFlags& flags, const Globals& globals) {
   Stamps stamps(line.space.out / "stamps");
   if (!flags.dry_run) {
     make_directories(line.space.out);
-    write_atomically(line.space.out / "config.yaml", line.config.effective);
+    write_config(flags.pipeline, line);
   }
   nlohmann::ordered_json plan = nlohmann::ordered_json::array();
   for (const Stage& stage : stages) {
@@ -256,8 +267,10 @@ void run_line(const RunFlags& flags, const Globals& globals) {
 void add_run_verbs(CLI::App& app, Globals& globals) {
   CLI::App* verb = app.add_subcommand("run", "the whole line of one pipeline file, resumable");
   auto flags = std::make_shared<RunFlags>();
-  verb->add_option("pipeline", flags->pipeline, "pipeline file")->required();
-  verb->add_option("-o,--out", flags->out, "workspace (default: runs/NAME of the file)");
+  globals.paths.reads(verb->add_option("pipeline", flags->pipeline, "pipeline file")->required());
+  globals.paths.writes(
+      *verb, verb->add_option("-o,--out", flags->out, "workspace (default: runs/NAME of the file)"),
+      FileKind::kFolder);
   verb->add_option("--stages", flags->stages, "only these stages, e.g. corpus,teacher")
       ->delimiter(',');
   verb->add_flag("-n,--dry-run", flags->dry_run, "only say which stages would run");

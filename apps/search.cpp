@@ -139,14 +139,16 @@ void add_search_verbs(CLI::App& app, Globals& globals) {
   CLI::App* verb =
       app.add_subcommand("search", "search subnets of the supernet, then score the front on test");
   auto flags = std::make_shared<SearchFlags>();
-  verb->add_option("CONFIG", flags->config, "pipeline file (.yaml)")->required();
-  verb->add_option("--out", flags->out, "folder of the run")->capture_default_str();
-  verb->add_option("--workers", flags->workers,
-                   "parallel workers of one thread each (default: as many as threads)")
-      ->check(CLI::PositiveNumber);
+  globals.paths.reads(
+      verb->add_option("CONFIG", flags->config, "pipeline file (.yaml)")->required());
+  globals.paths.writes(
+      *verb, verb->add_option("--out", flags->out, "folder of the run")->capture_default_str(),
+      FileKind::kFolder);
+  add_number(*verb, "--workers", flags->workers, {1, kThreadBounds.high},
+             "parallel workers of one thread each (default: as many as threads)");
   verb->add_flag("--resume", flags->stage.resume, "go on with the study in the run's folder");
-  verb->add_option("--max-minutes", flags->stage.max_minutes, "save and end after so many minutes")
-      ->check(CLI::PositiveNumber);
+  add_number(*verb, "--max-minutes", flags->stage.max_minutes, kMinuteBounds,
+             "save and end after so many minutes");
   verb->add_option("--score", flags->score,
                    "score this subnet on test and time it too (architecture key; repeatable)");
   verb->footer(

@@ -118,7 +118,7 @@ void add_study_group(CLI::App& app, Globals& globals) {
       group->add_subcommand("dump", "Print everything a study holds, in a fixed order");
   dump->footer("Two runs are equal when these are:\n  concertina study dump --no-times study.db");
   const auto args = std::make_shared<DumpArgs>();
-  dump->add_option("study", args->study, "Study file")->required();
+  globals.paths.reads(dump->add_option("study", args->study, "Study file")->required());
   dump->add_flag("--no-times", args->no_times, "Only what must not depend on time or threads");
   dump->callback([args, &globals] {
     const StudyFile study = StudyFile::open_read_only(args->study);
@@ -129,11 +129,13 @@ void add_study_group(CLI::App& app, Globals& globals) {
       group->add_subcommand("export", "Write all trials as a table other programs read");
   out->footer("Example:\n  concertina study export study.db --to csv -o trials.csv");
   const auto export_args = std::make_shared<ExportArgs>();
-  out->add_option("study", export_args->study, "Study file")->required();
+  globals.paths.reads(out->add_option("study", export_args->study, "Study file")->required());
   out->add_option("--to", export_args->to, "csv | json")
       ->check(CLI::IsMember({"csv", "json"}))
       ->capture_default_str();
-  out->add_option("-o,--out", export_args->out, "File to write; stdout when left out");
+  globals.paths.writes(
+      *out, out->add_option("-o,--out", export_args->out, "File to write; stdout when left out"),
+      FileKind::kTrials);
   out->callback([export_args, &globals] { export_study(*export_args, globals); });
 }
 
@@ -146,7 +148,7 @@ void add_pareto(CLI::App& app, Globals& globals) {
       "  concertina pareto study.db --max-latency 15ms --measured --best\n"
       "  concertina pareto study.db --where 'test.pr.frame_acc>=60' --knee");
   const auto args = std::make_shared<ParetoArgs>();
-  verb->add_option("study", args->study, "Study file")->required();
+  globals.paths.reads(verb->add_option("study", args->study, "Study file")->required());
   args->budget.add_to(*verb);
   CLI::Option* best = verb->add_flag("--best", args->best, "Only the best by the first objective");
   verb->add_flag("--knee", args->knee, "Only the knee of the front")->excludes(best);
@@ -162,8 +164,11 @@ void add_report(CLI::App& app, Globals& globals) {
       "Example:\n  concertina report study.db -o report.html --budget params=2M --metrics "
       "teacher=teacher/metrics.jsonl");
   const auto args = std::make_shared<ReportArgs>();
-  verb->add_option("study", args->study, "Study file")->required();
-  verb->add_option("-o,--out", args->out, "Page to write; - for stdout")->capture_default_str();
+  globals.paths.reads(verb->add_option("study", args->study, "Study file")->required());
+  globals.paths.writes(*verb,
+                       verb->add_option("-o,--out", args->out, "Page to write; - for stdout")
+                           ->capture_default_str(),
+                       FileKind::kPage);
   verb->add_option("--title", args->title, "Title of the page");
   verb->add_option("--budget", args->budgets,
                    "Mark the best subnet for it, e.g. params=2M, latency=15ms");

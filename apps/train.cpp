@@ -91,12 +91,14 @@ struct TrainArgs {
   StageFlags flags{.resume = false, .max_minutes = 0};
 };
 
-void add_train_flags(CLI::App* verb, TrainArgs& args) {
-  verb->add_option("CONFIG", args.config, "Pipeline file (.yaml)")->required();
-  verb->add_option("--out", args.out, "Folder of the run")->capture_default_str();
+void add_train_flags(CLI::App* verb, TrainArgs& args, Globals& globals) {
+  globals.paths.reads(verb->add_option("CONFIG", args.config, "Pipeline file (.yaml)")->required());
+  globals.paths.writes(
+      *verb, verb->add_option("--out", args.out, "Folder of the run")->capture_default_str(),
+      FileKind::kFolder);
   verb->add_flag("--resume", args.flags.resume, "Go on from the checkpoint in the run's folder");
-  verb->add_option("--max-minutes", args.flags.max_minutes, "Save and end after so many minutes")
-      ->check(CLI::PositiveNumber);
+  add_number(*verb, "--max-minutes", args.flags.max_minutes, kMinuteBounds,
+             "Save and end after so many minutes");
 }
 
 PipelineConfig parse(const TrainArgs& args, const Globals& globals) {
@@ -159,7 +161,7 @@ void add_train_verbs(CLI::App& app, Globals& globals) {
       "30\n"
       "  torchrun --nproc-per-node 2 --no-python concertina pretrain configs/quickstart.yaml --out "
       "runs/two");
-  add_train_flags(pretrain, *args);
+  add_train_flags(pretrain, *args, globals);
   pretrain->callback([args, &globals] {
     const Workspace space{args->out};
     run_teacher_stage(parse(*args, globals), space, globals, args->flags);
@@ -175,8 +177,8 @@ void add_train_verbs(CLI::App& app, Globals& globals) {
       "stage2.steps=2000\n"
       "  torchrun --nproc-per-node 2 --no-python concertina train configs/quickstart.yaml "
       "--stage 1 --out runs/two");
-  add_train_flags(train, *args);
-  train->add_option("--stage", args->stage, "1 or 2")->required()->check(CLI::Range(1, 2));
+  add_train_flags(train, *args, globals);
+  add_number(*train, "--stage", args->stage, {1, 2}, "1 or 2")->required();
   train->callback([args, &globals] {
     const Workspace space{args->out};
     const PipelineConfig config = parse(*args, globals);

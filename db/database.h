@@ -30,9 +30,10 @@ struct StudyFile::Database {
   void require_writable() const;
   int32_t
   conv_layers();  // how many conv layers one channel number of an architecture key stands for
-  Architecture architecture(const std::string& key) {
-    return Architecture::parse(key, conv_layers());
-  }
+  [[noreturn]] void damaged(const std::string& what) const;  // InputError that names the file
+  Architecture architecture(const std::string& key);
+  Genome genome(std::string_view text) const;
+  TrialState state(const std::string& name) const;
   int64_t architecture_id(const Architecture& architecture,
                           const Genome& genome = {});  // added when new
   int64_t metric_id(const std::string& name);          // added when new
@@ -57,6 +58,5 @@ struct StudyFile::Database {
 };
 
 std::string genome_text(const Genome& genome);  // "0,2,1"
-Genome genome_from(std::string_view text);
 
 }  // namespace concertina

@@ -97,10 +97,9 @@ Json to_json(const LatencyPoint& p) {
 Json to_json(const TestLook& look, bool with_times) {
   Json json = Json::object();
   if (with_times) {
-    const Json with = Json::parse(look.scored_with, nullptr, false);
     json = {{"date", look.date},
             {"fingerprint", look.fingerprint},
-            {"scored_with", with.is_discarded() ? Json() : with}};
+            {"scored_with", parsed(look.scored_with)}};
   }
   json["members"] = Json::array();
   for (const FrontScore& member : look.members) {

@@ -123,6 +123,8 @@ int64_t check_schema(const Connection& connection) {
   if (!read.step())
     throw InputError(fmt::format("{} holds no schema version: it is damaged", name));
   const int64_t version = read.integer(0);
+  if (version < 1)
+    throw InputError(fmt::format("{} is a damaged study: its schema is {}", name, version));
   if (version > latest_schema()) {
     throw InputError(fmt::format(
         "{} needs Concertina {} or newer (its schema is {}, this program reads up to {})", name,

@@ -39,10 +39,12 @@ const char* checked(const std::filesystem::path& path, OpenMode mode) {
 
 [[noreturn]] void fail(const std::filesystem::path& path, int code, const std::string& detail) {
   const std::string name = path.string();
+  if (code == SQLITE_IOERR_SHORT_READ) code = SQLITE_CORRUPT;  // truncated
   switch (code & 0xff) {
     case SQLITE_NOTADB:
       throw InputError(fmt::format("{} is not a SQLite database", name));
     case SQLITE_CORRUPT:
+    case SQLITE_ERROR:  // a table or column that every study has is missing
       throw InputError(fmt::format("{} is a damaged SQLite database ({})", name, detail));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:

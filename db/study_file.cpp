@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "core/files.h"
 #include "db/database.h"
 #include "db/schema.h"
 
@@ -109,6 +110,7 @@ StudyHeader StudyFile::header() const {
   if (!read.step())
     throw InputError(fmt::format("{} holds an empty study: it is damaged",
                                  database_->connection.path().string()));
+  database_->conv_layers();  // its space can be read
   return {read.text(0),
           static_cast<uint64_t>(read.integer(1)),
           read.text(2),
@@ -151,9 +153,9 @@ std::vector<Trial> StudyFile::trials() const {
         Trial trial;
         trial.number = row.integer(0);
         trial.architecture = database_->architecture(row.text(1));
-        trial.genome = genome_from(row.text(2));
+        trial.genome = database_->genome(row.text(2));
         trial.fidelity = row.text(3);
-        trial.state = row.text(4) == "complete" ? TrialState::kComplete : TrialState::kFailed;
+        trial.state = database_->state(row.text(4));
         trial.error = row.text(5);
         trial.generation = row.integer(6);
         trial.worker = static_cast<int32_t>(row.integer(7));
@@ -225,7 +227,10 @@ std::optional<LatencyModelRecord> StudyFile::latency_model() const {
   const Guard guard(database_->mutex);
   Statement read(database_->connection, "SELECT json, sha256 FROM latency_model");
   if (!read.step()) return std::nullopt;
-  return LatencyModelRecord{read.text(0), read.text(1)};
+  LatencyModelRecord record{read.text(0), read.text(1)};
+  if (sha256(record.json) != record.sha256)
+    database_->damaged("its latency model is not the one that its hash was made of");
+  return record;
 }
 
 void StudyFile::add_artefact(const Artefact& artefact) {

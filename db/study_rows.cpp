@@ -38,19 +38,36 @@ ModelRecord model_record(const StudyHeader& header) {
 
 std::string genome_text(const Genome& genome) { return fmt::format("{}", fmt::join(genome, ",")); }
 
-Genome genome_from(std::string_view text) {
+void StudyFile::Database::damaged(const std::string& what) const {
+  throw InputError(fmt::format("{} is a damaged study: {}", connection.path().string(), what));
+}
+
+Architecture StudyFile::Database::architecture(const std::string& key) {
+  try {
+    return Architecture::parse(key, conv_layers());
+  } catch (const InputError& error) {
+    damaged(error.what());
+  }
+}
+
+Genome StudyFile::Database::genome(std::string_view text) const {
   Genome genome;
   const char* at = text.data();
   const char* const end = at + text.size();
   while (at < end) {
     int32_t gene = 0;
     const auto result = std::from_chars(at, end, gene);
-    if (result.ec != std::errc())
-      throw InputError(fmt::format("the study holds a malformed genome '{}'", text));
+    if (result.ec != std::errc()) damaged(fmt::format("'{}' is no genome", text.substr(0, 80)));
     genome.push_back(gene);
     at = result.ptr + 1;
   }
   return genome;
+}
+
+TrialState StudyFile::Database::state(const std::string& name) const {
+  if (name == state_name(TrialState::kComplete)) return TrialState::kComplete;
+  if (name == state_name(TrialState::kFailed)) return TrialState::kFailed;
+  damaged(fmt::format("a trial's state is '{}'", name));
 }
 
 void StudyFile::Database::require_writable() const {
@@ -62,9 +79,13 @@ int32_t StudyFile::Database::conv_layers() {
   if (conv_layers_cache == 0) {
     Statement read(connection, "SELECT space FROM study");
     read.step();
-    const SearchSpace space = SearchSpace::from_json(read.text(0));
-    conv_layers_cache =
-        std::max<int32_t>(1, static_cast<int32_t>(space.blueprint().wave.layers.size()));
+    try {
+      const SearchSpace space = SearchSpace::from_json(read.text(0));
+      conv_layers_cache =
+          std::max<int32_t>(1, static_cast<int32_t>(space.blueprint().wave.layers.size()));
+    } catch (const InputError& error) {
+      damaged(error.what());
+    }
   }
   return conv_layers_cache;
 }
@@ -119,9 +140,12 @@ std::vector<MetricInfo> StudyFile::Database::metrics(std::string_view role) {
                  "SELECT name, direction, unit FROM metric WHERE role = ? ORDER BY position, name");
   read.bind(role);
   while (read.step()) {
-    const Direction direction =
-        read.text(1) == "maximise" ? Direction::kMaximise : Direction::kMinimise;
-    found.push_back(registered({read.text(0), direction, read.text(2)}));
+    const std::string way = read.text(1);
+    if (way != "maximise" && way != "minimise" && way != "unknown")
+      damaged(fmt::format("the direction of {} is '{}'", read.text(0), way));
+    found.push_back(registered(
+        {read.text(0), way == "maximise" ? Direction::kMaximise : Direction::kMinimise,
+         read.text(2)}));
   }
   return found;
 }

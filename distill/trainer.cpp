@@ -43,6 +43,7 @@ Trainer::Trainer(Learner& learner, const BatchSource& training, const BatchSourc
       guard_(options.optimizer, learner.device()) {}
 
 TrainOutcome Trainer::run(StopToken stop) {
+  const SavesOnStop saves;
   keep_freed_memory();
   restore();
   if (options_.max_minutes > 0) {

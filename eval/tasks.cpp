@@ -155,10 +155,10 @@ std::vector<std::string> task_names() { return {"pr", "sid", "asv"}; }
 TaskOptions TaskOptions::from_config(ConfigSection section) {
   TaskOptions options;
   section.read("tasks", options.tasks);
-  section.read("pr_every", options.pr_every);
-  section.read("clip_seconds", options.clip_seconds);
-  section.read("asv_trials", options.asv_trials);
-  section.read("sid_min_clips", options.sid_min_clips);
+  section.read("pr_every", options.pr_every, {1, 1000000});
+  section.read("clip_seconds", options.clip_seconds, {0, 3600});
+  section.read("asv_trials", options.asv_trials, {1, 10000000});
+  section.read("sid_min_clips", options.sid_min_clips, {1, 1000000});
   const std::vector<std::string> rules = {"best", "last", "all"};
   int32_t rule = 0;
   section.read_choice("layers", rules, rule);
@@ -173,9 +173,6 @@ TaskOptions TaskOptions::from_config(ConfigSection section) {
       section.problem("tasks", fmt::format("unknown task '{}'{}", name, did_you_mean(name, known)));
     }
   }
-  if (options.pr_every < 1) section.problem("pr_every", "must be at least 1");
-  if (options.asv_trials < 1) section.problem("asv_trials", "must be at least 1");
-  if (options.sid_min_clips < 1) section.problem("sid_min_clips", "must be at least 1");
   return options;
 }
 

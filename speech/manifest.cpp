@@ -150,6 +150,7 @@ std::string Manifest::fingerprint() const {
 Manifest read_manifest(const std::filesystem::path& path) {
   const std::string bytes = read_text(path);
   std::string_view rest = bytes;
+  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);  // a byte-order mark
   if (rest.empty()) throw InputError(path.string() + ": not a manifest: empty (0 bytes)");
   const auto header = read_header(take_line(rest), path);
   Manifest manifest{path.parent_path(), {}};

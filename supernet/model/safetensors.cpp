@@ -1,7 +1,10 @@
 #include "supernet/model/safetensors.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
+#include "core/errors.h"
 #include "core/files.h"
 #include "supernet/container/safetensors_layout.h"
 #include "supernet/model/mapped_tensor.h"
@@ -24,6 +27,15 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path) {
     result.tensors[name] = map_tensor(file, tensor);
   }
   return result;
+}
+
+at::Tensor as_floats(const at::Tensor& tensor, const std::string& name,
+                     const std::filesystem::path& file) {
+  if (!at::isFloatingType(tensor.scalar_type())) {
+    throw InputError(fmt::format("{}: tensor {} is of dtype {}, expected F32, F16 or BF16",
+                                 file.string(), name, dtype_name(dtype_of(tensor.scalar_type()))));
+  }
+  return tensor.to(at::kFloat);
 }
 
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,

@@ -20,6 +20,9 @@ struct SafetensorsFile {
 
 // InputError names the byte offset of the problem; SystemError when the file cannot be opened.
 SafetensorsFile read_safetensors(const std::filesystem::path& path);
+// `tensor`, called `name` in `file`, as fp32. InputError when its dtype is no floating-point one.
+at::Tensor as_floats(const at::Tensor& tensor, const std::string& name,
+                     const std::filesystem::path& file);
 // Written aside and renamed. Tensors are stored contiguous in name order; the data starts at a
 // multiple of 64 bytes.
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,

@@ -241,7 +241,8 @@ TEST_F(ImportTest, FilesThatAreNoCheckpointsAreClearErrors) {
   EXPECT_THAT(error_of([&] { import_checkpoint(folder_ / "bare.bin"); }),
               HasSubstr("no config.json beside it"));
   write_atomically(folder_ / "text.pt", "these are no tensors");
-  EXPECT_THAT(error_of([&] { import_checkpoint(folder_ / "text.pt"); }), HasSubstr("text.pt"));
+  EXPECT_THAT(error_of([&] { import_checkpoint(folder_ / "text.pt"); }),
+              HasSubstr("text.pt is neither a file of torch.save nor a safetensors file"));
   EXPECT_THROW(import_checkpoint(folder_ / "missing.pt"), SystemError);
 }
 

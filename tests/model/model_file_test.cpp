@@ -43,6 +43,37 @@ TEST_F(ModelFileTest, ExtractedFileHoldsItsOwnArchitectureOnly) {
   EXPECT_EQ(loaded.space().largest(), space.smallest());
 }
 
+// What a file says of itself must be so.
+TEST_F(ModelFileTest, FieldsThatContradictTheRestAreRefused) {
+  const auto path = folder_ / "m.safetensors";
+  const SearchSpace space = testing::small_space(testing::mel_blueprint());
+  save_model(testing::perturbed(space, 3).extract(space.smallest()), path);
+  const SafetensorsFile good = read_safetensors(path);
+  const auto refused = [&](const std::string& key, const std::string& value) {
+    auto metadata = good.metadata;
+    metadata[key] = value;
+    write_safetensors(folder_ / "bad.safetensors", good.tensors, metadata);
+    EXPECT_THROW(load_model(folder_ / "bad.safetensors"), InputError) << key << " = " << value;
+  };
+  for (const char* version :
+       {"x", "-1", "0", "", "1x", "1.5", " 1", "2", "1234567890123456789012345678901234567890"}) {
+    refused("concertina.format_version", version);
+  }
+  for (const char* storage : {"nonsense", "", "e=1"}) refused("concertina.storage", storage);
+
+  TensorMap tensors = good.tensors;
+  auto& [name, tensor] = *tensors.begin();
+  tensor = tensor.view(at::kInt);
+  write_safetensors(folder_ / "bad.safetensors", tensors, good.metadata);
+  try {
+    load_model(folder_ / "bad.safetensors");
+    ADD_FAILURE() << "integers were taken for weights";
+  } catch (const InputError& error) {
+    EXPECT_NE(std::string(error.what()).find(name + " is of dtype I32"), std::string::npos)
+        << error.what();
+  }
+}
+
 TEST_F(ModelFileTest, EveryTruncationIsAClearError) {
   const SearchSpace space = testing::small_space(testing::mel_blueprint());
   save_model(testing::perturbed(space, 3).extract(space.smallest()), folder_ / "m.safetensors");

@@ -89,6 +89,12 @@ TEST(Manifest, NamesLineAndColumnOfWhatIsWrong) {
   EXPECT_THROW(read_manifest(folder / "missing.tsv"), SystemError);
 }
 
+TEST(Manifest, AByteOrderMarkIsNoPartOfTheHeader) {
+  const TempFolder folder;
+  write_file(folder / "m.tsv", "\xEF\xBB\xBFid\tpath\tsamples\na\ta.wav\t9\n");
+  EXPECT_EQ(read_manifest(folder / "m.tsv").clips.at(0).id, "a");
+}
+
 TEST(Phones, ReadsFestvoxLabels) {
   const TempFolder folder;
   write_file(folder / "a.lab", "separator ;\n#\n0.5 125 pau\n0.602 125 e\n0.76200 \t125 gg\n");
