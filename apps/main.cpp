@@ -1,11 +1,13 @@
 // The program: registers the verbs, parses the command line, maps failures to exit codes.
 #include "apps/verb.h"
 #include "apps/wait_policy.h"
+#include "core/lost_mapping.h"
 #include "core/memory.h"
 
 int main(int argc, char** argv) {
   using namespace concertina;
   wait_without_spinning(argv);
+  explain_lost_mappings();
   keep_freed_memory();
   CLI::App app{
       "Trains one elastic speech encoder, searches its subnets on accuracy, size and latency, and "

@@ -38,7 +38,7 @@ struct SearchInputs {
 
 std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Split split) {
   if (!inputs.wants(kDistillMetric)) return nullptr;
-  const Supernet teacher = load_model(inputs.space.teacher());
+  const Supernet teacher = load_model(inputs.space.teacher(), Reading::kCopied);
   return std::make_shared<DistillScore>(teacher.slice(teacher.space().largest()),
                                         load_objective(inputs.space.objective(2)), *inputs.manifest,
                                         split, distill_score_options(inputs.config));
@@ -190,7 +190,8 @@ void search(const SearchFlags& flags, const Globals& globals) {
 void run_search_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals,
                       const StageFlags& flags) {
   const SearchInputs inputs{
-      config, space, std::make_shared<const Supernet>(load_model(space.student(2))),
+      config, space,
+      std::make_shared<const Supernet>(load_model(space.student(2), Reading::kCopied)),
       std::make_shared<const Manifest>(read_manifest(corpus_manifest(config)))};
   ensure_latency_model(inputs, globals);
   StudyFile study = open_or_begin_study(config, space, *inputs.supernet, *inputs.manifest);
