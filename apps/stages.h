@@ -2,11 +2,13 @@
 // reads the files of the stages before it from the workspace and writes its own.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 
 #include "apps/pipeline_config.h"
 #include "apps/verb.h"
+#include "distill/communicator.h"
 
 namespace concertina {
 
@@ -37,6 +39,8 @@ struct Workspace {
 struct StageFlags {
   bool resume = true;
   double max_minutes = 0;  // 0: no cap
+  // Of several processes: how long without an answer until the others end.
+  double answer_minutes = std::chrono::duration<double, std::ratio<60>>(kAnswerTime).count();
 };
 
 std::filesystem::path corpus_manifest(
