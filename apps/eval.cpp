@@ -28,7 +28,7 @@ Supernet random_of_shape(const Supernet& model, const Architecture& architecture
 }
 
 void evaluate(const EvalFlags& flags, const Globals& globals) {
-  const Supernet model = load_model(flags.model);
+  const Supernet model = load_model(flags.model, Reading::kCopied);
   const Architecture architecture = model.space().resolve(flags.architecture);
   const Manifest manifest = read_manifest(flags.data);
   TaskOptions options;
@@ -45,7 +45,7 @@ void evaluate(const EvalFlags& flags, const Globals& globals) {
     } else if (other == "mfcc") {
       table.add_mfcc_floor();
     } else {
-      const Supernet beside = load_model(other);
+      const Supernet beside = load_model(other, Reading::kCopied);
       table.add_subnet(other, beside.slice(beside.space().default_architecture(), dtype));
     }
   }
@@ -62,8 +62,8 @@ struct Member {
 
 void run_eval_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals) {
   const Manifest manifest = read_manifest(corpus_manifest(config));
-  const Supernet teacher = load_model(space.teacher());
-  const Supernet supernet = load_model(space.student(2));
+  const Supernet teacher = load_model(space.teacher(), Reading::kCopied);
+  const Supernet supernet = load_model(space.student(2), Reading::kCopied);
   TaskOptions options = config.tasks;
   options.tasks = available_tasks(manifest, options, Split::kTest);
   if (options.tasks.empty())

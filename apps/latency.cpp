@@ -180,7 +180,7 @@ void add_study_questions(CLI::App& latency, Globals& globals) {
 
 void run_latency_stage(const PipelineConfig& config, const Workspace& space,
                        const Globals& globals) {
-  const Supernet supernet = load_model(space.student(2));
+  const Supernet supernet = load_model(space.student(2), Reading::kCopied);
   StudyFile study =
       open_or_begin_study(config, space, supernet, read_manifest(corpus_manifest(config)));
   if (study.latency_model() && study.trial_count() > 0) {

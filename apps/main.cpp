@@ -1,9 +1,13 @@
 // The program: parses the command line, runs a verb, maps failures to exit codes.
 #include "apps/verb.h"
+#include "apps/wait_policy.h"
+#include "core/lost_mapping.h"
 #include "core/memory.h"
 
 int main(int argc, char** argv) {
   using namespace concertina;
+  wait_without_spinning(argv);
+  explain_lost_mappings();
   hold_standard_streams();
   keep_freed_memory();
   const StopSource signals = StopSource::from_signals();

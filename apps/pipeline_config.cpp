@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "apps/config_checks.h"
+#include "distill/stage.h"
 #include "speech/corpus.h"
 
 namespace concertina {
@@ -109,6 +110,11 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
   config.seed = static_cast<uint64_t>(seed);
   config.corpus = read_corpus(file, root.section("corpus"));
   config.space = read_space(file, root);
+  try {
+    check_audio(config.space.blueprint());
+  } catch (const InputError& error) {
+    root.problem("space", error.what());
+  }
 
   ConfigSection teacher = root.section("teacher");
   read_resolved(file, teacher, "model", config.teacher_model);

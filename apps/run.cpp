@@ -16,6 +16,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/units.h"
+#include "speech/manifest.h"
 
 namespace concertina {
 namespace {
@@ -144,6 +145,10 @@ class Stamps {
     for (const std::string& input : stage.inputs) text += hashes_.at(input) + "\n";
     return hashes_[stage.name] = sha256(text);
   }
+  // What a stage made counts too, for the stages after it.
+  void add_content(const std::string& stage, const std::string& content) {
+    hashes_.at(stage) = sha256(hashes_.at(stage) + content);
+  }
   bool is(const Stage& stage, std::string_view state) const {
     const std::filesystem::path path = folder_ / stage.name;
     if (!std::filesystem::exists(path)) return false;
@@ -230,6 +235,13 @@ void write_config(const std::string& pipeline, const Line& line) {
     write_atomically(effective, line.config.effective);
 }
 
+// What the clips sound like counts for the stages that read them.
+void add_sound(Stamps& stamps, const PipelineConfig& config) {
+  const std::filesystem::path manifest = corpus_manifest(config);
+  if (!std::filesystem::exists(manifest)) return;
+  stamps.add_content("corpus", read_manifest(manifest).fingerprint());
+}
+
 void run_line(const RunFlags& flags, const Globals& globals) {
   ConfigFile file = load_config(flags.pipeline, globals);
   Line line{.config = PipelineConfig::parse(file), .space = {flags.out}, .globals = globals};
@@ -246,6 +258,7 @@ void run_line(const RunFlags& flags, const Globals& globals) {
   }
   nlohmann::ordered_json plan = nlohmann::ordered_json::array();
   for (const Stage& stage : stages) {
+    if (std::ranges::count(stage.inputs, "corpus") > 0) add_sound(stamps, line.config);
     const std::string hash = stamps.add(stage);
     if (!flags.wants(stage.name)) continue;
     if (flags.dry_run) {

@@ -112,7 +112,8 @@ void search(const SearchFlags& flags, const Globals& globals) {
 void run_search_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals,
                       const StageFlags& flags) {
   const SearchInputs inputs{
-      config, space, std::make_shared<const Supernet>(load_model(space.student(2))),
+      config, space,
+      std::make_shared<const Supernet>(load_model(space.student(2), Reading::kCopied)),
       std::make_shared<const Manifest>(read_manifest(corpus_manifest(config)))};
   ensure_latency_model(inputs, globals);
   StudyFile study = open_or_begin_study(config, space, *inputs.supernet, *inputs.manifest);

@@ -13,7 +13,7 @@ bool SearchInputs::wants(const std::string& metric) const {
 
 std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Split split) {
   if (!inputs.wants(kDistillMetric)) return nullptr;
-  const Supernet teacher = load_model(inputs.space.teacher());
+  const Supernet teacher = load_model(inputs.space.teacher(), Reading::kCopied);
   return std::make_shared<DistillScore>(teacher.slice(teacher.space().largest()),
                                         load_objective(inputs.space.objective(2)), *inputs.manifest,
                                         split, distill_score_options(inputs.config));

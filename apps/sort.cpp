@@ -146,7 +146,7 @@ SortOptions options_of(const SortFlags& flags, const Globals& globals) {
 }
 
 void sort_model(const SortFlags& flags, const Globals& globals) {
-  const Supernet model = load_model(flags.model);
+  const Supernet model = load_model(flags.model, Reading::kCopied);
   std::filesystem::path objective = flags.objective;
   if (objective.empty())
     objective = std::filesystem::path(flags.model).parent_path() / "objective.safetensors";
@@ -156,7 +156,7 @@ void sort_model(const SortFlags& flags, const Globals& globals) {
   if (!flags.objective.empty() || std::filesystem::exists(objective))
     trained = load_objective(objective);
   std::optional<Supernet> teacher;
-  if (!flags.teacher.empty()) teacher = load_model(flags.teacher);
+  if (!flags.teacher.empty()) teacher = load_model(flags.teacher, Reading::kCopied);
   std::optional<Manifest> manifest;
   if (!flags.data.empty()) manifest = read_manifest(flags.data);
 
@@ -192,8 +192,8 @@ void sort_model(const SortFlags& flags, const Globals& globals) {
 }  // namespace
 
 void run_sort_stage(const PipelineConfig& config, const Workspace& space) {
-  const Supernet model = load_model(space.student(1));
-  const Supernet teacher = load_model(space.teacher());
+  const Supernet model = load_model(space.student(1), Reading::kCopied);
+  const Supernet teacher = load_model(space.teacher(), Reading::kCopied);
   const TrainedObjective trained = load_objective(space.objective(1));
   const Manifest manifest = read_manifest(corpus_manifest(config));
   const SortResult sorted =

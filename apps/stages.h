@@ -2,12 +2,14 @@
 // reads the files of the stages before it from the workspace and writes its own.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "apps/pipeline_config.h"
 #include "apps/verb.h"
+#include "distill/communicator.h"
 
 namespace concertina {
 
@@ -39,6 +41,8 @@ struct StageFlags {
   bool resume = true;
   double max_minutes = 0;  // 0: no cap
   std::vector<Architecture> score = {};  // by the search, besides the members it names
+  // Of several processes: how long without an answer until the others end.
+  double answer_minutes = std::chrono::duration<double, std::ratio<60>>(kAnswerTime).count();
 };
 
 std::filesystem::path corpus_manifest(

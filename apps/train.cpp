@@ -62,6 +62,12 @@ StageContext context_of(const PipelineConfig& config, const Globals& globals,
   return context;
 }
 
+std::shared_ptr<Communicator> communicator_of(const Globals& globals, const StageFlags& flags) {
+  const std::chrono::duration<double, std::ratio<60>> answer(flags.answer_minutes);
+  return make_communicator(globals.launch,
+                           std::chrono::duration_cast<std::chrono::milliseconds>(answer));
+}
+
 void cap(TrainOptions& options, const StageFlags& flags) {
   if (flags.max_minutes > 0) options.max_minutes = flags.max_minutes;
 }
@@ -88,7 +94,7 @@ void answer(const Globals& globals, const std::filesystem::path& model,
 struct TrainArgs {
   std::string config, out = "out";
   int32_t stage = 1;
-  StageFlags flags{.resume = false, .max_minutes = 0};
+  StageFlags flags{.resume = false};
 };
 
 void add_train_flags(CLI::App* verb, TrainArgs& args, Globals& globals) {
@@ -99,6 +105,9 @@ void add_train_flags(CLI::App* verb, TrainArgs& args, Globals& globals) {
   verb->add_flag("--resume", args.flags.resume, "Go on from the checkpoint in the run's folder");
   add_number(*verb, "--max-minutes", args.flags.max_minutes, kMinuteBounds,
              "Save and end after so many minutes");
+  add_number(*verb, "--answer-minutes", args.flags.answer_minutes, kMinuteBounds,
+             "Of several processes: minutes without an answer after which the others end")
+      ->capture_default_str();
 }
 
 PipelineConfig parse(const TrainArgs& args, const Globals& globals) {
@@ -120,7 +129,7 @@ void run_teacher_stage(const PipelineConfig& config, const Workspace& space, con
   PretrainOptions options = config.teacher;
   cap(options.train, flags);
   ProgressObserver progress("teacher");
-  const std::shared_ptr<Communicator> communicator = make_communicator(globals.launch);
+  const std::shared_ptr<Communicator> communicator = communicator_of(globals, flags);
   const Manifest manifest = read_manifest(corpus_manifest(config));
   const StageResult result = pretrain_teacher(
       options, config.space, manifest,
@@ -134,7 +143,7 @@ void run_distill_stage(const PipelineConfig& config, const Workspace& space, con
   cap(options.train, flags);
   const std::string title = fmt::format("stage {}", stage);
   ProgressObserver progress(title);
-  const std::shared_ptr<Communicator> communicator = make_communicator(globals.launch);
+  const std::shared_ptr<Communicator> communicator = communicator_of(globals, flags);
   const Supernet teacher = load_model(space.teacher());
   std::optional<PreviousStage> previous;
   if (options.init == StudentInit::kPreviousStage) {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/errors.h"
+#include "core/lost_mapping.h"
 
 namespace concertina {
 namespace {
@@ -55,6 +56,24 @@ size_t read_some(const File& file, std::span<char> buffer, const fs::path& path)
     const ssize_t count = ::read(file.fd(), buffer.data(), buffer.size());
     if (count >= 0) return static_cast<size_t>(count);
     if (errno != EINTR) fail("read", path, errno);
+  }
+}
+
+// The whole file, of which `before` was said when it was opened.
+void read_unchanging(const File& file, std::span<char> buffer, const struct stat& before,
+                     const fs::path& path) {
+  size_t done = 0;
+  while (done < buffer.size()) {
+    const size_t count = read_some(file, buffer.subspan(done), path);
+    if (count == 0) break;
+    done += count;
+  }
+  struct stat after = {};
+  const bool same = ::fstat(file.fd(), &after) == 0 && after.st_size == before.st_size &&
+                    after.st_mtim.tv_sec == before.st_mtim.tv_sec &&
+                    after.st_mtim.tv_nsec == before.st_mtim.tv_nsec;
+  if (done < buffer.size() || !same) {
+    throw SystemError(fmt::format("{} changed while it was read: try again", path.string()));
   }
 }
 
@@ -320,7 +339,7 @@ uint64_t hash64(std::string_view bytes) {
   return hash;
 }
 
-MappedFile::MappedFile(const fs::path& path) {
+MappedFile::MappedFile(const fs::path& path, Reading reading) {
   const File file(path, O_RDONLY);
   struct stat info = {};
   if (!file.is_open() || ::fstat(file.fd(), &info) != 0) fail("read", path, errno);
@@ -329,11 +348,24 @@ MappedFile::MappedFile(const fs::path& path) {
     throw SystemError(fmt::format("cannot map {}: it is no regular file", path.string()));
   }
   if (info.st_size == 0) return;
+  const bool copied = reading == Reading::kCopied;
   const auto size = static_cast<size_t>(info.st_size);
-  void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd(), 0);
+  const int access = copied ? PROT_READ | PROT_WRITE : PROT_READ;
+  const int flags = copied ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_PRIVATE;
+  void* data = ::mmap(nullptr, size, access, flags, copied ? -1 : file.fd(), 0);
   if (data == MAP_FAILED) fail("map", path, errno);
   data_ = static_cast<const std::byte*>(data);
   size_ = size;
+  if (!copied) {
+    note_mapping(data, size, path);
+    return;
+  }
+  try {
+    read_unchanging(file, {static_cast<char*>(data), size}, info, path);
+  } catch (...) {
+    ::munmap(data, size);
+    throw;
+  }
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
@@ -346,7 +378,9 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (data_ == nullptr) return;
+  forget_mapping(data_);
+  ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
 }  // namespace concertina

@@ -45,10 +45,15 @@ class FolderLock {
   int fd_;
 };
 
-// Read-only memory map of a whole file. Movable; the span lives as long as the object.
+// How a file comes into memory. A mapping costs nothing until it is used, but what its bytes are is
+// up to whoever writes the file later; a copy is the file as it was.
+enum class Reading { kMapped, kCopied };
+
+// All bytes of a file, read-only. Movable; the span lives as long as the object.
 class MappedFile {
  public:
-  explicit MappedFile(const std::filesystem::path& path);  // SystemError
+  // SystemError; of a copy too when the file changes while it is read.
+  explicit MappedFile(const std::filesystem::path& path, Reading reading = Reading::kMapped);
   MappedFile(MappedFile&&) noexcept;
   MappedFile& operator=(MappedFile&&) noexcept;
   ~MappedFile();

@@ -1,7 +1,6 @@
 #include "distill/distill.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -9,7 +8,8 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "distill/precision.h"
+#include "distill/agreement.h"
+#include "distill/inheritance.h"
 #include "distill/whole_clips.h"
 
 namespace concertina {
@@ -60,11 +60,9 @@ Supernet initial_student(const DistillOptions& options, const SearchSpace& space
   settle_mel_statistics(student.weights(), teacher.weights(), space.blueprint(), crops);
   if (options.init == StudentInit::kRandom) return student;
   const bool from_teacher = options.init == StudentInit::kTeacher;
-  const Inheritance result =
-      inherit(student.weights(), from_teacher ? teacher.weights() : previous->model.weights());
-  log_info("the student starts from {}: {} tensors taken, {} fresh{}{}",
-           from_teacher ? "the teacher" : "the stage before", result.taken.size(),
-           result.fresh.size(), result.fresh.empty() ? "" : ": ", fmt::join(result.fresh, ", "));
+  const Inheritance result = inherit(student, from_teacher ? teacher : previous->model);
+  log_info("the student starts from {}: {}", from_teacher ? "the teacher" : "the stage before",
+           describe(result));
   return student;
 }
 
@@ -85,33 +83,21 @@ std::vector<Parameters::Init> initial_heads(const DistillOptions& options,
 std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
                                               const Supernet& teacher, const Objective& objective,
                                               const JoinedClips& clips, const std::string& made_by,
-                                              const StageContext& context) {
+                                              at::ScalarType dtype, const StageContext& context) {
   if (options.cache == CacheDtype::kNone) return nullptr;
   const auto folder = context.targets.empty() ? context.folder / "targets" : context.targets;
   const Subnet subnet =
-      teacher.to(context.device)
-          .slice(teacher.space().largest(), training_dtype(options.train.dtype, context.device));
-  const TargetCache::Source source{clips, subnet, objective, options.train.batch.whole_clips,
-                                   made_by};
-  const bool first = context.communicator->first();
-  if (!first) context.communicator->barrier();
-  auto cache = std::make_shared<const TargetCache>(folder, source, options.cache, context.stop);
-  if (first) context.communicator->barrier();
-  return cache;
+      copy_of(teacher.to(context.device).slice(teacher.space().largest(), dtype));
+  const TargetCache::Source source{clips, subnet, objective, options.train.batch, made_by};
+  const auto open = [&] {
+    return std::make_shared<const TargetCache>(folder, source, options.cache, context.stop);
+  };
+  std::shared_ptr<const TargetCache> cache;
+  context.communicator->first_does([&] { cache = open(); });
+  return cache ? cache : open();
 }
 
 }  // namespace
-
-Inheritance inherit(TensorMap& weights, const TensorMap& older) {
-  Inheritance result;
-  for (auto& [name, tensor] : weights) {
-    const auto found = older.find(name);
-    const bool fits = found != older.end() && found->second.sizes() == tensor.sizes();
-    if (fits) tensor = found->second.to(tensor.scalar_type()).clone();
-    (fits ? result.taken : result.fresh).push_back(name);
-  }
-  return result;
-}
 
 StageResult distill_stage(const DistillOptions& options, int32_t stage, const SearchSpace& space,
                           const Supernet& teacher, const PreviousStage* previous,
@@ -121,8 +107,9 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
   const Blueprint& blueprint = space.blueprint();
   const TrainOptions& train = options.train;
   CONCERTINA_ASSERT(previous != nullptr || options.init != StudentInit::kPreviousStage);
+  check_audio(blueprint);
   check_fit(blueprint, teacher.blueprint());
-  const auto dtype = training_dtype(train.dtype, context.device);
+  const auto dtype = agreed_dtype(train.dtype, context.device, *context.communicator);
   const auto augmentation = make_augmentation(train.augment);
   RecipeParts parts{name,
                     to_json(options),
@@ -134,6 +121,7 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
   parts.inputs["teacher"] = weights_sha256(teacher);
   if (options.init == StudentInit::kPreviousStage)
     parts.inputs["previous"] = weights_sha256(previous->model);
+  check_processes(recipe_json(parts), train, context);
 
   auto objective = stage_objective(options.objective, space, teacher);
   auto heads = initial_heads(options, *objective, previous, rng);
@@ -144,7 +132,8 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
   }
   const auto targets = open_cache(
       options, teacher, *objective, data.training,
-      fmt::format("{} {} {}", parts.data, parts.inputs["teacher"], parts.dtype), context);
+      fmt::format("{} {} {}", parts.data, parts.inputs["teacher"], parts.dtype),
+      dtype, context);
   const auto training =
       make_batch_source(data.training, blueprint, train.batch, {mask, {}, targets, augmentation},
                         rng.fork("training"), context.share());

@@ -15,12 +15,6 @@ struct PreviousStage {
   TensorMap heads;
 };
 
-// What a new model took from an older one: tensors of the same name and shape.
-struct Inheritance {
-  std::vector<std::string> taken, fresh;
-};
-Inheritance inherit(TensorMap& weights, const TensorMap& older);
-
 // The student has the whole space's storage in both stages; only the sampler differs. `previous`
 // may be null unless the options ask for it. Mel statistics always come from the teacher.
 StageResult distill_stage(const DistillOptions& options, int32_t stage, const SearchSpace& space,

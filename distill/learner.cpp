@@ -73,7 +73,7 @@ Learner::Learner(Setup setup)
   }
   if (setup_.teacher) {
     const Supernet teacher = setup_.teacher->to(setup_.device);
-    teacher_ = teacher.slice(teacher.space().largest(), setup_.dtype);
+    teacher_ = copy_of(teacher.slice(teacher.space().largest(), setup_.dtype));
     setup_.teacher.reset();
   }
   return_freed_memory();  // before the optimiser takes as much again

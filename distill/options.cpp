@@ -28,13 +28,19 @@ void read_optimizer(ConfigSection section, OptimizerOptions& o) {
   check(section, "guard", o.guard == 0 || o.guard > 1, "0 (off) or a factor above 1");
 }
 
+constexpr double kShortestCrop = 0.3;  // seconds
+
 void read_batch(ConfigSection section, BatchOptions& o) {
   section.read("crops", o.crops, kCounts);
   section.read("seconds", o.seconds, kLengths);
+  section.read("within_clips", o.within_clips);
   section.read("whole_clips", o.whole_clips);
+  if (o.within_clips) o.shortest = kShortestCrop;
   section.read("budget", o.budget, {0, 1e6});
   section.read("longest", o.longest, kLengths);
   section.read("shortest", o.shortest, kLengths);
+  check(section, "shortest", o.shortest > 0, "a positive length");
+  check(section, "within_clips", !o.within_clips || !o.whole_clips, "one of it and whole_clips");
   check(section, "longest", o.longest >= o.shortest, "at least `shortest` seconds");
   check(section, "budget", o.budget >= o.longest, "at least `longest` seconds");
   ConfigSection sources = section.section("sources");

@@ -25,6 +25,7 @@ struct OptimizerOptions {
 struct BatchOptions {
   int32_t crops = 8;
   double seconds = 3.0;               // of one crop
+  bool within_clips = false;          // crops of one clip each; shorter clips give shorter crops
   bool whole_clips = false;           // instead of crops; then the three below count
   double budget = 60;                 // seconds of a batch, padding counted
   double longest = 20, shortest = 1;  // seconds; longer clips are cropped, shorter left out

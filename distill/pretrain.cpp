@@ -8,8 +8,8 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "distill/agreement.h"
 #include "distill/objective/masked_units.h"
-#include "distill/precision.h"
 #include "distill/units.h"
 #include "distill/whole_clips.h"
 #include "supernet/model/model_file.h"
@@ -25,7 +25,7 @@ struct UnitLabels {
 // Labels are made once a recipe and read again on resume.
 UnitLabels made_labels(const PretrainOptions& options, const StageData& data, const Rng& rng,
                        const std::string& recipe, const std::filesystem::path& path,
-                       at::Device device) {
+                       at::ScalarType dtype, at::Device device) {
   if (std::filesystem::exists(path)) {
     const SafetensorsFile file = read_safetensors(path);
     const auto made_by = file.metadata.find("recipe");
@@ -38,7 +38,7 @@ UnitLabels made_labels(const PretrainOptions& options, const StageData& data, co
            std::min<int64_t>(options.units.sample_frames, data.training.total_frames()));
   const UnitFeatures features =
       options.units.layer > 0 ? layer_features(load_model(options.units.model), options.units.layer,
-                                               training_dtype(options.train.dtype, device), device)
+                                               dtype, device)
                               : mfcc_features(options.units);
   const at::Tensor centroids = fit_units(data.training, options.units, features, rng);
   UnitLabels labels{label_frames(data.training, features, centroids),
@@ -53,13 +53,15 @@ UnitLabels made_labels(const PretrainOptions& options, const StageData& data, co
 
 // The first process makes or reads them, and the others hear them.
 UnitLabels unit_labels(const PretrainOptions& options, const StageData& data, const Rng& rng,
-                       const std::string& recipe, const StageContext& context) {
+                       const std::string& recipe, at::ScalarType dtype,
+                       const StageContext& context) {
   UnitLabels labels;
-  if (context.communicator->first()) {
+  context.communicator->first_does([&] {
     make_directories(context.folder);
-    labels = made_labels(options, data, rng, recipe, context.folder / "units.safetensors",
+    labels = made_labels(options, data, rng, recipe, context.folder / "units.safetensors", dtype,
                          context.device);
-  } else {
+  });
+  if (!context.communicator->first()) {
     labels = {at::zeros({data.training.total_frames()}, at::kShort),
               at::zeros({data.validation.total_frames()}, at::kShort)};
   }
@@ -102,7 +104,8 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
   const Rng rng = Rng(context.seed).fork("teacher");
   const Architecture shape = teacher_architecture(space);
   const Blueprint& blueprint = space.blueprint();
-  const auto dtype = training_dtype(options.train.dtype, context.device);
+  check_audio(blueprint);
+  const auto dtype = agreed_dtype(options.train.dtype, context.device, *context.communicator);
   auto objective = unit_objective(options, shape);
   const auto augmentation = make_augmentation(options.train.augment);
   auto inputs = noise_input(augmentation);
@@ -110,9 +113,10 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
   const std::string recipe =
       recipe_json({"teacher", to_json(options), context.seed, manifest.fingerprint(),
                    space.to_json(), c10::toString(dtype), std::move(inputs)});
+  check_processes(recipe, options.train, context);
 
   const StageData data = stage_data(manifest, blueprint, options.train.batch);
-  const UnitLabels labels = unit_labels(options, data, rng.fork("units"), recipe, context);
+  const UnitLabels labels = unit_labels(options, data, rng.fork("units"), recipe, dtype, context);
   const MaskOptions mask{.probability = options.mask_probability, .length = options.mask_length};
   const auto training = make_batch_source(data.training, blueprint, options.train.batch,
                                           {mask, labels.training, {}, augmentation},

@@ -25,6 +25,7 @@ Json json_of(const OptimizerOptions& o) {
 
 Json json_of(const BatchOptions& o) {
   Json json = {{"crops", o.crops}, {"seconds", o.seconds}, {"sources", o.source_weight}};
+  if (o.within_clips) json.update({{"within_clips", true}, {"shortest", o.shortest}});
   if (o.whole_clips) {
     json = {{"whole_clips", true},
             {"budget", o.budget},

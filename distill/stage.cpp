@@ -8,6 +8,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "distill/agreement.h"
 #include "distill/metrics_file.h"
 #include "distill/objective/objective_file.h"
 #include "distill/tensorboard.h"
@@ -66,6 +67,24 @@ MelOptions mel_options(const Blueprint& blueprint) {
 }
 
 }  // namespace
+
+void check_audio(const Blueprint& blueprint) {
+  constexpr int32_t kSampleRate = 16000, kFrameUs = 20000;
+  if (blueprint.sample_rate == kSampleRate && blueprint.base_frame_period_us() == kFrameUs) return;
+  throw InputError(fmt::format(
+      "the space's blueprint hears audio of {} Hz in base frames of {} ms; training reads audio of "
+      "{} Hz and needs base frames of {} ms",
+      blueprint.sample_rate, blueprint.base_frame_period_us() / 1000.0, kSampleRate,
+      kFrameUs / 1000));
+}
+
+void check_processes(const std::string& recipe, const TrainOptions& options,
+                     const StageContext& context) {
+  const std::string device = c10::DeviceTypeName(context.device.type(), /*lower_case=*/true);
+  check_same_settings(
+      *context.communicator, recipe,
+      {{"guard", fmt::format("{}", options.optimizer.guard)}, {"device", device}});
+}
 
 StageData stage_data(const Manifest& manifest, const Blueprint& blueprint,
                      const BatchOptions& batch) {

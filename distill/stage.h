@@ -43,6 +43,14 @@ struct StageResult {
   TrainOutcome outcome;
 };
 
+// InputError unless the model hears what corpora hold, audio of 16 kHz, and has base frames of
+// 20 ms, those of units and targets.
+void check_audio(const Blueprint& blueprint);
+
+// InputError at every process, with the keys that differ, unless all are to do the same.
+void check_processes(const std::string& recipe, const TrainOptions& options,
+                     const StageContext& context);
+
 // Validation reads the dev split, or training clips (with a log line) where the manifest has no dev
 // clip.
 StageData stage_data(const Manifest& manifest, const Blueprint& blueprint,

@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "distill/agreement.h"
 
 namespace concertina {
 namespace {
@@ -204,6 +205,8 @@ void Trainer::give_up(int64_t step) const {
 
 ValidationReport Trainer::validate(bool scheduled) {
   settle(0);
+  check_same_weights(communicator_, learner_.parameters().flat(),
+                     fmt::format("after step {}", state_.step));
   ValidationReport report;
   report.step = state_.step;
   const int64_t batches = validation_.batches_of(options_.validation_crops);

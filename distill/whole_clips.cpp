@@ -8,14 +8,10 @@
 #include <utility>
 
 #include "core/errors.h"
+#include "distill/clip_crops.h"
+#include "distill/length_buckets.h"
 
 namespace concertina {
-namespace {
-
-constexpr double kLikeLength = 1.15;  // longest over shortest clip of a bucket
-
-}  // namespace
-
 ClipSource::ClipSource(const JoinedClips& clips, const Blueprint& blueprint,
                        const BatchOptions& batch, BatchContents contents, const Rng& rng,
                        BatchShare share)
@@ -36,28 +32,19 @@ int64_t ClipSource::frames_of(size_t clip) const {
 
 void ClipSource::fill_buckets(const BatchOptions& batch) {
   const double rate = blueprint_.sample_rate / static_cast<double>(frame_samples_);
-  const int64_t shortest = std::llround(batch.shortest * rate);
-  std::vector<size_t> order;
-  for (size_t i = 0; i < clips_.clips().size(); ++i) {
-    const int64_t frames = frames_of(i);
-    if (frames >= shortest && blueprint_.frames(frames * frame_samples_) >= 1) order.push_back(i);
+  int64_t shortest = std::max<int64_t>(1, std::llround(batch.shortest * rate));
+  while (blueprint_.frames(shortest * frame_samples_) < 1) ++shortest;
+  std::vector<int64_t> lengths;
+  for (size_t i = 0; i < clips_.clips().size(); ++i) lengths.push_back(frames_of(i));
+  const double budget = batch.budget * rate;
+  for (std::vector<size_t>& clips : length_buckets(lengths, shortest)) {
+    const auto longest = static_cast<double>(lengths[clips.back()]);
+    buckets_.push_back({.clips = std::move(clips),
+                        .batch = static_cast<size_t>(std::max(1.0, std::floor(budget / longest)))});
   }
-  if (order.empty()) {
+  if (buckets_.empty()) {
     throw InputError(fmt::format("{}: no clip has the {} seconds of batch.shortest",
                                  clips_.manifest().folder.string(), batch.shortest));
-  }
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return frames_of(a) < frames_of(b); });
-  const double budget = batch.budget * rate;
-  for (const size_t clip : order) {
-    const auto frames = static_cast<double>(frames_of(clip));
-    if (buckets_.empty() ||
-        frames > kLikeLength * static_cast<double>(frames_of(buckets_.back().clips.front()))) {
-      buckets_.emplace_back();
-    }
-    Bucket& bucket = buckets_.back();
-    bucket.clips.push_back(clip);
-    bucket.batch = static_cast<size_t>(std::max(1.0, std::floor(budget / frames)));
   }
 }
 
@@ -133,6 +120,10 @@ std::unique_ptr<BatchSource> make_batch_source(const JoinedClips& clips, const B
                                                const Rng& rng, BatchShare share) {
   if (batch.whole_clips) {
     return std::make_unique<ClipSource>(clips, blueprint, batch, std::move(contents), rng, share);
+  }
+  if (batch.within_clips) {
+    return std::make_unique<ClipCropSource>(clips, blueprint, batch, std::move(contents), rng,
+                                            share);
   }
   return std::make_unique<CropSource>(clips, blueprint, batch, std::move(contents), rng, share);
 }

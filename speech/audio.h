@@ -53,5 +53,6 @@ void read_wav_segment(const std::filesystem::path& path, int64_t first, std::spa
 void write_wav(const std::filesystem::path& path, std::span<const float> samples,
                int32_t sample_rate = 16000);
 std::vector<int16_t> to_int16(std::span<const float> samples);  // what write_wav stores
+std::string pcm_hash(std::span<const float> samples);  // of what write_wav stores: 16 hex digits
 
 }  // namespace concertina

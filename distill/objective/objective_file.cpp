@@ -56,7 +56,7 @@ std::unique_ptr<Objective> make_objective(const std::string& text) {
 }
 
 TrainedObjective load_objective(const std::filesystem::path& path) {
-  SafetensorsFile file = read_safetensors(path);
+  SafetensorsFile file = read_safetensors(path, Reading::kCopied);
   const auto description = file.metadata.find("objective");
   if (description == file.metadata.end() || file.metadata["kind"] != "objective") {
     throw InputError(

@@ -49,9 +49,9 @@ void check_storage(const std::string& text, const Supernet& model) {
 
 }  // namespace
 
-Supernet load_model(const std::filesystem::path& path) {
+Supernet load_model(const std::filesystem::path& path, Reading reading) {
   if (is_torch_file(MappedFile(path).bytes())) foreign(path, "is a file of torch.save");
-  SafetensorsFile file = read_safetensors(path);
+  SafetensorsFile file = read_safetensors(path, reading);
   const auto version = file.metadata.find(kVersionKey);
   const auto space = file.metadata.find(kSpaceKey);
   if (version == file.metadata.end() || space == file.metadata.end()) {

@@ -19,8 +19,8 @@ constexpr size_t kAlignment = 64;
 
 }  // namespace
 
-SafetensorsFile read_safetensors(const std::filesystem::path& path) {
-  const auto file = std::make_shared<MappedFile>(path);
+SafetensorsFile read_safetensors(const std::filesystem::path& path, Reading reading) {
+  const auto file = std::make_shared<MappedFile>(path, reading);
   SafetensorsLayout layout = parse_safetensors(file->bytes(), path.string());
   SafetensorsFile result{.metadata = std::move(layout.metadata)};
   for (const auto& [name, tensor] : layout.tensors) {

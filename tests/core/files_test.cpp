@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/errors.h"
+#include "core/lost_mapping.h"
 
 namespace concertina {
 namespace {
@@ -175,6 +176,24 @@ TEST_F(Files, MapsWholeFiles) {
   write_atomically(folder_ / "empty", "");
   moved = MappedFile(folder_ / "empty");
   EXPECT_TRUE(moved.bytes().empty());
+}
+
+TEST_F(Files, ACopyStaysWhenTheFileIsCutShort) {
+  write_atomically(folder_ / "a", std::string(10000, 'x'));
+  const MappedFile copy(folder_ / "a", Reading::kCopied);
+  fs::resize_file(folder_ / "a", 0);
+  EXPECT_EQ(static_cast<char>(copy.bytes()[9999]), 'x');
+}
+
+TEST_F(Files, AMappedFileThatIsCutShortIsNamed) {
+  write_atomically(folder_ / "a", std::string(10000, 'x'));
+  const auto read_after_cut = [&] {
+    explain_lost_mappings();
+    const MappedFile map(folder_ / "a");
+    fs::resize_file(folder_ / "a", 0);
+    std::exit(static_cast<int>(map.bytes()[9999]));
+  };
+  EXPECT_EXIT(read_after_cut(), ::testing::ExitedWithCode(3), "/a was cut short");
 }
 
 TEST_F(Files, HashesMatchPublishedValues) {

@@ -10,6 +10,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "distill/distill.h"
+#include "distill/inheritance.h"
 #include "distill/objective/layer_mean.h"
 #include "distill/pretrain.h"
 #include "supernet/model/model_file.h"
@@ -174,11 +175,60 @@ TEST_F(Training, CachedTargetsStandInForTheTeacher) {
   EXPECT_NEAR(last_loss("whole", CacheDtype::kInt8), asked, 0.1 * asked);
 }
 
+TEST_F(Training, ChangedAudioHasTargetsOfItsOwn) {
+  const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
+  DistillOptions options;
+  options.train = tiny_training(1);
+  options.objective.top = 2;
+  options.cache = CacheDtype::kFp16;
+  const auto caches_after = [&](const std::string& name) {
+    StageContext where = context(name);
+    where.targets = folder.path / "targets";
+    distill_stage(options, 1, space, teacher, nullptr, manifest, where);
+    return std::distance(fs::directory_iterator(where.targets), fs::directory_iterator());
+  };
+  EXPECT_EQ(caches_after("first"), 1);
+  EXPECT_EQ(caches_after("again"), 1);
+  for (const Clip& clip : manifest.clips) {
+    std::vector<float> samples(static_cast<size_t>(clip.samples));
+    read_wav_segment(manifest.audio_path(clip), 0, samples);
+    std::ranges::reverse(samples);
+    write_wav(manifest.audio_path(clip), samples);
+  }
+  EXPECT_EQ(caches_after("reversed"), 2);
+}
+
+// An 8 kHz blueprint heard 16 kHz samples, and frames of 10 or 40 ms ended in "this is a bug".
+TEST_F(Training, OtherAudioThanThatOfCorporaIsRefused) {
+  Blueprint slow = space.blueprint(), fine = space.blueprint(), coarse = space.blueprint();
+  slow.sample_rate = 8000;
+  fine.mel.stack = 1;
+  coarse.mel.stack = 4;
+  EXPECT_NO_THROW(check_audio(space.blueprint()));
+  for (const Blueprint& blueprint : {slow, fine, coarse}) {
+    EXPECT_THROW(check_audio(blueprint), InputError);
+    SearchSpace::Choices choices = space.choices();
+    choices.frame_period_us = {blueprint.base_frame_period_us()};
+    const SearchSpace other(blueprint, choices);
+    EXPECT_THROW(pretrain_teacher(tiny_pretraining(), other, manifest, context("other")),
+                 InputError);
+    const Supernet teacher = Supernet::random(testing::tiny_teacher(other), Rng(1));
+    DistillOptions options;
+    options.train = tiny_training(2);
+    EXPECT_THROW(
+        distill_stage(options, 1, other, teacher, nullptr, manifest, context("other")),
+        InputError);
+    EXPECT_FALSE(fs::exists(folder.path / "other"));
+  }
+}
+
 TEST_F(Training, StudentInheritsWhatFits) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   Supernet student = Supernet::random(space, Rng(2));
-  const Inheritance result = inherit(student.weights(), teacher.weights());
-  EXPECT_THAT(result.fresh, ::testing::Each(::testing::StartsWith("rate.")));
+  const Inheritance result = inherit(student, teacher);
+  ASSERT_EQ(result.fresh.size(), 1U);
+  EXPECT_THAT(result.fresh.at("not in the older model"),
+              ::testing::Each(::testing::StartsWith("rate.")));
   EXPECT_TRUE(student.weights().at("mask_emb").equal(teacher.weights().at("mask_emb")));
 }
 

@@ -33,6 +33,20 @@ TEST_F(ModelFileTest, RoundTripKeepsWeightsAndSpace) {
     EXPECT_TRUE(tensor.equal(loaded.weights().at(name))) << name;
 }
 
+TEST_F(ModelFileTest, ACopiedModelOutlivesItsFile) {
+  const SearchSpace space = testing::small_space(testing::mel_blueprint());
+  const Supernet supernet = testing::perturbed(space, 1);
+  save_model(supernet, folder_ / "m.safetensors");
+  const Supernet copied = load_model(folder_ / "m.safetensors", Reading::kCopied);
+  const Subnet mapped =
+      copy_of(load_model(folder_ / "m.safetensors").slice(space.largest(), at::kFloat));
+  std::filesystem::resize_file(folder_ / "m.safetensors", 0);  // reading a mapping were SIGBUS
+  for (const auto& [name, tensor] : supernet.weights())
+    EXPECT_TRUE(tensor.equal(copied.weights().at(name))) << name;
+  for (const auto& [name, tensor] : mapped.tensors)
+    EXPECT_TRUE(tensor.equal(supernet.slice(space.largest()).tensors.at(name))) << name;
+}
+
 TEST_F(ModelFileTest, ExtractedFileHoldsItsOwnArchitectureOnly) {
   const SearchSpace space =
       testing::small_space(testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPost));
