@@ -16,7 +16,7 @@ namespace {
 
 constexpr size_t kLargestGroup =
     4;  // keeps all workers busy when one width takes over a population
-constexpr int32_t kScoreVersion = 1;
+constexpr int32_t kScoreVersion = 2;
 
 const MetricInfo kParams{"params", Direction::kMinimise, "params"};
 const MetricInfo kMacs{"macs", Direction::kMinimise, "MACs"};
@@ -34,6 +34,8 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 SubnetEvaluator::SubnetEvaluator(SubnetEvaluatorParts parts) : parts_(std::move(parts)) {
   CONCERTINA_ASSERT(parts_.supernet != nullptr);
   CONCERTINA_ASSERT(parts_.tasks.tasks.empty() || parts_.manifest != nullptr);
+  if (!parts_.tasks.tasks.empty())
+    tasks_ = std::make_shared<PreparedTasks>(*parts_.manifest, parts_.tasks, Split::kDev);
 }
 
 std::vector<MetricInfo> SubnetEvaluator::metrics() const {
@@ -41,7 +43,8 @@ std::vector<MetricInfo> SubnetEvaluator::metrics() const {
   if (parts_.latency) metrics.push_back(kLatency);
   if (parts_.distill) metrics.push_back(kDistill);
   for (const MetricInfo& metric : task_metrics()) {
-    if (std::ranges::count(parts_.tasks.tasks, task_of(metric.name)) > 0) metrics.push_back(metric);
+    if (tasks_ && std::ranges::count(tasks_->names(), task_of(metric.name)) > 0)
+      metrics.push_back(metric);
   }
   return metrics;
 }
@@ -83,10 +86,10 @@ std::map<std::string, double> SubnetEvaluator::cheap_values(
 
 std::vector<TaskScore> SubnetEvaluator::task_scores(const Architecture& architecture,
                                                     const StopToken& stop) const {
-  if (parts_.tasks.tasks.empty()) return {};
+  if (!tasks_) return {};
   const FeatureExtractor features =
       subnet_features(parts_.supernet->slice(architecture, parts_.task_dtype));
-  return score_tasks(*parts_.manifest, features, parts_.tasks, Split::kDev, stop);
+  return tasks_->score(features, Intervals::kNone, stop);
 }
 
 GroupResult SubnetEvaluator::run(const WorkGroup& group, const StopToken& stop) const {
