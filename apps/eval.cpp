@@ -1,5 +1,6 @@
 // concertina eval: a model beside its random initialisation, the MFCC floor and other models.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <memory>
 
@@ -36,6 +37,9 @@ void evaluate(const EvalFlags& flags, const Globals& globals) {
   const at::ScalarType dtype = training_dtype(flags.dtype, at::kCPU);
   SideBySide table(manifest, options, flags.split == "dev" ? Split::kDev : Split::kTest,
                    globals.stop);
+  if (table.tasks().names().empty())
+    throw InputError(fmt::format("{}: none of the tasks {} can be scored", flags.data,
+                                 fmt::join(options.tasks, ", ")));
   table.add_subnet(std::filesystem::path(flags.model).stem().string(),
                    model.slice(architecture, dtype));
   for (const std::string& other : flags.beside) {
@@ -64,13 +68,10 @@ void run_eval_stage(const PipelineConfig& config, const Workspace& space, const 
   const Manifest manifest = read_manifest(corpus_manifest(config));
   const Supernet teacher = load_model(space.teacher(), Reading::kCopied);
   const Supernet supernet = load_model(space.student(2), Reading::kCopied);
-  TaskOptions options = config.tasks;
-  options.tasks = available_tasks(manifest, options, Split::kTest);
-  if (options.tasks.empty())
-    log_info("eval: the corpus has no data for the tasks asked for, so there are no scores");
-
-  SideBySide table(manifest, options, Split::kTest, globals.stop);
-  const at::ScalarType dtype = training_dtype(options.dtype, at::kCPU);  // one for all columns
+  SideBySide table(manifest, config.tasks, Split::kTest, globals.stop);
+  if (table.tasks().names().empty())
+    log_info("eval: no task can be scored on this corpus, so there are no scores");
+  const at::ScalarType dtype = training_dtype(config.tasks.dtype, at::kCPU);  // one for all columns
   const Architecture shape = teacher.space().largest();
   table.add_subnet("teacher", teacher.slice(shape, dtype));
   table.add_subnet("random",

@@ -49,14 +49,18 @@ Supernet untrained_twin(const Supernet& trained, const SearchSpace& space, uint6
   return twin;
 }
 
-SideBySide::SideBySide(const Manifest& manifest, TaskOptions options, Split split, StopToken stop)
-    : manifest_(manifest), options_(std::move(options)), split_(split), stop_(std::move(stop)) {}
+SideBySide::SideBySide(const Manifest& manifest, const TaskOptions& options, Split split,
+                       StopToken stop)
+    : data_(manifest.fingerprint()),
+      tasks_(manifest, options, split, stop),
+      split_(split),
+      stop_(std::move(stop)) {}
 
 std::vector<TaskScore> SideBySide::score(const std::string& name,
                                          const FeatureExtractor& features) const {
-  if (options_.tasks.empty()) return {};
+  if (tasks_.names().empty()) return {};
   const auto start = std::chrono::steady_clock::now();
-  std::vector<TaskScore> scores = score_tasks(manifest_, features, options_, split_, stop_);
+  std::vector<TaskScore> scores = tasks_.score(features, Intervals::kBootstrap, stop_);
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
   log_info("eval: {} scored in {}", name, format_seconds(wall.count()));
   return scores;
@@ -114,9 +118,12 @@ std::string SideBySide::to_json(uint64_t seed) const {
                       {"architecture", model.architecture},
                       {"scores", scores}});
   }
+  nlohmann::ordered_json left_out = nlohmann::ordered_json::object();
+  for (const auto& [task, missing] : tasks_.left_out()) left_out[task] = missing;
   return nlohmann::ordered_json{{"split", split_name(split_)},
                                 {"seed", seed},
-                                {"data", manifest_.fingerprint()},
+                                {"data", data_},
+                                {"left_out", left_out},
                                 {"models", models}}
              .dump(1) +
          "\n";

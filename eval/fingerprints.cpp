@@ -16,7 +16,7 @@ namespace {
 // A change of how a metric is computed raises its version.
 constexpr const char* kSizeVersion = "1";
 constexpr const char* kDistillVersion = "1";
-constexpr const char* kTaskVersion = "1";
+constexpr const char* kTaskVersion = "2";
 
 void add_machine(Facts& facts) {
   facts["LibTorch"] = TORCH_VERSION;
@@ -99,8 +99,8 @@ Fingerprints metric_fingerprints(const ScoreSources& sources) {
   if (sources.distill) all[kDistillMetric] = distill_facts(sources);
   for (const std::string& task : sources.tasks.tasks) {
     const Facts facts = task_facts(sources, task);
-    for (const MetricInfo& metric : task_metrics())
-      if (tasks_behind({metric.name}) == std::vector{task}) all[metric.name] = facts;
+    for (const Metric& metric : known_metrics())
+      if (metric.name.starts_with(task + ".")) all[std::string(metric.name)] = facts;
   }
   return all;
 }

@@ -29,13 +29,15 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 SubnetEvaluator::SubnetEvaluator(SubnetEvaluatorParts parts) : parts_(std::move(parts)) {
   CONCERTINA_ASSERT(parts_.supernet != nullptr);
   CONCERTINA_ASSERT(parts_.tasks.tasks.empty() || parts_.manifest != nullptr);
+  if (!parts_.tasks.tasks.empty())
+    tasks_ = std::make_shared<PreparedTasks>(*parts_.manifest, parts_.tasks, Split::kDev);
 }
 
 bool SubnetEvaluator::gives(std::string_view metric) const {
   if (metric == kParams || metric == kMacs) return true;
   if (metric == kLatency) return parts_.latency.has_value();
   if (metric == kDistillMetric) return parts_.distill != nullptr;
-  return std::ranges::count(parts_.tasks.tasks, task_of(metric)) > 0;
+  return tasks_ && std::ranges::count(tasks_->names(), task_of(metric)) > 0;
 }
 
 std::vector<MetricInfo> SubnetEvaluator::metrics() const {
@@ -82,10 +84,10 @@ std::map<std::string, double> SubnetEvaluator::known_values(
 
 std::vector<TaskScore> SubnetEvaluator::task_scores(const Architecture& architecture,
                                                     const StopToken& stop) const {
-  if (parts_.tasks.tasks.empty()) return {};
+  if (!tasks_) return {};
   const FeatureExtractor features =
       subnet_features(parts_.supernet->slice(architecture, parts_.task_dtype));
-  return score_tasks(*parts_.manifest, features, parts_.tasks, Split::kDev, stop);
+  return tasks_->score(features, Intervals::kNone, stop);
 }
 
 GroupResult SubnetEvaluator::run(const WorkGroup& group, const StopToken& stop) const {

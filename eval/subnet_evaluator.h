@@ -49,6 +49,7 @@ class SubnetEvaluator : public Evaluator {
   std::vector<TaskScore> task_scores(const Architecture& architecture, const StopToken& stop) const;
 
   SubnetEvaluatorParts parts_;
+  std::shared_ptr<const PreparedTasks> tasks_;  // null: none; all workers share it
 };
 
 void use_one_thread();

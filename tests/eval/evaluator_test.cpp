@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <map>
 #include <set>
 
 #include "distill/objective/layer_mean.h"
@@ -130,6 +131,29 @@ TEST_F(EvaluatorTest, ASubnetThatCannotBeCutFailsAlone) {
 }
 
 TEST_F(EvaluatorTest, OneAndTwoWorkersWriteTheSameStudy) { EXPECT_EQ(dump_with(1), dump_with(2)); }
+
+TEST_F(EvaluatorTest, WorkersShareOnePreparationOfTheTasks) {
+  parts_.distill = nullptr;
+  parts_.tasks = {
+      .tasks = {"pr", "sid", "asv"}, .pr_every = 1, .clip_seconds = 1, .sid_min_clips = 5};
+  const SubnetEvaluator evaluator(parts_);
+  const std::vector<WorkGroup> groups = evaluator.plan(proposals(8));
+  const auto values_with = [&](int32_t workers) {
+    std::map<int64_t, std::map<std::string, double>> values;
+    make_tbb_executor(workers, use_one_thread)
+        ->run(evaluator, groups, {}, [&](const GroupResult& result) {
+          for (const Evaluation& each : result) {
+            EXPECT_EQ(each.error, "");
+            values[each.number] = each.values;
+          }
+        });
+    return values;
+  };
+  const auto values = values_with(1);
+  ASSERT_EQ(values.size(), 8u);
+  EXPECT_EQ(values.at(0).count("asv.eer"), 1u);
+  EXPECT_EQ(values_with(2), values);
+}
 
 TEST_F(EvaluatorTest, GivesTheMetricsItNames) {
   parts_.tasks.sid_min_clips = 5;
