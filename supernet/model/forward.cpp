@@ -179,8 +179,8 @@ EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const Wants
 }
 
 at::Tensor to_base_frames(const Frames& frames, const at::Tensor& hidden) {
-  return frames.back_map.defined() ? frames.back_map.to(hidden.scalar_type()).matmul(hidden)
-                                   : hidden;
+  if (!frames.back_map.defined()) return hidden;
+  return checked_matmul(frames.back_map.to(hidden.scalar_type()), hidden, 0, hidden.size(2));
 }
 
 at::Tensor base_valid(const Frames& frames) {

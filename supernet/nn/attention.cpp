@@ -1,7 +1,6 @@
 #include "supernet/nn/attention.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/native/CPUBlas.h>
 #include <torch/csrc/autograd/custom_function.h>
 
 #include <algorithm>
@@ -10,8 +9,9 @@
 #include <memory>
 
 #include "supernet/nn/attention_kernels.h"
-#include "supernet/nn/cpu.h"
+#include "supernet/nn/brgemm.h"
 #include "supernet/nn/kernel_calls.h"
+#include "supernet/nn/kernel_check.h"
 
 namespace concertina {
 
@@ -91,9 +91,8 @@ std::unique_ptr<T[]> scratch(int64_t count) {
 // c [m, n] = (or, where `add`, +=) a [m, k] b, b in pairs of its rows [k / 2, n].
 void product(int64_t m, int64_t n, int64_t k, const bf16_bits* a, int64_t stride_a,
              const bf16_pair* b, float* c, bool add = false) {
-  at::native::cpublas::brgemm(m, n, k, stride_a, n, n, add,
-                              reinterpret_cast<const at::BFloat16*>(a),
-                              reinterpret_cast<const at::BFloat16*>(b), c);
+  brgemm_add({m, n, k, stride_a, n, n}, reinterpret_cast<const at::BFloat16*>(a),
+             reinterpret_cast<const at::BFloat16*>(b), c, add);
 }
 
 struct Attended {
@@ -135,7 +134,7 @@ Attended attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, i
       kernels::round_rows(sums.get(), inverse_sum, block.rows, width,
                           data<bf16_bits>(result.y) + at, layout.stride);
     }
-    at::native::cpublas::brgemm_release();
+    brgemm_done();
   });
   return result;
 }
@@ -229,28 +228,20 @@ struct Attention : torch::autograd::Function<Attention> {
     at::parallel_for(0, layout.parts(), 1, [&](int64_t begin, int64_t end) {
       PartGradients work(layout);
       for (int64_t part = begin; part < end; ++part) work.run(part, saved, dy, result);
-      at::native::cpublas::brgemm_release();
+      brgemm_done();
     });
     return result;
   }
 };
 
-// Where ATen's brgemm takes pairs of bf16.
-bool cpu_has_brgemm() {
-  static const bool kHas = cpu_has_any({"avx512_bf16", "amx_bf16"});
-  return kHas;
-}
-
 bool takes_bf16_products(const at::Tensor& q, int64_t heads, const at::Tensor& mask) {
   return q.is_cpu() && q.scalar_type() == at::kBFloat16 && q.numel() > 0 &&
-         q.size(2) / heads % 2 == 0 && cpu_has_brgemm() &&
+         q.size(2) / heads % 2 == 0 && brgemm_takes_bf16() &&
          !(mask.defined() && mask.requires_grad() && at::GradMode::is_enabled());
 }
 
-}  // namespace
-
-at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
-                            int64_t heads, const at::Tensor& mask) {
+at::Tensor attention_of(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                        int64_t heads, const at::Tensor& mask) {
   if (!takes_bf16_products(q, heads, mask)) return aten_attention(q, k, v, heads, mask);
   const at::Tensor bias = additive(mask);
   const at::Tensor queries = q.contiguous(), keys = k.contiguous(), values = v.contiguous();
@@ -259,6 +250,27 @@ at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::
                             bias.defined() ? std::optional<at::Tensor>(bias) : std::nullopt);
   }
   return attend(queries, keys, values, heads, bias).y;
+}
+
+}  // namespace
+
+at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                            int64_t heads, const at::Tensor& mask) {
+  const bool masked = mask.defined();
+  const bool learned = masked && mask.requires_grad() && at::GradMode::is_enabled();
+  const int64_t width = q.size(2) / heads;
+  return kernel_checks().run(
+      {Product::kAttention, {heads, width, int64_t{masked} + int64_t{learned}}}, {q, k, v},
+      [&] {
+        SampleSizes sizes(3, {1, kCheckedFrames, q.size(2)});
+        if (masked) sizes.push_back({1, heads, kCheckedFrames, kCheckedFrames});
+        return sizes;
+      },
+      [&](const Tensors& in) {
+        const bool sample = in.size() > 3;  // it brings a mask of its own
+        const at::Tensor added = !sample ? mask : learned ? in[3] : in[3].detach();
+        return attention_of(in[0], in[1], in[2], heads, added);
+      });
 }
 
 }  // namespace concertina

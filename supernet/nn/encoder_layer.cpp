@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "supernet/nn/attention.h"
+#include "supernet/nn/grouped_conv.h"
 #include "supernet/nn/norm_gelu.h"
 #include "supernet/nn/ops.h"
 
@@ -48,9 +49,8 @@ at::Tensor score_mask(const LayerWeights& layer, const at::Tensor& x,
 
 // softmax(q k' / sqrt(d)) with the mask; a row that sees nothing is zero, as in ATen's attention.
 at::Tensor attention_map(const at::Tensor& q, const at::Tensor& k, const at::Tensor& mask) {
-  at::Tensor scores = (q * (1.0 / std::sqrt(static_cast<double>(q.size(3)))))
-                          .matmul(k.transpose(2, 3))
-                          .to(at::kFloat);
+  const at::Tensor scaled = q * (1.0 / std::sqrt(static_cast<double>(q.size(3))));
+  at::Tensor scores = checked_matmul(scaled, k.transpose(2, 3), q.size(3), 0).to(at::kFloat);
   if (mask.defined()) {
     scores = mask.scalar_type() == at::kBool ? scores.masked_fill(mask.logical_not(), -INFINITY)
                                              : scores + mask;
@@ -67,7 +67,8 @@ at::Tensor attention(const LayerWeights& layer, const at::Tensor& x, AttentionCo
     if (!layer.map_is_reused) return linear(masked_attention(q, k, v, heads, mask), layer.out);
     context.map = attention_map(by_heads(q, heads), by_heads(k, heads), mask);
   }
-  const at::Tensor y = context.map.narrow(1, 0, heads).matmul(by_heads(v, heads));
+  const at::Tensor y =
+      checked_matmul(context.map.narrow(1, 0, heads), by_heads(v, heads), 0, v.size(2) / heads);
   return linear(y.transpose(1, 2).flatten(2), layer.out);
 }
 
@@ -83,9 +84,7 @@ at::Tensor feed_forward(const LayerWeights& layer, const at::Tensor& x) {
 
 at::Tensor positional_conv(const PositionalConv& shape, const Affine& conv, const at::Tensor& x) {
   const at::Tensor input = shape.interleaved ? to_contiguous_groups(x, 2, shape.groups) : x;
-  at::Tensor y = conv_time(input, conv, 1, shape.kernel / 2, shape.groups);
-  if (shape.kernel % 2 == 0) y = y.narrow(1, 0, y.size(1) - 1);
-  y = fast_gelu(std::move(y));
+  const at::Tensor y = fast_gelu(grouped_conv(input, conv.weight, conv.bias, shape.groups));
   return x + (shape.interleaved ? to_interleaved_groups(y, 2, shape.groups) : y);
 }
 

@@ -6,7 +6,38 @@
 #include <array>
 #include <vector>
 
+#include "supernet/nn/kernel_check.h"
+
 namespace concertina {
+namespace {
+
+std::vector<int64_t> sizes_or_none(const at::Tensor& x) {
+  return x.defined() ? x.sizes().vec() : std::vector<int64_t>();
+}
+
+}  // namespace
+
+at::Tensor linear(const at::Tensor& x, const Affine& affine) {
+  const at::Tensor& weight = affine.weight;
+  const auto dtype = weight.scalar_type();
+  const at::Tensor bias = affine.bias.defined() ? affine.bias.to(dtype) : at::Tensor();
+  return kernel_checks().run(
+      {Product::kLinear, weight.sizes().vec()}, {x.to(dtype), weight, bias},
+      [&] {
+        return SampleSizes{
+            {kCheckedFrames, weight.size(1)}, weight.sizes().vec(), sizes_or_none(bias)};
+      },
+      [](const Tensors& in) { return at::linear(in[0], in[1], in[2]); });
+}
+
+at::Tensor checked_matmul(const at::Tensor& a, const at::Tensor& b, int64_t rows, int64_t columns) {
+  const auto or_frames = [](int64_t size) { return size > 0 ? size : kCheckedFrames; };
+  const int64_t m = or_frames(rows), n = or_frames(columns);
+  return kernel_checks().run(
+      {Product::kMatmul, {m, n}}, {a, b},
+      [&] { return SampleSizes{{2, kCheckedFrames, m}, {2, m, n}}; },
+      [](const Tensors& in) { return in[0].matmul(in[1]); });
+}
 
 at::Tensor layer_norm(const at::Tensor& x, const Affine& norm) {
   if (x.is_cpu() || x.scalar_type() == norm.weight.scalar_type()) {
@@ -28,17 +59,14 @@ bool is_wide(const at::Tensor& image, const at::Tensor& kernel, int64_t groups) 
          kernel.size(1) >= kWideConv && image.size(3) > kernel.size(0);
 }
 
-}  // namespace
-
-at::Tensor conv_time(const at::Tensor& x, const Affine& conv, int64_t stride, int64_t padding,
-                     int64_t groups) {
-  const auto dtype = conv.weight.scalar_type();
-  at::Tensor image = x.to(dtype).transpose(1, 2).unsqueeze(2);  // [B, C, 1, T]
-  at::Tensor kernel = conv.weight.unsqueeze(2).contiguous(at::MemoryFormat::ChannelsLast);
-  const at::Tensor bias = conv.bias.defined() ? conv.bias.to(dtype) : at::Tensor();
+// weight [out, in / groups, k] in conv_time's order of memory; all of one dtype.
+at::Tensor conv_of(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                   int64_t stride, int64_t padding, int64_t groups) {
+  const at::Tensor image = x.transpose(1, 2).unsqueeze(2);  // [B, C, 1, T]
+  const at::Tensor kernel = weight.unsqueeze(2).contiguous(at::MemoryFormat::ChannelsLast);
   const std::array<int64_t, 2> strides = {1, stride}, paddings = {0, padding}, dilations = {1, 1};
-  const auto convolve = [&](const at::Tensor& weight, const at::Tensor& offset) {
-    return at::conv2d(image, weight, offset, at::IntArrayRef(strides), at::IntArrayRef(paddings),
+  const auto convolve = [&](const at::Tensor& part, const at::Tensor& offset) {
+    return at::conv2d(image, part, offset, at::IntArrayRef(strides), at::IntArrayRef(paddings),
                       at::IntArrayRef(dilations), groups)
         .squeeze(2)
         .transpose(1, 2);
@@ -51,6 +79,24 @@ at::Tensor conv_time(const at::Tensor& x, const Affine& conv, int64_t stride, in
                              bias.defined() ? bias.narrow(0, begin, count) : bias));
   }
   return at::cat(parts, 2);
+}
+
+}  // namespace
+
+at::Tensor conv_time(const at::Tensor& x, const Affine& conv, int64_t stride, int64_t padding,
+                     int64_t groups) {
+  const at::Tensor& weight = conv.weight;
+  const auto dtype = weight.scalar_type();
+  const at::Tensor bias = conv.bias.defined() ? conv.bias.to(dtype) : at::Tensor();
+  const int64_t kernel = weight.size(2);
+  return kernel_checks().run(
+      {Product::kConv, {weight.size(0), x.size(2), kernel, stride, groups}},
+      {x.to(dtype), weight, bias},
+      [&] {
+        const int64_t frames = (kCheckedFrames - 1) * stride + kernel;
+        return SampleSizes{{1, frames, x.size(2)}, weight.sizes().vec(), sizes_or_none(bias)};
+      },
+      [&](const Tensors& in) { return conv_of(in[0], in[1], in[2], stride, padding, groups); });
 }
 
 at::Tensor to_contiguous_groups(const at::Tensor& t, int64_t dim, int64_t groups) {

@@ -10,11 +10,10 @@ namespace concertina {
 
 inline constexpr double kNormEps = 1e-5;
 
-inline at::Tensor linear(const at::Tensor& x, const Affine& affine) {
-  const at::Tensor bias =
-      affine.bias.defined() ? affine.bias.to(affine.weight.scalar_type()) : at::Tensor();
-  return at::linear(x.to(affine.weight.scalar_type()), affine.weight, bias);
-}
+// Low-precision products here and below are checked on the CPU (kernel_check.h).
+at::Tensor linear(const at::Tensor& x, const Affine& affine);
+// a [B.., T, M] b [B.., M, N]; `rows`, `columns`: M and N, 0 for a number of frames.
+at::Tensor checked_matmul(const at::Tensor& a, const at::Tensor& b, int64_t rows, int64_t columns);
 
 // Over the last dimension, eps 1e-5, statistics in fp32; the result has the dtype of x.
 at::Tensor layer_norm(const at::Tensor& x, const Affine& norm);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/errors.h"
+#include "supernet/nn/grouped_conv.h"
 #include "supernet/nn/ops.h"
 #include "supernet/space/slicing.h"
 
@@ -114,7 +115,7 @@ Affine positional_conv(const PositionalConv& shape, Lookup& lookup) {
     conv.weight = to_contiguous_groups(conv.weight, 0, shape.groups);
     conv.bias = to_contiguous_groups(conv.bias, 0, shape.groups);
   }
-  conv.weight = taps_first(conv.weight);
+  if (conv.weight.defined()) conv.weight = tap_by_tap(conv.weight);
   return conv;
 }
 
