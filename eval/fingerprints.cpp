@@ -34,7 +34,7 @@ std::string hash_of_clips(const Manifest& manifest, const Line& line) {
 }
 
 std::string audio_of(const Clip& clip) {
-  return fmt::format("{}\t{}\t{}", clip.id, clip.samples, split_name(clip.split));
+  return fmt::format("{}\t{}\t{}\t{}", clip.id, clip.samples, split_name(clip.split), clip.hash);
 }
 
 std::string dev_audio(const Manifest& manifest) {

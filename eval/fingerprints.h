@@ -25,8 +25,8 @@ struct ScoreSources {
 // Facts of every metric that these sources give. Sizes depend on the space alone, a predicted time
 // on the frozen model, a score on its models, the columns of the manifest and the phone labels that
 // it reads, its own options, LibTorch and the CPU (its name and the vector instructions in use).
-// The samples of the audio files are not read: ids, lengths and splits stand for them. SystemError
-// when a label file is missing.
+// The samples of the audio files are not read: ids, lengths, splits and the manifest's hashes stand
+// for them. SystemError when a label file is missing.
 Fingerprints metric_fingerprints(const ScoreSources& sources);
 
 }  // namespace concertina
