@@ -26,5 +26,6 @@ int main(int argc, char** argv) {
   add_model_verbs(app, globals);
   add_encode_verbs(app, globals);
   add_eval_verbs(app, globals);
+  add_doctor_verb(app, globals);
   return run_guarded(app, [&] { app.parse(argc, argv); });
 }

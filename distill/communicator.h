@@ -34,6 +34,7 @@ class Communicator {
   void barrier();
 };
 
+bool has_process_groups();  // whether this program was built with the headers of Gloo
 std::unique_ptr<Communicator> lone_communicator();
 // Meets the others, through Gloo and, for tensors on GPUs, NCCL; lone where there are none.
 // SystemError when they cannot be met, or the program was built without the headers of either.
