@@ -217,6 +217,7 @@ std::unique_ptr<CLI::App> make_program(Globals& globals) {
   add_model_verbs(*app, globals);
   add_encode_verbs(*app, globals);
   add_eval_verbs(*app, globals);
+  add_doctor_verb(*app, globals);
   return app;
 }
 

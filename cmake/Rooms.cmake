@@ -58,10 +58,18 @@ function(concertina_room name)
   set_property(GLOBAL APPEND PROPERTY CONCERTINA_ROOMS ${target})
 endfunction()
 
+# `test` again under the name NAME_ATEN, LibTorch capped to ATEN's instructions and oneDNN to ONEDNN's.
+function(_concertina_capped test aten onednn filter)
+  add_test(NAME ${test}_${aten} COMMAND ${test} --gtest_filter=${filter})
+  set_tests_properties(${test}_${aten} PROPERTIES LABELS "torch;capped"
+                       ENVIRONMENT "ATEN_CPU_CAPABILITY=${aten};ONEDNN_MAX_CPU_ISA=${onednn}")
+endfunction()
+
 # concertina_test(NAME SOURCES ... LINK rooms [TORCH] [LABELS ...]): torch-free cases are discovered one by one;
-# a torch binary is one ctest entry, because each start costs most of a second.
+# a torch binary is one ctest entry, because each start costs most of a second. CAPPED: a filter of its tests that run
+# again as on CPUs with AVX2, and with AVX-512 but no bf16: kernels differ by instruction set.
 function(concertina_test name)
-  cmake_parse_arguments(TEST "TORCH" "" "SOURCES;LINK;LABELS" ${ARGN})
+  cmake_parse_arguments(TEST "TORCH" "CAPPED" "SOURCES;LINK;LABELS" ${ARGN})
   add_executable(${name} ${TEST_SOURCES})
   if(CONCERTINA_SANITIZE)
     target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/sanitizers.cpp)
@@ -72,6 +80,10 @@ function(concertina_test name)
     concertina_precompile(${name} torch)
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES LABELS "torch;${TEST_LABELS}")
+    if(TEST_CAPPED)
+      _concertina_capped(${name} avx2 AVX2 "${TEST_CAPPED}")
+      _concertina_capped(${name} avx512 AVX512_CORE "${TEST_CAPPED}")
+    endif()
   else()
     target_compile_options(${name} PRIVATE ${concertina_pch_options_test})  # only the rooms need to be fast
     concertina_precompile(${name} test)

@@ -190,6 +190,14 @@ class GroupCommunicator : public Communicator {
 
 void Communicator::barrier() { sum(at::zeros({1})); }
 
+bool has_process_groups() {
+#ifdef CONCERTINA_GLOO
+  return true;
+#else
+  return false;
+#endif
+}
+
 std::unique_ptr<Communicator> lone_communicator() { return std::make_unique<LoneCommunicator>(); }
 
 std::unique_ptr<Communicator> make_communicator(

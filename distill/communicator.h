@@ -42,6 +42,7 @@ class Communicator {
 // How long a process waits for an answer before it takes another for lost.
 inline constexpr std::chrono::minutes kAnswerTime{15};
 
+bool has_process_groups();  // whether this program was built with the headers of Gloo
 std::unique_ptr<Communicator> lone_communicator();
 // Meets the others, through Gloo and, for tensors on GPUs, NCCL; lone where there are none.
 // SystemError when they cannot be met, or the program was built without the headers of either.

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <fstream>
 #include <numeric>
 #include <set>
 
@@ -138,16 +137,6 @@ std::vector<Architecture> profile_architectures(const SearchSpace& space, int32_
   for (int32_t tries = 0; std::ssize(chosen) < points && tries < points * kTriesPerPoint; ++tries)
     add(space.sample(rng));
   return chosen;
-}
-
-std::string cpu_name() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);) {
-    if (!line.starts_with("model name")) continue;
-    const size_t value = line.find_first_not_of(" \t", line.find(':') + 1);
-    if (value != std::string::npos) return line.substr(value);
-  }
-  return "unknown CPU";
 }
 
 at::ScalarType dtype_from(const std::string& name) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/config.h"
+#include "core/machine.h"
 #include "core/stop.h"
 #include "db/trial.h"
 #include "supernet/model/supernet.h"
@@ -37,7 +38,6 @@ std::vector<LatencyPoint> profile_latency(
 // smallest, largest, default and random members of the space, without repeats.
 std::vector<Architecture> profile_architectures(const SearchSpace& space, int32_t points,
                                                 uint64_t seed);
-std::string cpu_name();                              // as the system calls it
 at::ScalarType dtype_from(const std::string& name);  // fp32 | bf16; InputError otherwise
 
 }  // namespace concertina

@@ -1,0 +1,90 @@
+// The positional convolution beside ATen's, in one run: medians of alternating calls. Prints a
+// table; "old" is at::conv2d on channels-last memory, which oneDNN computes.
+// Usage: positional_conv_bench [THREADS]
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <cstdlib>
+#include <functional>
+#include <vector>
+
+#include "supernet/nn/grouped_conv.h"
+#include "supernet/nn/ops.h"
+
+namespace {
+
+using namespace concertina;
+
+constexpr int64_t kGroups = 16, kKernel = 128;
+constexpr int kRounds = 15;
+
+double milliseconds(const std::function<void()>& body) {
+  const auto begin = std::chrono::steady_clock::now();
+  body();
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
+      .count();
+}
+
+double median(std::vector<double> times) {
+  std::nth_element(times.begin(), times.begin() + std::ssize(times) / 2, times.end());
+  return times[times.size() / 2];
+}
+
+using Conv = std::function<at::Tensor(const at::Tensor& x, const at::Tensor& weight)>;
+
+at::Tensor library(const at::Tensor& x, const at::Tensor& weight) {
+  const std::array<int64_t, 2> padding = {0, kKernel / 2};
+  const at::Tensor kernel = weight.unsqueeze(2).contiguous(at::MemoryFormat::ChannelsLast);
+  return at::conv2d(x.transpose(1, 2).unsqueeze(2), kernel, {}, 1, at::IntArrayRef(padding), 1,
+                    kGroups)
+      .squeeze(2)
+      .transpose(1, 2)
+      .narrow(1, 0, x.size(1));
+}
+
+at::Tensor ours(const at::Tensor& x, const at::Tensor& weight) {
+  return grouped_conv(x, weight, {}, kGroups);
+}
+
+void compare(at::ScalarType dtype, int64_t width, int64_t clips, int64_t frames, bool step) {
+  const at::Tensor x = at::randn({clips, frames, width}).to(dtype).requires_grad_(step);
+  const at::Tensor weight = at::randn({width, width / kGroups, kKernel}).to(dtype);
+  const at::Tensor taps = weight.unsqueeze(2).contiguous(at::MemoryFormat::ChannelsLast).squeeze(2);
+  const std::array<std::pair<Conv, at::Tensor>, 2> sides = {
+      std::pair<Conv, at::Tensor>{library, taps.detach().requires_grad_(step)},
+      std::pair<Conv, at::Tensor>{ours, tap_by_tap(weight).detach().requires_grad_(step)}};
+  const at::AutoGradMode grad_mode(step);
+  std::array<std::vector<double>, 2> times;
+  for (int round = 0; round < kRounds + 2; ++round) {
+    for (size_t side = 0; side < 2; ++side) {
+      const auto& [conv, kernel] = sides[side];
+      const double ms = milliseconds([&] {
+        const at::Tensor y = conv(x, kernel);
+        if (step) torch::autograd::grad({y}, {x, kernel}, {at::ones_like(y)});
+      });
+      if (round >= 2) times[side].push_back(ms);
+    }
+  }
+  const double before = median(times[0]), after = median(times[1]);
+  fmt::print("| {} | {} | {} x {} | {} | {:.2f} | {:.2f} | {:.1f} |\n",
+             dtype == at::kFloat ? "fp32" : "bf16", width, clips, frames,
+             step ? "forward and gradients" : "forward", before, after, before / after);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc > 1) at::set_num_threads(std::atoi(argv[1]));
+  fmt::print("| dtype | width | clips x frames | what | old, ms | new, ms | old / new |\n");
+  fmt::print("|---|---|---|---|---|---|---|\n");
+  for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    for (const int64_t width : {64, 256, 384, 768}) {
+      compare(dtype, width, 1, 500, false);
+      compare(dtype, width, 4, 250, true);
+    }
+  }
+}
