@@ -21,6 +21,7 @@ int main(int argc, char** argv) {
   add_run_verbs(app, globals);
   add_corpus_verbs(app, globals);
   add_train_verbs(app, globals);
+  add_targets_verbs(app, globals);
   add_search_verbs(app, globals);
   add_study_verbs(app, globals);
   add_model_verbs(app, globals);

@@ -7,6 +7,8 @@
 
 #include "apps/pipeline_config.h"
 #include "apps/verb.h"
+#include "distill/stage_folder.h"
+#include "report/report.h"
 
 namespace concertina {
 
@@ -35,8 +37,9 @@ struct Workspace {
 };
 
 struct StageFlags {
-  bool resume = true;
-  double max_minutes = 0;  // 0: no cap
+  Existing existing = Existing::kGoOnOrSetAside;  // a run that is in the stage's folder already
+  double max_minutes = 0;                         // 0: no cap
+  bool sort_before = false;                       // stage 2 sorts stage 1's model itself
 };
 
 std::filesystem::path corpus_manifest(
@@ -53,6 +56,9 @@ void run_search_stage(const PipelineConfig& config, const Workspace& space, cons
                       const StageFlags& flags);  // search, test scores, re-timing
 void run_eval_stage(const PipelineConfig& config, const Workspace& space,
                     const Globals& globals);  // scores.json: teacher, random, floor, subnets
+// Adds what a model file says about its training to a report; nothing where there is none.
+void add_what_ran(const std::filesystem::path& model, const std::string& name,
+                  ReportInputs& inputs);
 void run_report_stage(const PipelineConfig& config, const Workspace& space,
                       const Globals& globals);  // subnet.safetensors, report.html
 

@@ -251,7 +251,7 @@ void remove_leftovers(const fs::path& folder) {
     const std::string name = entry.path().filename().string();
     if (name.starts_with('.') && name.ends_with(kTemporary)) found.push_back(entry.path());
   }
-  for (const fs::path& path : found) fs::remove(path, error);
+  for (const fs::path& path : found) fs::remove_all(path, error);
 }
 
 FolderLock::FolderLock(const fs::path& folder)

@@ -1,6 +1,10 @@
 #include "distill/options.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "distill/adamw.h"
 
 namespace concertina {
 namespace {
@@ -22,8 +26,9 @@ void read_optimizer(ConfigSection section, OptimizerOptions& o) {
   check(section, "lr", o.lr > 0, "a positive rate");
   check(section, "warmup", o.warmup >= 0 && o.warmup <= 1, "a share of the steps, 0 to 1");
   check(section, "final_lr", o.final_lr >= 0 && o.final_lr <= 1, "a share of lr, 0 to 1");
-  check(section, "beta1", o.beta1 >= 0 && o.beta1 < 1, "a number from 0 to below 1");
-  check(section, "beta2", o.beta2 >= 0 && o.beta2 < 1, "a number from 0 to below 1");
+  const std::string beta = fmt::format("a number from 0 to {}", AdamW::kMostBeta);
+  check(section, "beta1", o.beta1 >= 0 && o.beta1 <= AdamW::kMostBeta, beta);
+  check(section, "beta2", o.beta2 >= 0 && o.beta2 <= AdamW::kMostBeta, beta);
   check(section, "eps", o.eps > 0, "a positive number");
   check(section, "weight_decay", o.weight_decay >= 0, "0 or more");
   check(section, "clip", o.clip >= 0, "0 (off) or more");
@@ -65,6 +70,7 @@ void read_train(ConfigSection& section, TrainOptions& o) {
   const std::vector<std::string> dtypes = {"auto", "fp32", "bf16"};
   const auto at = std::find(dtypes.begin(), dtypes.end(), o.dtype);
   auto dtype = static_cast<int32_t>(at - dtypes.begin());
+  section.read("init_from", o.init_from);
   section.read("steps", o.steps);
   read_optimizer(section.section("optimizer"), o.optimizer);
   read_batch(section.section("batch"), o.batch);
@@ -187,6 +193,9 @@ DistillOptions DistillOptions::from_config(ConfigSection section, int32_t stage)
   auto init = static_cast<int32_t>(o.init);
   section.read_choice("init", {"teacher", "random", "previous"}, init);
   o.init = static_cast<StudentInit>(init);
+  check(section, "init_from", o.train.init_from.empty() || !section.has("init"),
+        "either init or init_from");
+  if (!o.train.init_from.empty()) o.init = StudentInit::kFolder;
   check(section, "init", stage > 1 || o.init != StudentInit::kPreviousStage,
         "teacher or random: stage 1 has no stage before it");
   read_sampler(section.section("sampler"), o);

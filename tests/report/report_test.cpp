@@ -55,6 +55,7 @@ ReportInputs full_inputs() {
   inputs.curves = {{"teacher", {1, 2, 3}, {3, 2.5, 2.25}, {{"largest", {std::nan(""), 2.4, 2.2}}}}};
   inputs.tables = {
       {"Scores <on test>", {"model", "pr.frame_acc"}, {{"teacher", "61.2"}, {"<mfcc>", "52.0"}}}};
+  inputs.trained = {{"stage <1>", "stage1:\n  steps: 460\n"}};
   return inputs;
 }
 
@@ -65,6 +66,11 @@ class Report : public ::testing::Test {
   StudyFile study_;
   std::string page_;
 };
+
+TEST_F(Report, ShowsWhatRan) {
+  EXPECT_THAT(page_, HasSubstr("Trained: stage &lt;1&gt;"));
+  EXPECT_THAT(page_, HasSubstr("steps: 460"));
+}
 
 TEST_F(Report, EscapesEveryName) {
   EXPECT_THAT(page_, Not(HasSubstr("<script")));
