@@ -37,8 +37,9 @@ struct Workspace {
 };
 
 struct StageFlags {
-  Existing existing = Existing::kGoOnOrSetAside;  // a run that is in the stage's folder already
+  bool resume = true;                             // the search goes on with the study that is there
   double max_minutes = 0;                         // 0: no cap
+  Existing existing = Existing::kGoOnOrSetAside;  // a run that is in a training stage's folder
   bool sort_before = false;                       // stage 2 sorts stage 1's model itself
 };
 

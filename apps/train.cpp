@@ -102,10 +102,10 @@ struct TrainArgs {
   double max_minutes = 0;
 
   StageFlags flags() const {
-    return {.existing = fresh    ? Existing::kSetAside
+    return {.max_minutes = max_minutes,
+            .existing = fresh    ? Existing::kSetAside
                         : resume ? Existing::kGoOn
                                  : Existing::kRefuse,
-            .max_minutes = max_minutes,
             .sort_before = true};
   }
 };
