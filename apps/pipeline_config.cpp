@@ -129,6 +129,7 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
   for (TrainOptions* train : {&config.teacher.train, &config.stage1.train, &config.stage2.train}) {
     std::filesystem::path& noise = train->augment.noise_clips;
     if (!noise.empty()) noise = file.resolve(noise);
+    if (!train->init_from.empty()) train->init_from = file.resolve(train->init_from);
   }
   config.sort = read_sort(root, config);
   config.latency = LatencyOptions::from_config(root.section("latency"));

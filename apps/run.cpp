@@ -64,9 +64,12 @@ std::vector<Stage> make_stages(ConfigFile& file, const Line& line) {
   const std::string seed = fmt::format("seed {}\n", config.seed);
   const std::string corpus = section_text(file, "corpus") + file_hash(config.corpus.manifest);
   const std::string shape = config.space.to_json();
-  const auto noise = [](const TrainOptions& train) { return file_hash(train.augment.noise_clips); };
+  const auto files = [](const TrainOptions& train) {
+    return file_hash(train.augment.noise_clips) +
+           (train.init_from.empty() ? "" : file_hash(train.init_from / "model.safetensors"));
+  };
   const std::string teacher = section_text(file, "teacher") + file_hash(config.teacher_model) +
-                              file_hash(config.teacher.units.model) + noise(config.teacher.train);
+                              file_hash(config.teacher.units.model) + files(config.teacher.train);
   const std::string tasks = section_text(file, "tasks");
   // The search also scores what the report will name.
   const std::string search = section_text(file, "search") + tasks + section_text(file, "report");
@@ -85,14 +88,14 @@ std::vector<Stage> make_stages(ConfigFile& file, const Line& line) {
          run_teacher_stage(l.config, l.space, l.globals, f);
        }},
       {"stage1",
-       section_text(file, "stage1") + noise(config.stage1.train),
+       section_text(file, "stage1") + files(config.stage1.train),
        {"teacher"},
        {space.student(1)},
        [](const Line& l, const StageFlags& f) {
          run_distill_stage(l.config, l.space, l.globals, f, 1);
        }},
       {"stage2",
-       section_text(file, "stage2") + noise(config.stage2.train),
+       section_text(file, "stage2") + files(config.stage2.train),
        {"stage1"},
        {space.student(2)},
        [](const Line& l, const StageFlags& f) {
@@ -190,7 +193,7 @@ void run_stage(const Stage& stage, const Stamps& stamps, const Line& line) {
   const auto start = std::chrono::steady_clock::now();
   stage.run(
       line,
-      StageFlags{});  // training goes on from checkpoints of the same recipe only, and keeps others
+      StageFlags{});  // training goes on from its own checkpoints; another run's folder is set aside
   line.globals.stop.throw_if_interrupted("state saved in " + line.space.out.string());
   stamps.set(stage, "done");
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;

@@ -8,6 +8,7 @@
 #include "apps/budget_flags.h"
 #include "apps/pareto_table.h"
 #include "apps/results_text.h"
+#include "apps/stages.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
@@ -83,11 +84,14 @@ void pareto(const ParetoArgs& args, const Globals& globals) {
   fmt::print(stderr, "{}", notes);
 }
 
-TrainingCurve curve_from(const std::string& text) {  // NAME=metrics.jsonl
+void add_stage(const std::string& text, ReportInputs& inputs) {  // NAME=metrics.jsonl
   const size_t at = text.find('=');
   if (at == std::string::npos || at == 0)
     throw InputError(fmt::format("--metrics '{}' was expected as NAME=metrics.jsonl", text));
-  return read_training_curve(text.substr(at + 1), text.substr(0, at));
+  const std::filesystem::path metrics = text.substr(at + 1);
+  const std::string name = text.substr(0, at);
+  inputs.curves.push_back(read_training_curve(metrics, name));
+  add_what_ran(metrics.parent_path() / "model.safetensors", name, inputs);
 }
 
 void report(const ReportArgs& args, const Globals& globals) {
@@ -97,7 +101,7 @@ void report(const ReportArgs& args, const Globals& globals) {
   ReportInputs inputs;
   if (!args.title.empty()) inputs.title = args.title;
   for (const std::string& budget : args.budgets) inputs.budgets.push_back(parse_budget(budget));
-  for (const std::string& metrics : args.metrics) inputs.curves.push_back(curve_from(metrics));
+  for (const std::string& metrics : args.metrics) add_stage(metrics, inputs);
   const std::string page = render_report(study, inputs);
   if (is_stdout(args.out))
     fmt::print("{}", page);
@@ -172,7 +176,8 @@ void add_report(CLI::App& app, Globals& globals) {
   verb->add_option("--title", args->title, "Title of the page");
   verb->add_option("--budget", args->budgets,
                    "Mark the best subnet for it, e.g. params=2M, latency=15ms");
-  verb->add_option("--metrics", args->metrics, "A training curve, NAME=metrics.jsonl");
+  verb->add_option("--metrics", args->metrics,
+                   "A training curve, NAME=metrics.jsonl, and what ran by the model beside it");
   verb->callback([args, &globals] { report(*args, globals); });
 }
 

@@ -22,9 +22,11 @@ class ProgressObserver : public TrainObserver {
  public:
   explicit ProgressObserver(std::string title) : title_(std::move(title)) {}
 
-  void on_start(int64_t first_step, int64_t steps) override {
-    if (first_step > 0) log_info("{}: going on from step {} of {}", title_, first_step, steps);
-    progress_ = std::make_unique<Progress>(title_, steps, first_step);
+  void on_start(const StartReport& start) override {
+    if (start.step > 0) {
+      log_info("{}: going on from step {} of {}", title_, start.step, start.steps);
+    }
+    progress_ = std::make_unique<Progress>(title_, start.steps, start.step);
   }
   void on_step(const StepReport& report) override {
     progress_->note(fmt::format("loss {:.3f}{}, {:.0f} audio-s/s, lr {:.2g}", report.loss.total,
@@ -55,7 +57,7 @@ StageContext context_of(const PipelineConfig& config, const Globals& globals,
   context.folder = std::move(folder);
   context.seed = config.seed;
   context.device = device_of(globals);
-  context.resume = flags.resume ? Resume::kIfSame : Resume::kFresh;
+  context.existing = flags.existing;
   context.stop = globals.stop;
   context.observers = {&progress};
   context.communicator = std::move(communicator);
@@ -79,6 +81,14 @@ void say_end(const std::string& title, const StageResult& result, const TrainOpt
            finished ? "" : "; the time cap came first, --resume goes on");
 }
 
+// An order that a run has begun with is kept.
+void sort_before(const PipelineConfig& config, const Workspace& space, const StageContext& stage) {
+  if (!config.sort) return;
+  const bool begun = stage.claimed->has_checkpoint() && std::filesystem::exists(space.sorted());
+  if (stage.communicator->first() && !begun) run_sort_stage(config, space);
+  stage.communicator->barrier();
+}
+
 // What the verbs print: where the model is and how it does on dev crops.
 void answer(const Globals& globals, const std::filesystem::path& model,
             const std::filesystem::path& metrics) {
@@ -94,7 +104,16 @@ void answer(const Globals& globals, const std::filesystem::path& model,
 struct TrainArgs {
   std::string config, out = "out";
   int32_t stage = 1;
-  StageFlags flags{.resume = false};
+  bool resume = false, fresh = false;
+  StageFlags flags{.sort_before = true};
+
+  StageFlags stage_flags() const {
+    StageFlags result = flags;
+    result.existing = fresh    ? Existing::kSetAside
+                      : resume ? Existing::kGoOn
+                               : Existing::kRefuse;
+    return result;
+  }
 };
 
 void add_train_flags(CLI::App* verb, TrainArgs& args, Globals& globals) {
@@ -102,12 +121,32 @@ void add_train_flags(CLI::App* verb, TrainArgs& args, Globals& globals) {
   globals.paths.writes(
       *verb, verb->add_option("--out", args.out, "Folder of the run")->capture_default_str(),
       FileKind::kFolder);
-  verb->add_flag("--resume", args.flags.resume, "Go on from the checkpoint in the run's folder");
+  CLI::Option* resume = verb->add_flag(
+      "--resume", args.resume,
+      "Go on from the checkpoint in the run's folder, if there is one; with more steps too");
+  verb->add_flag("--fresh", args.fresh,
+                 "Start again; a run that is there is kept, its folder renamed to NAME.old")
+      ->excludes(resume);
   add_number(*verb, "--max-minutes", args.flags.max_minutes, kMinuteBounds,
              "Save and end after so many minutes");
   add_number(*verb, "--answer-minutes", args.flags.answer_minutes, kMinuteBounds,
              "Of several processes: minutes without an answer after which the others end")
       ->capture_default_str();
+}
+
+// A model that was trained elsewhere, into a folder where nothing was trained.
+void take_teacher(const Supernet& teacher, const Workspace& space, const StageFlags& flags) {
+  const bool trained = std::filesystem::exists(space.teacher_dir() / "metrics.jsonl");
+  if (trained && flags.existing != Existing::kSetAside &&
+      flags.existing != Existing::kGoOnOrSetAside) {
+    throw InputError(fmt::format(
+        "{} holds a teacher that was trained there: give --fresh to set it aside, or another --out",
+        space.teacher_dir().string()));
+  }
+  const auto alone = lone_communicator();
+  if (trained) StageFolder(space.teacher_dir(), Existing::kSetAside, *alone);
+  make_directories(space.teacher_dir());
+  save_model(teacher, space.teacher());
 }
 
 PipelineConfig parse(const TrainArgs& args, const Globals& globals) {
@@ -121,10 +160,7 @@ void run_teacher_stage(const PipelineConfig& config, const Workspace& space, con
                        const StageFlags& flags) {
   if (!config.teacher_model.empty()) {
     if (globals.launch.rank > 0) return;
-    const Supernet teacher = load_model(config.teacher_model);
-    make_directories(space.teacher_dir());
-    save_model(teacher, space.teacher());
-    return;
+    return take_teacher(load_model(config.teacher_model), space, flags);
   }
   PretrainOptions options = config.teacher;
   cap(options.train, flags);
@@ -144,8 +180,12 @@ void run_distill_stage(const PipelineConfig& config, const Workspace& space, con
   const std::string title = fmt::format("stage {}", stage);
   ProgressObserver progress(title);
   const std::shared_ptr<Communicator> communicator = communicator_of(globals, flags);
+  StageContext context =
+      context_of(config, globals, flags, space.stage_dir(stage), progress, communicator);
+  context.claimed = context.claim();
+  if (stage == 2 && flags.sort_before) sort_before(config, space, context);
   const Supernet teacher = load_model(space.teacher());
-  std::optional<PreviousStage> previous;
+  std::optional<ModelWithHeads> previous;
   if (options.init == StudentInit::kPreviousStage) {
     const bool sorted = config.sort.has_value();
     previous = {
@@ -154,8 +194,7 @@ void run_distill_stage(const PipelineConfig& config, const Workspace& space, con
   }
   const Manifest manifest = read_manifest(corpus_manifest(config));
   const StageResult result = distill_stage(
-      options, stage, config.space, teacher, previous ? &*previous : nullptr, manifest,
-      context_of(config, globals, flags, space.stage_dir(stage), progress, communicator));
+      options, stage, config.space, teacher, previous ? &*previous : nullptr, manifest, context);
   say_end(title, result, options.train);
 }
 
@@ -168,12 +207,14 @@ void add_train_verbs(CLI::App& app, Globals& globals) {
       "  concertina pretrain configs/quickstart.yaml --out runs/quickstart\n"
       "  concertina pretrain configs/quickstart.yaml --out runs/quickstart --resume --max-minutes "
       "30\n"
+      "  concertina pretrain configs/quickstart.yaml --out runs/quickstart --resume --set "
+      "teacher.pretrain.steps=4000\n"
       "  torchrun --nproc-per-node 2 --no-python concertina pretrain configs/quickstart.yaml --out "
       "runs/two");
   add_train_flags(pretrain, *args, globals);
   pretrain->callback([args, &globals] {
     const Workspace space{args->out};
-    run_teacher_stage(parse(*args, globals), space, globals, args->flags);
+    run_teacher_stage(parse(*args, globals), space, globals, args->stage_flags());
     answer(globals, space.teacher(), space.teacher_dir() / "metrics.jsonl");
   });
 
@@ -184,6 +225,10 @@ void add_train_verbs(CLI::App& app, Globals& globals) {
       "  concertina train configs/quickstart.yaml --stage 1 --out runs/quickstart\n"
       "  concertina train configs/quickstart.yaml --stage 2 --out runs/quickstart --set "
       "stage2.steps=2000\n"
+      "  concertina train configs/quickstart.yaml --stage 2 --out runs/quickstart --resume --set "
+      "stage2.steps=4000\n"
+      "  concertina train configs/quickstart.yaml --stage 2 --out runs/quickstart --fresh --set "
+      "stage2.optimizer.lr=5e-4\n"
       "  torchrun --nproc-per-node 2 --no-python concertina train configs/quickstart.yaml "
       "--stage 1 --out runs/two");
   add_train_flags(train, *args, globals);
@@ -191,11 +236,7 @@ void add_train_verbs(CLI::App& app, Globals& globals) {
   train->callback([args, &globals] {
     const Workspace space{args->out};
     const PipelineConfig config = parse(*args, globals);
-    // A run that goes on keeps the order it began with. Other processes wait where they meet.
-    const bool sorted = args->flags.resume && std::filesystem::exists(space.sorted());
-    const bool first = globals.launch.rank == 0;
-    if (args->stage == 2 && config.sort && !sorted && first) run_sort_stage(config, space);
-    run_distill_stage(config, space, globals, args->flags, args->stage);
+    run_distill_stage(config, space, globals, args->stage_flags(), args->stage);
     answer(globals, space.student(args->stage), space.stage_dir(args->stage) / "metrics.jsonl");
   });
 }

@@ -212,6 +212,7 @@ std::unique_ptr<CLI::App> make_program(Globals& globals) {
   add_run_verbs(*app, globals);
   add_corpus_verbs(*app, globals);
   add_train_verbs(*app, globals);
+  add_targets_verbs(*app, globals);
   add_search_verbs(*app, globals);
   add_study_verbs(*app, globals);
   add_model_verbs(*app, globals);

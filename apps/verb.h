@@ -67,6 +67,7 @@ void add_model_verbs(CLI::App& app, Globals& globals);   // model, space, extrac
 void add_sort_verb(CLI::App& model, Globals& globals);   // model sort
 void add_encode_verbs(CLI::App& app, Globals& globals);  // encode
 void add_train_verbs(CLI::App& app, Globals& globals);   // pretrain, train
+void add_targets_verbs(CLI::App& app, Globals& globals);  // targets list, targets remove
 void add_eval_verbs(CLI::App& app, Globals& globals);    // eval, latency
 void add_search_verbs(CLI::App& app, Globals& globals);  // search
 void add_study_verbs(CLI::App& app, Globals& globals);   // study, pareto, report

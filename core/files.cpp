@@ -293,7 +293,7 @@ void make_directories(const fs::path& path) {
 
 void remove_leftovers(const fs::path& folder) {
   std::error_code ignored;
-  for (const fs::path& path : temporaries_in(folder, ".")) fs::remove(path, ignored);
+  for (const fs::path& path : temporaries_in(folder, ".")) fs::remove_all(path, ignored);
 }
 
 void remove_abandoned(const fs::path& path) {
@@ -304,7 +304,7 @@ void remove_abandoned(const fs::path& path) {
       folder ? temporaries_in(path, ".")
              : temporaries_in(folder_of(target), fmt::format(".{}.", target.filename().string()));
   for (const fs::path& temporary : found) {
-    if (is_abandoned(temporary)) fs::remove(temporary, ignored);
+    if (is_abandoned(temporary)) fs::remove_all(temporary, ignored);
   }
 }
 

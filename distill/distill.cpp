@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "distill/agreement.h"
+#include "distill/cache_files.h"
 #include "distill/inheritance.h"
 #include "distill/whole_clips.h"
 
@@ -54,11 +55,11 @@ void settle_mel_statistics(TensorMap& weights, const TensorMap& teacher, const B
 }
 
 Supernet initial_student(const DistillOptions& options, const SearchSpace& space,
-                         const Supernet& teacher, const PreviousStage* previous,
+                         const Supernet& teacher, const ModelWithHeads* previous,
                          const CropSource& crops, const Rng& rng) {
   Supernet student = Supernet::random(space, rng.fork("weights"));
   settle_mel_statistics(student.weights(), teacher.weights(), space.blueprint(), crops);
-  if (options.init == StudentInit::kRandom) return student;
+  if (options.init == StudentInit::kRandom || options.init == StudentInit::kFolder) return student;
   const bool from_teacher = options.init == StudentInit::kTeacher;
   const Inheritance result = inherit(student, from_teacher ? teacher : previous->model);
   log_info("the student starts from {}: {}", from_teacher ? "the teacher" : "the stage before",
@@ -68,7 +69,7 @@ Supernet initial_student(const DistillOptions& options, const SearchSpace& space
 
 std::vector<Parameters::Init> initial_heads(const DistillOptions& options,
                                             const Objective& objective,
-                                            const PreviousStage* previous, const Rng& rng) {
+                                            const ModelWithHeads* previous, const Rng& rng) {
   auto heads = objective.parameters(rng.fork("heads"));
   if (options.init != StudentInit::kPreviousStage || previous == nullptr) return heads;
   for (Parameters::Init& head : heads) {
@@ -77,6 +78,15 @@ std::vector<Parameters::Init> initial_heads(const DistillOptions& options,
       head.value = found->second;
   }
   return heads;
+}
+
+void say_unused(const std::filesystem::path& run) {
+  const std::vector<CacheFile> unused = unused_cache_files(run);
+  if (unused.empty()) return;
+  int64_t bytes = 0;
+  for (const CacheFile& file : unused) bytes += file.bytes;
+  log_info("{} older caches of targets take {:.2f} GB: `concertina targets remove {}` removes them",
+           unused.size(), static_cast<double>(bytes) * 1e-9, run.string());
 }
 
 // Null without a cache. The first process makes the file, the others open it after that.
@@ -93,14 +103,18 @@ std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
     return std::make_shared<const TargetCache>(folder, source, options.cache, context.stop);
   };
   std::shared_ptr<const TargetCache> cache;
-  context.communicator->first_does([&] { cache = open(); });
+  context.communicator->first_does([&] {
+    cache = open();
+    note_cache_file(context.folder, cache->path());
+    say_unused(folder.parent_path());
+  });
   return cache ? cache : open();
 }
 
 }  // namespace
 
 StageResult distill_stage(const DistillOptions& options, int32_t stage, const SearchSpace& space,
-                          const Supernet& teacher, const PreviousStage* previous,
+                          const Supernet& teacher, const ModelWithHeads* previous,
                           const Manifest& manifest, const StageContext& context) {
   const std::string name = fmt::format("stage{}", stage);
   const Rng rng = Rng(context.seed).fork(name);
@@ -109,19 +123,25 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
   CONCERTINA_ASSERT(previous != nullptr || options.init != StudentInit::kPreviousStage);
   check_audio(blueprint);
   check_fit(blueprint, teacher.blueprint());
-  const auto dtype = agreed_dtype(train.dtype, context.device, *context.communicator);
+  const auto folder = context.claim();
   const auto augmentation = make_augmentation(train.augment);
   RecipeParts parts{name,
                     to_json(options),
                     context.seed,
                     manifest.fingerprint(),
                     space.to_json(),
-                    c10::toString(dtype),
+                    train.dtype,
                     noise_input(augmentation)};
   parts.inputs["teacher"] = weights_sha256(teacher);
   if (options.init == StudentInit::kPreviousStage)
     parts.inputs["previous"] = weights_sha256(previous->model);
+  std::optional<ModelWithHeads> start;
+  if (options.init == StudentInit::kFolder) {
+    start = load_start(train.init_from);
+    parts.inputs["init_from"] = weights_sha256(start->model);
+  }
   check_processes(recipe_json(parts), train, context);
+  const at::ScalarType dtype = folder->settle(parts, train.dtype, context.device);
 
   auto objective = stage_objective(options.objective, space, teacher);
   auto heads = initial_heads(options, *objective, previous, rng);
@@ -132,8 +152,7 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
   }
   const auto targets = open_cache(
       options, teacher, *objective, data.training,
-      fmt::format("{} {} {}", parts.data, parts.inputs["teacher"], parts.dtype),
-      dtype, context);
+      fmt::format("{} {} {}", parts.data, parts.inputs["teacher"], parts.dtype), dtype, context);
   const auto training =
       make_batch_source(data.training, blueprint, train.batch, {mask, {}, targets, augmentation},
                         rng.fork("training"), context.share());
@@ -142,7 +161,9 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
   const CropSource crops(data.training, blueprint, train.batch, {mask, {}, {}, {}},
                          rng.fork("training"));
   map_large_memory();  // until the trainer runs: what is made now stays
-  Learner learner({.student = initial_student(options, space, teacher, previous, crops, rng),
+  Supernet student = initial_student(options, space, teacher, previous, crops, rng);
+  if (start) take_all(student.weights(), heads, *start, train.init_from);
+  Learner learner({.student = std::move(student),
                    .objective = std::move(objective),
                    .heads = std::move(heads),
                    .sampler = make_sampler(options.sampler, space, train.steps, rng),

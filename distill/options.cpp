@@ -1,6 +1,10 @@
 #include "distill/options.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+
+#include "distill/adamw.h"
 
 namespace concertina {
 namespace {
@@ -17,14 +21,12 @@ void read_optimizer(ConfigSection section, OptimizerOptions& o) {
   section.read("lr", o.lr, kRates);
   section.read("warmup", o.warmup, kShareBounds);
   section.read("final_lr", o.final_lr, kShareBounds);
-  section.read("beta1", o.beta1, kShareBounds);
-  section.read("beta2", o.beta2, kShareBounds);
+  section.read("beta1", o.beta1, {0, AdamW::kMostBeta});
+  section.read("beta2", o.beta2, {0, AdamW::kMostBeta});
   section.read("eps", o.eps, kRates);
   section.read("weight_decay", o.weight_decay, {0, 1000});
   section.read("clip", o.clip, {0, 1e9});
   section.read("guard", o.guard, {0, 1e9});
-  check(section, "beta1", o.beta1 < 1, "a number from 0 to below 1");
-  check(section, "beta2", o.beta2 < 1, "a number from 0 to below 1");
   check(section, "guard", o.guard == 0 || o.guard > 1, "0 (off) or a factor above 1");
 }
 
@@ -63,6 +65,7 @@ void read_train(ConfigSection& section, TrainOptions& o) {
   const std::vector<std::string> dtypes = {"auto", "fp32", "bf16"};
   const auto at = std::find(dtypes.begin(), dtypes.end(), o.dtype);
   auto dtype = static_cast<int32_t>(at - dtypes.begin());
+  section.read("init_from", o.init_from);
   section.read("steps", o.steps, {1, 1e9});
   read_optimizer(section.section("optimizer"), o.optimizer);
   read_batch(section.section("batch"), o.batch);
@@ -170,6 +173,9 @@ DistillOptions DistillOptions::from_config(ConfigSection section, int32_t stage)
   auto init = static_cast<int32_t>(o.init);
   section.read_choice("init", {"teacher", "random", "previous"}, init);
   o.init = static_cast<StudentInit>(init);
+  check(section, "init_from", o.train.init_from.empty() || !section.has("init"),
+        "either init or init_from");
+  if (!o.train.init_from.empty()) o.init = StudentInit::kFolder;
   check(section, "init", stage > 1 || o.init != StudentInit::kPreviousStage,
         "teacher or random: stage 1 has no stage before it");
   read_sampler(section.section("sampler"), o);

@@ -40,6 +40,7 @@ struct CheckpointOptions {
 
 // What every stage shares.
 struct TrainOptions {
+  std::filesystem::path init_from;  // folder of a finished stage: its weights and heads; "": none
   int64_t steps = 1500;
   OptimizerOptions optimizer;
   BatchOptions batch;
@@ -74,7 +75,7 @@ struct PretrainOptions {
   static PretrainOptions from_config(ConfigSection section);
 };
 
-enum class StudentInit { kTeacher, kRandom, kPreviousStage };
+enum class StudentInit { kTeacher, kRandom, kPreviousStage, kFolder };  // kFolder: init_from
 // kWhole: SearchSpace::whole(), the storage's full shape.
 enum class SamplerKind { kLargest, kRandom, kSandwich, kPareto, kWhole };
 

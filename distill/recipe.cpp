@@ -101,7 +101,7 @@ std::string to_json(const PretrainOptions& o) {
 }
 
 std::string to_json(const DistillOptions& o) {
-  constexpr const char* kInits[] = {"teacher", "random", "previous"};
+  constexpr const char* kInits[] = {"teacher", "random", "previous", "folder"};
   constexpr const char* kSamplers[] = {"largest", "random", "sandwich", "pareto", "whole"};
   Json json;
   add_common(json, o.train);
@@ -130,6 +130,12 @@ std::string recipe_json(const RecipeParts& parts) {
   json["inputs"] = parts.inputs;
   json[parts.name] = Json::parse(parts.options);
   json["space"] = Json::parse(parts.space);
+  return json.dump();
+}
+
+std::string provenance_json(const std::string& recipe, int64_t steps_done) {
+  Json json = Json::parse(recipe);
+  json["steps_done"] = steps_done;
   return json.dump();
 }
 

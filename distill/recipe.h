@@ -1,6 +1,7 @@
 // A run's settings as text: what config.yaml shows, and what a checkpoint is checked against.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -26,6 +27,9 @@ struct RecipeParts {
   std::map<std::string, std::string> inputs;  // hashes of the models it starts from
 };
 std::string recipe_json(const RecipeParts& parts);
+
+// What a model says about itself: the recipe, and the steps that were made of it.
+std::string provenance_json(const std::string& recipe, int64_t steps_done);
 
 // Noise clips as an input of a run: none without an augmentation that reads them.
 std::map<std::string, std::string> noise_input(

@@ -66,6 +66,15 @@ size_t end_of_batch(const std::vector<TargetWindow>& windows, size_t first) {
   return last;
 }
 
+// What was done before an error, for the next time.
+void keep(TargetFile& file, size_t windows_done) {
+  try {
+    file.checkpoint(static_cast<int64_t>(windows_done));
+  } catch (const std::exception& error) {
+    log_warn("{}", error.what());
+  }
+}
+
 void fill(TargetFile& file, const std::vector<TargetWindow>& windows,
           const TargetCache::Source& source, const StopToken& stop) {
   auto synced = Clock::now();
@@ -73,7 +82,12 @@ void fill(TargetFile& file, const std::vector<TargetWindow>& windows,
   if (done > 0) log_info("teacher targets: going on from window {} of {}", done, windows.size());
   while (done < windows.size()) {
     const size_t last = end_of_batch(windows, done);
-    write_windows(file, windows, done, last, source);
+    try {
+      write_windows(file, windows, done, last, source);
+    } catch (...) {
+      keep(file, done);
+      throw;
+    }
     done = last;
     const bool stopped = stop.stop_requested();
     if (stopped || Clock::now() - synced > kBetweenSyncs) {
@@ -153,7 +167,8 @@ TargetCache::TargetCache(const fs::path& folder, const Source& source, CacheDtyp
   for (const JoinedClips::ClipSpan& span : source.clips.clips()) {
     name += fmt::format("{}:{} ", span.clip, span.frames);
   }
-  const fs::path path = folder / fmt::format("targets-{:016x}.safetensors", hash64(name));
+  path_ = folder / fmt::format("targets-{:016x}.safetensors", hash64(name));
+  const fs::path& path = path_;
   if (!fs::exists(path)) {
     make_directories(folder);
     const int64_t frames = source.clips.total_frames(), dim = target_dim(source);

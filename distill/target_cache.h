@@ -49,8 +49,10 @@ class TargetCache {
 
   at::Tensor read(int64_t first_frame, int64_t frames) const;  // [frames, D] fp32; thread-safe
   int64_t dim() const { return targets_.size(1); }
+  const std::filesystem::path& path() const { return path_; }
 
  private:
+  std::filesystem::path path_;
   at::Tensor targets_, scales_;  // mapped; scales_ is undefined for fp16
 };
 

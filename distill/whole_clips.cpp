@@ -22,7 +22,8 @@ ClipSource::ClipSource(const JoinedClips& clips, const Blueprint& blueprint,
                             static_cast<double>(frame_samples_))),
       contents_(std::move(contents)),
       rng_(rng),
-      share_(share) {
+      share_(share),
+      failures_(clips.clips().size()) {
   fill_buckets(batch);
 }
 
@@ -89,6 +90,39 @@ std::shared_ptr<const ClipSource::Epoch> ClipSource::cached_epoch(int64_t number
   return latest_;
 }
 
+size_t ClipSource::any_clip(Rng& rng) const {
+  const auto bucket = static_cast<size_t>(rng.below(static_cast<int64_t>(buckets_.size())));
+  const std::vector<size_t>& clips = buckets_[bucket].clips;
+  return clips[static_cast<size_t>(rng.below(static_cast<int64_t>(clips.size())))];
+}
+
+// With the clip, or another one, at most `longest` frames of it, when it cannot be read.
+void ClipSource::fill_row(size_t clip, int64_t longest, Rng& rng, Rng augmenting, int64_t row,
+                          Crops& batch) const {
+  const Rng again = augmenting.fork("again");
+  for (int32_t tries = 0;; ++tries) {
+    const JoinedClips::ClipSpan& span = clips_.clips()[clip];
+    const int64_t length = std::min(frames_of(clip), longest);
+    const int64_t own = blueprint_.frames(length * frame_samples_);
+    try {
+      Rng drawn = rng;
+      const int64_t first = span.first_frame + drawn.below(span.frames - length + 1);
+      read_row(clips_, first, length * frame_samples_, own, contents_, drawn, row, batch);
+      augment_row(clips_, contents_, augmenting, row, batch);
+      rng = drawn;
+      return;
+    } catch (const Error& error) {
+      failures_.note(error, tries);
+    }
+    augmenting = again.fork("row", static_cast<uint64_t>(tries));
+    Rng place = again.fork("place", static_cast<uint64_t>(tries));
+    clip = any_clip(place);
+    batch.speech.waveform[row].zero_();
+    if (batch.clean.defined()) batch.clean[row].zero_();
+    if (batch.speech.mask.defined()) batch.speech.mask[row].zero_();
+  }
+}
+
 Crops ClipSource::at(int64_t step) const {
   const int64_t per_epoch = batches_per_epoch();
   const int64_t number = step * share_.of + share_.part;
@@ -103,13 +137,10 @@ Crops ClipSource::at(int64_t step) const {
 
   Crops batch = empty_batch(rows, samples, frames, contents_);
   for (int64_t row = 0; row < rows; ++row) {
-    const size_t clip = members[static_cast<size_t>(row)];
-    const JoinedClips::ClipSpan& span = clips_.clips()[clip];
-    const int64_t length = frames_of(clip), own = blueprint_.frames(length * frame_samples_);
-    const int64_t first = span.first_frame + rng.below(span.frames - length + 1);
-    read_row(clips_, first, length * frame_samples_, own, contents_, rng, row, batch);
-    augment_row(clips_, contents_, augmenting.fork("row", static_cast<uint64_t>(row)), row, batch);
-    batch.seconds += static_cast<double>(length * frame_samples_) / blueprint_.sample_rate;
+    fill_row(members[static_cast<size_t>(row)], longest, rng,
+             augmenting.fork("row", static_cast<uint64_t>(row)), row, batch);
+    batch.seconds += static_cast<double>(batch.speech.lengths.const_data_ptr<int64_t>()[row]) /
+                     blueprint_.sample_rate;
   }
   note_visible(blueprint_, batch.speech);
   return batch;

@@ -168,15 +168,19 @@ std::string measurements(const StudyFile& study, const ReportInputs& inputs) {
   return out + section("Training", "", pictures(training));
 }
 
-std::string provenance(const StudyHeader& header) {
+// What was trained says so itself: the search's own file may have other settings for it.
+std::string provenance(const StudyHeader& header, const ReportInputs& inputs) {
   std::string body;
-  for (const auto& [title, text] : {std::pair("Configuration", header.config),
-                                    {"Versions", header.versions},
-                                    {"Search space", header.space_json},
-                                    {"Model", header.model}}) {
+  std::vector<std::pair<std::string, std::string>> parts = {
+      {"Configuration of the search", header.config},
+      {"Versions", header.versions},
+      {"Search space", header.space_json},
+      {"Model", header.model}};
+  for (const auto& [name, what] : inputs.trained) parts.emplace_back("Trained: " + name, what);
+  for (const auto& [title, text] : parts) {
     if (!text.empty())
-      body += fmt::format("<details><summary>{}</summary>\n<pre>{}</pre></details>\n", title,
-                          escape_html(text));
+      body += fmt::format("<details><summary>{}</summary>\n<pre>{}</pre></details>\n",
+                          escape_html(title), escape_html(text));
   }
   return section("How it was made", "", body);
 }
@@ -206,7 +210,7 @@ std::string render_report(const StudyFile& study, const ReportInputs& inputs) {
                          : results(header, found, trials, front, inputs);
   for (const ReportTable& table : inputs.tables)
     page += section(table.title, table.note, html_table(table));
-  page += measurements(study, inputs) + provenance(header);
+  page += measurements(study, inputs) + provenance(header, inputs);
   return page + "</body>\n</html>\n";
 }
 

@@ -69,6 +69,7 @@ ReportInputs full_inputs() {
                     {"model", "pr.frame_acc"},
                     {{"teacher", "61.2"}, {"<mfcc>", "52.0"}},
                     "random wins"}};
+  inputs.trained = {{"stage <1>", "stage1:\n  steps: 460\n"}};
   return inputs;
 }
 
@@ -79,6 +80,11 @@ class Report : public ::testing::Test {
   StudyFile study_;
   std::string page_;
 };
+
+TEST_F(Report, ShowsWhatRan) {
+  EXPECT_THAT(page_, HasSubstr("Trained: stage &lt;1&gt;"));
+  EXPECT_THAT(page_, HasSubstr("steps: 460"));
+}
 
 TEST_F(Report, EscapesEveryName) {
   EXPECT_THAT(page_, Not(HasSubstr("<script")));
