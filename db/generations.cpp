@@ -131,7 +131,7 @@ std::optional<PendingGeneration> StudyFile::pending_generation() const {
                "JOIN architecture a ON a.id = p.architecture ORDER BY p.number",
                [&](Statement& row) {
                  return Proposal{row.integer(0), database_->architecture(row.text(1)),
-                                 genome_from(row.text(2)), row.text(3)};
+                                 database_->genome(row.text(2)), row.text(3)};
                });
   return pending;
 }

@@ -78,7 +78,6 @@ UnitLabels unit_labels(const PretrainOptions& options, const StageData& data, co
     if (!labels_in(path, recipe))
       make_labels(options, data, rng, recipe, path, dtype, context.device);
   });
-  }
   std::optional<UnitLabels> labels = labels_in(path, recipe);
   if (!labels) throw SystemError(fmt::format("{}: the units are not there", path.string()));
   return *std::move(labels);

@@ -33,6 +33,10 @@ class ThreadCommunicator : public Communicator {
     };
   }
   void broadcast(const at::Tensor& tensor) override { tensor.copy_(exchange(tensor)[0]); }
+  void first_does(const std::function<void()>& work) override {
+    if (first()) work();
+    barrier();
+  }
 
  private:
   std::array<at::Tensor, 2> exchange(const at::Tensor& tensor) {
