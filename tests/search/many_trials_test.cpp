@@ -2,24 +2,10 @@
 
 #include <gmock/gmock.h>
 
-#include <chrono>
-
 #include "search/study.h"
 
 namespace concertina {
 namespace {
-
-template <class Action>
-double best_seconds(const Action& action) {
-  double best = 1e9;
-  for (int i = 0; i < 3; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    action();
-    best = std::min(
-        best, std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
-  }
-  return best;
-}
 
 std::vector<MetricInfo> objectives(size_t count) {
   std::vector<MetricInfo> metrics;
@@ -33,8 +19,9 @@ std::vector<Trial> trials_on_a_plane(int64_t count, size_t dims) {
   Rng rng(5);
   std::vector<Trial> trials(static_cast<size_t>(count));
   for (size_t i = 0; i < trials.size(); ++i) {
+    const auto n = static_cast<int32_t>(i);
     trials[i].architecture =
-        Architecture({}, 96, 20000, {{0, 2, static_cast<int32_t>(100 + i), 0}});
+        Architecture({}, 96 + n / 50'000, 20000, {{0, 2, 100 + n % 50'000, 0}});
     double left = 1;
     for (size_t m = 0; m + 1 < dims; ++m) {
       const double x = rng.uniform(0, left);
@@ -46,29 +33,20 @@ std::vector<Trial> trials_on_a_plane(int64_t count, size_t dims) {
   return trials;
 }
 
-// Ten times the trials: 10 times the time when linear, about 13 with sorting, 100 when quadratic.
-TEST(ManyTrials, TheFrontTakesNLogN) {
+// A quadratic way would not end within the test's time limit.
+TEST(ManyTrials, TheFrontOfAHundredThousandIsFound) {
   for (const size_t dims : {2u, 3u}) {
-    const auto few = trials_on_a_plane(10'000, dims), many = trials_on_a_plane(100'000, dims);
-    const double small = best_seconds([&] { pareto_front(few, objectives(dims)); });
-    const double large = best_seconds([&] { pareto_front(many, objectives(dims)); });
-    EXPECT_LT(large / small, 40) << dims << " objectives: " << small << " s, " << large << " s";
-    EXPECT_EQ(pareto_front(few, objectives(dims)).size(), few.size());
+    const auto trials = trials_on_a_plane(100'000, dims);
+    EXPECT_EQ(pareto_front(trials, objectives(dims)).size(), trials.size());
   }
 }
 
-TEST(ManyTrials, HypervolumeTakesNLogN) {
-  const auto points = [](int64_t count) {
-    std::vector<ObjectivePoint> all;
-    for (const Trial& trial : trials_on_a_plane(count, 3))
-      all.push_back(objective_point(trial.values, objectives(3)));
-    return all;
-  };
-  const ObjectivePoint reference(3, 1.1);
-  const auto few = points(10'000), many = points(100'000);
-  const double small = best_seconds([&] { hypervolume(few, reference); });
-  const double large = best_seconds([&] { hypervolume(many, reference); });
-  EXPECT_LT(large / small, 40) << small << " s, " << large << " s";
+TEST(ManyTrials, TheHypervolumeOfAHundredThousandIsThatOfTheirPlane) {
+  std::vector<ObjectivePoint> points;
+  for (const Trial& trial : trials_on_a_plane(100'000, 3))
+    points.push_back(objective_point(trial.values, objectives(3)));
+  // Below the plane x + y + z = 1 nothing is dominated: 1/6 of the unit cube.
+  EXPECT_NEAR(hypervolume(points, ObjectivePoint(3, 1.0)), 1 - 1.0 / 6, 0.02);
 }
 
 TEST(ManyTrials, AQuestionReadsTheTrialsOnce) {
