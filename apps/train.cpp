@@ -85,8 +85,9 @@ void say_end(const std::string& title, const StageResult& result, const TrainOpt
 void sort_before(const PipelineConfig& config, const Workspace& space, const StageContext& stage) {
   if (!config.sort) return;
   const bool begun = stage.claimed->has_checkpoint() && std::filesystem::exists(space.sorted());
-  if (stage.communicator->first() && !begun) run_sort_stage(config, space);
-  stage.communicator->barrier();
+  stage.communicator->first_does([&] {
+    if (!begun) run_sort_stage(config, space);
+  });
 }
 
 // What the verbs print: where the model is and how it does on dev crops.

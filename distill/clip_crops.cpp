@@ -32,7 +32,8 @@ ClipCropSource::ClipCropSource(const JoinedClips& clips, const Blueprint& bluepr
       crops_(batch.crops),
       contents_(std::move(contents)),
       rng_(rng),
-      share_(share) {
+      share_(share),
+      failures_(clips.clips().size()) {
   CONCERTINA_ASSERT(!contents_.units.defined() || contents_.units.numel() == clips.total_frames());
   fill_buckets(batch);
 }
@@ -70,6 +71,20 @@ int64_t ClipCropSource::draw_first(const Bucket& bucket, Rng& rng) const {
   return span.first_frame + rng.below(span.frames - bucket.frames + 1);
 }
 
+// From frame `first` on, or with a crop of any other bucket, at most as long, when the clip cannot be
+// read.
+void ClipCropSource::fill_row(const Bucket& bucket, int64_t first, Rng& rng, const Rng& augmenting,
+                              int64_t row, Crops& crops) const {
+  failures_.fill(rng, augmenting, [&](int32_t tries, Rng& drawn, const Rng& noise, Rng& place) {
+    if (tries > 0) clear_row(row, crops);
+    const Bucket& other = tries == 0 ? bucket : buckets_[draw_by(bucket_weights_, place)];
+    const int64_t from = tries == 0 ? first : draw_first(other, place);
+    const int64_t samples = std::min(other.frames, bucket.frames) * frame_samples_;
+    read_row(clips_, from, samples, blueprint_.frames(samples), contents_, drawn, row, crops);
+    augment_row(clips_, contents_, noise, row, crops);
+  });
+}
+
 Crops ClipCropSource::at(int64_t step) const {
   Rng rng = rng_.fork("crops", static_cast<uint64_t>(step));
   const Rng augmenting = rng_.fork("augmentation", static_cast<uint64_t>(step));
@@ -80,9 +95,7 @@ Crops ClipCropSource::at(int64_t step) const {
   for (int64_t row = 0; row < bucket.rows * share_.of; ++row) {
     const int64_t first = draw_first(bucket, rng), own = row % bucket.rows;
     if (row / bucket.rows == share_.part) {
-      read_row(clips_, first, samples, frames, contents_, rng, own, crops);
-      augment_row(clips_, contents_, augmenting.fork("row", static_cast<uint64_t>(row)), own,
-                  crops);
+      fill_row(bucket, first, rng, augmenting.fork("row", static_cast<uint64_t>(row)), own, crops);
     } else if (contents_.mask) {
       (void)span_mask(frames, *contents_.mask, rng);  // as many numbers are drawn for every row
     }

@@ -29,6 +29,8 @@ class ClipCropSource : public BatchSource {
   };
   void fill_buckets(const BatchOptions& batch);
   int64_t draw_first(const Bucket& bucket, Rng& rng) const;  // frame of the stream
+  void fill_row(const Bucket& bucket, int64_t first, Rng& rng, const Rng& augmenting, int64_t row,
+                Crops& crops) const;
 
   const JoinedClips& clips_;
   Blueprint blueprint_;
@@ -39,6 +41,7 @@ class ClipCropSource : public BatchSource {
   BatchShare share_;
   std::vector<Bucket> buckets_;
   std::vector<double> bucket_weights_;  // running sums
+  mutable ReadFailures failures_;
 };
 
 }  // namespace concertina

@@ -46,24 +46,13 @@ Crops CropSource::at(int64_t step) const {
 }
 
 // From frame `first` on, or from another place when a clip there cannot be read.
-void CropSource::fill_row(int64_t first, Rng& rng, Rng augmenting, int64_t row,
+void CropSource::fill_row(int64_t first, Rng& rng, const Rng& augmenting, int64_t row,
                           Crops& crops) const {
-  const Rng again = augmenting.fork("again");
-  for (int32_t tries = 0;; ++tries) {
-    try {
-      Rng drawn = rng;
-      read_row(clips_, first, stream_frames_ * frame_samples_, frames_, contents_, drawn, row,
-               crops);
-      augment_row(clips_, contents_, augmenting, row, crops);
-      rng = drawn;
-      return;
-    } catch (const Error& error) {
-      failures_.note(error, tries);
-    }
-    augmenting = again.fork("row", static_cast<uint64_t>(tries));
-    Rng place = again.fork("place", static_cast<uint64_t>(tries));
-    first = clips_.draw(stream_frames_, place);
-  }
+  failures_.fill(rng, augmenting, [&](int32_t tries, Rng& drawn, const Rng& noise, Rng& place) {
+    const int64_t from = tries == 0 ? first : clips_.draw(stream_frames_, place);
+    read_row(clips_, from, stream_frames_ * frame_samples_, frames_, contents_, drawn, row, crops);
+    augment_row(clips_, contents_, noise, row, crops);
+  });
 }
 
 int64_t CropSource::batches_of(int32_t clips) const { return std::max(1, clips / crops_); }
@@ -95,6 +84,13 @@ void read_row(const JoinedClips& clips, int64_t first, int64_t samples, int64_t 
   }
   if (contents.targets) {
     batch.target[row].narrow(0, 0, frames).copy_(contents.targets->read(first, frames));
+  }
+}
+
+void clear_row(int64_t row, Crops& batch) {
+  batch.speech.waveform[row].zero_();
+  for (const at::Tensor& part : {batch.clean, batch.speech.mask, batch.units, batch.target}) {
+    if (part.defined()) part[row].zero_();
   }
 }
 

@@ -60,7 +60,7 @@ class CropSource : public BatchSource {
   int64_t batches_of(int32_t clips) const override;
 
  private:
-  void fill_row(int64_t first, Rng& rng, Rng augmenting, int64_t row, Crops& crops) const;
+  void fill_row(int64_t first, Rng& rng, const Rng& augmenting, int64_t row, Crops& crops) const;
   const JoinedClips& clips_;
   int32_t crops_;
   Blueprint blueprint_;
@@ -78,6 +78,7 @@ Crops empty_batch(int64_t rows, int64_t samples, int64_t frames, const BatchCont
 // `frames` frames, their units and targets.
 void read_row(const JoinedClips& clips, int64_t first, int64_t samples, int64_t frames,
               const BatchContents& contents, Rng& rng, int64_t row, Crops& batch);
+void clear_row(int64_t row, Crops& batch);  // silence again, before a shorter part is read into it
 // Once all rows are read: which frames the front end is asked for.
 void note_visible(const Blueprint& blueprint, SpeechBatch& batch);
 // Augments a row that was read: `rng` is the row's own, so that rows do not share their draws.

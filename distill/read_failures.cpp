@@ -10,6 +10,21 @@ namespace concertina {
 
 ReadFailures::ReadFailures(size_t clips) : clips_(clips) {}
 
+void ReadFailures::fill(Rng& rng, const Rng& augmenting, const Read& read) {
+  const Rng again = augmenting.fork("again");
+  for (int32_t tries = 0;; ++tries) {
+    const auto number = static_cast<uint64_t>(tries);
+    Rng drawn = rng, place = again.fork("place", number);
+    try {
+      read(tries, drawn, tries == 0 ? augmenting : again.fork("row", number), place);
+      rng = drawn;
+      return;
+    } catch (const Error& error) {
+      note(error, tries);
+    }
+  }
+}
+
 void ReadFailures::note(const Error& error, int32_t tries) {
   const std::scoped_lock lock(mutex_);
   const std::string what = error.what();

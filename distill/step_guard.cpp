@@ -1,7 +1,11 @@
 #include "distill/step_guard.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <utility>
 
 #include "distill/adamw.h"
 
@@ -32,6 +36,22 @@ at::Tensor StepGuard::judge(const at::Tensor& losses, const at::Tensor& norm, in
   const at::Tensor mean = at::where(fresh, losses, means_ * (1 - newest) + losses * newest);
   means_ = at::where(good, mean, means_);
   return at::where(good, clip_scale(norm, clip_), std::numeric_limits<double>::quiet_NaN());
+}
+
+std::string why_bad(const LossValues& loss, bool by_role, const double* means, double guard,
+                    double grad_norm) {
+  std::vector<std::pair<std::string, double>> roles = {{"", loss.total}};
+  if (by_role) roles = loss.terms;
+  for (size_t i = 0; i < roles.size(); ++i) {
+    const auto& [role, value] = roles[i];
+    const std::string name = role.empty() ? "loss" : "loss of " + role;
+    if (!std::isfinite(value)) return fmt::format("{} {}", name, value);
+    if (guard > 0 && means[i] > 0 && value > guard * means[i]) {
+      return fmt::format("{} {:.4g} is more than optimizer.guard = {} times its running mean {:.4g}",
+                         name, value, guard, means[i]);
+    }
+  }
+  return fmt::format("gradient norm {}", grad_norm);
 }
 
 }  // namespace concertina

@@ -5,8 +5,10 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
+#include "distill/loss_values.h"
 #include "distill/options.h"
 
 namespace concertina {
@@ -31,5 +33,10 @@ class StepGuard {
   double guard_, clip_;
   at::Tensor means_;
 };
+
+// Why a step does not count, in a few words: the first loss that is far above its mean, or not a
+// number. means: of the roles, which are the loss's terms if `by_role`, else the total alone.
+std::string why_bad(const LossValues& loss, bool by_role, const double* means, double guard,
+                    double grad_norm);
 
 }  // namespace concertina

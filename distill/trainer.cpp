@@ -20,23 +20,6 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
-// Why a step does not count: the first role whose loss is far above its mean, or not a number.
-std::string why_bad(const LossValues& loss, bool by_role, const double* means, double guard,
-                    double grad_norm) {
-  std::vector<std::pair<std::string, double>> roles = {{"", loss.total}};
-  if (by_role) roles = loss.terms;
-  for (size_t i = 0; i < roles.size(); ++i) {
-    const auto& [role, value] = roles[i];
-    const std::string name = role.empty() ? "loss" : "loss of " + role;
-    if (!std::isfinite(value)) return fmt::format("{} {}", name, value);
-    if (guard > 0 && means[i] > 0 && value > guard * means[i]) {
-      return fmt::format("{} {:.4g} is more than optimizer.guard = {} times its running mean {:.4g}",
-                         name, value, guard, means[i]);
-    }
-  }
-  return fmt::format("gradient norm {}", grad_norm);
-}
-
 }  // namespace
 
 Trainer::Trainer(Learner& learner, const BatchSource& training, const BatchSource& validation,
@@ -83,6 +66,7 @@ TrainOutcome Trainer::train(StopToken stop) {
   for (;;) {
     if (validation_due()) {
       settle(0);
+      check_weights();
       save();
       last_save = Clock::now();
       outcome.validation = validate(/*scheduled=*/true);
@@ -124,13 +108,21 @@ bool Trainer::validation_due() const {
   return state_.step > state_.validated && (scheduled || state_.step == options_.steps);
 }
 
+// Before they are saved: where processes differ, the last checkpoint is what to go on from.
+void Trainer::check_weights() {
+  in_doubt_ = true;
+  check_same_weights(communicator_, learner_.parameters().flat(),
+                     fmt::format("after step {}", state_.step));
+  in_doubt_ = false;
+}
+
 // What came after the last checkpoint is kept whatever ends the run: parameters only ever hold
 // whole, good steps. Older checkpoints stay beside it.
 void Trainer::rescue() noexcept {
   try {
     for (; !begun_.empty(); begun_.pop_front()) count(begun_.front());
     state_.bad_in_a_row = 0;
-    if (!communicator_.first()) return;
+    if (!communicator_.first() || in_doubt_) return;
     checkpoints_.add({state_, wall_s_}, learner_.parameters(), optimizer_);
     log_warn("the state after step {} is saved in {}; --resume goes on from it", state_.step,
              checkpoints_.folder().string());
@@ -264,8 +256,7 @@ void Trainer::give_up(int64_t step) {
 
 ValidationReport Trainer::validate(bool scheduled) {
   settle(0);
-  check_same_weights(communicator_, learner_.parameters().flat(),
-                     fmt::format("after step {}", state_.step));
+  if (!scheduled) check_weights();
   ValidationReport report;
   report.step = state_.step;
   report.sizes = losses_of_sizes(learner_, validation_, options_.validation_crops, communicator_);

@@ -90,6 +90,7 @@ class Trainer {
   void restore();
   void share_state();
   TrainOutcome train(StopToken stop);
+  void check_weights();
   void rescue() noexcept;
   bool validation_due() const;
   double weight_of(const Crops& crops) const;
@@ -118,6 +119,7 @@ class Trainer {
   std::deque<Begun> begun_;
   TrainState state_;  // of all steps but the begun ones, which count in `step` alone
   std::string bad_;   // why the last bad step was
+  bool in_doubt_ = false;
   Clock::time_point settled_;
   double wall_s_ = 0, speed_ = 0;
 };

@@ -97,30 +97,17 @@ size_t ClipSource::any_clip(Rng& rng) const {
 }
 
 // With the clip, or another one, at most `longest` frames of it, when it cannot be read.
-void ClipSource::fill_row(size_t clip, int64_t longest, Rng& rng, Rng augmenting, int64_t row,
-                          Crops& batch) const {
-  const Rng again = augmenting.fork("again");
-  for (int32_t tries = 0;; ++tries) {
-    const JoinedClips::ClipSpan& span = clips_.clips()[clip];
-    const int64_t length = std::min(frames_of(clip), longest);
-    const int64_t own = blueprint_.frames(length * frame_samples_);
-    try {
-      Rng drawn = rng;
-      const int64_t first = span.first_frame + drawn.below(span.frames - length + 1);
-      read_row(clips_, first, length * frame_samples_, own, contents_, drawn, row, batch);
-      augment_row(clips_, contents_, augmenting, row, batch);
-      rng = drawn;
-      return;
-    } catch (const Error& error) {
-      failures_.note(error, tries);
-    }
-    augmenting = again.fork("row", static_cast<uint64_t>(tries));
-    Rng place = again.fork("place", static_cast<uint64_t>(tries));
-    clip = any_clip(place);
-    batch.speech.waveform[row].zero_();
-    if (batch.clean.defined()) batch.clean[row].zero_();
-    if (batch.speech.mask.defined()) batch.speech.mask[row].zero_();
-  }
+void ClipSource::fill_row(size_t clip, int64_t longest, Rng& rng, const Rng& augmenting,
+                          int64_t row, Crops& batch) const {
+  failures_.fill(rng, augmenting, [&](int32_t tries, Rng& drawn, const Rng& noise, Rng& place) {
+    if (tries > 0) clear_row(row, batch);
+    const size_t from = tries == 0 ? clip : any_clip(place);
+    const JoinedClips::ClipSpan& span = clips_.clips()[from];
+    const int64_t length = std::min(frames_of(from), longest), samples = length * frame_samples_;
+    const int64_t first = span.first_frame + drawn.below(span.frames - length + 1);
+    read_row(clips_, first, samples, blueprint_.frames(samples), contents_, drawn, row, batch);
+    augment_row(clips_, contents_, noise, row, batch);
+  });
 }
 
 Crops ClipSource::at(int64_t step) const {

@@ -33,7 +33,7 @@ class ClipSource : public BatchSource {
   int64_t frames_of(size_t clip) const;  // read of it
   Epoch epoch(int64_t number) const;
   std::shared_ptr<const Epoch> cached_epoch(int64_t number) const;
-  void fill_row(size_t clip, int64_t longest, Rng& rng, Rng augmenting, int64_t row,
+  void fill_row(size_t clip, int64_t longest, Rng& rng, const Rng& augmenting, int64_t row,
                 Crops& batch) const;
   size_t any_clip(Rng& rng) const;
 
