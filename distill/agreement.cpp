@@ -24,7 +24,8 @@ constexpr size_t kMostKeys = 8, kMostText = 60;  // of a message
 
 Leaves leaves_of(const std::string& recipe) {
   Leaves leaves;
-  for (const auto& [path, value] : Json::parse(recipe).flatten().items()) {
+  const Json flat = Json::parse(recipe).flatten();
+  for (const auto& [path, value] : flat.items()) {
     std::string key = path.substr(std::min<size_t>(1, path.size()));
     std::ranges::replace(key, '/', '.');
     leaves[key] = value.dump().substr(0, kMostText);

@@ -7,6 +7,7 @@ unset OMP_WAIT_POLICY GOMP_SPINCOUNT
 spins() {  # spins [NAME=VALUE...]: the last that libgomp says of itself as it is loaded
   env OMP_DISPLAY_ENV=verbose "$@" "$program" --version 2>&1 | sed -n "s/.*GOMP_SPINCOUNT = '\([0-9]*\)'.*/\1/p" | tail -1
 }
+"$program" --version >/dev/null || fail "$program does not run"
 [ -n "$(spins)" ] || { echo "no libgomp here, or it says nothing: $("$program" --version)"; exit 0; }
 [ "$(spins)" -le 10000 ] || fail "threads spin $(spins) times"
 [ "$(spins GOMP_SPINCOUNT=77)" = 77 ] || fail "the user's GOMP_SPINCOUNT is lost"
