@@ -18,13 +18,14 @@ Prefetcher::Prefetcher(const BatchSource& source, int64_t first_step, at::Device
   for (int32_t i = 0; i < kStepsAhead; ++i) add_task();
 }
 
-// LibTorch's number of threads is part the thread's own, part what new threads begin with: the
-// caller sets the latter back once all have theirs.
+// LibTorch's number of threads is part the thread's own, part what new threads take when they first
+// ask: these ask before they set theirs, and the caller sets the latter back once all have.
 void Prefetcher::start_threads() {
   const int callers = at::get_num_threads();
   std::latch ready(kStepsAhead);
   for (int32_t i = 0; i < kStepsAhead; ++i) {
     threads_.emplace_back([this, &ready](const std::stop_token& stop) {
+      (void)at::get_num_threads();
       at::set_num_threads(1);
       ready.count_down();
       work(stop);
