@@ -150,7 +150,7 @@ bool EncodeJob::readable(size_t i, const std::function<void()>& read) {
 }
 
 void EncodeJob::fail(size_t i, const std::string& why) {
-  log_warn("{}: the other files go on", why);
+  log_warn("{}; the other files go on", why);
   failures_.push_back(why);
   rows_[i] = {{"audio", args_.audio[i]}, {"error", why}};
   progress_.advance();

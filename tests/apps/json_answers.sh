@@ -29,12 +29,12 @@ json 'x["trials"] == 12 and x["format"] == "csv"' study export "$study" -o "$wor
 json 'len(x) >= 1' pareto "$study"
 json 'len(x) == 1' pareto "$study" --knee
 json 'x["file"].endswith("page.html") and x["trials"] == 12 and x["bytes"] > 1000' report "$study" -o "$work/page.html"
-json 'x["subnets"] == 6 and x["fastest_p50_ms"] > 0' latency profile "$model" -o "$work/times.db" --points 6 --seconds 1
-json 'len(x) == 6' latency export "$work/times.db"
+json 'x["subnets"] == 10 and x["fastest_p50_ms"] > 0' latency profile "$model" -o "$work/times.db" --points 10 --seconds 1
+json 'len(x) == 10' latency export "$work/times.db"
 json 'len(x["sha256"]) == 64' latency fit "$work/times.db"
 json 'x["latency.pred_ms"] > 0' latency predict "$study" --arch smallest
 json 'len(x["sha256"]) == 64 and x["whole"] == x["largest"]' model show "$model"
-json 'x["largest"]["params"] > x["smallest"]["params"]' space show "$model"
+json 'x["largest"]["macs_10s"] > x["smallest"]["macs_10s"]' space show "$model"
 json 'x["params"] > 0' space profile "$model" --arch largest
 json 'len(x) == 3' space sample "$model" -n 3
 json 'x["bytes"] > 0' extract "$model" --study "$study" --max-params 10M -o "$work/subnet.safetensors"
