@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <optional>
+#include <regex>
+
 #include "apps/pareto_table.h"
 #include "core/errors.h"
 #include "core/units.h"
@@ -16,13 +20,41 @@ std::string listed(const Items& items, const Text& text) {
   return list;
 }
 
+std::optional<double> parse_margin(std::string text) {
+  if (text.empty()) return std::nullopt;
+  if (text.ends_with('%')) text.pop_back();
+  const double per_cent = parse_count(text);
+  if (!(per_cent >= 0 && per_cent <= 1000))
+    throw InputError(fmt::format("--margin {}: expected 0 to 1000 per cent", text));
+  return per_cent / 100;
+}
+
 }  // namespace
 
 void BudgetFlags::add_to(CLI::App& verb) {
-  verb.add_option("--max-params", max_params, "Most parameters, e.g. 2M");
-  verb.add_option("--max-macs", max_macs, "Most MACs per 10 s of audio, e.g. 5G");
-  verb.add_option("--max-latency", max_latency, "Most predicted latency, e.g. 15ms");
-  verb.add_option("--where", where, "Any metric, e.g. 'distill.l1<=0.2'");
+  const auto not_empty = [](const std::string& text) {
+    return text.empty() ? std::string("is empty: expected a limit") : std::string();
+  };
+  verb.add_option("--max-params", max_params, "Most parameters, e.g. 2M")->check(not_empty);
+  verb.add_option("--max-macs", max_macs, "Most MACs per 10 s of audio, e.g. 5G")
+      ->check(not_empty);
+  CLI::Option* latency = verb.add_option(
+      "--max-latency", max_latency,
+      "Most latency, e.g. 15ms, of the device, threads, seconds and dtype of the study's latency "
+      "model: what it predicts, corrected by the scale of fresh times, plus a margin")
+                             ->check(not_empty);
+  CLI::Option* of_times = verb.add_flag("--measured", measured,
+                                        "--max-latency takes only subnets with fresh times")
+                              ->needs(latency);
+  verb.add_option("--margin", margin,
+                  "Per cent that a prediction has to stay below --max-latency (default: the upper "
+                  "end of the model's 90 % interval on held-out subnets)")
+      ->needs(latency)
+      ->excludes(of_times);
+  verb.add_option("--where", where,
+                  "Any metric: NAME<=LIMIT, NAME>=LIMIT, or NAME=LIMIT for the better side of the "
+                  "limit, which is at most for errors and costs and at least for accuracies; a "
+                  "score on test is test.NAME, e.g. 'distill.l1<=0.2', 'test.pr.frame_acc>=60'");
 }
 
 bool BudgetFlags::given() const {
@@ -31,27 +63,29 @@ bool BudgetFlags::given() const {
 
 std::vector<Budget> BudgetFlags::budgets() const {
   std::vector<Budget> result;
-  if (!max_params.empty()) result.push_back({"params", parse_count(max_params)});
-  if (!max_macs.empty()) result.push_back({"macs", parse_count(max_macs)});
-  if (!max_latency.empty())
-    result.push_back({"latency.pred_ms", parse_seconds(max_latency, 1e-3) * 1e3});
+  for (const auto& [metric, most] : {std::pair("params", &max_params), {"macs", &max_macs}})
+    if (!most->empty()) result.push_back({metric, parse_metric(metric, *most), Bound::kAtMost});
+  if (!max_latency.empty()) {
+    const double ms = parse_metric("latency.pred_ms", max_latency);
+    result.push_back(measured ? Budget{"latency.p50_ms", ms, Bound::kAtMost}
+                              : time_budget(ms, parse_margin(margin)));
+  }
   for (const std::string& condition : where) result.push_back(parse_budget(condition));
   return result;
 }
 
 Budget parse_budget(const std::string& text) {
-  const size_t at = text.find_first_of("<>=");
-  const bool two = at != std::string::npos && text[at] != '=';
-  if (at == std::string::npos || at == 0 ||
-      (two && (at + 1 >= text.size() || text[at + 1] != '='))) {
+  static const std::regex kForm(R"(\s*([^\s<>=]+)\s*(<=|>=|=)\s*([^<>=]+))");
+  std::smatch part;
+  if (!std::regex_match(text, part, kForm)) {
     throw InputError(fmt::format(
         "'{}' is not a budget: expected METRIC=LIMIT, METRIC<=LIMIT or METRIC>=LIMIT", text));
   }
-  const std::string name = text.substr(0, at), limit = text.substr(at + (two ? 2 : 1));
-  Budget budget{name == "latency" ? "latency.pred_ms" : name, 0, std::nullopt};
-  budget.limit =
-      budget.metric.ends_with("_ms") ? parse_seconds(limit, 1e-3) * 1e3 : parse_count(limit);
-  if (two) budget.bound = text[at] == '<' ? Bound::kAtMost : Bound::kAtLeast;
+  Budget budget{part.str(1) == "latency" ? "latency.pred_ms" : part.str(1), 0, std::nullopt};
+  budget.limit = parse_metric(budget.metric, part.str(3));
+  if (part.str(2) != "=") budget.bound = part.str(2) == "<=" ? Bound::kAtMost : Bound::kAtLeast;
+  if (part.str(1) == "latency" && budget.bound != Bound::kAtLeast)
+    return time_budget(budget.limit);
   return budget;
 }
 
@@ -60,6 +94,12 @@ Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets) {
 }
 
 std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>& budgets) {
+  const bool needs_times = std::ranges::count(budgets, "latency.p50_ms", &Budget::metric) > 0;
+  if (needs_times && study.fresh_times().empty()) {
+    throw NoAnswer(
+        "no subnet of the study has a fresh time: `concertina search CONFIG --out FOLDER --resume` "
+        "makes them");
+  }
   BudgetAnswer answer = within_budgets(study, budgets);
   if (!answer.fitting.empty()) return std::move(answer.fitting);
   const auto& nearest = answer.nearest->values;

@@ -13,7 +13,9 @@ namespace concertina {
 
 struct BudgetFlags {
   std::string max_params, max_macs, max_latency;  // with units: 27M, 5G, 40ms
-  std::vector<std::string> where;                 // "pr.per<=0.3"
+  std::vector<std::string> where;                 // "test.sid.acc>=85"
+  std::string margin;                             // of max_latency, in per cent; "": the model's own
+  bool measured = false;                          // max_latency looks at fresh times only
 
   void add_to(CLI::App& verb);
   bool given() const;
@@ -21,10 +23,11 @@ struct BudgetFlags {
 };
 
 // "params=2M", "latency<=15ms", "pr.frame_acc>=60": with `=` the metric's direction says which
-// side. InputError otherwise.
+// side, see bound_of(). InputError otherwise.
 Budget parse_budget(const std::string& text);
 
-// The front within the budgets, best first; NoAnswer names the nearest when none fits.
+// The front within the budgets, best first; NoAnswer names the nearest when none fits, and says what
+// makes fresh times where a budget needs them and there are none.
 std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>& budgets);
 Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets);
 

@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "core/files.h"
 #include "core/units.h"
 #include "supernet/model/export.h"
 #include "supernet/model/import.h"
@@ -23,12 +24,12 @@ const std::map<std::string, at::ScalarType> kStorageDTypes = {
 Json describe(const Imported& imported) {
   const Blueprint& blueprint = imported.model.blueprint();
   const SearchSpace& space = imported.model.space();
-  const Architecture& largest = imported.model.storage().largest;
+  const Architecture whole = space.whole();
   Json json = {{"kind", imported.kind},
                {"weights", imported.weights.string()},
                {"container", imported.container},
-               {"architecture", largest.key()},
-               {"params", cost_of(blueprint, largest, blueprint.sample_rate).params},
+               {"architecture", whole.key()},
+               {"params", cost_of(blueprint, whole, blueprint.sample_rate).params},
                {"architectures", space.size()}};
   if (blueprint.front_end == FrontEndKind::kWave) {
     json["extractor_mode"] =
@@ -75,11 +76,15 @@ void add_import(CLI::App& model, Globals& globals) {
   verb->footer(
       "Examples:\n  concertina model import lighthubert_small.pt -o small.safetensors\n"
       "  concertina model import hubert-base-ls960/ -o hubert.safetensors --dtype bf16");
-  verb->add_option("CHECKPOINT", args->path,
-                   "A .pt file, or a folder with config.json and model.safetensors or "
-                   "pytorch_model.bin, in one file or in parts with an index")
-      ->required();
-  verb->add_option("-o,--output", args->out, "Model file to write (.safetensors)")->required();
+  globals.paths.reads(
+      verb->add_option("CHECKPOINT", args->path,
+                       "A .pt file, or a folder with config.json and model.safetensors or "
+                       "pytorch_model.bin, in one file or in parts with an index")
+          ->required());
+  globals.paths.writes(
+      *verb,
+      verb->add_option("-o,--output", args->out, "Model file to write (.safetensors)")->required(),
+      FileKind::kModel);
   add_storage_dtype(*verb, args->dtype);
   verb->callback([args, &globals] {
     const Imported imported = import_checkpoint(args->path);
@@ -95,9 +100,23 @@ void add_import(CLI::App& model, Globals& globals) {
   });
 }
 
+void check_export(const std::string& model, const std::string& format, const std::string& out) {
+  const OutputCheck refuse({model});
+  const std::filesystem::path path = out;
+  if (format == "hf") {
+    refuse(path, FileKind::kFolder);
+    refuse(path / "model.safetensors", FileKind::kWeights);
+    refuse(path / "config.json", FileKind::kJson);
+    refuse(path / "preprocessor_config.json", FileKind::kJson);
+  } else {
+    refuse(path, format == "pt" ? FileKind::kTorch : FileKind::kModel);
+  }
+  remove_abandoned(path);
+}
+
 void add_export(CLI::App& model, Globals& globals) {
   struct Args {
-    std::string model, arch = "largest", format, out, dtype = "fp32";
+    std::string model, arch = "whole", format, out, dtype = "fp32";
   };
   auto args = std::make_shared<Args>();
   CLI::App* verb =
@@ -106,10 +125,9 @@ void add_export(CLI::App& model, Globals& globals) {
       "Examples:\n  concertina model export MODEL.safetensors --arch default --format hf -o "
       "subnet/\n"
       "  concertina model export MODEL.safetensors --format pt -o lighthubert.pt");
-  verb->add_option("MODEL", args->model, "Model file (.safetensors)")->required();
-  verb->add_option("--arch", args->arch,
-                   "Key, smallest, default or @file.json; largest: all that the file stores")
-      ->capture_default_str();
+  globals.paths.reads(
+      verb->add_option("MODEL", args->model, "Model file (.safetensors)")->required());
+  verb->add_option("--arch", args->arch, kArchitectureHelp)->capture_default_str();
   verb->add_option("--format", args->format,
                    "hf: a folder for transformers; pt: a file for fairseq and LightHuBERT; "
                    "concertina: a model file")
@@ -118,9 +136,9 @@ void add_export(CLI::App& model, Globals& globals) {
   verb->add_option("-o,--output", args->out, "Folder (hf) or file to write")->required();
   add_storage_dtype(*verb, args->dtype);
   verb->callback([args, &globals] {
+    check_export(args->model, args->format, args->out);
     const Supernet supernet = load_model(args->model);
-    const Architecture architecture =
-        args->arch == "largest" ? supernet.storage().largest : supernet.space().resolve(args->arch);
+    const Architecture architecture = supernet.space().resolve(args->arch);
     const at::ScalarType dtype = storage_dtype(args->dtype);
     if (args->format == "hf") export_transformers(supernet, architecture, args->out, dtype);
     if (args->format == "pt") export_fairseq(supernet, architecture, args->out, dtype);

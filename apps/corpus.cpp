@@ -139,9 +139,12 @@ void add_fetch(CLI::App& corpus, Globals& globals) {
   verb->add_option("--tier", options->tier,
                    fmt::format("One of: {}", fmt::join(tier_names(), ", ")))
       ->capture_default_str();
-  verb->add_option("--root", options->root, "Folder that gets the corpus")->required();
-  verb->add_option("--from", options->from,
-                   "Folder with the .deb files; without it they are downloaded (apt-get download)");
+  globals.paths.writes(
+      *verb, verb->add_option("--root", options->root, "Folder that gets the corpus")->required(),
+      FileKind::kFolder);
+  globals.paths.reads(verb->add_option(
+      "--from", options->from,
+      "Folder with the .deb files; without it they are downloaded (apt-get download)"));
   verb->footer("Example: concertina corpus fetch --tier quickstart --root data");
   verb->callback(
       [options, &globals] { print_report(fetch_corpus(*options, globals.stop), globals.json); });
@@ -150,14 +153,16 @@ void add_fetch(CLI::App& corpus, Globals& globals) {
 void add_scan(CLI::App& corpus, Globals& globals) {
   auto* verb = corpus.add_subcommand("scan", "Make a manifest of audio of your own");
   auto options = std::make_shared<ScanOptions>();
-  verb->add_option("PATH", options->inputs,
-                   "Folders of audio (LibriSpeech's layout is recognised), WebDataset-style shards "
-                   "(.tar), fairseq manifests (.tsv)")
-      ->required();
-  verb->add_option("-o,--out", options->manifest, "The manifest to write")->required();
-  verb->add_option("--trim-silence", options->trim_silence,
-                   "Cut the ends off that lie so many dB under a clip's loudest frame, e.g. 40")
-      ->check(CLI::PositiveNumber);
+  globals.paths.reads(
+      verb->add_option("PATH", options->inputs,
+                       "Folders of audio (LibriSpeech's layout is recognised), WebDataset-style "
+                       "shards (.tar), fairseq manifests (.tsv)")
+          ->required());
+  globals.paths.writes(
+      *verb, verb->add_option("-o,--out", options->manifest, "The manifest to write")->required(),
+      FileKind::kManifest);
+  add_number(*verb, "--trim-silence", options->trim_silence, {1, 200},
+             "Cut the ends off that lie so many dB under a clip's loudest frame, e.g. 40");
   verb->footer(
       "Examples:\n"
       "  concertina corpus scan LibriSpeech -o libri.tsv\n"
@@ -171,7 +176,7 @@ void add_show(CLI::App& corpus, Globals& globals) {
   auto* verb =
       corpus.add_subcommand("show", "Clips, minutes and speakers by source, language and split");
   auto path = std::make_shared<std::string>();
-  verb->add_option("MANIFEST", *path, "A manifest.tsv")->required();
+  globals.paths.reads(verb->add_option("MANIFEST", *path, "A manifest.tsv")->required());
   verb->footer("Example: concertina corpus show data/manifest.tsv");
   verb->callback([path, &globals] { show(*path, globals.json); });
 }

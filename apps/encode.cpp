@@ -1,199 +1,51 @@
+// concertina encode: audio files into features, one .npy each.
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <map>
-#include <nlohmann/json.hpp>
-
-#include "apps/npy.h"
+#include "apps/encode_job.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
-#include "core/log.h"
-#include "core/progress.h"
-#include "speech/audio.h"
-#include "supernet/model/forward.h"
+#include "distill/precision.h"
 #include "supernet/model/model_file.h"
-#include "supernet/space/slicing.h"
 
 namespace concertina {
 namespace {
 
-using Json = nlohmann::ordered_json;
-
-struct EncodeArgs {
-  std::string model, arch = "largest", layers = "all", frames = "20ms", out;
-  std::string state0 = "hf", padding = "exact";
-  int32_t batch = 1;
-  std::vector<std::string> audio;
-
-  bool native() const { return frames == "native"; }
-  bool unmasked() const { return padding == "unmasked"; }  // padding is taken for audio
-  bool to_file() const { return out.ends_with(".npy"); }
-};
-
-std::vector<int32_t> parse_layers(const std::string& text, int32_t depth) {
-  std::vector<int32_t> layers;
-  if (text == "all") {
-    for (int32_t i = 0; i <= depth; ++i) layers.push_back(i);
-    return layers;
+void print(const std::vector<EncodeJob::Row>& rows, bool as_json) {
+  if (as_json) {
+    fmt::print("{}\n", EncodeJob::Row(rows).dump(2));
+    return;
   }
-  if (text == "last") return {depth};
-  for (const std::string& part : CLI::detail::split(text, ',')) {
-    int32_t layer = -1;
-    if (!CLI::detail::lexical_cast(part, layer) || layer < 0 || layer > depth) {
-      throw InputError(
-          fmt::format("--layers '{}' is not a hidden state of this subnet: it has 0 (the encoder's "
-                      "input) to {}, or say all or last",
-                      part, depth));
-    }
-    layers.push_back(layer);
+  for (const EncodeJob::Row& row : rows) {
+    if (row.contains("features"))
+      fmt::print("{} {}\n", row["features"].get<std::string>(), row["shape"].dump());
   }
-  return layers;
 }
 
-// Where the features of each file go; two files of one name would overwrite each other.
-std::vector<std::filesystem::path> output_paths(const EncodeArgs& args) {
-  if (args.to_file()) {
-    if (args.audio.size() == 1) return {args.out};
-    throw InputError("several audio files need a folder as -o, not one .npy file");
-  }
-  std::vector<std::filesystem::path> paths;
-  std::map<std::filesystem::path, std::string> taken;
-  for (const std::string& audio : args.audio) {
-    paths.push_back(std::filesystem::path(args.out) /
-                    std::filesystem::path(audio).filename().replace_extension(".npy"));
-    const auto [other, fresh] = taken.emplace(paths.back(), audio);
-    if (!fresh) {
-      throw InputError(fmt::format("{} and {} would both become {}", other->second, audio,
-                                   paths.back().string()));
-    }
-  }
-  return paths;
+void check_outputs(const EncodeArgs& args) {
+  std::vector<std::filesystem::path> inputs(args.audio.begin(), args.audio.end());
+  inputs.emplace_back(args.model);
+  const OutputCheck refuse(inputs);
+  for (const std::filesystem::path& output : output_paths(args))
+    refuse(output, FileKind::kFeatures);
+  remove_abandoned(args.out);
 }
-
-std::vector<float> read_clip(const std::string& path, const Blueprint& blueprint) {
-  Audio audio = read_audio(path, blueprint.sample_rate);
-  const bool mixed = audio.source.channels > 1;
-  const bool resampled = audio.source.sample_rate != blueprint.sample_rate;
-  if (mixed || resampled) {
-    log_info("{}: {} channel{} at {} Hz, {}{}{}", path, audio.source.channels, mixed ? "s" : "",
-             audio.source.sample_rate, mixed ? "mixed to one" : "",
-             mixed && resampled ? " and " : "",
-             resampled ? fmt::format("resampled to {} Hz", blueprint.sample_rate) : "");
-  }
-  const auto samples = static_cast<int64_t>(audio.samples.size());
-  if (blueprint.frames(samples) < 1) {
-    throw InputError(fmt::format("{}: {} samples at {} Hz are too short for one frame", path,
-                                 samples, blueprint.sample_rate));
-  }
-  return std::move(audio.samples);
-}
-
-SpeechBatch batch_of(const std::vector<std::vector<float>>& clips, const EncodeArgs& args,
-                     at::Device device) {
-  SpeechBatch batch = make_batch(clips, device);
-  if (args.padding == "original") batch.padding = Padding::kOriginal;
-  if (args.padding == "original-hf") batch.padding = Padding::kOriginalHf;
-  if (args.unmasked()) batch.lengths.fill_(batch.waveform.size(1));
-  return batch;
-}
-
-class Encoder {
- public:
-  Encoder(const EncodeArgs& args, Subnet subnet, at::Device device)
-      : args_(args),
-        subnet_(std::move(subnet)),
-        device_(device),
-        layers_(parse_layers(args.layers, subnet_.architecture.depth())) {
-    wants_.hidden = layers_;
-    wants_.projected = args.state0 == "lighthubert" &&
-                       std::find(layers_.begin(), layers_.end(), 0) != layers_.end();
-    if (wants_.projected && joined() > 1 && args.native()) {
-      throw InputError(fmt::format(
-          "--state0 lighthubert comes before this subnet joins {} frames into one: its frames are "
-          "not those of --frames native",
-          joined()));
-    }
-  }
-
-  const Blueprint& blueprint() const { return subnet_.blueprint; }
-
-  // [states, T, E] of each clip.
-  std::vector<at::Tensor> operator()(const std::vector<std::vector<float>>& clips) const {
-    const EncoderOutput output = encode(subnet_, batch_of(clips, args_, device_), wants_);
-    std::vector<at::Tensor> states;
-    for (int32_t layer : layers_) states.push_back(state(output, layer));
-    const at::Tensor all = at::stack(states);
-    std::vector<at::Tensor> features;
-    for (size_t i = 0; i < clips.size(); ++i) {
-      const auto row = static_cast<int64_t>(i);
-      const auto samples = static_cast<int64_t>(clips[i].size());
-      features.push_back(all.select(1, row).narrow(1, 0, frames(output.frames, row, samples)));
-    }
-    return features;
-  }
-
- private:
-  int64_t joined() const { return joined_frames(subnet_.blueprint, subnet_.architecture); }
-
-  at::Tensor state(const EncoderOutput& output, int32_t layer) const {
-    const bool before = layer == 0 && wants_.projected;
-    const at::Tensor& hidden =
-        before ? output.frames.projected : output.hidden[static_cast<size_t>(layer)];
-    const bool as_it_is = args_.native() || (before && joined() > 1);
-    return as_it_is ? hidden : to_base_frames(output.frames, hidden);
-  }
-
-  int64_t frames(const Frames& all, int64_t row, int64_t samples) const {
-    if (!args_.unmasked()) {
-      return (args_.native() ? all.lengths : all.base_lengths)[row].item<int64_t>();
-    }
-    const int64_t base = blueprint().frames(samples);
-    return args_.native()
-               ? compressed_frames(blueprint(), base, subnet_.architecture.frame_period_us())
-               : base;
-  }
-
-  const EncodeArgs& args_;
-  Subnet subnet_;
-  at::Device device_;
-  std::vector<int32_t> layers_;
-  Wants wants_;
-};
 
 void run_encode(const EncodeArgs& args, const Globals& globals) {
-  const std::vector<std::filesystem::path> outputs = output_paths(args);
+  check_outputs(args);
   const at::Device device = device_of(globals);
+  const at::ScalarType dtype = training_dtype(args.dtype, device);
   const Supernet supernet = load_model(args.model);
-  const Encoder encoder(args, supernet.to(device).slice(supernet.space().resolve(args.arch)),
+  const Encoder encoder(args, supernet.to(device).slice(supernet.space().resolve(args.arch), dtype),
                         device);
+  if (args.window != "auto" && args.window != "none")
+    encoder.windows({}, args.window_options());  // refuses windows that cannot be
   if (!args.to_file()) make_directories(args.out);
-  Progress progress("encode", static_cast<int64_t>(args.audio.size()));
-  Json written = Json::array();
-  at::InferenceMode inference;
-  for (size_t first = 0; first < args.audio.size(); first += static_cast<size_t>(args.batch)) {
-    globals.stop.throw_if_interrupted("files written so far are complete");
-    const size_t end = std::min(first + static_cast<size_t>(args.batch), args.audio.size());
-    std::vector<std::vector<float>> clips;
-    for (size_t i = first; i < end; ++i) {
-      clips.push_back(read_clip(args.audio[i], encoder.blueprint()));
-    }
-    const std::vector<at::Tensor> features = encoder(clips);
-    for (size_t i = first; i < end; ++i) {
-      const at::Tensor& each = features[i - first];
-      write_npy(outputs[i], each);
-      written.push_back({{"audio", args.audio[i]},
-                         {"features", outputs[i].string()},
-                         {"shape", each.sizes().vec()}});
-      progress.advance();
-    }
-  }
-  progress.finish();
-  if (globals.json)
-    fmt::print("{}\n", written.dump(2));
-  else
-    for (const auto& row : written)
-      fmt::print("{} {}\n", row["features"].get<std::string>(), row["shape"].dump());
+  const at::InferenceMode inference;
+  EncodeJob job(args, encoder, globals.stop);
+  job.run();
+  print(job.rows(), globals.json);
+  job.throw_failures();
 }
 
 }  // namespace
@@ -204,16 +56,19 @@ void add_encode_verbs(CLI::App& app, Globals& globals) {
       app.add_subcommand("encode", "Turn audio into features: .npy of [layers + 1, T, E] float32");
   encode->footer(
       "Examples:\n  concertina encode subnet.safetensors speech.wav -o features.npy\n"
-      "  concertina encode hubert.safetensors *.flac -o features --batch 8 --padding original");
-  encode->add_option("MODEL", args->model, "Model file (.safetensors)")->required();
-  encode
-      ->add_option("AUDIO", args->audio,
-                   "WAV, FLAC, Ogg or MP3 files of any rate and number of channels")
-      ->required();
+      "  concertina encode hubert.safetensors *.flac -o features --batch 8 --padding original\n"
+      "  concertina encode subnet.safetensors lecture.mp3 -o lecture.npy --layers last --window "
+      "60s");
+  globals.paths.reads(
+      encode->add_option("MODEL", args->model, "Model file (.safetensors)")->required());
+  globals.paths.reads(
+      encode
+          ->add_option("AUDIO", args->audio,
+                       "WAV, FLAC, Ogg or MP3 files of any rate and number of channels")
+          ->required());
   encode->add_option("-o,--output", args->out, "FILE.npy, or a folder for several files")
       ->required();
-  encode->add_option("--arch", args->arch, "Key, smallest, largest, default or @file.json")
-      ->capture_default_str();
+  encode->add_option("--arch", args->arch, kArchitectureHelp)->capture_default_str();
   encode->add_option("--layers", args->layers, "all, last, or hidden states such as 0,4")
       ->capture_default_str();
   encode
@@ -227,8 +82,8 @@ void add_encode_verbs(CLI::App& app, Globals& globals) {
                    "lighthubert: the features before the positional conv")
       ->check(CLI::IsMember({"hf", "lighthubert"}))
       ->capture_default_str();
-  encode->add_option("--batch", args->batch, "Files encoded together, padded to the longest")
-      ->check(CLI::PositiveNumber)
+  add_number(*encode, "--batch", args->batch, {1, 10000},
+             "Files encoded together, padded to the longest")
       ->capture_default_str();
   encode
       ->add_option("--padding", args->padding,
@@ -236,6 +91,21 @@ void add_encode_verbs(CLI::App& app, Globals& globals) {
                    "others; original: as fairseq, WavLM and LightHuBERT; original-hf: as "
                    "transformers with an attention mask; unmasked: as transformers without one")
       ->check(CLI::IsMember({"exact", "original", "original-hf", "unmasked"}))
+      ->capture_default_str();
+  encode
+      ->add_option(
+          "--window", args->window,
+          "Audio longer than this is encoded in windows of this length (60s, 2min); none: in "
+          "one piece; auto: 30 s for audio of more than two minutes")
+      ->capture_default_str();
+  encode->add_option("--overlap", args->overlap, "What neighbouring windows share; each keeps half")
+      ->capture_default_str();
+  encode
+      ->add_option(
+          "--dtype", args->dtype,
+          "What is computed in: fp32, bf16, or auto (bf16 where the machine is fast at it); "
+          "features are written as float32")
+      ->check(CLI::IsMember({"fp32", "bf16", "auto"}))
       ->capture_default_str();
   encode->callback([args, &globals] { run_encode(*args, globals); });
 }

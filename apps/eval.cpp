@@ -1,5 +1,6 @@
 // concertina eval: a model beside its random initialisation, the MFCC floor and other models.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <memory>
 
@@ -28,7 +29,7 @@ Supernet random_of_shape(const Supernet& model, const Architecture& architecture
 }
 
 void evaluate(const EvalFlags& flags, const Globals& globals) {
-  const Supernet model = load_model(flags.model);
+  const Supernet model = load_model(flags.model, Reading::kCopied);
   const Architecture architecture = model.space().resolve(flags.architecture);
   const Manifest manifest = read_manifest(flags.data);
   TaskOptions options;
@@ -36,6 +37,9 @@ void evaluate(const EvalFlags& flags, const Globals& globals) {
   const at::ScalarType dtype = training_dtype(flags.dtype, at::kCPU);
   SideBySide table(manifest, options, flags.split == "dev" ? Split::kDev : Split::kTest,
                    globals.stop);
+  if (table.tasks().names().empty())
+    throw InputError(fmt::format("{}: none of the tasks {} can be scored", flags.data,
+                                 fmt::join(options.tasks, ", ")));
   table.add_subnet(std::filesystem::path(flags.model).stem().string(),
                    model.slice(architecture, dtype));
   for (const std::string& other : flags.beside) {
@@ -45,7 +49,7 @@ void evaluate(const EvalFlags& flags, const Globals& globals) {
     } else if (other == "mfcc") {
       table.add_mfcc_floor();
     } else {
-      const Supernet beside = load_model(other);
+      const Supernet beside = load_model(other, Reading::kCopied);
       table.add_subnet(other, beside.slice(beside.space().default_architecture(), dtype));
     }
   }
@@ -62,16 +66,13 @@ struct Member {
 
 void run_eval_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals) {
   const Manifest manifest = read_manifest(corpus_manifest(config));
-  const Supernet teacher = load_model(space.teacher());
-  const Supernet supernet = load_model(space.student(2));
-  TaskOptions options = config.tasks;
-  options.tasks = available_tasks(manifest, options, Split::kTest);
-  if (options.tasks.empty())
-    log_info("eval: the corpus has no data for the tasks asked for, so there are no scores");
-
-  SideBySide table(manifest, options, Split::kTest, globals.stop);
-  const at::ScalarType dtype = training_dtype(options.dtype, at::kCPU);  // one for all columns
-  const Architecture& shape = teacher.storage().largest;
+  const Supernet teacher = load_model(space.teacher(), Reading::kCopied);
+  const Supernet supernet = load_model(space.student(2), Reading::kCopied);
+  SideBySide table(manifest, config.tasks, Split::kTest, globals.stop);
+  if (table.tasks().names().empty())
+    log_info("eval: no task can be scored on this corpus, so there are no scores");
+  const at::ScalarType dtype = training_dtype(config.tasks.dtype, at::kCPU);  // one for all columns
+  const Architecture shape = teacher.space().largest();
   table.add_subnet("teacher", teacher.slice(shape, dtype));
   table.add_subnet("random",
                    untrained_twin(teacher, teacher.space(), config.seed).slice(shape, dtype));
@@ -92,20 +93,23 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
   CLI::App* verb =
       app.add_subcommand("eval", "score a model on proxy tasks, beside floors and other models");
   auto flags = std::make_shared<EvalFlags>();
-  verb->add_option("MODEL", flags->model, "model file")->required();
-  verb->add_option("--arch", flags->architecture, "subnet: a key, smallest, largest, default")
-      ->capture_default_str();
+  globals.paths.reads(verb->add_option("MODEL", flags->model, "model file")->required());
+  verb->add_option("--arch", flags->architecture, kArchitectureHelp)->capture_default_str();
   verb->add_option("--tasks", flags->tasks, "all, or some of pr,sid,asv")
       ->delimiter(',')
       ->capture_default_str();
-  verb->add_option("--data", flags->data, "manifest of the corpus")->capture_default_str();
-  verb->add_option("--beside", flags->beside, "random, mfcc or model files")->delimiter(',');
+  globals.paths.reads(
+      verb->add_option("--data", flags->data, "manifest of the corpus")->capture_default_str());
+  globals.paths.reads(
+      verb->add_option("--beside", flags->beside, "random, mfcc or model files")->delimiter(','));
   verb->add_option("--split", flags->split, "dev or test")
       ->check(CLI::IsMember({"dev", "test"}))
       ->capture_default_str();
   verb->add_option("--dtype", flags->dtype, "of the encoder: auto, fp32 or bf16")
       ->capture_default_str();
-  verb->add_option("-o,--output", flags->output, "also write the scores as JSON");
+  globals.paths.writes(
+      *verb, verb->add_option("-o,--output", flags->output, "also write the scores as JSON"),
+      FileKind::kJson);
   verb->footer(
       "Example: concertina eval runs/quickstart/teacher/model.safetensors --beside random,mfcc");
   verb->callback([flags, &globals] { evaluate(*flags, globals); });

@@ -28,11 +28,13 @@ std::vector<LatencyPoint> profile_with_bar(const Supernet& supernet,
 
 void fit_into(StudyFile& study, const Blueprint& blueprint,
               const std::vector<LatencyPoint>& points) {
-  LatencyFit quality;
-  const LatencyModel model = LatencyModel::fit(blueprint, points, &quality);
+  const LatencyModel model = LatencyModel::fit(blueprint, points);
   study.set_latency_model({model.to_json(), model.sha256()});
-  log_info("latency model: {} subnets, error {:.1f} % and rank agreement {:.2f} on held-out ones",
-           quality.points, 100 * quality.mape, quality.kendall_tau);
+  const LatencyError& error = *model.held_out();
+  log_info(
+      "latency model: {} times, error {:.1f} % and rank agreement {:.2f} on held-out subnets; 90 % "
+      "of their times lie in {:.2f} to {:.2f} of the prediction",
+      error.points, 100 * error.mape, error.kendall_tau, error.low, error.high);
 }
 
 SearchSpace space_of(const StudyFile& study) {
@@ -70,20 +72,35 @@ void profile(const ProfileFlags& flags, const Globals& globals) {
       supernet, profile_architectures(supernet.space(), options.points, globals.seed), options,
       globals.stop);
   study.add_latency_points(points);
+  const double fastest = std::ranges::min(points, {}, &LatencyPoint::p50_ms).p50_ms;
+  const double slowest = std::ranges::max(points, {}, &LatencyPoint::p50_ms).p50_ms;
+  if (globals.json) {
+    fmt::print("{}\n", nlohmann::ordered_json{{"study", flags.study},
+                                              {"subnets", points.size()},
+                                              {"fastest_p50_ms", fastest},
+                                              {"slowest_p50_ms", slowest},
+                                              {"seconds", options.seconds},
+                                              {"threads", options.threads},
+                                              {"dtype", options.dtype},
+                                              {"device", cpu_name()}}
+                           .dump(1));
+    return;
+  }
   fmt::print("{} subnets timed: {:.2f} to {:.2f} ms for {:g} s of audio on {}\n", points.size(),
-             std::ranges::min(points, {}, &LatencyPoint::p50_ms).p50_ms,
-             std::ranges::max(points, {}, &LatencyPoint::p50_ms).p50_ms, options.seconds,
-             cpu_name());
+             fastest, slowest, options.seconds, cpu_name());
 }
 
-void fit(const std::string& path) {
+void fit(const std::string& path, const Globals& globals) {
   StudyFile study = StudyFile::open(path);
-  if (study.latency_model() && !study.trials().empty()) {
+  if (study.latency_model() && study.trial_count() > 0) {
     throw InputError(
         path + " holds trials that were searched with its latency model, which stays as it is");
   }
   fit_into(study, space_of(study).blueprint(), study.latency_points());
-  fmt::print("{}\n", study.latency_model()->sha256);
+  const std::string sha256 = study.latency_model()->sha256;
+  fmt::print("{}\n", globals.json
+                         ? nlohmann::ordered_json{{"study", path}, {"sha256", sha256}}.dump(1)
+                         : sha256);
 }
 
 void predict(const std::string& path, const std::string& text, const Globals& globals) {
@@ -129,10 +146,13 @@ void export_points(const std::string& path, const Globals& globals) {
 void add_profile(CLI::App& latency, Globals& globals) {
   CLI::App* verb = latency.add_subcommand("profile", "time extracted subnets of a model");
   auto flags = std::make_shared<ProfileFlags>();
-  verb->add_option("MODEL", flags->model, "supernet file")->required();
-  verb->add_option("-o,--study", flags->study, "study the times go into")->required();
-  verb->add_option("--points", flags->options.points, "subnets to time")->capture_default_str();
-  verb->add_option("--seconds", flags->options.seconds, "length of the audio")
+  globals.paths.reads(verb->add_option("MODEL", flags->model, "supernet file")->required());
+  globals.paths.writes(
+      *verb, verb->add_option("-o,--study", flags->study, "study the times go into")->required(),
+      FileKind::kStudy);
+  add_number(*verb, "--points", flags->options.points, kLatencyPoints, "subnets to time")
+      ->capture_default_str();
+  add_number(*verb, "--seconds", flags->options.seconds, kLatencySeconds, "length of the audio, s")
       ->capture_default_str();
   verb->add_option("--dtype", flags->options.dtype, "fp32 or bf16")->capture_default_str();
   verb->footer(
@@ -147,13 +167,11 @@ void add_study_questions(CLI::App& latency, Globals& globals) {
   CLI::App* predict_verb = latency.add_subcommand("predict", "ask a study's latency model");
   CLI::App* export_verb = latency.add_subcommand("export", "a study's times as CSV (or --json)");
   for (CLI::App* verb : {fit_verb, predict_verb, export_verb})
-    verb->add_option("STUDY", *study, "study file")->required();
-  predict_verb
-      ->add_option("--arch", *architecture, "architecture: a key, smallest, largest, default")
-      ->required();
+    globals.paths.reads(verb->add_option("STUDY", *study, "study file")->required());
+  predict_verb->add_option("--arch", *architecture, kArchitectureHelp)->required();
   predict_verb->footer(
       "Example: concertina latency predict runs/quickstart/study.db --arch smallest");
-  fit_verb->callback([study] { fit(*study); });
+  fit_verb->callback([study, &globals] { fit(*study, globals); });
   predict_verb->callback([=, &globals] { predict(*study, *architecture, globals); });
   export_verb->callback([study, &globals] { export_points(*study, globals); });
 }
@@ -162,10 +180,10 @@ void add_study_questions(CLI::App& latency, Globals& globals) {
 
 void run_latency_stage(const PipelineConfig& config, const Workspace& space,
                        const Globals& globals) {
-  const Supernet supernet = load_model(space.student(2));
+  const Supernet supernet = load_model(space.student(2), Reading::kCopied);
   StudyFile study =
       open_or_begin_study(config, space, supernet, read_manifest(corpus_manifest(config)));
-  if (study.latency_model() && !study.trials().empty()) {
+  if (study.latency_model() && study.trial_count() > 0) {
     log_info("latency: the study has trials, so its latency model stays as it is");
     return;
   }

@@ -1,31 +1,18 @@
-// The program: registers the verbs, parses the command line, maps failures to exit codes.
+// The program: parses the command line, runs a verb, maps failures to exit codes.
 #include "apps/verb.h"
+#include "apps/wait_policy.h"
+#include "core/lost_mapping.h"
 #include "core/memory.h"
 
 int main(int argc, char** argv) {
   using namespace concertina;
+  wait_without_spinning(argv);
+  explain_lost_mappings();
+  hold_standard_streams();
   keep_freed_memory();
-  CLI::App app{
-      "Trains one elastic speech encoder, searches its subnets on accuracy, size and latency, and "
-      "hands\n"
-      "out the one that fits a budget.",
-      "concertina"};
-  app.set_version_flag("--version", "concertina " CONCERTINA_VERSION);
-  app.footer("Start with: concertina run configs/quickstart.yaml --out runs/quickstart");
-
   const StopSource signals = StopSource::from_signals();
   Globals globals;
   globals.stop = signals.token();
-  add_global_flags(app, globals);  // first: verbs inherit the fall-through of flags
-
-  add_run_verbs(app, globals);
-  add_corpus_verbs(app, globals);
-  add_train_verbs(app, globals);
-  add_search_verbs(app, globals);
-  add_study_verbs(app, globals);
-  add_model_verbs(app, globals);
-  add_encode_verbs(app, globals);
-  add_eval_verbs(app, globals);
-  add_doctor_verb(app, globals);
-  return run_guarded(app, [&] { app.parse(argc, argv); });
+  const std::unique_ptr<CLI::App> app = make_program(globals);
+  return run_guarded(*app, [&] { app->parse(argc, argv); });
 }

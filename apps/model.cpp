@@ -4,11 +4,15 @@
 #include <chrono>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "apps/budget_flags.h"
 #include "apps/checkpoint.h"
+#include "apps/results_text.h"
 #include "apps/verb.h"
 #include "core/errors.h"
+#include "core/files.h"
+#include "core/log.h"
 #include "core/units.h"
 #include "eval/latency.h"
 #include "supernet/model/model_file.h"
@@ -42,6 +46,7 @@ Json describe_space(const SearchSpace& space) {
   json["smallest"] = cost_json(space.blueprint(), storage, space.smallest());
   json["default"] = cost_json(space.blueprint(), storage, space.default_architecture());
   json["largest"] = cost_json(space.blueprint(), storage, space.largest());
+  json["whole"] = cost_json(space.blueprint(), storage, space.whole());
   return json;
 }
 
@@ -56,7 +61,7 @@ void print_space(const SearchSpace& space, bool as_json, const Json& extra) {
     fmt::print("{}: {}\n", key, value.is_string() ? value.get<std::string>() : value.dump());
   }
   fmt::print("architectures: {}\n", json["architectures"].get<std::string>());
-  for (const char* name : {"smallest", "default", "largest"})
+  for (const char* name : {"smallest", "default", "largest", "whole"})
     fmt::print("{}", cost_line(name, json[name]));
 }
 
@@ -72,12 +77,13 @@ void add_model(CLI::App& app, Globals& globals) {
   CLI::App* show = model->add_subcommand("show", "Size, space and origin of a model file");
   show->footer("Example:\n  concertina model show runs/quickstart/stage2/model.safetensors");
   auto path = std::make_shared<std::string>();
-  show->add_option("MODEL", *path, "Model file (.safetensors)")->required();
+  globals.paths.reads(show->add_option("MODEL", *path, "Model file (.safetensors)")->required());
   show->callback([path, &globals] {
     const auto begin = std::chrono::steady_clock::now();
     const Supernet supernet = load_model(*path);
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
     const Json extra = {{"model", *path},
+                        {"sha256", sha256_file(*path)},
                         {"load_ms", std::round(took.count() * 10) / 10},
                         {"tensors", supernet.weights().size()},
                         {"blueprint", Json::parse(supernet.blueprint().to_json())},
@@ -86,6 +92,21 @@ void add_model(CLI::App& app, Globals& globals) {
   });
   add_checkpoint_verbs(*model, globals);
   add_sort_verb(*model, globals);
+}
+
+// Printed as they are drawn: there may be many.
+void print_samples(const SearchSpace& space, int64_t count, const Globals& globals) {
+  Rng rng = Rng(globals.seed).fork("space sample");
+  for (int64_t i = 0; i < count; ++i) {
+    globals.stop.throw_if_interrupted("");
+    const std::string key = space.sample(rng).key();
+    if (globals.json) {
+      fmt::print("{}  {}", i == 0 ? "[\n" : ",\n", Json(key).dump());
+    } else {
+      fmt::print("{}\n", key);
+    }
+  }
+  if (globals.json) fmt::print("\n]\n");
 }
 
 void add_space(CLI::App& app, Globals& globals) {
@@ -110,8 +131,7 @@ void add_space(CLI::App& app, Globals& globals) {
       "Example:\n  concertina space profile configs/spaces/pocket.yaml --arch smallest");
   profile->add_option("SPACE", args->path, "Space file (.yaml) or model (.safetensors)")
       ->required();
-  profile->add_option("--arch", args->arch, "Key, smallest, largest, default or @file.json")
-      ->default_str("default");
+  profile->add_option("--arch", args->arch, kArchitectureHelp)->default_str("default");
   profile->callback([args, &globals] {
     const SearchSpace s = space_of(args->path);
     const Json cost = cost_json(s.blueprint(), s.storage(),
@@ -122,25 +142,60 @@ void add_space(CLI::App& app, Globals& globals) {
   CLI::App* sample = space->add_subcommand("sample", "Random members of a space, one key a line");
   sample->footer("Example:\n  concertina space sample configs/spaces/pocket.yaml -n 5 --seed 1");
   sample->add_option("SPACE", args->path, "Space file (.yaml) or model (.safetensors)")->required();
-  sample->add_option("-n", args->count, "How many")
-      ->check(CLI::PositiveNumber)
-      ->capture_default_str();
-  sample->callback([args, &globals] {
-    const SearchSpace s = space_of(args->path);
-    Rng rng = Rng(globals.seed).fork("space sample");
-    Json keys = Json::array();
-    for (int64_t i = 0; i < args->count; ++i) keys.push_back(s.sample(rng).key());
-    if (globals.json)
-      fmt::print("{}\n", keys.dump(2));
-    else
-      for (const auto& key : keys) fmt::print("{}\n", key.get<std::string>());
-  });
+  add_number(*sample, "-n", args->count, {1, 1e9}, "How many")->capture_default_str();
+  sample->callback([args, &globals] { print_samples(space_of(args->path), args->count, globals); });
+}
+
+// A fault that --force overrides, aloud.
+void object(const std::string& fault, bool force) {
+  if (!force) throw InputError(fault + " (--force goes on all the same)");
+  log_warn("{}: going on all the same, as --force asks", fault);
+}
+
+// The subnet that a study gives for budgets, and what is known of it.
+struct Chosen {
+  Architecture architecture;
+  std::string text;
+  Json json;
+};
+
+// A study's numbers are those of the model whose SHA-256 it holds.
+Chosen best_of(const std::string& study_path, const std::string& model, const BudgetFlags& budget,
+               bool force) {
+  const StudyFile study = StudyFile::open_read_only(study_path);
+  const ModelRecord scored = model_record(study.header());
+  if (const std::string there = sha256_file(model); there != scored.sha256) {
+    object(fmt::format("{} (SHA-256 {:.12}...) is not the model of {}, which is {}", model, there,
+                       study_path,
+                       scored.sha256.empty()
+                           ? "not recorded"
+                           : fmt::format("{} (SHA-256 {:.12}...)", scored.path, scored.sha256)),
+           force);
+  }
+  const FrontResults results = front_results(study);
+  const std::vector<Budget> budgets = budget.budgets();
+  Chosen chosen{best_within(study, budgets).architecture, "", Json()};
+  const SubnetResults subnet = results.of(chosen.architecture);
+  chosen.text = results_text(subnet, chosen.architecture, score_command(study, study_path)) +
+                latency_terms_text(results, budgets);
+  if (const std::string text = correction_text(results); !text.empty()) chosen.text += text + '\n';
+  chosen.json = results_json(subnet);
+  return chosen;
+}
+
+Architecture asked_for(const SearchSpace& space, const std::string& text, bool force) {
+  if (!force) return space.resolve(text);
+  const Architecture architecture = space.resolve_covered(text);
+  if (!space.contains(architecture) && architecture != space.whole())
+    log_warn("{} is no member of the space: nobody trained or scored it", architecture.key());
+  return architecture;
 }
 
 void add_extract(CLI::App& app, Globals& globals) {
   struct Args {
     std::string model, arch, study, out, dtype = "fp32";
     BudgetFlags budget;
+    bool force = false;
   };
   auto args = std::make_shared<Args>();
   CLI::App* extract =
@@ -149,12 +204,19 @@ void add_extract(CLI::App& app, Globals& globals) {
       "Examples:\n  concertina extract MODEL.safetensors --arch smallest -o small.safetensors\n"
       "  concertina extract MODEL.safetensors --study study.db --max-params 2M -o "
       "small.safetensors");
-  extract->add_option("MODEL", args->model, "Supernet (.safetensors)")->required();
-  extract->add_option("--arch", args->arch, "Key, smallest, largest, default or @file.json");
-  extract->add_option("--study", args->study,
-                      "Take the best subnet of this study that fits the budget");
+  globals.paths.reads(
+      extract->add_option("MODEL", args->model, "Supernet (.safetensors)")->required());
+  extract->add_option("--arch", args->arch, kArchitectureHelp);
+  globals.paths.reads(extract->add_option(
+      "--study", args->study, "Take the best subnet of this study that fits the budget"));
   args->budget.add_to(*extract);
-  extract->add_option("-o,--output", args->out, "File to write")->required();
+  extract->add_flag(
+      "--force", args->force,
+      "Go on, with a warning, when MODEL is not the study's or --arch is no member of "
+      "its space");
+  globals.paths.writes(*extract,
+                       extract->add_option("-o,--output", args->out, "File to write")->required(),
+                       FileKind::kModel);
   add_storage_dtype(*extract, args->dtype);
   extract->callback([args, &globals] {
     if (args->arch.empty() == args->study.empty())
@@ -162,18 +224,20 @@ void add_extract(CLI::App& app, Globals& globals) {
     if (!args->study.empty() && !args->budget.given())
       throw InputError("--study needs a budget, e.g. --max-params 2M");
     const Supernet supernet = load_model(args->model);
+    const std::optional<Chosen> chosen =
+        args->study.empty() ? std::nullopt
+                            : std::optional(best_of(args->study, args->model, args->budget, args->force));
     const Architecture architecture =
-        args->study.empty()
-            ? supernet.space().resolve(args->arch)
-            : best_within(StudyFile::open_read_only(args->study), args->budget.budgets())
-                  .architecture;
+        chosen ? chosen->architecture
+               : asked_for(supernet.space(), args->arch, args->force);
     save_model(supernet.extract(architecture), args->out, storage_dtype(args->dtype));
     Json json = cost_json(supernet.blueprint(), supernet.storage(), architecture);
     json["file"] = args->out;
     json["bytes"] = std::filesystem::file_size(args->out);
-    fmt::print("{}", globals.json
-                         ? json.dump(2) + "\n"
-                         : cost_line("extracted", json) + "written to " + args->out + "\n");
+    if (chosen) json.update(chosen->json);
+    fmt::print("{}", globals.json ? json.dump(2) + "\n"
+                                  : cost_line("extracted", json) + (chosen ? chosen->text : "") +
+                                        "written to " + args->out + "\n");
   });
 }
 
@@ -187,14 +251,13 @@ void add_bench(CLI::App& app, Globals& globals) {
   CLI::App* bench = app.add_subcommand("bench", "Time one subnet on this machine");
   bench->footer("Example:\n  concertina bench subnet.safetensors --threads 1 --seconds 10");
   bench->add_option("MODEL", args->model, "Model file (.safetensors)")->required();
-  bench->add_option("--arch", args->arch, "Key, smallest, largest, default or @file.json")
-      ->capture_default_str();
-  bench->add_option("--seconds", args->options.seconds, "Length of the audio, s")
+  bench->add_option("--arch", args->arch, kArchitectureHelp)->capture_default_str();
+  add_number(*bench, "--seconds", args->options.seconds, kLatencySeconds, "Length of the audio, s")
       ->capture_default_str();
   bench->add_option("--dtype", args->options.dtype, "fp32 or bf16")
       ->check(CLI::IsMember({"fp32", "bf16"}))
       ->capture_default_str();
-  bench->add_option("--repetitions", args->options.repetitions, "Timed runs")
+  add_number(*bench, "--repetitions", args->options.repetitions, kLatencyRepetitions, "Timed runs")
       ->capture_default_str();
   bench->callback([args, &globals] {
     const Supernet supernet = load_model(args->model);

@@ -2,37 +2,32 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <set>
+#include <nlohmann/json.hpp>
 #include <vector>
 
+#include "apps/results_text.h"
 #include "apps/text_table.h"
-#include "core/units.h"
+#include "search/study.h"
 
 namespace concertina {
+namespace {
 
-std::vector<std::string> metric_columns(const StudyHeader& header, std::span<const Trial> trials) {
-  std::vector<std::string> names;
-  const auto add = [&](const std::string& name) {
-    if (std::ranges::count(names, name) == 0) names.push_back(name);
-  };
-  for (const MetricInfo& metric : header.objectives) add(metric.name);
-  for (const MetricInfo& metric : header.recorded) add(metric.name);
-  std::set<std::string> others;
-  for (const Trial& trial : trials)
-    for (const auto& [name, value] : trial.values) others.insert(name);
-  std::ranges::for_each(others, add);
-  return names;
+std::string csv_cell(const std::string& text) {
+  if (text.find_first_of(",\"\n") == std::string::npos) return text;
+  std::string out = "\"";
+  for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + '"';
 }
 
-std::string format_metric(const std::string& metric, double value) {
-  if (metric == "params" || metric == "macs") return format_count(value);
-  if (metric.ends_with("_ms")) return fmt::format("{:.2f} ms", value);
-  return fmt::format("{:.4g}", value);
+std::string_view state_name(const Trial& trial) {
+  return trial.state == TrialState::kComplete ? "complete" : "failed";
 }
+
+}  // namespace
 
 std::string describe(const Budget& budget) {
-  return fmt::format("{} {}", format_metric(budget.metric, budget.limit), budget.metric);
+  return fmt::format("{} {}", metric_text(budget.metric, budget.limit),
+                     budget.time ? "latency" : budget.metric);
 }
 
 std::string pareto_table(const StudyHeader& header, std::span<const Trial> trials) {
@@ -44,12 +39,44 @@ std::string pareto_table(const StudyHeader& header, std::span<const Trial> trial
     std::vector<std::string> row = {fmt::format("{}", trial.number)};
     for (const std::string& metric : metrics) {
       const auto value = trial.values.find(metric);
-      row.push_back(value == trial.values.end() ? "-" : format_metric(metric, value->second));
+      row.push_back(value == trial.values.end() ? "-" : metric_text(metric, value->second));
     }
     row.push_back(trial.architecture.key());
     rows.push_back(std::move(row));
   }
   return text_table(rows);
+}
+
+std::string trials_csv(const StudyHeader& header, std::span<const Trial> trials) {
+  const std::vector<std::string> metrics = metric_columns(header, trials);
+  std::string text = "trial,generation,state,architecture";
+  for (const std::string& metric : metrics) text += ',' + csv_cell(metric);
+  text += ",error\n";
+  for (const Trial& trial : trials) {
+    text += fmt::format("{},{},{},{}", trial.number, trial.generation, state_name(trial),
+                        csv_cell(trial.architecture.key()));
+    for (const std::string& metric : metrics) {
+      const auto value = trial.values.find(metric);
+      text += value == trial.values.end() ? "," : fmt::format(",{}", value->second);
+    }
+    text += ',' + csv_cell(trial.error) + '\n';
+  }
+  return text;
+}
+
+std::string trials_json(std::span<const Trial> trials, const FrontResults* results) {
+  nlohmann::ordered_json all = nlohmann::ordered_json::array();
+  for (const Trial& trial : trials) {
+    nlohmann::ordered_json json = {{"trial", trial.number},
+                                   {"generation", trial.generation},
+                                   {"state", state_name(trial)},
+                                   {"architecture", trial.architecture.key()},
+                                   {"values", trial.values}};
+    if (!trial.error.empty()) json["error"] = trial.error;
+    if (results != nullptr) json.update(results_json(results->of(trial.architecture)));
+    all.push_back(std::move(json));
+  }
+  return all.dump(2) + '\n';
 }
 
 }  // namespace concertina

@@ -2,7 +2,8 @@
 
 #include <optional>
 
-#include "core/units.h"
+#include "apps/config_checks.h"
+#include "distill/stage.h"
 #include "speech/corpus.h"
 
 namespace concertina {
@@ -47,39 +48,24 @@ SearchSpace read_space(const ConfigFile& file, ConfigSection root) {
   }
 }
 
-void read_positive(ConfigSection& section, std::string_view key, int64_t& value) {
-  section.read(key, value);
-  if (value <= 0) section.problem(key, "must be 1 or more");
-}
-
-void read_share(ConfigSection& section, std::string_view key, double& value) {
-  section.read(key, value);
-  if (value < 0 || value > 1) section.problem(key, "must lie in 0..1");
-}
-
 SearchConfig read_search(ConfigSection section) {
   SearchConfig search;
   const std::vector<std::string> searchers = {"nsga2", "random"};
   int32_t searcher = 0;
   section.read_choice("searcher", searchers, searcher);
   search.searcher = searchers[static_cast<size_t>(searcher)];
-  read_positive(section, "population", search.population);
-  read_share(section, "mutation", search.mutation);
-  read_share(section, "crossover", search.crossover);
+  section.read("population", search.population, {1, 100000});
+  section.read("mutation", search.mutation, kShareBounds);
+  section.read("crossover", search.crossover, kShareBounds);
   section.read("objectives", search.objectives);
   if (search.objectives.empty()) section.problem("objectives", "name at least one metric");
   section.read("record", search.record);
   ConfigSection front = section.section("front");
   front.read("score", search.front_score);
-  front.read("keep", search.front_keep);
-  read_positive(section, "trials", search.trials);
-  section.read("workers", search.workers);
-  if (search.workers < 0) section.problem("workers", "must be 1 or more (0: as many as threads)");
+  front.read("keep", search.front_keep, {0, 10000});
+  section.read("trials", search.trials, {1, 1e9});
+  section.read("workers", search.workers, kThreadBounds);
   return search;
-}
-
-double parse_limit(std::string_view key, const std::string& text) {
-  return key == "latency" ? parse_seconds(text, 1e-3) * 1e3 : parse_count(text);
 }
 
 std::optional<Budget> read_budget(ConfigSection section) {
@@ -92,7 +78,8 @@ std::optional<Budget> read_budget(ConfigSection section) {
     section.read(key, text);
     if (budget) section.problem(key, "one limit for each budget");
     try {
-      budget = Budget{metric, parse_limit(key, text), {}};
+      budget = Budget{metric, parse_metric(metric, text), {}};
+      if (key == "latency") budget = time_budget(budget->limit);
     } catch (const InputError& error) {
       section.problem(key, error.what());
     }
@@ -119,11 +106,15 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
   PipelineConfig config;
   ConfigSection root = file.root();
   int64_t seed = 0;
-  root.read("seed", seed);
-  if (seed < 0) root.problem("seed", "must be 0 or more");
+  root.read("seed", seed, kSeedBounds);
   config.seed = static_cast<uint64_t>(seed);
   config.corpus = read_corpus(file, root.section("corpus"));
   config.space = read_space(file, root);
+  try {
+    check_audio(config.space.blueprint());
+  } catch (const InputError& error) {
+    root.problem("space", error.what());
+  }
 
   ConfigSection teacher = root.section("teacher");
   read_resolved(file, teacher, "model", config.teacher_model);
@@ -138,6 +129,7 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
   for (TrainOptions* train : {&config.teacher.train, &config.stage1.train, &config.stage2.train}) {
     std::filesystem::path& noise = train->augment.noise_clips;
     if (!noise.empty()) noise = file.resolve(noise);
+    if (!train->init_from.empty()) train->init_from = file.resolve(train->init_from);
   }
   config.sort = read_sort(root, config);
   config.latency = LatencyOptions::from_config(root.section("latency"));
@@ -148,6 +140,9 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
     if (const std::optional<Budget> budget = read_budget(section))
       config.budgets.push_back(*budget);
   }
+  check_metric_names(root, config.search);
+  check_teacher_layers(root, config);
+  check_corpus(root, config);
   file.finish();
   config.effective = file.dump();
   return config;

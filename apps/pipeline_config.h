@@ -31,13 +31,14 @@ struct SearchConfig {
   double mutation = 0.1, crossover = 0.9;
   std::vector<std::string> objectives = {"distill.l1", "latency.pred_ms"};
   std::vector<std::string> record = {"params", "macs"};
-  std::vector<std::string> front_score = {"pr.frame_acc", "sid.acc", "asv.eer"};
+  std::vector<std::string> front_score = {"pr.frame_acc"};
   int64_t front_keep = 6;  // members of the front scored on test and re-timed
   int64_t trials = 200;
   int32_t workers = 0;  // 0: as many as threads
 };
 
 struct PipelineConfig {
+  std::filesystem::path file;  // as it was given; set by the verbs that search
   uint64_t seed = 0;
   CorpusConfig corpus;
   SearchSpace space;
@@ -53,7 +54,7 @@ struct PipelineConfig {
   std::string effective;  // the effective config as canonical YAML, written beside every result
 
   // Relative paths are resolved against the file's folder, corpus.root against the working
-  // directory. InputError with every problem of the file.
+  // directory. InputError with every problem of the file, those of apps/config_checks.h too.
   static PipelineConfig parse(ConfigFile& file);
 };
 

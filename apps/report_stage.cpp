@@ -1,11 +1,14 @@
 // The last stage: the chosen subnet as a file of its own, and the page that shows the study.
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+
 #include "apps/pareto_table.h"
 #include "apps/score_table.h"
 #include "apps/stages.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "distill/recipe.h"
 #include "report/report.h"
 #include "search/study.h"
 #include "supernet/model/model_file.h"
@@ -31,20 +34,29 @@ void extract_subnet(const Workspace& space, const Architecture& architecture) {
   log_info("report: {} extracted to {}", architecture.key(), space.subnet().string());
 }
 
-std::vector<TrainingCurve> training_curves(const Workspace& space) {
+void add_stages(const Workspace& space, ReportInputs& inputs) {
   const std::vector<std::pair<std::filesystem::path, std::string>> folders = {
       {space.teacher_dir(), "teacher"},
       {space.stage_dir(1), "stage 1"},
       {space.stage_dir(2), "stage 2"}};
-  std::vector<TrainingCurve> curves;
   for (const auto& [folder, title] : folders) {
     const std::filesystem::path metrics = folder / "metrics.jsonl";
-    if (std::filesystem::exists(metrics)) curves.push_back(read_training_curve(metrics, title));
+    if (std::filesystem::exists(metrics)) {
+      inputs.curves.push_back(read_training_curve(metrics, title));
+    }
+    add_what_ran(folder / "model.safetensors", title, inputs);
   }
-  return curves;
 }
 
 }  // namespace
+
+void add_what_ran(const std::filesystem::path& model, const std::string& name,
+                  ReportInputs& inputs) {
+  if (!std::filesystem::exists(model)) return;
+  const std::string provenance = load_model(model).provenance();
+  const bool ours = nlohmann::json::accept(provenance);  // of an imported model: a sentence
+  inputs.trained.emplace_back(name, ours ? yaml_of(provenance) : provenance);
+}
 
 void run_report_stage(const PipelineConfig& config, const Workspace& space,
                       const Globals& /*globals*/) {
@@ -55,7 +67,7 @@ void run_report_stage(const PipelineConfig& config, const Workspace& space,
   ReportInputs inputs;
   inputs.title = fmt::format("Concertina: {}", space.out.filename().string());
   inputs.budgets = config.budgets;
-  inputs.curves = training_curves(space);
+  add_stages(space, inputs);
   if (std::filesystem::exists(space.scores())) {
     inputs.tables.push_back(read_score_table(space.scores()));
   }

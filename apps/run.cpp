@@ -2,20 +2,21 @@
 // they were is skipped; one that was interrupted goes on where it stopped; one whose inputs changed
 // starts afresh.
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
+#include <nlohmann/json.hpp>
 
-#include "apps/pareto_table.h"
+#include "apps/run_answer.h"
 #include "apps/stages.h"
+#include "apps/study_setup.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/units.h"
-#include "search/study.h"
+#include "speech/manifest.h"
 
 namespace concertina {
 namespace {
@@ -45,14 +46,6 @@ std::string file_hash(const std::filesystem::path& path) {
   return path.empty() ? "" : sha256_file(path);
 }
 
-// What a study is about. A study keeps its trials when only their number, the workers or the scores
-// of its front change.
-std::string study_identity(const SearchConfig& search) {
-  return fmt::format("{} {} {} {} | {} | {}", search.searcher, search.population, search.mutation,
-                     search.crossover, fmt::join(search.objectives, ","),
-                     fmt::join(search.record, ","));
-}
-
 void put_sort_before_stage2(std::vector<Stage>& stages, std::string settings,
                             const Workspace& space) {
   const auto stage2 = std::ranges::find(stages, "stage2", &Stage::name);
@@ -71,12 +64,16 @@ std::vector<Stage> make_stages(ConfigFile& file, const Line& line) {
   const std::string seed = fmt::format("seed {}\n", config.seed);
   const std::string corpus = section_text(file, "corpus") + file_hash(config.corpus.manifest);
   const std::string shape = config.space.to_json();
-  const auto noise = [](const TrainOptions& train) { return file_hash(train.augment.noise_clips); };
+  const auto files = [](const TrainOptions& train) {
+    return file_hash(train.augment.noise_clips) +
+           (train.init_from.empty() ? "" : file_hash(train.init_from / "model.safetensors"));
+  };
   const std::string teacher = section_text(file, "teacher") + file_hash(config.teacher_model) +
-                              file_hash(config.teacher.units.model) + noise(config.teacher.train);
+                              file_hash(config.teacher.units.model) + files(config.teacher.train);
   const std::string tasks = section_text(file, "tasks");
-  const std::string search = section_text(file, "search") + tasks;
-  const std::string latency = section_text(file, "latency") + study_identity(config.search);
+  // The search also scores what the report will name.
+  const std::string search = section_text(file, "search") + tasks + section_text(file, "report");
+  const std::string latency = section_text(file, "latency");
   std::vector<Stage> stages = {
       {"corpus",
        corpus,
@@ -91,14 +88,14 @@ std::vector<Stage> make_stages(ConfigFile& file, const Line& line) {
          run_teacher_stage(l.config, l.space, l.globals, f);
        }},
       {"stage1",
-       section_text(file, "stage1") + noise(config.stage1.train),
+       section_text(file, "stage1") + files(config.stage1.train),
        {"teacher"},
        {space.student(1)},
        [](const Line& l, const StageFlags& f) {
          run_distill_stage(l.config, l.space, l.globals, f, 1);
        }},
       {"stage2",
-       section_text(file, "stage2") + noise(config.stage2.train),
+       section_text(file, "stage2") + files(config.stage2.train),
        {"stage1"},
        {space.student(2)},
        [](const Line& l, const StageFlags& f) {
@@ -141,13 +138,19 @@ std::vector<std::string> stage_names(const std::vector<Stage>& stages) {
 // started" or "HASH done".
 class Stamps {
  public:
-  explicit Stamps(std::filesystem::path folder) : folder_(std::move(folder)) {}
+  explicit Stamps(std::filesystem::path folder) : folder_(std::move(folder)) {
+    remove_abandoned(folder_);
+  }
 
   // Hash of the stage, given the hashes of the stages before it.
   const std::string& add(const Stage& stage) {
     std::string text = fmt::format("format {}\n{}\n{}\n", kStageFormat, stage.name, stage.settings);
     for (const std::string& input : stage.inputs) text += hashes_.at(input) + "\n";
     return hashes_[stage.name] = sha256(text);
+  }
+  // What a stage made counts too, for the stages after it.
+  void add_content(const std::string& stage, const std::string& content) {
+    hashes_.at(stage) = sha256(hashes_.at(stage) + content);
   }
   bool is(const Stage& stage, std::string_view state) const {
     const std::filesystem::path path = folder_ / stage.name;
@@ -172,18 +175,6 @@ bool outputs_exist(const Stage& stage) {
                              [](const auto& path) { return std::filesystem::exists(path); });
 }
 
-// A study is hours of work: one that no longer belongs to the weights or the search is set aside,
-// not overwritten.
-void set_aside(const std::filesystem::path& study) {
-  if (!std::filesystem::exists(study)) return;
-  std::filesystem::path kept = study;
-  for (int32_t n = 1; std::filesystem::exists(kept); ++n) {
-    kept = study.parent_path() / fmt::format("study-{}.db", n);
-  }
-  std::filesystem::rename(study, kept);
-  log_warn("the search's inputs changed: the old study is kept as {}", kept.string());
-}
-
 bool up_to_date(const Stage& stage, const Stamps& stamps) {
   return stamps.is(stage, "done") && outputs_exist(stage);
 }
@@ -194,51 +185,19 @@ void run_stage(const Stage& stage, const Stamps& stamps, const Line& line) {
     return;
   }
   const bool resume = stamps.is(stage, "started");
-  if (stage.name == "latency" && !resume) set_aside(line.space.study());
+  if (stage.name == "latency" || stage.name == "search")
+    set_aside_other_study(line.config, line.space);
+  for (const std::filesystem::path& output : stage.outputs) remove_abandoned(output);
   stamps.set(stage, "started");
   log_info("{}: {}", stage.name, resume ? "going on" : "started");
   const auto start = std::chrono::steady_clock::now();
   stage.run(
       line,
-      StageFlags{});  // training goes on from checkpoints of the same recipe only, and keeps others
+      StageFlags{});  // training goes on from its own checkpoints; another run's folder is set aside
   line.globals.stop.throw_if_interrupted("state saved in " + line.space.out.string());
   stamps.set(stage, "done");
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
   log_info("{}: done in {}", stage.name, format_seconds(wall.count()));
-}
-
-void print_budgets(const Line& line, const StudyFile& study) {
-  for (const Budget& budget : line.config.budgets) {
-    const BudgetAnswer answer = within_budgets(study, std::span(&budget, 1));
-    if (answer.fitting.empty()) {
-      fmt::print("within {}: no subnet fits; nearest: {}\n", describe(budget),
-                 answer.nearest ? answer.nearest->architecture.key() : "none");
-    } else {
-      fmt::print("within {}: {}\n", describe(budget), answer.fitting.front().architecture.key());
-    }
-  }
-}
-
-void print_next_steps(const Line& line) {
-  const Workspace& space = line.space;
-  const std::string study = space.study().string(), subnet = space.subnet().string();
-  const std::string supernet = space.student(2).string();
-  fmt::print(
-      "\nextracted subnet: {1}\nreport:           {3}\n\nGo on with\n"
-      "  concertina pareto {0} --max-params 1M\n"
-      "  concertina extract {2} --study {0} --max-params 1M -o small.safetensors\n"
-      "  concertina encode {1} AUDIO.wav -o features.npy\n"
-      "  concertina eval {1} --data {4} --beside random,mfcc\n",
-      study, subnet, supernet, space.report().string(), corpus_manifest(line.config).string());
-}
-
-void print_answer(const Line& line) {
-  const StudyFile study = StudyFile::open_read_only(line.space.study());
-  const StudyHeader header = study.header();
-  fmt::print("Pareto front on dev data ({})\n", line.space.study().string());
-  fmt::print("{}\n", pareto_table(header, within_budgets(study, {}).fitting));
-  print_budgets(line, study);
-  print_next_steps(line);
 }
 
 struct RunFlags {
@@ -260,9 +219,36 @@ void check_stage_names(const RunFlags& flags, const std::vector<std::string>& kn
   }
 }
 
+void print_plan(const nlohmann::ordered_json& plan, const Globals& globals) {
+  if (globals.json) {
+    fmt::print("{}\n", plan.dump(1));
+    return;
+  }
+  for (const auto& row : plan) {
+    fmt::print("{:<8} {} {}\n", row["stage"].get<std::string>(), row["hash"].get<std::string>(),
+               row["state"].get<std::string>());
+  }
+}
+
+// The effective config beside the results; a pipeline file that is just this file stays as it is.
+void write_config(const std::string& pipeline, const Line& line) {
+  const std::filesystem::path effective = line.space.out / "config.yaml";
+  std::error_code none;
+  if (!std::filesystem::equivalent(pipeline, effective, none))
+    write_atomically(effective, line.config.effective);
+}
+
+// What the clips sound like counts for the stages that read them.
+void add_sound(Stamps& stamps, const PipelineConfig& config) {
+  const std::filesystem::path manifest = corpus_manifest(config);
+  if (!std::filesystem::exists(manifest)) return;
+  stamps.add_content("corpus", read_manifest(manifest).fingerprint());
+}
+
 void run_line(const RunFlags& flags, const Globals& globals) {
   ConfigFile file = load_config(flags.pipeline, globals);
   Line line{.config = PipelineConfig::parse(file), .space = {flags.out}, .globals = globals};
+  line.config.file = flags.pipeline;
   if (flags.out.empty()) {
     line.space.out = std::filesystem::path("runs") / std::filesystem::path(flags.pipeline).stem();
   }
@@ -271,19 +257,25 @@ void run_line(const RunFlags& flags, const Globals& globals) {
   Stamps stamps(line.space.out / "stamps");
   if (!flags.dry_run) {
     make_directories(line.space.out);
-    write_atomically(line.space.out / "config.yaml", line.config.effective);
+    write_config(flags.pipeline, line);
   }
+  nlohmann::ordered_json plan = nlohmann::ordered_json::array();
   for (const Stage& stage : stages) {
+    if (std::ranges::count(stage.inputs, "corpus") > 0) add_sound(stamps, line.config);
     const std::string hash = stamps.add(stage);
     if (!flags.wants(stage.name)) continue;
     if (flags.dry_run) {
-      fmt::print("{:<8} {} {}\n", stage.name, hash.substr(0, 16),
-                 up_to_date(stage, stamps) ? "up to date" : "would run");
+      plan.push_back({{"stage", stage.name},
+                      {"hash", hash.substr(0, 16)},
+                      {"state", up_to_date(stage, stamps) ? "up to date" : "would run"}});
     } else {
       run_stage(stage, stamps, line);
     }
   }
-  if (!flags.dry_run && flags.wants("report")) print_answer(line);
+  if (flags.dry_run)
+    print_plan(plan, globals);
+  else if (flags.wants("report"))
+    print_run_answer(line.config, line.space, globals);
 }
 
 }  // namespace
@@ -291,8 +283,10 @@ void run_line(const RunFlags& flags, const Globals& globals) {
 void add_run_verbs(CLI::App& app, Globals& globals) {
   CLI::App* verb = app.add_subcommand("run", "the whole line of one pipeline file, resumable");
   auto flags = std::make_shared<RunFlags>();
-  verb->add_option("pipeline", flags->pipeline, "pipeline file")->required();
-  verb->add_option("-o,--out", flags->out, "workspace (default: runs/NAME of the file)");
+  globals.paths.reads(verb->add_option("pipeline", flags->pipeline, "pipeline file")->required());
+  globals.paths.writes(
+      *verb, verb->add_option("-o,--out", flags->out, "workspace (default: runs/NAME of the file)"),
+      FileKind::kFolder);
   verb->add_option("--stages", flags->stages, "only these stages, e.g. corpus,teacher")
       ->delimiter(',');
   verb->add_flag("-n,--dry-run", flags->dry_run, "only say which stages would run");

@@ -2,10 +2,19 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "report/report.h"
 
 namespace concertina {
+
+// What the table does not prove: the metrics that the model called "random" is as good or better at
+// than the first model, in a sentence. "" when there are none or no such model.
+using NamedScores = std::pair<std::string, std::map<std::string, double>>;
+std::string control_note(const std::vector<NamedScores>& models);
 
 ReportTable read_score_table(
     const std::filesystem::path& scores);  // InputError when it is not such a file

@@ -6,14 +6,12 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
-#include <nlohmann/json.hpp>
 
-#include "apps/pareto_table.h"
+#include "apps/front_scores.h"
+#include "apps/search_inputs.h"
 #include "apps/stages.h"
 #include "apps/study_setup.h"
-#include "apps/text_table.h"
 #include "core/errors.h"
-#include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/threads.h"
@@ -26,45 +24,6 @@
 namespace concertina {
 namespace {
 
-// Everything a search reads, loaded once.
-struct SearchInputs {
-  PipelineConfig config;
-  Workspace space;
-  std::shared_ptr<const Supernet> supernet;
-  std::shared_ptr<const Manifest> manifest;
-
-  std::vector<std::string> metric_names() const {
-    std::vector<std::string> names = config.search.objectives;
-    names.insert(names.end(), config.search.record.begin(), config.search.record.end());
-    return names;
-  }
-  bool wants(const std::string& metric) const {
-    return std::ranges::count(metric_names(), metric) > 0;
-  }
-};
-
-std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Split split) {
-  if (!inputs.wants(kDistillMetric)) return nullptr;
-  const Supernet teacher = load_model(inputs.space.teacher());
-  const TrainOptions& train = inputs.config.stage2.train;
-  const DistillScoreOptions options{.crops = train.validation_crops,
-                                    .seconds = train.batch.seconds,
-                                    .source_weight = train.batch.source_weight,
-                                    .seed = inputs.config.seed};
-  return std::make_shared<DistillScore>(teacher.slice(teacher.storage().largest),
-                                        load_objective(inputs.space.objective(2)), *inputs.manifest,
-                                        split, options);
-}
-
-// A subset of the configured tasks: those that some metric asks for and the corpus has data for.
-TaskOptions tasks_for(const SearchInputs& inputs, const std::vector<std::string>& metrics,
-                      Split split) {
-  TaskOptions options = inputs.config.tasks;
-  options.tasks = tasks_behind(metrics);
-  options.tasks = available_tasks(*inputs.manifest, options, split);
-  return options;
-}
-
 SubnetEvaluator make_evaluator(const SearchInputs& inputs, const StudyFile& study) {
   SubnetEvaluatorParts parts;
   parts.supernet = inputs.supernet;
@@ -72,13 +31,11 @@ SubnetEvaluator make_evaluator(const SearchInputs& inputs, const StudyFile& stud
   if (const auto record = study.latency_model())
     parts.latency = LatencyModel::from_json(record->json);
   parts.manifest = inputs.manifest;
-  parts.tasks = tasks_for(inputs, inputs.metric_names(), Split::kDev);
+  parts.tasks = tasks_for(inputs.config, *inputs.manifest, searched_metrics(inputs.config.search),
+                          Split::kDev);
   parts.task_dtype = training_dtype(parts.tasks.dtype, at::kCPU);
-  const TrainOptions& train = inputs.config.stage2.train;
-  parts.identity = fmt::format("{} {} {} {} {}", sha256_file(inputs.space.student(2)),
-                               sha256_file(inputs.space.teacher()), inputs.manifest->fingerprint(),
-                               train.validation_crops, train.batch.seconds);
-  if (parts.distill) parts.identity += " " + sha256_file(inputs.space.objective(2));
+  parts.fingerprints = search_fingerprints(inputs.config, inputs.space, *inputs.manifest,
+                                           parts.latency ? &*parts.latency : nullptr);
   return SubnetEvaluator(std::move(parts));
 }
 
@@ -99,7 +56,7 @@ StudyReport search_with_bar(const SearchInputs& inputs, StudyFile& study, const 
   const int32_t workers =
       inputs.config.search.workers > 0 ? inputs.config.search.workers : thread_limit();
   const auto executor = make_tbb_executor(workers, use_one_thread);
-  auto done = static_cast<int64_t>(study.trials().size());
+  auto done = study.trial_count();
   Progress bar("search", inputs.config.search.trials, done);
   const StudyReport report =
       run_study(space, *searcher, evaluator, *executor, study,
@@ -113,67 +70,15 @@ StudyReport search_with_bar(const SearchInputs& inputs, StudyFile& study, const 
   return report;
 }
 
-bool is_scored(const StudyFile& study, const std::vector<Architecture>& members) {
-  const std::vector<FrontScore> front = study.front();
-  return std::ranges::equal(front, members, {}, &FrontScore::architecture);
-}
-
-// Once, with no worker active.
-void score_front(const SearchInputs& inputs, StudyFile& study, const StopToken& stop) {
-  const std::vector<Architecture> members = spread_front(study, inputs.config.search.front_keep);
-  if (is_scored(study, members)) return;
-  const auto distill = distill_score(inputs, Split::kTest);
-  const TaskOptions tasks = tasks_for(inputs, inputs.config.search.front_score, Split::kTest);
-  std::vector<FrontScore> front;
-  Progress bar("front on test", static_cast<int64_t>(members.size()));
-  for (const Architecture& architecture : members) {
-    FrontScore scored{architecture, {}};
-    if (distill)
-      scored.values[kDistillMetric] = distill->score(inputs.supernet->slice(architecture));
-    if (!tasks.tasks.empty()) {
-      const auto features = subnet_features(
-          inputs.supernet->slice(architecture, training_dtype(tasks.dtype, at::kCPU)));
-      for (const TaskScore& score :
-           score_tasks(*inputs.manifest, features, tasks, Split::kTest, stop)) {
-        if (std::ranges::count(inputs.config.search.front_score, score.metric) > 0)
-          scored.values[score.metric] = score.value;
-      }
-    }
-    front.push_back(std::move(scored));
-    bar.advance();
-  }
-  const auto times = profile_latency(*inputs.supernet, members, inputs.config.latency, stop);
-  for (size_t i = 0; i < front.size(); ++i) front[i].values["latency.p50_ms"] = times[i].p50_ms;
-  study.set_front(front);
-}
-
-std::string front_table(const std::vector<FrontScore>& front) {
-  std::vector<std::vector<std::string>> rows;
-  for (const FrontScore& member : front) {
-    std::vector<std::string> names, row;
-    for (const auto& [name, value] : member.values) {
-      names.push_back(name);
-      row.push_back(format_metric(name, value));
-    }
-    names.push_back("architecture");
-    row.push_back(member.architecture.key());
-    if (rows.empty()) rows.push_back(std::move(names));
-    rows.push_back(std::move(row));
-  }
-  return text_table(rows);
-}
-
-void print_front(const Workspace& space, const Globals& globals) {
-  const std::vector<FrontScore> front = StudyFile::open_read_only(space.study()).front();
-  if (!globals.json) {
-    fmt::print("front on test, times measured again ({})\n{}", space.study().string(),
-               front_table(front));
-    return;
-  }
-  nlohmann::json rows = nlohmann::json::array();
-  for (const FrontScore& member : front)
-    rows.push_back({{"architecture", member.architecture.key()}, {"test", member.values}});
-  fmt::print("{}\n", rows.dump(1));
+void say_hypervolume(const StudyFile& study) {
+  const auto last = study.last_generation();
+  if (!last) return;
+  std::string reference;
+  for (const auto& [metric, value] : reference_point(study.header()))
+    reference +=
+        fmt::format("{}{} {}", reference.empty() ? "" : ", ", metric, metric_text(metric, value));
+  log_info("search: hypervolume {:.4f} against the reference point {}", last->hypervolume,
+           reference);
 }
 
 void ensure_latency_model(const SearchInputs& inputs, const Globals& globals) {
@@ -185,6 +90,7 @@ void ensure_latency_model(const SearchInputs& inputs, const Globals& globals) {
 
 struct SearchFlags {
   std::string config, out = "out";
+  std::vector<std::string> score;  // architectures to score besides the named members
   int32_t workers = 0;
   StageFlags stage{.resume = false, .max_minutes = 0};
 };
@@ -192,9 +98,12 @@ struct SearchFlags {
 void search(const SearchFlags& flags, const Globals& globals) {
   ConfigFile file = load_config(flags.config, globals);
   PipelineConfig config = PipelineConfig::parse(file);
+  config.file = flags.config;
   if (flags.workers > 0) config.search.workers = flags.workers;
   const Workspace space{flags.out};
-  run_search_stage(config, space, globals, flags.stage);
+  StageFlags stage = flags.stage;
+  for (const std::string& text : flags.score) stage.score.push_back(config.space.resolve(text));
+  run_search_stage(config, space, globals, stage);
   print_front(space, globals);
 }
 
@@ -202,13 +111,13 @@ void search(const SearchFlags& flags, const Globals& globals) {
 
 void run_search_stage(const PipelineConfig& config, const Workspace& space, const Globals& globals,
                       const StageFlags& flags) {
-  metrics_named(config.search.front_score, "search.front.score");
   const SearchInputs inputs{
-      config, space, std::make_shared<const Supernet>(load_model(space.student(2))),
+      config, space,
+      std::make_shared<const Supernet>(load_model(space.student(2), Reading::kCopied)),
       std::make_shared<const Manifest>(read_manifest(corpus_manifest(config)))};
   ensure_latency_model(inputs, globals);
   StudyFile study = open_or_begin_study(config, space, *inputs.supernet, *inputs.manifest);
-  if (const auto there = study.trials().size(); there > 0 && !flags.resume) {
+  if (const auto there = study.trial_count(); there > 0 && !flags.resume) {
     throw InputError(fmt::format(
         "{} already holds {} trials: --resume goes on with them, another --out starts afresh",
         space.study().string(), there));
@@ -220,25 +129,32 @@ void run_search_stage(const PipelineConfig& config, const Workspace& space, cons
   }
   const StudyReport report = search_with_bar(inputs, study, stop);
   globals.stop.throw_if_interrupted(fmt::format("{} holds {} trials and --resume goes on",
-                                                space.study().string(), study.trials().size()));
+                                                space.study().string(), study.trial_count()));
   log_info("search: {} trials, {} failed{}", report.trials, report.failed,
            report.stopped ? "; the time cap came first, --resume goes on" : "");
-  score_front(inputs, study, globals.stop);
+  say_hypervolume(study);
+  score_front(inputs, study, flags.score, globals.stop);
 }
 
 void add_search_verbs(CLI::App& app, Globals& globals) {
   CLI::App* verb =
       app.add_subcommand("search", "search subnets of the supernet, then score the front on test");
   auto flags = std::make_shared<SearchFlags>();
-  verb->add_option("CONFIG", flags->config, "pipeline file (.yaml)")->required();
-  verb->add_option("--out", flags->out, "folder of the run")->capture_default_str();
-  verb->add_option("--workers", flags->workers,
-                   "parallel workers of one thread each (default: as many as threads)")
-      ->check(CLI::PositiveNumber);
+  globals.paths.reads(
+      verb->add_option("CONFIG", flags->config, "pipeline file (.yaml)")->required());
+  globals.paths.writes(
+      *verb, verb->add_option("--out", flags->out, "folder of the run")->capture_default_str(),
+      FileKind::kFolder);
+  add_number(*verb, "--workers", flags->workers, {1, kThreadBounds.high},
+             "parallel workers of one thread each (default: as many as threads)");
   verb->add_flag("--resume", flags->stage.resume, "go on with the study in the run's folder");
-  verb->add_option("--max-minutes", flags->stage.max_minutes, "save and end after so many minutes")
-      ->check(CLI::PositiveNumber);
+  add_number(*verb, "--max-minutes", flags->stage.max_minutes, kMinuteBounds,
+             "save and end after so many minutes");
+  verb->add_option("--score", flags->score,
+                   "score this subnet on test and time it too (architecture key; repeatable)");
   verb->footer(
+      "The best, the knee, what each budget of report.budgets chooses and search.front.keep members\n"
+      "spread along the front are scored on test and timed. Each such look at test is recorded.\n"
       "Example: concertina search configs/quickstart.yaml --out runs/quickstart --workers 2 "
       "--resume");
   verb->callback([flags, &globals] { search(*flags, globals); });

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "apps/score_table.h"
 #include "apps/text_table.h"
 #include "core/log.h"
 #include "core/units.h"
@@ -48,14 +49,18 @@ Supernet untrained_twin(const Supernet& trained, const SearchSpace& space, uint6
   return twin;
 }
 
-SideBySide::SideBySide(const Manifest& manifest, TaskOptions options, Split split, StopToken stop)
-    : manifest_(manifest), options_(std::move(options)), split_(split), stop_(std::move(stop)) {}
+SideBySide::SideBySide(const Manifest& manifest, const TaskOptions& options, Split split,
+                       StopToken stop)
+    : data_(manifest.fingerprint()),
+      tasks_(manifest, options, split, stop),
+      split_(split),
+      stop_(std::move(stop)) {}
 
 std::vector<TaskScore> SideBySide::score(const std::string& name,
                                          const FeatureExtractor& features) const {
-  if (options_.tasks.empty()) return {};
+  if (tasks_.names().empty()) return {};
   const auto start = std::chrono::steady_clock::now();
-  std::vector<TaskScore> scores = score_tasks(manifest_, features, options_, split_, stop_);
+  std::vector<TaskScore> scores = tasks_.score(features, Intervals::kBootstrap, stop_);
   const std::chrono::duration<double> wall = std::chrono::steady_clock::now() - start;
   log_info("eval: {} scored in {}", name, format_seconds(wall.count()));
   return scores;
@@ -88,7 +93,13 @@ std::string SideBySide::table() const {
     for (const std::string& metric : metrics) row.push_back(cell(model, metric));
     rows.push_back(std::move(row));
   }
-  return text_table(rows);
+  std::vector<NamedScores> named;
+  for (const ScoredModel& model : models_) {
+    named.emplace_back(model.name, std::map<std::string, double>());
+    for (const TaskScore& score : model.scores) named.back().second[score.metric] = score.value;
+  }
+  const std::string note = control_note(named);
+  return text_table(rows) + (note.empty() ? "" : note + "\n");
 }
 
 std::string SideBySide::to_json(uint64_t seed) const {
@@ -107,9 +118,12 @@ std::string SideBySide::to_json(uint64_t seed) const {
                       {"architecture", model.architecture},
                       {"scores", scores}});
   }
+  nlohmann::ordered_json left_out = nlohmann::ordered_json::object();
+  for (const auto& [task, missing] : tasks_.left_out()) left_out[task] = missing;
   return nlohmann::ordered_json{{"split", split_name(split_)},
                                 {"seed", seed},
-                                {"data", manifest_.fingerprint()},
+                                {"data", data_},
+                                {"left_out", left_out},
                                 {"models", models}}
              .dump(1) +
          "\n";

@@ -20,14 +20,15 @@ struct ScoredModel {
 // rather than trained (log-mel statistics) comes from `trained`.
 Supernet untrained_twin(const Supernet& trained, const SearchSpace& space, uint64_t seed);
 
-// The same result as score_tasks; a subnet whose tensors were scored before gets that score without
-// a second run.
+// The same result as score_tasks, with the tasks prepared once; a subnet whose tensors were scored
+// before gets that score without a second run.
 class SideBySide {
  public:
-  SideBySide(const Manifest& manifest, TaskOptions options, Split split, StopToken stop);
+  SideBySide(const Manifest& manifest, const TaskOptions& options, Split split, StopToken stop);
   void add_subnet(const std::string& name, const Subnet& subnet);
   void add_mfcc_floor();
 
+  const PreparedTasks& tasks() const { return tasks_; }
   const std::vector<ScoredModel>& models() const { return models_; }
   std::string table() const;                 // aligned columns with 95 % intervals
   std::string to_json(uint64_t seed) const;  // docs/formats.md, scores.json
@@ -35,8 +36,8 @@ class SideBySide {
  private:
   std::vector<TaskScore> score(const std::string& name, const FeatureExtractor& features) const;
 
-  const Manifest& manifest_;
-  TaskOptions options_;
+  std::string data_;  // the manifest's fingerprint
+  PreparedTasks tasks_;
   Split split_;
   StopToken stop_;
   std::vector<ScoredModel> models_;

@@ -146,15 +146,17 @@ SortOptions options_of(const SortFlags& flags, const Globals& globals) {
 }
 
 void sort_model(const SortFlags& flags, const Globals& globals) {
-  const Supernet model = load_model(flags.model);
+  const Supernet model = load_model(flags.model, Reading::kCopied);
   std::filesystem::path objective = flags.objective;
   if (objective.empty())
     objective = std::filesystem::path(flags.model).parent_path() / "objective.safetensors";
+  const auto heads = std::filesystem::path(flags.out).replace_extension(".objective.safetensors");
+  OutputCheck({flags.model, objective, flags.teacher})(heads, FileKind::kHeads);
   std::optional<TrainedObjective> trained;
   if (!flags.objective.empty() || std::filesystem::exists(objective))
     trained = load_objective(objective);
   std::optional<Supernet> teacher;
-  if (!flags.teacher.empty()) teacher = load_model(flags.teacher);
+  if (!flags.teacher.empty()) teacher = load_model(flags.teacher, Reading::kCopied);
   std::optional<Manifest> manifest;
   if (!flags.data.empty()) manifest = read_manifest(flags.data);
 
@@ -178,7 +180,6 @@ void sort_model(const SortFlags& flags, const Globals& globals) {
   save_model(sorted.model, flags.out);
   json["files"] = {flags.out};
   if (trained) {
-    const auto heads = std::filesystem::path(flags.out).replace_extension(".objective.safetensors");
     save_objective(*trained->objective, sorted.heads, heads);
     json["files"].push_back(heads.string());
   }
@@ -191,8 +192,8 @@ void sort_model(const SortFlags& flags, const Globals& globals) {
 }  // namespace
 
 void run_sort_stage(const PipelineConfig& config, const Workspace& space) {
-  const Supernet model = load_model(space.student(1));
-  const Supernet teacher = load_model(space.teacher());
+  const Supernet model = load_model(space.student(1), Reading::kCopied);
+  const Supernet teacher = load_model(space.teacher(), Reading::kCopied);
   const TrainedObjective trained = load_objective(space.objective(1));
   const Manifest manifest = read_manifest(corpus_manifest(config));
   const SortResult sorted =
@@ -218,23 +219,27 @@ void add_sort_verb(CLI::App& model, Globals& globals) {
       "  concertina model sort stage1/model.safetensors -o sorted.safetensors --data "
       "data/manifest.tsv "
       "--score taylor --teacher teacher/model.safetensors");
-  sort->add_option("MODEL", flags->model, "Model file (.safetensors)")->required();
-  sort->add_option("-o,--output", flags->out,
-                   "File to write; heads go beside it, to NAME.objective.safetensors")
-      ->required();
+  globals.paths.reads(
+      sort->add_option("MODEL", flags->model, "Model file (.safetensors)")->required());
+  globals.paths.writes(
+      *sort,
+      sort->add_option("-o,--output", flags->out,
+                       "File to write; heads go beside it, to NAME.objective.safetensors")
+          ->required(),
+      FileKind::kModel);
   sort->add_option("--score", flags->score, "activation, taylor or magnitude")
       ->check(CLI::IsMember(sort_score_names()))
       ->capture_default_str();
-  sort->add_option("--data", flags->data, "manifest.tsv whose training clips are heard");
-  sort->add_option("--seconds", flags->seconds, "Of audio that is heard")
-      ->check(CLI::PositiveNumber)
+  globals.paths.reads(
+      sort->add_option("--data", flags->data, "manifest.tsv whose training clips are heard"));
+  add_number(*sort, "--seconds", flags->seconds, kSortSeconds, "Of audio that is heard")
       ->capture_default_str();
-  sort->add_option(
+  globals.paths.reads(sort->add_option(
       "--objective", flags->objective,
-      "Heads trained with the model (default: objective.safetensors beside it, if there)");
-  sort->add_option(
+      "Heads trained with the model (default: objective.safetensors beside it, if there)"));
+  globals.paths.reads(sort->add_option(
       "--teacher", flags->teacher,
-      "Teacher: needed by taylor; with it, subnets are scored on dev before and after");
+      "Teacher: needed by taylor; with it, subnets are scored on dev before and after"));
   sort->callback([flags, &globals] { sort_model(*flags, globals); });
 }
 

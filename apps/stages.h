@@ -2,11 +2,16 @@
 // reads the files of the stages before it from the workspace and writes its own.
 #pragma once
 
+#include <chrono>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "apps/pipeline_config.h"
 #include "apps/verb.h"
+#include "distill/communicator.h"
+#include "distill/stage_folder.h"
+#include "report/report.h"
 
 namespace concertina {
 
@@ -35,8 +40,13 @@ struct Workspace {
 };
 
 struct StageFlags {
-  bool resume = true;
-  double max_minutes = 0;  // 0: no cap
+  bool resume = true;                             // the search goes on with the study that is there
+  double max_minutes = 0;                         // 0: no cap
+  Existing existing = Existing::kGoOnOrSetAside;  // a run that is in a training stage's folder
+  bool sort_before = false;                       // stage 2 sorts stage 1's model itself
+  std::vector<Architecture> score = {};           // by the search, besides the members it names
+  // Of several processes: how long without an answer until the others end.
+  double answer_minutes = std::chrono::duration<double, std::ratio<60>>(kAnswerTime).count();
 };
 
 std::filesystem::path corpus_manifest(
@@ -53,6 +63,9 @@ void run_search_stage(const PipelineConfig& config, const Workspace& space, cons
                       const StageFlags& flags);  // search, test scores, re-timing
 void run_eval_stage(const PipelineConfig& config, const Workspace& space,
                     const Globals& globals);  // scores.json: teacher, random, floor, subnets
+// Adds what a model file says about its training to a report; nothing where there is none.
+void add_what_ran(const std::filesystem::path& model, const std::string& name,
+                  ReportInputs& inputs);
 void run_report_stage(const PipelineConfig& config, const Workspace& space,
                       const Globals& globals);  // subnet.safetensors, report.html
 

@@ -22,9 +22,11 @@ class ProgressObserver : public TrainObserver {
  public:
   explicit ProgressObserver(std::string title) : title_(std::move(title)) {}
 
-  void on_start(int64_t first_step, int64_t steps) override {
-    if (first_step > 0) log_info("{}: going on from step {} of {}", title_, first_step, steps);
-    progress_ = std::make_unique<Progress>(title_, steps, first_step);
+  void on_start(const StartReport& start) override {
+    if (start.step > 0) {
+      log_info("{}: going on from step {} of {}", title_, start.step, start.steps);
+    }
+    progress_ = std::make_unique<Progress>(title_, start.steps, start.step);
   }
   void on_step(const StepReport& report) override {
     progress_->note(fmt::format("loss {:.3f}{}, {:.0f} audio-s/s, lr {:.2g}", report.loss.total,
@@ -55,11 +57,17 @@ StageContext context_of(const PipelineConfig& config, const Globals& globals,
   context.folder = std::move(folder);
   context.seed = config.seed;
   context.device = device_of(globals);
-  context.resume = flags.resume ? Resume::kIfSame : Resume::kFresh;
+  context.existing = flags.existing;
   context.stop = globals.stop;
   context.observers = {&progress};
   context.communicator = std::move(communicator);
   return context;
+}
+
+std::shared_ptr<Communicator> communicator_of(const Globals& globals, const StageFlags& flags) {
+  const std::chrono::duration<double, std::ratio<60>> answer(flags.answer_minutes);
+  return make_communicator(globals.launch,
+                           std::chrono::duration_cast<std::chrono::milliseconds>(answer));
 }
 
 void cap(TrainOptions& options, const StageFlags& flags) {
@@ -71,6 +79,15 @@ void say_end(const std::string& title, const StageResult& result, const TrainOpt
   log_info("{}: {} of {} steps, {} of audio in {}{}", title, state.step, options.steps,
            format_seconds(state.audio_s), format_seconds(wall_s),
            finished ? "" : "; the time cap came first, --resume goes on");
+}
+
+// An order that a run has begun with is kept.
+void sort_before(const PipelineConfig& config, const Workspace& space, const StageContext& stage) {
+  if (!config.sort) return;
+  const bool begun = stage.claimed->has_checkpoint() && std::filesystem::exists(space.sorted());
+  stage.communicator->first_does([&] {
+    if (!begun) run_sort_stage(config, space);
+  });
 }
 
 // What the verbs print: where the model is and how it does on dev crops.
@@ -88,15 +105,49 @@ void answer(const Globals& globals, const std::filesystem::path& model,
 struct TrainArgs {
   std::string config, out = "out";
   int32_t stage = 1;
-  StageFlags flags{.resume = false, .max_minutes = 0};
+  bool resume = false, fresh = false;
+  StageFlags flags{.sort_before = true};
+
+  StageFlags stage_flags() const {
+    StageFlags result = flags;
+    result.existing = fresh    ? Existing::kSetAside
+                      : resume ? Existing::kGoOn
+                               : Existing::kRefuse;
+    return result;
+  }
 };
 
-void add_train_flags(CLI::App* verb, TrainArgs& args) {
-  verb->add_option("CONFIG", args.config, "Pipeline file (.yaml)")->required();
-  verb->add_option("--out", args.out, "Folder of the run")->capture_default_str();
-  verb->add_flag("--resume", args.flags.resume, "Go on from the checkpoint in the run's folder");
-  verb->add_option("--max-minutes", args.flags.max_minutes, "Save and end after so many minutes")
-      ->check(CLI::PositiveNumber);
+void add_train_flags(CLI::App* verb, TrainArgs& args, Globals& globals) {
+  globals.paths.reads(verb->add_option("CONFIG", args.config, "Pipeline file (.yaml)")->required());
+  globals.paths.writes(
+      *verb, verb->add_option("--out", args.out, "Folder of the run")->capture_default_str(),
+      FileKind::kFolder);
+  CLI::Option* resume = verb->add_flag(
+      "--resume", args.resume,
+      "Go on from the checkpoint in the run's folder, if there is one; with more steps too");
+  verb->add_flag("--fresh", args.fresh,
+                 "Start again; a run that is there is kept, its folder renamed to NAME.old")
+      ->excludes(resume);
+  add_number(*verb, "--max-minutes", args.flags.max_minutes, kMinuteBounds,
+             "Save and end after so many minutes");
+  add_number(*verb, "--answer-minutes", args.flags.answer_minutes, kMinuteBounds,
+             "Of several processes: minutes without an answer after which the others end")
+      ->capture_default_str();
+}
+
+// A model that was trained elsewhere, into a folder where nothing was trained.
+void take_teacher(const Supernet& teacher, const Workspace& space, const StageFlags& flags) {
+  const bool trained = std::filesystem::exists(space.teacher_dir() / "metrics.jsonl");
+  if (trained && flags.existing != Existing::kSetAside &&
+      flags.existing != Existing::kGoOnOrSetAside) {
+    throw InputError(fmt::format(
+        "{} holds a teacher that was trained there: give --fresh to set it aside, or another --out",
+        space.teacher_dir().string()));
+  }
+  const auto alone = lone_communicator();
+  if (trained) StageFolder(space.teacher_dir(), Existing::kSetAside, *alone);
+  make_directories(space.teacher_dir());
+  save_model(teacher, space.teacher());
 }
 
 PipelineConfig parse(const TrainArgs& args, const Globals& globals) {
@@ -110,15 +161,12 @@ void run_teacher_stage(const PipelineConfig& config, const Workspace& space, con
                        const StageFlags& flags) {
   if (!config.teacher_model.empty()) {
     if (globals.launch.rank > 0) return;
-    const Supernet teacher = load_model(config.teacher_model);
-    make_directories(space.teacher_dir());
-    save_model(teacher, space.teacher());
-    return;
+    return take_teacher(load_model(config.teacher_model), space, flags);
   }
   PretrainOptions options = config.teacher;
   cap(options.train, flags);
   ProgressObserver progress("teacher");
-  const std::shared_ptr<Communicator> communicator = make_communicator(globals.launch);
+  const std::shared_ptr<Communicator> communicator = communicator_of(globals, flags);
   const Manifest manifest = read_manifest(corpus_manifest(config));
   const StageResult result = pretrain_teacher(
       options, config.space, manifest,
@@ -132,9 +180,13 @@ void run_distill_stage(const PipelineConfig& config, const Workspace& space, con
   cap(options.train, flags);
   const std::string title = fmt::format("stage {}", stage);
   ProgressObserver progress(title);
-  const std::shared_ptr<Communicator> communicator = make_communicator(globals.launch);
+  const std::shared_ptr<Communicator> communicator = communicator_of(globals, flags);
+  StageContext context =
+      context_of(config, globals, flags, space.stage_dir(stage), progress, communicator);
+  context.claimed = context.claim();
+  if (stage == 2 && flags.sort_before) sort_before(config, space, context);
   const Supernet teacher = load_model(space.teacher());
-  std::optional<PreviousStage> previous;
+  std::optional<ModelWithHeads> previous;
   if (options.init == StudentInit::kPreviousStage) {
     const bool sorted = config.sort.has_value();
     previous = {
@@ -143,8 +195,7 @@ void run_distill_stage(const PipelineConfig& config, const Workspace& space, con
   }
   const Manifest manifest = read_manifest(corpus_manifest(config));
   const StageResult result = distill_stage(
-      options, stage, config.space, teacher, previous ? &*previous : nullptr, manifest,
-      context_of(config, globals, flags, space.stage_dir(stage), progress, communicator));
+      options, stage, config.space, teacher, previous ? &*previous : nullptr, manifest, context);
   say_end(title, result, options.train);
 }
 
@@ -157,12 +208,14 @@ void add_train_verbs(CLI::App& app, Globals& globals) {
       "  concertina pretrain configs/quickstart.yaml --out runs/quickstart\n"
       "  concertina pretrain configs/quickstart.yaml --out runs/quickstart --resume --max-minutes "
       "30\n"
+      "  concertina pretrain configs/quickstart.yaml --out runs/quickstart --resume --set "
+      "teacher.pretrain.steps=4000\n"
       "  torchrun --nproc-per-node 2 --no-python concertina pretrain configs/quickstart.yaml --out "
       "runs/two");
-  add_train_flags(pretrain, *args);
+  add_train_flags(pretrain, *args, globals);
   pretrain->callback([args, &globals] {
     const Workspace space{args->out};
-    run_teacher_stage(parse(*args, globals), space, globals, args->flags);
+    run_teacher_stage(parse(*args, globals), space, globals, args->stage_flags());
     answer(globals, space.teacher(), space.teacher_dir() / "metrics.jsonl");
   });
 
@@ -173,18 +226,18 @@ void add_train_verbs(CLI::App& app, Globals& globals) {
       "  concertina train configs/quickstart.yaml --stage 1 --out runs/quickstart\n"
       "  concertina train configs/quickstart.yaml --stage 2 --out runs/quickstart --set "
       "stage2.steps=2000\n"
+      "  concertina train configs/quickstart.yaml --stage 2 --out runs/quickstart --resume --set "
+      "stage2.steps=4000\n"
+      "  concertina train configs/quickstart.yaml --stage 2 --out runs/quickstart --fresh --set "
+      "stage2.optimizer.lr=5e-4\n"
       "  torchrun --nproc-per-node 2 --no-python concertina train configs/quickstart.yaml "
       "--stage 1 --out runs/two");
-  add_train_flags(train, *args);
-  train->add_option("--stage", args->stage, "1 or 2")->required()->check(CLI::Range(1, 2));
+  add_train_flags(train, *args, globals);
+  add_number(*train, "--stage", args->stage, {1, 2}, "1 or 2")->required();
   train->callback([args, &globals] {
     const Workspace space{args->out};
     const PipelineConfig config = parse(*args, globals);
-    // A run that goes on keeps the order it began with. Other processes wait where they meet.
-    const bool sorted = args->flags.resume && std::filesystem::exists(space.sorted());
-    const bool first = globals.launch.rank == 0;
-    if (args->stage == 2 && config.sort && !sorted && first) run_sort_stage(config, space);
-    run_distill_stage(config, space, globals, args->flags, args->stage);
+    run_distill_stage(config, space, globals, args->stage_flags(), args->stage);
     answer(globals, space.student(args->stage), space.stage_dir(args->stage) / "metrics.jsonl");
   });
 }

@@ -6,12 +6,18 @@
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <c10/util/Exception.h>
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <iostream>
 #include <new>
 #include <regex>
+#include <system_error>
 
 #include "core/log.h"
 #include "core/progress.h"
@@ -33,7 +39,6 @@ void apply(const Globals& globals) {
   const bool quiet = globals.quiet || globals.launch.rank > 0;  // one process of a run talks
   set_log_level(quiet ? LogLevel::kWarn : log_level_from(globals.log_level));
   set_progress_enabled(!quiet);
-  if (globals.threads < 0) throw InputError("--threads must be 1 or more (0: all)");
   const int32_t share = std::max(1, hardware_threads() / globals.launch.local_size);
   const int32_t threads = globals.threads > 0 ? globals.threads : share;
   set_thread_limit(threads);
@@ -104,6 +109,19 @@ int fail(ExitCode code, const std::string& message) {
   return static_cast<int>(code);
 }
 
+int fail_to_print(int error) {
+  return fail(ExitCode::kSystem,
+              "standard output cannot be written: " + std::generic_category().message(error));
+}
+
+// What the verb printed has to arrive.
+int finish_answer() {
+  errno = 0;
+  std::cout.flush();
+  const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
+  return written ? static_cast<int>(ExitCode::kDone) : fail_to_print(errno != 0 ? errno : EIO);
+}
+
 int fail_as_bug(const std::string& message) {
   return fail(ExitCode::kBug, message + " (this is a bug of concertina, please report it)");
 }
@@ -148,18 +166,29 @@ ConfigFile load_config(const std::string& path, const Globals& globals) {
   return file;
 }
 
+void hold_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    // Standard output opened for reading: what is printed fails, as it should.
+    const int flags = stream == STDERR_FILENO ? O_WRONLY : O_RDONLY;
+    if (::fcntl(stream, F_GETFD) < 0) [[maybe_unused]]
+      const int held = ::open("/dev/null", flags);
+  }
+}
+
 void add_global_flags(CLI::App& app, Globals& globals) {
   app.fallthrough();
   app.require_subcommand(1);
   app.add_option("--set", globals.set, "override a config value: a.b=c (repeatable)")
       ->allow_extra_args(false);
-  app.add_option("--threads", globals.threads, "CPU threads; 0: all")->capture_default_str();
+  add_number(app, "--threads", globals.threads, kThreadBounds, "CPU threads; 0: all")
+      ->capture_default_str();
   app.add_option("--device", globals.device,
                  "cpu, cuda or cuda:N: for pretrain, train, run and encode")
       ->capture_default_str();
   app.add_flag("--deterministic", globals.deterministic,
                "refuse operations that are not repeatable; on a GPU, warn of them");
-  const CLI::Option* seed = app.add_option("--seed", globals.seed, "seed of every random draw");
+  const CLI::Option* seed =
+      add_number(app, "--seed", globals.seed, kSeedBounds, "seed of every random draw");
   app.add_option("--log-level", globals.log_level, "debug, info, warn, error or off")
       ->capture_default_str();
   app.add_flag("--quiet", globals.quiet, "only warnings and the answer");
@@ -168,15 +197,38 @@ void add_global_flags(CLI::App& app, Globals& globals) {
     globals.seed_given = seed->count() > 0;
     globals.launch = read_launch();
     apply(globals);
+    globals.paths.check();
   });
+}
+
+std::unique_ptr<CLI::App> make_program(Globals& globals) {
+  auto app = std::make_unique<CLI::App>(
+      "Trains one elastic speech encoder, searches its subnets on accuracy, size and latency, and "
+      "hands\nout the one that fits a budget.",
+      "concertina");
+  app->set_version_flag("--version", "concertina " CONCERTINA_VERSION);
+  app->footer("Start with: concertina run configs/quickstart.yaml --out runs/quickstart");
+  add_global_flags(*app, globals);  // first: verbs inherit the fall-through of flags
+  add_run_verbs(*app, globals);
+  add_corpus_verbs(*app, globals);
+  add_train_verbs(*app, globals);
+  add_targets_verbs(*app, globals);
+  add_search_verbs(*app, globals);
+  add_study_verbs(*app, globals);
+  add_model_verbs(*app, globals);
+  add_encode_verbs(*app, globals);
+  add_eval_verbs(*app, globals);
+  add_doctor_verb(*app, globals);
+  return app;
 }
 
 int run_guarded(CLI::App& app, const std::function<void()>& body) {
   try {
     body();
-    return static_cast<int>(ExitCode::kDone);
+    return finish_answer();
   } catch (const CLI::Success& success) {  // --help, --version
-    return app.exit(success);
+    app.exit(success);
+    return finish_answer();
   } catch (const CLI::ParseError& error) {
     return fail(ExitCode::kBadInput, explain(app, error));
   } catch (const Error& error) {
@@ -184,6 +236,9 @@ int run_guarded(CLI::App& app, const std::function<void()>& body) {
   } catch (const std::filesystem::filesystem_error& error) {
     const std::string path = error.path1().string();
     return fail(ExitCode::kSystem, path + ": " + error.code().message());
+  } catch (const std::system_error& error) {
+    if (std::ferror(stdout) != 0) return fail_to_print(error.code().value());
+    return fail(ExitCode::kSystem, error.what());
   } catch (const std::bad_alloc&) {
     return fail(ExitCode::kSystem, "out of memory");
   } catch (const c10::Error& error) {

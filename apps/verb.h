@@ -11,9 +11,11 @@
 #include <CLI/CLI.hpp>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "apps/options.h"
 #include "core/config.h"
 #include "core/launch.h"
 #include "core/stop.h"
@@ -31,7 +33,8 @@ struct Globals {
   bool quiet = false;
   bool json = false;  // --json
   StopToken stop;
-  Launch launch;  // beside which other processes this one runs: pretrain and train use it
+  PathOptions paths;  // which options name files
+  Launch launch;      // beside which other processes this one runs: pretrain and train use it
 };
 
 // Where --device wants tensors; `cuda` is each process's own of this machine's. Makes it the
@@ -44,15 +47,27 @@ ConfigFile load_config(const std::string& path, const Globals& globals);
 // Registers the flags above (accepted before and after the verb) and applies them before the verb's
 // callback runs.
 void add_global_flags(CLI::App& app, Globals& globals);
-// Runs `body` (which parses and so runs a verb) and maps what it throws to one line on stderr and
-// an exit code.
+// Runs `body` (which parses and so runs a verb) and maps what it throws, and an answer that could
+// not be written to standard output, to one line on stderr and an exit code.
 int run_guarded(CLI::App& app, const std::function<void()>& body);
+
+// What --arch takes in every verb (SearchSpace::resolve).
+inline constexpr const char* kArchitectureHelp =
+    "A member's key, smallest, largest (the largest member), default, whole (all that the file "
+    "stores) or @file.json";
+// The program with all its verbs; `globals` outlives it.
+std::unique_ptr<CLI::App> make_program(Globals& globals);
+
+// First of all: a closed standard stream becomes one that cannot be used, so that no file is opened
+// in its place and gets what is printed.
+void hold_standard_streams();
 
 void add_corpus_verbs(CLI::App& app, Globals& globals);
 void add_model_verbs(CLI::App& app, Globals& globals);   // model, space, extract, bench
 void add_sort_verb(CLI::App& model, Globals& globals);   // model sort
 void add_encode_verbs(CLI::App& app, Globals& globals);  // encode
 void add_train_verbs(CLI::App& app, Globals& globals);   // pretrain, train
+void add_targets_verbs(CLI::App& app, Globals& globals);  // targets list, targets remove
 void add_eval_verbs(CLI::App& app, Globals& globals);    // eval, latency
 void add_search_verbs(CLI::App& app, Globals& globals);  // search
 void add_study_verbs(CLI::App& app, Globals& globals);   // study, pareto, report

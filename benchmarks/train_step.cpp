@@ -38,7 +38,9 @@ struct Args {
 class Default : public SubnetSampler {
  public:
   explicit Default(const SearchSpace& space) : architecture_(space.default_architecture()) {}
-  std::vector<SampledSubnet> draw(int64_t) const override { return {{"default", architecture_}}; }
+  std::vector<SampledSubnet> draw(int64_t) const override { return sizes(); }
+  int64_t opened_at(int64_t) const override { return 0; }
+  std::vector<SampledSubnet> sizes() const override { return {{"default", architecture_}}; }
 
  private:
   Architecture architecture_;

@@ -19,6 +19,8 @@ if(Torch_VERSION VERSION_LESS 2.11)
   message(FATAL_ERROR "LibTorch ${Torch_VERSION} at ${_torch} is too old: 2.11 or newer is needed (scripts/setup installs it).")
 endif()
 
+set(CONCERTINA_TORCH_LIBRARIES ${_torch}/lib)  # the folder, for programs that are installed
+
 # A library of kernels registers them when it is loaded, so it stays linked although nothing calls it by name.
 set(_kernels ${_torch}/lib/libtorch_cpu.so)
 set(_kind CPU)

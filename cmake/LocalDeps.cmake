@@ -10,6 +10,7 @@ file(GLOB _arch RELATIVE ${_usr}/lib ${_usr}/lib/*-linux-gnu)
 if(NOT CMAKE_LIBRARY_ARCHITECTURE)  # only Debian's compilers name it
   set(CMAKE_LIBRARY_ARCHITECTURE ${_arch})
 endif()
+set(CONCERTINA_LOCAL_LIBRARIES ${_usr}/lib/${CMAKE_LIBRARY_ARCHITECTURE} ${_usr}/lib)  # the folders
 # Last of the folders named to the compiler, before its own: LibTorch's headers bring copies of some of these libraries.
 list(APPEND CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES ${_usr}/include)
 list(APPEND CMAKE_CXX_STANDARD_INCLUDE_DIRECTORIES ${_usr}/include)

@@ -5,7 +5,9 @@ get_property(_rooms GLOBAL PROPERTY CONCERTINA_ROOMS)
 install(TARGETS ${_rooms} EXPORT concertinaTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/concertina)
 if(TARGET concertina)
-  install(TARGETS concertina RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  # The libraries stay where they are: LibTorch's, and those of .deps.
+  set_target_properties(concertina PROPERTIES INSTALL_RPATH "${CONCERTINA_TORCH_LIBRARIES};${CONCERTINA_LOCAL_LIBRARIES}")
+  install(TARGETS concertina RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 endif()
 install(DIRECTORY core supernet speech db search report distill eval
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/concertina FILES_MATCHING PATTERN "*.h")

@@ -87,7 +87,7 @@ function(concertina_test name)
   else()
     target_compile_options(${name} PRIVATE ${concertina_pch_options_test})  # only the rooms need to be fast
     concertina_precompile(${name} test)
-    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES LABELS "torch-free;${TEST_LABELS}")
+    gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS "torch-free;${TEST_LABELS}")
   endif()
 endfunction()
 

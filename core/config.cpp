@@ -123,6 +123,21 @@ void read_key(ConfigState& state, const std::shared_ptr<ConfigNode>& node, std::
 }
 
 template <class T>
+void read_number(ConfigState& state, const std::shared_ptr<ConfigNode>& node, std::string_view key,
+                 std::optional<Bounds> bounds, T& value) {
+  state.numbers.push_back({node->path_of(key), bounds});
+  const ConfigNode* child = ask(node, key);
+  T given{};
+  if (child == nullptr || !read_scalar(state, *child, given)) return;
+  if (!bounds || bounds->holds(static_cast<double>(given))) {
+    value = given;
+  } else {
+    add_problem(state, *child,
+                fmt::format("expected {}, found {}", describe(*bounds), describe(*child)));
+  }
+}
+
+template <class T>
 void read_list(ConfigState& state, const std::shared_ptr<ConfigNode>& node, std::string_view key,
                std::vector<T>& value) {
   const ConfigNode* child = ask(node, key);
@@ -149,13 +164,22 @@ void ConfigSection::read(std::string_view key, bool& value) {
   read_key(*state_, node_, key, value);
 }
 void ConfigSection::read(std::string_view key, int32_t& value) {
-  read_key(*state_, node_, key, value);
+  read_number(*state_, node_, key, std::nullopt, value);
+}
+void ConfigSection::read(std::string_view key, int32_t& value, Bounds bounds) {
+  read_number(*state_, node_, key, bounds, value);
 }
 void ConfigSection::read(std::string_view key, int64_t& value) {
-  read_key(*state_, node_, key, value);
+  read_number(*state_, node_, key, std::nullopt, value);
+}
+void ConfigSection::read(std::string_view key, int64_t& value, Bounds bounds) {
+  read_number(*state_, node_, key, bounds, value);
 }
 void ConfigSection::read(std::string_view key, double& value) {
-  read_key(*state_, node_, key, value);
+  read_number(*state_, node_, key, std::nullopt, value);
+}
+void ConfigSection::read(std::string_view key, double& value, Bounds bounds) {
+  read_number(*state_, node_, key, bounds, value);
 }
 void ConfigSection::read(std::string_view key, std::string& value) {
   read_key(*state_, node_, key, value);
@@ -257,6 +281,12 @@ void ConfigSection::problem(std::string_view key, const std::string& message) {
       {child != nullptr ? child->place : node_->place, fmt::format("{}: {}", path, message)});
 }
 
+void ConfigSection::problem(std::string_view key, size_t item, const std::string& message) {
+  const ConfigNode* list = node_->find(key);
+  if (list == nullptr || item >= list->entries.size()) return problem(key, message);
+  add_problem(*state_, *list->entries[item].second, message);
+}
+
 std::string ConfigSection::where(std::string_view key) const {
   const ConfigNode* child = node_->find(key);
   return (child != nullptr ? child->place : node_->place).text();
@@ -308,6 +338,8 @@ void ConfigFile::finish() const {
 std::string ConfigFile::dump() const {
   return detail::dump_config(*state_->root, detail::KeyOrder::kAsWritten);
 }
+
+std::vector<ConfigNumber> ConfigFile::numbers() const { return state_->numbers; }
 
 std::filesystem::path ConfigFile::directory() const { return state_->directory; }
 

@@ -14,9 +14,12 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "core/bounds.h"
 
 namespace concertina {
 
@@ -33,6 +36,10 @@ class ConfigSection {
   void read(std::string_view key, int32_t& value);  // integers take suffixes: 27M, 5G, 10k
   void read(std::string_view key, int64_t& value);
   void read(std::string_view key, double& value);
+  // A number outside its bounds is a problem, too, and leaves `value` as it was.
+  void read(std::string_view key, int32_t& value, Bounds bounds);
+  void read(std::string_view key, int64_t& value, Bounds bounds);
+  void read(std::string_view key, double& value, Bounds bounds);
   void read(std::string_view key, std::string& value);
   void read(std::string_view key, std::filesystem::path& value);  // relative paths: see resolve()
   void read(std::string_view key, std::vector<int32_t>& value);   // also accepts one scalar
@@ -48,7 +55,8 @@ class ConfigSection {
   std::vector<std::string> keys() const;
   void allow(std::string_view key);  // marks the whole subtree as known
   void problem(std::string_view key,
-               const std::string& message);       // adds "file:line:col: key: message"
+               const std::string& message);  // adds "file:line:col: key: message"
+  void problem(std::string_view key, size_t item, const std::string& message);  // of a list's item
   std::string where(std::string_view key) const;  // "file:line:column"
   std::string dump() const;                       // canonical YAML of the subtree, for stamps
 
@@ -56,6 +64,12 @@ class ConfigSection {
   friend class ConfigFile;
   std::shared_ptr<detail::ConfigState> state_;
   std::shared_ptr<detail::ConfigNode> node_;
+};
+
+// A number that was read, whether it was there or not.
+struct ConfigNumber {
+  std::string key;  // from the root: "stage1.batch.crops"
+  std::optional<Bounds> bounds;
 };
 
 class ConfigFile {
@@ -66,9 +80,10 @@ class ConfigFile {
   // Before root().
   void set(const std::string& assignment);  // InputError when malformed
   ConfigSection root();
-  void finish() const;                      // InputError listing everything wrong
-  std::string dump() const;                 // the effective config
-  std::filesystem::path directory() const;  // of the file; for resolve()
+  void finish() const;                        // InputError listing everything wrong
+  std::string dump() const;                   // the effective config
+  std::vector<ConfigNumber> numbers() const;  // read so far, in the order of reading
+  std::filesystem::path directory() const;    // of the file; for resolve()
   // A path named inside the file: absolute, or relative to the file's own folder.
   std::filesystem::path resolve(const std::filesystem::path& path) const;
 

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/config.h"
+
 namespace concertina::detail {
 
 struct ConfigPlace {
@@ -49,6 +51,7 @@ struct ConfigState {
   std::filesystem::path directory;
   std::shared_ptr<ConfigNode> root;
   std::vector<ConfigProblem> problems;
+  std::vector<ConfigNumber> numbers;
 };
 
 enum class KeyOrder { kAsWritten, kSorted };

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "core/errors.h"
+#include "core/lost_mapping.h"
 
 namespace concertina {
 namespace {
@@ -27,6 +28,8 @@ namespace fs = std::filesystem;
 
 constexpr size_t kChunk = size_t{1} << 16;
 constexpr const char* kTemporary = ".tmp";
+constexpr size_t kMostOfStream = size_t{64} << 20;  // bytes read of a device or pipe
+constexpr auto kYoung = std::chrono::seconds(10);
 
 [[noreturn]] void fail(std::string_view verb, const fs::path& path, int error) {
   throw SystemError(
@@ -53,6 +56,24 @@ size_t read_some(const File& file, std::span<char> buffer, const fs::path& path)
     const ssize_t count = ::read(file.fd(), buffer.data(), buffer.size());
     if (count >= 0) return static_cast<size_t>(count);
     if (errno != EINTR) fail("read", path, errno);
+  }
+}
+
+// The whole file, of which `before` was said when it was opened.
+void read_unchanging(const File& file, std::span<char> buffer, const struct stat& before,
+                     const fs::path& path) {
+  size_t done = 0;
+  while (done < buffer.size()) {
+    const size_t count = read_some(file, buffer.subspan(done), path);
+    if (count == 0) break;
+    done += count;
+  }
+  struct stat after = {};
+  const bool same = ::fstat(file.fd(), &after) == 0 && after.st_size == before.st_size &&
+                    after.st_mtim.tv_sec == before.st_mtim.tv_sec &&
+                    after.st_mtim.tv_nsec == before.st_mtim.tv_nsec;
+  if (done < buffer.size() || !same) {
+    throw SystemError(fmt::format("{} changed while it was read: try again", path.string()));
   }
 }
 
@@ -129,6 +150,7 @@ class TemporaryFile {
   explicit TemporaryFile(const fs::path& target)
       : target_(target), name_(temporary_name(target)), file_(name_, O_WRONLY | O_CREAT | O_EXCL) {
     if (!file_.is_open()) fail("write", target, errno);
+    ::flock(file_.fd(), LOCK_EX | LOCK_NB);  // held while this process lives: remove_abandoned
   }
   TemporaryFile(const TemporaryFile&) = delete;
   TemporaryFile& operator=(const TemporaryFile&) = delete;
@@ -157,6 +179,25 @@ fs::path followed(const fs::path& path) {
   if (!fs::is_symlink(path, error)) return path;
   const fs::path target = fs::canonical(path, error);
   return error ? path : target;
+}
+
+// Its writer has died: nobody holds its lock. A writer takes it right after making the file.
+bool is_abandoned(const fs::path& path) {
+  std::error_code error;
+  const auto written = fs::last_write_time(path, error);
+  if (error || fs::file_time_type::clock::now() - written < kYoung) return false;
+  const File file(path, O_RDONLY);
+  return file.is_open() && ::flock(file.fd(), LOCK_EX | LOCK_NB) == 0;
+}
+
+std::vector<fs::path> temporaries_in(const fs::path& folder, std::string_view prefix) {
+  std::error_code error;
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    if (name.starts_with(prefix) && name.ends_with(kTemporary)) found.push_back(entry.path());
+  }
+  return found;
 }
 
 bool is_device(const fs::path& path) {
@@ -196,8 +237,14 @@ void read_chunks(const fs::path& path, const std::function<void(std::string_view
 }  // namespace
 
 std::string read_text(const fs::path& path) {
+  const bool endless = is_device(path);
   std::string text;
-  read_chunks(path, [&](std::string_view chunk) { text += chunk; });
+  read_chunks(path, [&](std::string_view chunk) {
+    text += chunk;
+    if (endless && text.size() > kMostOfStream)
+      throw InputError(
+          fmt::format("{} gives more than {} MiB", path.string(), kMostOfStream >> 20));
+  });
   return text;
 }
 
@@ -245,13 +292,20 @@ void make_directories(const fs::path& path) {
 }
 
 void remove_leftovers(const fs::path& folder) {
-  std::error_code error;
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
-    const std::string name = entry.path().filename().string();
-    if (name.starts_with('.') && name.ends_with(kTemporary)) found.push_back(entry.path());
+  std::error_code ignored;
+  for (const fs::path& path : temporaries_in(folder, ".")) fs::remove_all(path, ignored);
+}
+
+void remove_abandoned(const fs::path& path) {
+  std::error_code ignored;
+  const bool folder = fs::is_directory(path, ignored);
+  const fs::path target = followed(path);
+  const auto found =
+      folder ? temporaries_in(path, ".")
+             : temporaries_in(folder_of(target), fmt::format(".{}.", target.filename().string()));
+  for (const fs::path& temporary : found) {
+    if (is_abandoned(temporary)) fs::remove_all(temporary, ignored);
   }
-  for (const fs::path& path : found) fs::remove(path, error);
 }
 
 FolderLock::FolderLock(const fs::path& folder)
@@ -272,6 +326,8 @@ std::string sha256(std::string_view bytes) {
 }
 
 std::string sha256_file(const fs::path& path) {
+  if (is_device(path))
+    throw SystemError(fmt::format("cannot hash {}: it is no regular file", path.string()));
   Sha256 hash;
   read_chunks(path, [&](std::string_view chunk) { hash.add(chunk); });
   return hash.hex();
@@ -283,7 +339,7 @@ uint64_t hash64(std::string_view bytes) {
   return hash;
 }
 
-MappedFile::MappedFile(const fs::path& path) {
+MappedFile::MappedFile(const fs::path& path, Reading reading) {
   const File file(path, O_RDONLY);
   struct stat info = {};
   if (!file.is_open() || ::fstat(file.fd(), &info) != 0) fail("read", path, errno);
@@ -292,11 +348,24 @@ MappedFile::MappedFile(const fs::path& path) {
     throw SystemError(fmt::format("cannot map {}: it is no regular file", path.string()));
   }
   if (info.st_size == 0) return;
+  const bool copied = reading == Reading::kCopied;
   const auto size = static_cast<size_t>(info.st_size);
-  void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.fd(), 0);
+  const int access = copied ? PROT_READ | PROT_WRITE : PROT_READ;
+  const int flags = copied ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_PRIVATE;
+  void* data = ::mmap(nullptr, size, access, flags, copied ? -1 : file.fd(), 0);
   if (data == MAP_FAILED) fail("map", path, errno);
   data_ = static_cast<const std::byte*>(data);
   size_ = size;
+  if (!copied) {
+    note_mapping(data, size, path);
+    return;
+  }
+  try {
+    read_unchanging(file, {static_cast<char*>(data), size}, info, path);
+  } catch (...) {
+    ::munmap(data, size);
+    throw;
+  }
 }
 
 MappedFile::MappedFile(MappedFile&& other) noexcept
@@ -309,7 +378,9 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 }
 
 MappedFile::~MappedFile() {
-  if (data_ != nullptr) ::munmap(const_cast<std::byte*>(data_), size_);
+  if (data_ == nullptr) return;
+  forget_mapping(data_);
+  ::munmap(const_cast<std::byte*>(data_), size_);
 }
 
 }  // namespace concertina

@@ -12,7 +12,8 @@
 
 namespace concertina {
 
-std::string read_text(const std::filesystem::path& path);  // SystemError
+// SystemError; InputError when a device or pipe gives more than 64 MiB.
+std::string read_text(const std::filesystem::path& path);
 // Writes to a temporary name beside `path`, syncs, renames. SystemError (disk full, permission)
 // leaves the old file. Follows symbolic links; devices and pipes are written in place. The stream
 // of `writer` only goes forward.
@@ -24,10 +25,13 @@ void append_line(const std::filesystem::path& path, std::string_view line);  // 
 void make_directories(const std::filesystem::path& path);  // SystemError names what is in the way
 // Removes what a killed process was writing aside in `folder`. Only for the folder's one writer.
 void remove_leftovers(const std::filesystem::path& folder);
+// Removes what killed processes were writing aside for `path`, or in it where it is a folder; what
+// a living one writes stays. A failure to remove is no error.
+void remove_abandoned(const std::filesystem::path& path);
 
-std::string sha256(std::string_view bytes);  // lower-case hex
-std::string sha256_file(const std::filesystem::path& path);
-uint64_t hash64(std::string_view bytes);  // FNV-1a, stable across machines
+std::string sha256(std::string_view bytes);                  // lower-case hex
+std::string sha256_file(const std::filesystem::path& path);  // SystemError: no regular file
+uint64_t hash64(std::string_view bytes);                     // FNV-1a, stable across machines
 
 // A folder's one writer: the lock goes with the object or the process, and leaves no file.
 class FolderLock {
@@ -41,10 +45,15 @@ class FolderLock {
   int fd_;
 };
 
-// Read-only memory map of a whole file. Movable; the span lives as long as the object.
+// How a file comes into memory. A mapping costs nothing until it is used, but what its bytes are is
+// up to whoever writes the file later; a copy is the file as it was.
+enum class Reading { kMapped, kCopied };
+
+// All bytes of a file, read-only. Movable; the span lives as long as the object.
 class MappedFile {
  public:
-  explicit MappedFile(const std::filesystem::path& path);  // SystemError
+  // SystemError; of a copy too when the file changes while it is read.
+  explicit MappedFile(const std::filesystem::path& path, Reading reading = Reading::kMapped);
   MappedFile(MappedFile&&) noexcept;
   MappedFile& operator=(MappedFile&&) noexcept;
   ~MappedFile();

@@ -10,6 +10,7 @@
 #include <optional>
 #include <sstream>
 
+#include "core/cpu_quota.h"
 #include "core/errors.h"
 #include "core/threads.h"
 
@@ -53,15 +54,6 @@ std::optional<double> first_number(const std::string& file) {
   return value;
 }
 
-double cpu_quota() {
-  std::ifstream file(std::string(kGroup) + "/cpu.max");  // "QUOTA PERIOD" or "max PERIOD"
-  double quota = 0, period = 0;
-  if (file >> quota >> period && period > 0) return quota / period;
-  const auto old_quota = first_number("/cpu/cpu.cfs_quota_us");
-  const auto old_period = first_number("/cpu/cpu.cfs_period_us");
-  return old_quota && old_period.value_or(0) > 0 ? *old_quota / *old_period : 0;
-}
-
 // In bytes, of /proc/meminfo.
 int64_t meminfo(std::string_view key) {
   std::ifstream info("/proc/meminfo");
@@ -91,7 +83,7 @@ Machine this_machine() {
   machine.cpu = cpu_name();
   machine.instruction_sets = instruction_sets();
   machine.cpus = hardware_threads();
-  machine.cpu_quota = cpu_quota();
+  machine.cpu_quota = cpu_quota().value_or(0);
   machine.memory = meminfo("MemTotal:");
   machine.free_memory = meminfo("MemAvailable:");
   limit_by_group(machine);

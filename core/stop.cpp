@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <string_view>
 
 namespace concertina {
 namespace {
@@ -11,25 +12,47 @@ namespace {
 using Flag = std::atomic<StopReason>;
 static_assert(Flag::is_always_lock_free, "the flag is written by a signal handler");
 
+static_assert(std::atomic<int32_t>::is_always_lock_free);
+
+constexpr unsigned kGraceSeconds = 1;
+
 std::atomic<Flag*> signal_flag = nullptr;
-std::atomic<bool> interrupted_before = false;
+std::atomic<int32_t> first_signal = 0;  // 0: none yet
+std::atomic<int32_t> savers = 0;
+std::atomic<bool> on_terminal = false;  // stderr, where a progress bar may stand
 
 void raise_flag(Flag& flag, StopReason reason) noexcept {
   StopReason none = StopReason::kNone;
   flag.compare_exchange_strong(none, reason);  // the first reason stays
 }
 
-void on_signal(int signal) {
-  if (signal == SIGINT && interrupted_before.exchange(true)) {
-    _exit(static_cast<int>(ExitCode::kInterrupted));
-  }
-  raise_flag(*signal_flag.load(),
-             signal == SIGINT ? StopReason::kInterrupt : StopReason::kTerminate);
+// Only what a signal handler may call.
+[[noreturn]] void end_at_once(int signal) {
+  const bool interrupt = signal == SIGINT;
+  const auto say = [](std::string_view text) {
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+  };
+  if (on_terminal.load()) say("\r\x1b[K");
+  say(interrupt ? "concertina: interrupted\n" : "concertina: terminated\n");
+  _exit(static_cast<int>(interrupt ? ExitCode::kInterrupted : ExitCode::kTerminated));
 }
 
-void install(int signal) {
+void on_signal(int signal) {
+  int32_t none = 0;
+  if (!first_signal.compare_exchange_strong(none, signal)) end_at_once(none);
+  raise_flag(*signal_flag.load(),
+             signal == SIGINT ? StopReason::kInterrupt : StopReason::kTerminate);
+  ::alarm(kGraceSeconds);
+}
+
+void on_alarm(int /*signal*/) {
+  if (savers.load() == 0) end_at_once(first_signal.load());
+  ::alarm(kGraceSeconds);
+}
+
+void install(int signal, void (*handler)(int)) {
   struct sigaction action = {};
-  action.sa_handler = on_signal;
+  action.sa_handler = handler;
   action.sa_flags = SA_RESTART;  // libraries' reads and writes go on
   sigemptyset(&action.sa_mask);
   CONCERTINA_ASSERT(sigaction(signal, &action, nullptr) == 0);
@@ -61,6 +84,12 @@ void throw_if_interrupted(StopReason reason, const std::string& what_was_saved) 
                     what_was_saved.empty() ? message : message + "; " + what_was_saved);
 }
 
+SavesOnStop::SavesOnStop() noexcept { ++savers; }
+SavesOnStop::~SavesOnStop() {
+  --savers;
+  if (first_signal.load() != 0) ::alarm(kGraceSeconds);  // to say what was saved
+}
+
 StopSource::StopSource() : flag_(std::make_shared<Flag>(StopReason::kNone)) {}
 
 StopSource StopSource::from_signals() {
@@ -69,8 +98,10 @@ StopSource StopSource::from_signals() {
       source.flag_;                         // a signal may come after main's source is gone
   CONCERTINA_ASSERT(kept == source.flag_);  // called once
   signal_flag = kept.get();
-  install(SIGINT);
-  install(SIGTERM);
+  on_terminal = ::isatty(STDERR_FILENO) == 1;
+  install(SIGINT, on_signal);
+  install(SIGTERM, on_signal);
+  install(SIGALRM, on_alarm);
   ::signal(SIGXFSZ, SIG_IGN);
   return source;
 }

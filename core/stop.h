@@ -35,11 +35,24 @@ class StopToken {
   std::optional<std::chrono::steady_clock::time_point> deadline_;
 };
 
+// While one lives, the process is not ended a second after the first signal: the work polls its
+// token, saves its state and ends by itself.
+class SavesOnStop {
+ public:
+  SavesOnStop() noexcept;
+  SavesOnStop(const SavesOnStop&) = delete;
+  SavesOnStop& operator=(const SavesOnStop&) = delete;
+  ~SavesOnStop();
+};
+
 class StopSource {
  public:
   StopSource();
-  // Installs SIGINT and SIGTERM handlers for the process; a second SIGINT ends it at once. A write
-  // over the file size limit becomes an error of the write instead of a signal. Call once, in main.
+  // Installs SIGINT and SIGTERM handlers for the process. The first signal raises the token's flag
+  // and gives the work a second to end by itself; then the process ends, whatever it is at: results
+  // are written aside and renamed, so none is left half written. A second signal ends it at once. A
+  // write over the file size limit becomes an error of the write instead of a signal. Call once, in
+  // main.
   static StopSource from_signals();
   StopToken token() const;
   void request(StopReason reason);

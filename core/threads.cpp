@@ -7,10 +7,12 @@
 #include <tbb/task_arena.h>
 
 #include <algorithm>
+#include <cmath>
 #include <memory>
 #include <mutex>
 #include <thread>
 
+#include "core/cpu_quota.h"
 #include "core/errors.h"
 #include "core/tsan.h"
 
@@ -28,13 +30,23 @@ Limit& limit() {
   return *instance;
 }
 
-}  // namespace
-
-int32_t hardware_threads() {
+int32_t allowed_cpus() {
   cpu_set_t allowed;
   CPU_ZERO(&allowed);
-  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) return std::max(1, CPU_COUNT(&allowed));
-  return std::max(1, static_cast<int32_t>(std::thread::hardware_concurrency()));
+  if (sched_getaffinity(0, sizeof(allowed), &allowed) == 0) return CPU_COUNT(&allowed);
+  return static_cast<int32_t>(std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+int32_t usable_threads(int32_t cpus, std::optional<double> quota) {
+  const double share = quota ? std::ceil(*quota) : cpus;
+  return std::max(1, static_cast<int32_t>(std::min<double>(cpus, share)));
+}
+
+int32_t hardware_threads() {
+  static const int32_t threads = usable_threads(allowed_cpus(), cpu_quota());
+  return threads;
 }
 
 void set_thread_limit(int32_t threads) {

@@ -3,10 +3,15 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 
 namespace concertina {
 
-int32_t hardware_threads();              // CPUs this process may use
+// Threads that make use of the CPUs this process may run on (its affinity) for the share of their
+// time it is given (core/cpu_quota.h): the default number.
+int32_t hardware_threads();
+// The smaller of both, a part of a CPU counted as one more; at least 1.
+int32_t usable_threads(int32_t cpus, std::optional<double> quota);
 void set_thread_limit(int32_t threads);  // for the process; >= 1
 int32_t thread_limit();
 

@@ -106,8 +106,9 @@ std::string format_count(double value) {
     value /= 1000;
     ++suffix;
   }
-  if (std::abs(value) >= 999.5) return fmt::format("{:.0f}{}", value, kSuffixes[suffix]);
-  return fmt::format("{:.3g}{}", value, kSuffixes[suffix]);
+  const bool is_whole = std::abs(value) >= 999.5 && std::abs(value) < 1e6;  // beyond: 1e+288T
+  return is_whole ? fmt::format("{:.0f}{}", value, kSuffixes[suffix])
+                  : fmt::format("{:.3g}{}", value, kSuffixes[suffix]);
 }
 
 std::string format_seconds(double value) {

@@ -16,7 +16,7 @@ struct Migration {
   const char* sql;
 };
 
-constexpr std::array<Migration, 1> kMigrations = {{{"0.1.0", R"sql(
+constexpr std::array<Migration, 5> kMigrations = {{{"0.1.0", R"sql(
 CREATE TABLE schema_version(version INTEGER NOT NULL, needs TEXT NOT NULL);
 INSERT INTO schema_version VALUES(0, '');
 CREATE TABLE study(
@@ -52,6 +52,54 @@ CREATE TABLE latency_point(
   n INTEGER NOT NULL, mean_ms REAL, p50_ms REAL, p95_ms REAL, spread_ms REAL);
 CREATE TABLE latency_model(id INTEGER PRIMARY KEY CHECK(id = 1), json TEXT NOT NULL, sha256 TEXT NOT NULL);
 CREATE TABLE artefact(name TEXT PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID;
+)sql"},
+                                                   {"0.1.0", R"sql(
+CREATE TABLE objective_bound(
+  metric INTEGER PRIMARY KEY REFERENCES metric(id), low REAL NOT NULL, high REAL NOT NULL);
+)sql"},
+                                                   // Trials are written as they end: the proposals
+                                                   // of the generation that is not ended.
+                                                   {"0.1.0", R"sql(
+ALTER TABLE generation ADD COLUMN ended INTEGER NOT NULL DEFAULT 1 CHECK(ended IN (0, 1));
+CREATE TABLE proposal(
+  number INTEGER PRIMARY KEY, architecture INTEGER NOT NULL REFERENCES architecture(id), fidelity TEXT NOT NULL);
+)sql"},
+                                                   // What a study is, and what its scores depend
+                                                   // on.
+                                                   {"0.1.0", R"sql(
+CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE fingerprint(
+  metric INTEGER NOT NULL REFERENCES metric(id), name TEXT NOT NULL, value TEXT NOT NULL,
+  PRIMARY KEY(metric, name)) WITHOUT ROWID;
+)sql"},
+                                                   // Looks at test are appended with intervals,
+                                                   // settings and a date; fresh times with their
+                                                   // workload. What schema 1 knew of its front is
+                                                   // one look without a date.
+                                                   {"0.1.0", R"sql(
+CREATE TABLE look(
+  id INTEGER PRIMARY KEY, date TEXT NOT NULL, scored_with TEXT NOT NULL, fingerprint TEXT NOT NULL);
+CREATE TABLE look_member(
+  id INTEGER PRIMARY KEY, look INTEGER NOT NULL REFERENCES look(id),
+  architecture INTEGER NOT NULL REFERENCES architecture(id), UNIQUE(look, architecture));
+CREATE TABLE look_score(
+  member INTEGER NOT NULL REFERENCES look_member(id), metric INTEGER NOT NULL REFERENCES metric(id),
+  value REAL, low REAL, high REAL, setting TEXT NOT NULL, PRIMARY KEY(member, metric)) WITHOUT ROWID;
+CREATE TABLE fresh_time(
+  id INTEGER PRIMARY KEY, date TEXT NOT NULL, architecture INTEGER NOT NULL REFERENCES architecture(id),
+  device TEXT NOT NULL, threads INTEGER NOT NULL, seconds REAL NOT NULL, dtype TEXT NOT NULL,
+  n INTEGER NOT NULL, mean_ms REAL, p50_ms REAL, p95_ms REAL, spread_ms REAL);
+CREATE TABLE latency_check(
+  id INTEGER PRIMARY KEY, date TEXT NOT NULL, times INTEGER NOT NULL, outside INTEGER NOT NULL, scale REAL NOT NULL);
+INSERT INTO look SELECT 1, '', '', '' WHERE EXISTS (SELECT 1 FROM front);
+INSERT INTO look_member SELECT position + 1, 1, architecture FROM front;
+INSERT INTO look_score SELECT v.position + 1, v.metric, v.value, NULL, NULL, ''
+  FROM front_value v JOIN metric m ON m.id = v.metric WHERE m.name NOT LIKE 'latency.%';
+INSERT INTO fresh_time SELECT NULL, '', f.architecture, '', 0, 0, '', 0, NULL, v.value, NULL, NULL
+  FROM front f JOIN front_value v ON v.position = f.position JOIN metric m ON m.id = v.metric
+  WHERE m.name = 'latency.p50_ms' ORDER BY f.position;
+DROP TABLE front_value;
+DROP TABLE front;
 )sql"}}};
 
 bool has_study_tables(const Connection& connection) {
@@ -75,6 +123,8 @@ int64_t check_schema(const Connection& connection) {
   if (!read.step())
     throw InputError(fmt::format("{} holds no schema version: it is damaged", name));
   const int64_t version = read.integer(0);
+  if (version < 1)
+    throw InputError(fmt::format("{} is a damaged study: its schema is {}", name, version));
   if (version > latest_schema()) {
     throw InputError(fmt::format(
         "{} needs Concertina {} or newer (its schema is {}, this program reads up to {})", name,
@@ -83,13 +133,13 @@ int64_t check_schema(const Connection& connection) {
   return version;
 }
 
-void migrate_schema(const Connection& connection, int64_t from) {
-  if (from >= latest_schema()) return;
+void migrate_schema(const Connection& connection, int64_t from, int64_t to) {
+  if (from >= to) return;
   Transaction transaction(connection);
-  for (auto step = static_cast<size_t>(from); step < kMigrations.size(); ++step)
-    connection.execute(kMigrations[step].sql);
+  for (int64_t step = from; step < to; ++step)
+    connection.execute(kMigrations[static_cast<size_t>(step)].sql);
   Statement(connection, "UPDATE schema_version SET version = ?, needs = ?")
-      .bind(latest_schema(), std::string_view(kMigrations.back().needs))
+      .bind(to, std::string_view(kMigrations[static_cast<size_t>(to - 1)].needs))
       .run();
   transaction.commit();
 }

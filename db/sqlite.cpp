@@ -25,7 +25,7 @@ int open_flags(OpenMode mode) {
   return SQLITE_OPEN_READONLY;
 }
 
-void check_path(const std::filesystem::path& path, OpenMode mode) {
+const char* checked(const std::filesystem::path& path, OpenMode mode) {
   std::error_code error;
   const auto status = std::filesystem::status(path, error);
   if (std::filesystem::is_directory(status)) {
@@ -34,14 +34,17 @@ void check_path(const std::filesystem::path& path, OpenMode mode) {
   if (mode != OpenMode::kCreate && !std::filesystem::exists(status)) {
     throw SystemError(fmt::format("{}: no such file", path.string()));
   }
+  return path.c_str();
 }
 
 [[noreturn]] void fail(const std::filesystem::path& path, int code, const std::string& detail) {
   const std::string name = path.string();
+  if (code == SQLITE_IOERR_SHORT_READ) code = SQLITE_CORRUPT;  // truncated
   switch (code & 0xff) {
     case SQLITE_NOTADB:
       throw InputError(fmt::format("{} is not a SQLite database", name));
     case SQLITE_CORRUPT:
+    case SQLITE_ERROR:  // a table or column that every study has is missing
       throw InputError(fmt::format("{} is a damaged SQLite database ({})", name, detail));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -62,11 +65,13 @@ void check_path(const std::filesystem::path& path, OpenMode mode) {
 
 void Connection::Close::operator()(sqlite3* handle) const { sqlite3_close_v2(handle); }
 
-Connection::Connection(std::filesystem::path path, OpenMode mode) : path_(std::move(path)) {
-  check_path(path_, mode);
+Connection::Connection(std::filesystem::path path, OpenMode mode)
+    : Connection(path, checked(path, mode), open_flags(mode)) {}
+
+Connection::Connection(std::filesystem::path path, const char* file, int flags)
+    : path_(std::move(path)) {
   sqlite3* handle = nullptr;
-  const int code =
-      sqlite3_open_v2(path_.c_str(), &handle, open_flags(mode) | SQLITE_OPEN_FULLMUTEX, nullptr);
+  const int code = sqlite3_open_v2(file, &handle, flags | SQLITE_OPEN_FULLMUTEX, nullptr);
   handle_.reset(handle);
   if (handle == nullptr) fail(path_, SQLITE_CANTOPEN, sqlite3_errstr(code));
   check(code);
@@ -77,6 +82,15 @@ Connection::Connection(std::filesystem::path path, OpenMode mode) : path_(std::m
 
 void Connection::execute(const std::string& sql) const {
   check(sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr));
+}
+
+Connection Connection::copy_in_memory() const {
+  Connection copy(path_, ":memory:", open_flags(OpenMode::kCreate));
+  sqlite3_backup* backup = sqlite3_backup_init(copy.handle(), "main", handle(), "main");
+  if (backup == nullptr) copy.check(sqlite3_errcode(copy.handle()));
+  sqlite3_backup_step(backup, -1);  // its code is that of finish
+  copy.check(sqlite3_backup_finish(backup));
+  return copy;
 }
 
 void Connection::check(int code) const {

@@ -21,6 +21,7 @@ class Connection {
  public:
   Connection(std::filesystem::path path, OpenMode mode);
   void execute(const std::string& sql) const;  // any number of statements, rows ignored
+  Connection copy_in_memory() const;  // of the same path() in messages; writes leave the file alone
   sqlite3* handle() const { return handle_.get(); }
   const std::filesystem::path& path() const { return path_; }
   void check(int code) const;  // throws unless OK, ROW or DONE
@@ -29,6 +30,7 @@ class Connection {
   struct Close {
     void operator()(sqlite3* handle) const;
   };
+  Connection(std::filesystem::path path, const char* file, int flags);
   std::filesystem::path path_;
   std::unique_ptr<sqlite3, Close> handle_;
 };

@@ -5,41 +5,49 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "core/files.h"
 #include "db/database.h"
 #include "db/schema.h"
 
 namespace concertina {
 namespace {
 
-using Guard = std::lock_guard<std::mutex>;
+constexpr const char* kFoldWal = "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE";
 
-template <class Read>
-auto read_all(const Connection& connection, std::string_view sql, const Read& read) {
-  std::vector<decltype(read(std::declval<Statement&>()))> rows;
-  Statement statement(connection, sql);
-  while (statement.step()) rows.push_back(read(statement));
-  return rows;
+std::filesystem::path with_suffix(std::filesystem::path path, const char* suffix) {
+  return path += suffix;
 }
 
-GenerationRecord read_generation(Statement& row) {
-  return {row.integer(0), row.text(1), row.text(2), row.real(3)};
+std::filesystem::path aside(const std::filesystem::path& path) {
+  return path.parent_path() / fmt::format(".{}.tmp", path.filename().string());
 }
 
-constexpr std::string_view kSelectGeneration =
-    "SELECT number, searcher_state, evaluator, hypervolume FROM generation ";
+bool holds_bytes(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto size = std::filesystem::file_size(path, error);
+  return !error && size > 0;
+}
 
 }  // namespace
 
-StudyFile::Database::Database(const std::filesystem::path& path, OpenMode mode)
-    : connection(path, mode), writable(mode != OpenMode::kReadOnly) {}
+std::optional<MetricInfo> metric_info(const StudyHeader& header, std::string_view name) {
+  if (const Metric* known = find_metric(name)) return known->info();
+  for (const auto* metrics : {&header.objectives, &header.recorded}) {
+    const auto found = std::ranges::find(*metrics, without_split(name), &MetricInfo::name);
+    if (found != metrics->end()) return *found;
+  }
+  return std::nullopt;
+}
+
+StudyFile::Database::Database(Connection opened, OpenMode mode)
+    : connection(std::move(opened)), writable(mode != OpenMode::kReadOnly) {}
 
 // Leaves one plain file behind. While someone else reads, SQLite keeps the WAL instead, which is as
 // safe.
 StudyFile::Database::~Database() {
   if (!writable) return;
   try {
-    connection.execute(
-        "PRAGMA busy_timeout = 0; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE");
+    connection.execute(std::string("PRAGMA busy_timeout = 0; ") + kFoldWal);
   } catch (
       const Error&) {  // On purpose: the file is whole with its WAL, and destructors keep quiet
   }
@@ -54,22 +62,25 @@ StudyFile StudyFile::create(const std::filesystem::path& path, const StudyHeader
   if (std::filesystem::exists(path))
     throw InputError(
         fmt::format("{} exists already; resume it or name another file", path.string()));
-  auto database = std::make_unique<Database>(path, OpenMode::kCreate);
+  const std::filesystem::path unfinished = aside(path);
+  std::error_code ignored;
+  std::filesystem::remove(unfinished, ignored);  // of a process that was killed here
   try {
-    database->connection.execute("PRAGMA journal_mode = WAL");
-    migrate_schema(database->connection, 0);
-    database->insert_header(header);
+    Database database(Connection(unfinished, OpenMode::kCreate), OpenMode::kCreate);
+    database.connection.execute("PRAGMA journal_mode = MEMORY");  // no side file to leave behind
+    migrate_schema(database.connection, 0);
+    database.insert_header(header);
   } catch (...) {
-    database.reset();
-    std::error_code ignored;
-    std::filesystem::remove(path, ignored);
+    std::filesystem::remove(unfinished, ignored);
     throw;
   }
-  return StudyFile(std::move(database));
+  std::filesystem::rename(unfinished, path);
+  return open(path);
 }
 
 StudyFile StudyFile::open(const std::filesystem::path& path) {
-  auto database = std::make_unique<Database>(path, OpenMode::kReadWrite);
+  auto database =
+      std::make_unique<Database>(Connection(path, OpenMode::kReadWrite), OpenMode::kReadWrite);
   const int64_t version = check_schema(database->connection);
   database->connection.execute("PRAGMA journal_mode = WAL");
   migrate_schema(database->connection, version);
@@ -77,13 +88,19 @@ StudyFile StudyFile::open(const std::filesystem::path& path) {
 }
 
 StudyFile StudyFile::open_read_only(const std::filesystem::path& path) {
-  auto database = std::make_unique<Database>(path, OpenMode::kReadOnly);
-  if (const int64_t version = check_schema(database->connection); version < latest_schema()) {
-    throw InputError(
-        fmt::format("{} has the older schema {}; open it for writing once to bring it to {}",
-                    path.string(), version, latest_schema()));
+  Connection connection(path, OpenMode::kReadOnly);
+  if (const int64_t version = check_schema(connection); version < latest_schema()) {
+    connection = connection.copy_in_memory();
+    migrate_schema(connection, version);
   }
-  return StudyFile(std::move(database));
+  return StudyFile(std::make_unique<Database>(std::move(connection), OpenMode::kReadOnly));
+}
+
+void StudyFile::move(const std::filesystem::path& from, const std::filesystem::path& to) {
+  Connection(from, OpenMode::kReadWrite).execute(kFoldWal);
+  if (holds_bytes(with_suffix(from, "-wal")))
+    throw SystemError(fmt::format("{} is open in another process", from.string()));
+  std::filesystem::rename(from, to);
 }
 
 StudyHeader StudyFile::header() const {
@@ -93,6 +110,7 @@ StudyHeader StudyFile::header() const {
   if (!read.step())
     throw InputError(fmt::format("{} holds an empty study: it is damaged",
                                  database_->connection.path().string()));
+  database_->conv_layers();  // its space can be read
   return {read.text(0),
           static_cast<uint64_t>(read.integer(1)),
           read.text(2),
@@ -101,27 +119,25 @@ StudyHeader StudyFile::header() const {
           read.text(5),
           read.text(6),
           database_->metrics("objective"),
-          database_->metrics("recorded")};
+          database_->metrics("recorded"),
+          database_->bounds(),
+          database_->settings(),
+          database_->fingerprints()};
 }
 
-void StudyFile::commit_generation(const std::vector<Trial>& trials,
-                                  const GenerationRecord& generation) {
+void StudyFile::set_bounds(const std::vector<ObjectiveBounds>& bounds) {
   const Guard guard(database_->mutex);
   database_->require_writable();
-  const Connection& connection = database_->connection;
-  Transaction transaction(connection);
-  Statement next(connection, "SELECT coalesce(max(number), -1) + 1 FROM generation");
-  next.step();
-  if (next.integer(0) != generation.number) {
-    throw SystemError(
-        fmt::format("{} was written by another process meanwhile (generation {} is next, not {})",
-                    connection.path().string(), next.integer(0), generation.number));
-  }
-  Statement(connection, "INSERT INTO generation VALUES(?, ?, ?, ?)")
-      .bind(generation.number, generation.searcher_state, generation.evaluator,
-            generation.hypervolume)
-      .run();
-  for (const Trial& trial : trials) database_->insert_trial(trial, generation.number);
+  Transaction transaction(database_->connection);
+  database_->replace_bounds(bounds);
+  transaction.commit();
+}
+
+void StudyFile::record(const Facts& settings, const Fingerprints& fingerprints) {
+  const Guard guard(database_->mutex);
+  database_->require_writable();
+  Transaction transaction(database_->connection);
+  database_->insert_facts(settings, fingerprints);
   transaction.commit();
 }
 
@@ -137,9 +153,9 @@ std::vector<Trial> StudyFile::trials() const {
         Trial trial;
         trial.number = row.integer(0);
         trial.architecture = database_->architecture(row.text(1));
-        trial.genome = genome_from(row.text(2));
+        trial.genome = database_->genome(row.text(2));
         trial.fidelity = row.text(3);
-        trial.state = row.text(4) == "complete" ? TrialState::kComplete : TrialState::kFailed;
+        trial.state = database_->state(row.text(4));
         trial.error = row.text(5);
         trial.generation = row.integer(6);
         trial.worker = static_cast<int32_t>(row.integer(7));
@@ -157,18 +173,11 @@ std::vector<Trial> StudyFile::trials() const {
   return trials;
 }
 
-std::optional<GenerationRecord> StudyFile::last_generation() const {
+int64_t StudyFile::trial_count() const {
   const Guard guard(database_->mutex);
-  Statement read(database_->connection,
-                 std::string(kSelectGeneration) + "ORDER BY number DESC LIMIT 1");
-  if (!read.step()) return std::nullopt;
-  return read_generation(read);
-}
-
-std::vector<GenerationRecord> StudyFile::generations() const {
-  const Guard guard(database_->mutex);
-  return read_all(database_->connection, std::string(kSelectGeneration) + "ORDER BY number",
-                  read_generation);
+  Statement count(database_->connection, "SELECT count(*) FROM trial");
+  count.step();
+  return count.integer(0);
 }
 
 void StudyFile::add_latency_points(const std::vector<LatencyPoint>& points) {
@@ -218,38 +227,10 @@ std::optional<LatencyModelRecord> StudyFile::latency_model() const {
   const Guard guard(database_->mutex);
   Statement read(database_->connection, "SELECT json, sha256 FROM latency_model");
   if (!read.step()) return std::nullopt;
-  return LatencyModelRecord{read.text(0), read.text(1)};
-}
-
-void StudyFile::set_front(const std::vector<FrontScore>& front) {
-  const Guard guard(database_->mutex);
-  database_->require_writable();
-  const Connection& connection = database_->connection;
-  Transaction transaction(connection);
-  connection.execute("DELETE FROM front_value; DELETE FROM front");
-  Statement insert(connection, "INSERT INTO front VALUES(?, ?)");
-  for (size_t i = 0; i < front.size(); ++i) {
-    insert.bind(static_cast<int64_t>(i), database_->architecture_id(front[i].architecture)).run();
-    database_->insert_values("INSERT INTO front_value VALUES(?, ?, ?)", static_cast<int64_t>(i),
-                             front[i].values);
-  }
-  transaction.commit();
-}
-
-std::vector<FrontScore> StudyFile::front() const {
-  const Guard guard(database_->mutex);
-  auto front = read_all(
-      database_->connection,
-      "SELECT a.key FROM front f JOIN architecture a ON a.id = f.architecture ORDER BY f.position",
-      [&](Statement& row) { return FrontScore{database_->architecture(row.text(0)), {}}; });
-  Statement values(
-      database_->connection,
-      "SELECT v.position, m.name, v.value FROM front_value v JOIN metric m ON m.id = v.metric");
-  while (values.step()) {
-    const auto position = static_cast<size_t>(values.integer(0));
-    if (position < front.size()) front[position].values[values.text(1)] = values.real(2);
-  }
-  return front;
+  LatencyModelRecord record{read.text(0), read.text(1)};
+  if (sha256(record.json) != record.sha256)
+    database_->damaged("its latency model is not the one that its hash was made of");
+  return record;
 }
 
 void StudyFile::add_artefact(const Artefact& artefact) {

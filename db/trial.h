@@ -1,32 +1,33 @@
-// The words of a study: metrics, trials, measured latencies.
+// The words of a study: trials, measured latencies, scores of the front.
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <string>
-#include <string_view>
 #include <vector>
 
+#include "db/metric.h"
 #include "supernet/space/architecture.h"
 #include "supernet/space/search_space.h"
 
 namespace concertina {
 
-enum class Direction { kMinimise, kMaximise };
+// Facts by name: what a search was set to ("search.population" to "40"), what a metric depends on
+// ("supernet" to its sha256).
+using Facts = std::map<std::string, std::string>;
+// What the values of each metric depend on beside the architecture.
+using Fingerprints = std::map<std::string, Facts>;
 
-// Dotted name, e.g. "pr.frame_acc", "distill.l1", "params", "latency.pred_ms".
-struct MetricInfo {
-  std::string name;
-  Direction direction = Direction::kMinimise;
-  std::string unit;  // "%", "ms", "params", "MACs", "" for losses
-  bool operator==(const MetricInfo&) const = default;
+// A subnet that a searcher asked for, on its way to become the trial of the same number.
+struct Proposal {
+  int64_t number = 0;  // 0-based, in ask order
+  Architecture architecture;
+  Genome genome;
+  std::string fidelity = "full";
 };
 
 enum class TrialState { kComplete, kFailed };
-
-// True for what a clock gave (latency.*, except the frozen model's latency.pred_ms): left out of
-// `dump --no-times`.
-bool is_measured_time(std::string_view metric);
 
 struct Trial {
   int64_t number = 0;  // 0-based, in ask order
@@ -52,10 +53,41 @@ struct LatencyPoint {
   double spread_ms = 0;  // interquartile range
 };
 
-// A member of the final front, scored once on test and timed again.
+// A score on test.
+struct TestScore {
+  double value = 0;
+  double low = kUnknown, high = kUnknown;  // 95 % interval; NaN where there is none
+  std::string setting = {};  // of the probe ("layer 1, shrinkage 0.001"), chosen without test data
+
+  static constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
+};
+
 struct FrontScore {
   Architecture architecture;
-  std::map<std::string, double> values;
+  std::map<std::string, TestScore> scores;
+};
+
+// One look at the test data: what was scored, with which settings, when. Looks are never replaced,
+// so that their number says how often test was looked at.
+struct TestLook {
+  std::string date;         // UTC, "2026-01-31T12:00:00Z"; "" in studies of schema 1
+  std::string scored_with;  // JSON: metrics, settings, model and data; "" in studies of schema 1
+  std::string fingerprint;  // of scored_with, sha256; scores of two fingerprints do not compare
+  std::vector<FrontScore> members;
+};
+
+// A member of the front timed after the search. In studies of schema 1 only p50_ms is known.
+struct FreshTime {
+  std::string date;
+  LatencyPoint time;
+};
+
+// How fresh times compare with the frozen latency model's predictions.
+struct LatencyCheck {
+  std::string date;
+  int64_t times = 0;
+  int64_t outside = 0;  // of them, outside the prediction's 90 % interval
+  double scale = 1;     // a prediction times this is the corrected one
 };
 
 }  // namespace concertina

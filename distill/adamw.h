@@ -32,7 +32,11 @@ class AdamW {
   void step(const Parameters& parameters, const Gradients& gradients, double lr,
             const at::Tensor& scale);
 
-  static constexpr int64_t kMostUpdates = 32766;  // counts stop here, where corrections are 1
+  // Counts stop here. Corrections are 1 by then, in fp32, with betas up to kMostBeta:
+  // kMostBeta^kMostUpdates = 2.9e-9, half of what a float near 1 can tell is 3.0e-8. For a beta2 of
+  // 0.9999 they would stay 1.9 % off for ever, so options refuse what is above.
+  static constexpr int64_t kMostUpdates = 32766;
+  static constexpr double kMostBeta = 0.9994;
   const at::Tensor& first_moment() const { return first_; }    // [numel] fp32
   const at::Tensor& second_moment() const { return second_; }  // [numel] fp32
   const at::Tensor& updates() const { return updates_; }       // [numel] int16: of each element

@@ -22,7 +22,7 @@ using Json = nlohmann::json;
 
 const std::string kWeights = "weight/", kFirst = "first_moment/", kSecond = "second_moment/",
                   kUpdates = "updates/";
-constexpr const char* kVersion = "2";
+constexpr const char* kVersion = "3";
 
 std::vector<fs::path> checkpoints_in(const fs::path& folder) {
   std::vector<fs::path> found;
@@ -68,32 +68,14 @@ void copy_from(const TensorMap& tensors, const std::string& name, at::Tensor int
   copy_differing(into.data_ptr(), from.const_data_ptr(), from.nbytes());
 }
 
-Json json_of(const TrainState& state) {
-  return {{"step", state.step},
-          {"audio_s", state.audio_s},
-          {"mean_loss", state.mean_loss},
-          {"skipped", state.skipped},
-          {"bad_in_a_row", state.bad_in_a_row},
-          {"best_step", state.best_step},
-          {"best_loss", state.best_loss}};
-}
-
-TrainState state_of(const Json& json) {
-  TrainState state;
-  state.step = json.at("step").get<int64_t>();
-  state.audio_s = json.at("audio_s").get<double>();
-  state.mean_loss = json.value("mean_loss", 0.0);
-  state.skipped = json.at("skipped").get<int64_t>();
-  state.bad_in_a_row = json.at("bad_in_a_row").get<int64_t>();
-  state.best_step = json.value("best_step", int64_t{0});
-  state.best_loss = json.value("best_loss", 0.0);
-  return state;
-}
-
 struct Checkpoint {
   fs::path path;
   SafetensorsFile file;
   Json state;
+};
+
+struct OtherVersion : InputError {
+  using InputError::InputError;
 };
 
 Checkpoint read_checkpoint(const fs::path& path) {
@@ -101,13 +83,16 @@ Checkpoint read_checkpoint(const fs::path& path) {
   const auto& metadata = checkpoint.file.metadata;
   const auto state = metadata.find("state");
   if (state != metadata.end()) checkpoint.state = Json::parse(state->second, nullptr, false);
-  if (!checkpoint.state.is_object() || !checkpoint.state.contains("step")) {
+  if (!checkpoint.state.is_object() ||
+      !checkpoint.state.value("step", Json()).is_number_integer()) {
     throw InputError(fmt::format("{} is not a training checkpoint", path.string()));
   }
   const auto version = metadata.find("version");
-  if (version != metadata.end() && version->second != kVersion) {
-    throw InputError(fmt::format("{} has checkpoint version {}: this program reads 1 and {}",
-                                 path.string(), version->second, kVersion));
+  if (version != metadata.end() && version->second != "2" && version->second != kVersion) {
+    throw OtherVersion(fmt::format(
+        "{} has checkpoint version {}, which this program does not read (it reads 1 to {}): go on "
+        "with the program that wrote it",
+        path.string(), version->second, kVersion));
   }
   return checkpoint;
 }
@@ -126,6 +111,8 @@ std::optional<Checkpoint> newest_readable(std::vector<fs::path> paths) {
   for (; !paths.empty(); paths.pop_back()) {
     try {
       return read_checkpoint(paths.back());
+    } catch (const OtherVersion&) {
+      throw;  // nothing is wrong with the file
     } catch (const InputError& error) {
       why = error.what();
       put_aside(paths.back(), why);
@@ -165,19 +152,24 @@ bool CheckpointFolder::empty() const { return checkpoints_in(folder_).empty(); }
 
 void CheckpointFolder::save(const Progressed& progress, const Parameters& parameters,
                             const AdamW& optimizer) const {
+  add(progress, parameters, optimizer);
+  std::vector<fs::path> old = checkpoints_in(folder_);
+  old.resize(old.size() - std::min<size_t>(old.size(), static_cast<size_t>(keep_)));
+  std::error_code ignored;
+  for (const fs::path& each : old) fs::remove(each, ignored);
+}
+
+void CheckpointFolder::add(const Progressed& progress, const Parameters& parameters,
+                           const AdamW& optimizer) const {
   make_directories(folder_);
   const fs::path path = folder_ / fmt::format("step-{:09}.safetensors", progress.state.step);
   write_safetensors(path, pack(parameters, optimizer),
                     {{"format", "pt"},
                      {"kind", "checkpoint"},
                      {"version", kVersion},
-                     {"state", json_of(progress.state).dump()},
+                     {"state", to_json(progress.state)},
                      {"recipe", recipe_}});
   write_atomically(clock_file(folder_), Json{{"wall_s", progress.wall_s}}.dump() + "\n");
-  std::vector<fs::path> old = checkpoints_in(folder_);
-  old.resize(old.size() - std::min<size_t>(old.size(), static_cast<size_t>(keep_)));
-  std::error_code ignored;
-  for (const fs::path& each : old) fs::remove(each, ignored);
 }
 
 std::optional<Progressed> CheckpointFolder::restore(const Parameters& parameters,
@@ -194,34 +186,19 @@ std::optional<Progressed> CheckpointFolder::restore(const Parameters& parameters
   }
   try {
     restore_updates(*checkpoint, parameters, optimizer);
-    return Progressed{state_of(state), read_clock(folder_)};
+    return Progressed{train_state(state.dump()), read_clock(folder_)};
   } catch (const Json::exception&) {
     throw InputError(fmt::format("{} is not a training checkpoint", path.string()));
   }
 }
 
-bool CheckpointFolder::foreign() const {
+std::optional<CheckpointFolder::Newest> CheckpointFolder::newest() const {
   const std::optional<Checkpoint> checkpoint = newest_readable(checkpoints_in(folder_));
-  if (!checkpoint) return false;
+  if (!checkpoint) return std::nullopt;
   const auto& metadata = checkpoint->file.metadata;
   const auto recipe = metadata.find("recipe");
-  return recipe == metadata.end() || recipe->second != recipe_;
-}
-
-fs::path CheckpointFolder::set_aside() const {
-  fs::path aside = folder_;
-  aside += ".old";
-  for (int32_t n = 2; fs::exists(aside); ++n) {
-    aside = folder_;
-    aside += fmt::format(".old{}", n);
-  }
-  std::error_code error;
-  fs::rename(folder_, aside, error);
-  if (error) {
-    throw SystemError(
-        fmt::format("cannot move {} out of the way: {}", folder_.string(), error.message()));
-  }
-  return aside;
+  return Newest{recipe == metadata.end() ? "" : recipe->second,
+                checkpoint->state.at("step").get<int64_t>()};
 }
 
 }  // namespace concertina

@@ -4,7 +4,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <condition_variable>
 #include <cstdlib>
+#include <mutex>
+#include <stdexcept>
+#include <thread>
 
 #include "core/errors.h"
 
@@ -28,13 +32,18 @@ class LoneCommunicator : public Communicator {
     return [] {};
   }
   void broadcast(const at::Tensor& /*tensor*/) override {}
+  void first_does(const std::function<void()>& work) override { work(); }
 };
 
 #ifdef CONCERTINA_GLOO
 
-// The first process may sort a supernet before it meets the others, and label a corpus or have the
-// teacher go over it while they wait. A process that ended is noticed at once.
-constexpr std::chrono::hours kToMeet{1}, kToAnswer{48};
+using Clock = std::chrono::steady_clock;
+using Milliseconds = std::chrono::milliseconds;
+
+// The first process may sort a supernet before it meets the others.
+constexpr std::chrono::hours kToMeet{1};
+constexpr Milliseconds kBetweenQuestions{500};
+constexpr int64_t kWell = 1, kFailed = 2;
 
 // The first sentence of the library's text, without the place in its sources.
 std::string sentence(std::string text) {
@@ -77,12 +86,13 @@ std::shared_ptr<gloo::transport::Device> network(const Launch& launch) {
 // Gloo for tensors on the CPU, NCCL for those on GPUs.
 class GroupCommunicator : public Communicator {
  public:
-  explicit GroupCommunicator(const Launch& launch) : rank_(launch.rank), size_(launch.size) {
+  GroupCommunicator(const Launch& launch, Milliseconds answer_time)
+      : rank_(launch.rank), size_(launch.size), answer_time_(answer_time) {
     guarded(fmt::format("rank {} cannot meet the others at {}:{}", launch.rank, launch.address,
                         launch.port),
             [&] {
               store_ = meeting_place(launch);
-              auto options = c10d::ProcessGroupGloo::Options::create(kToAnswer);
+              auto options = c10d::ProcessGroupGloo::Options::create(answer_time_);
               options->devices.push_back(network(launch));
               on_cpu_ = c10::make_intrusive<c10d::ProcessGroupGloo>(store_, rank_, size_,
                                                                     std::move(options));
@@ -103,9 +113,53 @@ class GroupCommunicator : public Communicator {
     guarded(lost(), [&] { group_of(tensor).broadcast(tensors)->wait(); });
   }
 
+  void first_does(const std::function<void()>& work) override {
+    const std::string key = fmt::format("work/{}", ++works_);
+    if (rank_ > 0) return guarded(lost(), [&] { wait_for_first(key); });
+    try {
+      const std::jthread beating([&](const std::stop_token& stop) { beat(key, stop); });
+      work();
+    } catch (...) {
+      try {
+        store_->add(key + "/done", kFailed);
+      } catch (const std::exception&) {  // then they notice that this process is gone
+      }
+      throw;
+    }
+    guarded(lost(), [&] { store_->add(key + "/done", kWell); });
+  }
+
  private:
   std::string lost() const {
     return fmt::format("rank {} of {} lost the other processes", rank_, size_);
+  }
+
+  // Counts up while the first process works.
+  void beat(const std::string& key, const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any stopped;
+    std::unique_lock lock(mutex);
+    while (!stop.stop_requested()) {
+      try {
+        store_->add(key, 1);
+      } catch (const std::exception&) {
+        return;  // the others are gone: the next call to them says so
+      }
+      stopped.wait_for(lock, stop, answer_time_ / 10, [] { return false; });
+    }
+  }
+
+  void wait_for_first(const std::string& key) {
+    int64_t heard = 0, done = 0;
+    auto last = Clock::now();
+    while ((done = store_->add(key + "/done", 0)) == 0) {
+      const int64_t beats = store_->add(key, 0);
+      if (beats != heard) last = Clock::now();
+      heard = beats;
+      if (Clock::now() - last > answer_time_) throw std::runtime_error("rank 0 gives no answer");
+      std::this_thread::sleep_for(std::min<Milliseconds>(answer_time_ / 20, kBetweenQuestions));
+    }
+    if (done != kWell) throw std::runtime_error("rank 0 ended with an error");
   }
 
   c10d::Backend& group_of(const at::Tensor& tensor) {
@@ -117,13 +171,15 @@ class GroupCommunicator : public Communicator {
   c10::intrusive_ptr<c10d::Backend> gpu_group() const {
 #ifdef CONCERTINA_NCCL
     auto store = c10::make_intrusive<c10d::PrefixStore>("nccl", store_);
-    return make_nccl(std::move(store), rank_, size_, kToAnswer);
+    return make_nccl(std::move(store), rank_, size_, answer_time_);
 #else
     throw std::runtime_error("this program was built without NCCL's headers");
 #endif
   }
 
   int32_t rank_, size_;
+  Milliseconds answer_time_;
+  int64_t works_ = 0;  // calls of first_does
   c10::intrusive_ptr<c10d::Store> store_;
   c10::intrusive_ptr<c10d::Backend> on_cpu_, on_gpu_;
 };
@@ -144,10 +200,11 @@ bool has_process_groups() {
 
 std::unique_ptr<Communicator> lone_communicator() { return std::make_unique<LoneCommunicator>(); }
 
-std::unique_ptr<Communicator> make_communicator(const Launch& launch) {
+std::unique_ptr<Communicator> make_communicator(
+    const Launch& launch, [[maybe_unused]] std::chrono::milliseconds answer_time) {
   if (launch.size == 1) return lone_communicator();
 #ifdef CONCERTINA_GLOO
-  return std::make_unique<GroupCommunicator>(launch);
+  return std::make_unique<GroupCommunicator>(launch, answer_time);
 #else
   throw SystemError(
       fmt::format("{} processes were launched, but this program was built without Gloo's headers: "

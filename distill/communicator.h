@@ -5,6 +5,7 @@
 
 #include <ATen/ATen.h>
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -30,14 +31,22 @@ class Communicator {
   // Replaces a contiguous tensor by rank 0's.
   virtual void broadcast(const at::Tensor& tensor) = 0;
 
+  // The first process works while the others wait for its end, however long that takes: they ask
+  // whether it is still alive. SystemError at the others when it is not, or when `work` throws.
+  virtual void first_does(const std::function<void()>& work) = 0;
+
   void sum(const at::Tensor& tensor) { begin_sum(tensor)(); }
   void barrier();
 };
+
+// How long a process waits for an answer before it takes another for lost.
+inline constexpr std::chrono::minutes kAnswerTime{15};
 
 bool has_process_groups();  // whether this program was built with the headers of Gloo
 std::unique_ptr<Communicator> lone_communicator();
 // Meets the others, through Gloo and, for tensors on GPUs, NCCL; lone where there are none.
 // SystemError when they cannot be met, or the program was built without the headers of either.
-std::unique_ptr<Communicator> make_communicator(const Launch& launch);
+std::unique_ptr<Communicator> make_communicator(
+    const Launch& launch, std::chrono::milliseconds answer_time = kAnswerTime);
 
 }  // namespace concertina

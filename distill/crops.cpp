@@ -21,7 +21,8 @@ CropSource::CropSource(const JoinedClips& clips, const Blueprint& blueprint,
       frames_(blueprint.frames(stream_frames_ * frame_samples_)),
       contents_(std::move(contents)),
       rng_(rng),
-      share_(share) {
+      share_(share),
+      failures_(clips.clips().size()) {
   if (frames_ < 1) throw InputError("batch.seconds is shorter than one frame of the model");
   CONCERTINA_ASSERT(!contents_.units.defined() || contents_.units.numel() == clips.total_frames());
 }
@@ -35,15 +36,23 @@ Crops CropSource::at(int64_t step) const {
   for (int64_t row = 0; row < int64_t{crops_} * share_.of; ++row) {
     const int64_t first = clips_.draw(stream_frames_, rng);
     if (row / crops_ == share_.part) {
-      read_row(clips_, first, samples, frames_, contents_, rng, row % crops_, crops);
-      augment_row(clips_, contents_, augmenting.fork("row", static_cast<uint64_t>(row)),
-                  row % crops_, crops);
+      fill_row(first, rng, augmenting.fork("row", static_cast<uint64_t>(row)), row % crops_, crops);
     } else if (contents_.mask) {
       (void)span_mask(frames_, *contents_.mask, rng);  // as many numbers are drawn for every row
     }
   }
   note_visible(blueprint_, crops.speech);
   return crops;
+}
+
+// From frame `first` on, or from another place when a clip there cannot be read.
+void CropSource::fill_row(int64_t first, Rng& rng, const Rng& augmenting, int64_t row,
+                          Crops& crops) const {
+  failures_.fill(rng, augmenting, [&](int32_t tries, Rng& drawn, const Rng& noise, Rng& place) {
+    const int64_t from = tries == 0 ? first : clips_.draw(stream_frames_, place);
+    read_row(clips_, from, stream_frames_ * frame_samples_, frames_, contents_, drawn, row, crops);
+    augment_row(clips_, contents_, noise, row, crops);
+  });
 }
 
 int64_t CropSource::batches_of(int32_t clips) const { return std::max(1, clips / crops_); }
@@ -75,6 +84,13 @@ void read_row(const JoinedClips& clips, int64_t first, int64_t samples, int64_t 
   }
   if (contents.targets) {
     batch.target[row].narrow(0, 0, frames).copy_(contents.targets->read(first, frames));
+  }
+}
+
+void clear_row(int64_t row, Crops& batch) {
+  batch.speech.waveform[row].zero_();
+  for (const at::Tensor& part : {batch.clean, batch.speech.mask, batch.units, batch.target}) {
+    if (part.defined()) part[row].zero_();
   }
 }
 

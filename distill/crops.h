@@ -10,6 +10,7 @@
 
 #include "core/rng.h"
 #include "distill/options.h"
+#include "distill/read_failures.h"
 #include "distill/target_cache.h"
 #include "speech/augmentation.h"
 #include "speech/joined_clips.h"
@@ -39,8 +40,9 @@ struct BatchShare {
   int32_t part = 0, of = 1;
 };
 
-// Where batches come from. A step's batch depends on the seed, the step and the share only.
-// Thread-safe.
+// Where batches come from. A step's batch depends on the seed, the step, the share and which clips
+// can be read: in place of one that cannot, another is drawn from numbers of its own, so that nothing
+// else changes. SystemError when too many cannot (ReadFailures). Thread-safe.
 class BatchSource {
  public:
   virtual ~BatchSource() = default;
@@ -58,6 +60,7 @@ class CropSource : public BatchSource {
   int64_t batches_of(int32_t clips) const override;
 
  private:
+  void fill_row(int64_t first, Rng& rng, const Rng& augmenting, int64_t row, Crops& crops) const;
   const JoinedClips& clips_;
   int32_t crops_;
   Blueprint blueprint_;
@@ -66,6 +69,7 @@ class CropSource : public BatchSource {
   BatchContents contents_;
   Rng rng_;
   BatchShare share_;
+  mutable ReadFailures failures_;
 };
 
 // A batch of silence with room for `contents`: rows of `samples`, `frames` frames out of the model.
@@ -74,6 +78,7 @@ Crops empty_batch(int64_t rows, int64_t samples, int64_t frames, const BatchCont
 // `frames` frames, their units and targets.
 void read_row(const JoinedClips& clips, int64_t first, int64_t samples, int64_t frames,
               const BatchContents& contents, Rng& rng, int64_t row, Crops& batch);
+void clear_row(int64_t row, Crops& batch);  // silence again, before a shorter part is read into it
 // Once all rows are read: which frames the front end is asked for.
 void note_visible(const Blueprint& blueprint, SpeechBatch& batch);
 // Augments a row that was read: `rng` is the row's own, so that rows do not share their draws.

@@ -1,7 +1,6 @@
 #include "distill/distill.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <nlohmann/json.hpp>
 #include <utility>
@@ -9,7 +8,9 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "distill/precision.h"
+#include "distill/agreement.h"
+#include "distill/cache_files.h"
+#include "distill/inheritance.h"
 #include "distill/whole_clips.h"
 
 namespace concertina {
@@ -54,23 +55,21 @@ void settle_mel_statistics(TensorMap& weights, const TensorMap& teacher, const B
 }
 
 Supernet initial_student(const DistillOptions& options, const SearchSpace& space,
-                         const Supernet& teacher, const PreviousStage* previous,
+                         const Supernet& teacher, const ModelWithHeads* previous,
                          const CropSource& crops, const Rng& rng) {
   Supernet student = Supernet::random(space, rng.fork("weights"));
   settle_mel_statistics(student.weights(), teacher.weights(), space.blueprint(), crops);
-  if (options.init == StudentInit::kRandom) return student;
+  if (options.init == StudentInit::kRandom || options.init == StudentInit::kFolder) return student;
   const bool from_teacher = options.init == StudentInit::kTeacher;
-  const Inheritance result =
-      inherit(student.weights(), from_teacher ? teacher.weights() : previous->model.weights());
-  log_info("the student starts from {}: {} tensors taken, {} fresh{}{}",
-           from_teacher ? "the teacher" : "the stage before", result.taken.size(),
-           result.fresh.size(), result.fresh.empty() ? "" : ": ", fmt::join(result.fresh, ", "));
+  const Inheritance result = inherit(student, from_teacher ? teacher : previous->model);
+  log_info("the student starts from {}: {}", from_teacher ? "the teacher" : "the stage before",
+           describe(result));
   return student;
 }
 
 std::vector<Parameters::Init> initial_heads(const DistillOptions& options,
                                             const Objective& objective,
-                                            const PreviousStage* previous, const Rng& rng) {
+                                            const ModelWithHeads* previous, const Rng& rng) {
   auto heads = objective.parameters(rng.fork("heads"));
   if (options.init != StudentInit::kPreviousStage || previous == nullptr) return heads;
   for (Parameters::Init& head : heads) {
@@ -81,59 +80,68 @@ std::vector<Parameters::Init> initial_heads(const DistillOptions& options,
   return heads;
 }
 
+void say_unused(const std::filesystem::path& run) {
+  const std::vector<CacheFile> unused = unused_cache_files(run);
+  if (unused.empty()) return;
+  int64_t bytes = 0;
+  for (const CacheFile& file : unused) bytes += file.bytes;
+  log_info("{} older caches of targets take {:.2f} GB: `concertina targets remove {}` removes them",
+           unused.size(), static_cast<double>(bytes) * 1e-9, run.string());
+}
+
 // Null without a cache. The first process makes the file, the others open it after that.
 std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
                                               const Supernet& teacher, const Objective& objective,
                                               const JoinedClips& clips, const std::string& made_by,
-                                              const StageContext& context) {
+                                              at::ScalarType dtype, const StageContext& context) {
   if (options.cache == CacheDtype::kNone) return nullptr;
   const auto folder = context.targets.empty() ? context.folder / "targets" : context.targets;
   const Subnet subnet =
-      teacher.to(context.device)
-          .slice(teacher.space().largest(), training_dtype(options.train.dtype, context.device));
-  const TargetCache::Source source{clips, subnet, objective, options.train.batch.whole_clips,
-                                   made_by};
-  const bool first = context.communicator->first();
-  if (!first) context.communicator->barrier();
-  auto cache = std::make_shared<const TargetCache>(folder, source, options.cache, context.stop);
-  if (first) context.communicator->barrier();
-  return cache;
+      copy_of(teacher.to(context.device).slice(teacher.space().largest(), dtype));
+  const TargetCache::Source source{clips, subnet, objective, options.train.batch, made_by};
+  const auto open = [&] {
+    return std::make_shared<const TargetCache>(folder, source, options.cache, context.stop);
+  };
+  std::shared_ptr<const TargetCache> cache;
+  context.communicator->first_does([&] {
+    cache = open();
+    note_cache_file(context.folder, cache->path());
+    say_unused(folder.parent_path());
+  });
+  return cache ? cache : open();
 }
 
 }  // namespace
 
-Inheritance inherit(TensorMap& weights, const TensorMap& older) {
-  Inheritance result;
-  for (auto& [name, tensor] : weights) {
-    const auto found = older.find(name);
-    const bool fits = found != older.end() && found->second.sizes() == tensor.sizes();
-    if (fits) tensor = found->second.to(tensor.scalar_type()).clone();
-    (fits ? result.taken : result.fresh).push_back(name);
-  }
-  return result;
-}
-
 StageResult distill_stage(const DistillOptions& options, int32_t stage, const SearchSpace& space,
-                          const Supernet& teacher, const PreviousStage* previous,
+                          const Supernet& teacher, const ModelWithHeads* previous,
                           const Manifest& manifest, const StageContext& context) {
   const std::string name = fmt::format("stage{}", stage);
   const Rng rng = Rng(context.seed).fork(name);
   const Blueprint& blueprint = space.blueprint();
   const TrainOptions& train = options.train;
   CONCERTINA_ASSERT(previous != nullptr || options.init != StudentInit::kPreviousStage);
+  check_audio(blueprint);
   check_fit(blueprint, teacher.blueprint());
-  const auto dtype = training_dtype(train.dtype, context.device);
+  const auto folder = context.claim();
   const auto augmentation = make_augmentation(train.augment);
   RecipeParts parts{name,
                     to_json(options),
                     context.seed,
                     manifest.fingerprint(),
                     space.to_json(),
-                    c10::toString(dtype),
+                    train.dtype,
                     noise_input(augmentation)};
-  parts.inputs["teacher"] = weights_hash(teacher);
+  parts.inputs["teacher"] = weights_sha256(teacher);
   if (options.init == StudentInit::kPreviousStage)
-    parts.inputs["previous"] = weights_hash(previous->model);
+    parts.inputs["previous"] = weights_sha256(previous->model);
+  std::optional<ModelWithHeads> start;
+  if (options.init == StudentInit::kFolder) {
+    start = load_start(train.init_from);
+    parts.inputs["init_from"] = weights_sha256(start->model);
+  }
+  check_processes(recipe_json(parts), train, context);
+  const at::ScalarType dtype = folder->settle(parts, train.dtype, context.device);
 
   auto objective = stage_objective(options.objective, space, teacher);
   auto heads = initial_heads(options, *objective, previous, rng);
@@ -144,7 +152,7 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
   }
   const auto targets = open_cache(
       options, teacher, *objective, data.training,
-      fmt::format("{} {} {}", parts.data, parts.inputs["teacher"], parts.dtype), context);
+      fmt::format("{} {} {}", parts.data, parts.inputs["teacher"], parts.dtype), dtype, context);
   const auto training =
       make_batch_source(data.training, blueprint, train.batch, {mask, {}, targets, augmentation},
                         rng.fork("training"), context.share());
@@ -153,7 +161,9 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
   const CropSource crops(data.training, blueprint, train.batch, {mask, {}, {}, {}},
                          rng.fork("training"));
   map_large_memory();  // until the trainer runs: what is made now stays
-  Learner learner({.student = initial_student(options, space, teacher, previous, crops, rng),
+  Supernet student = initial_student(options, space, teacher, previous, crops, rng);
+  if (start) take_all(student.weights(), heads, *start, train.init_from);
+  Learner learner({.student = std::move(student),
                    .objective = std::move(objective),
                    .heads = std::move(heads),
                    .sampler = make_sampler(options.sampler, space, train.steps, rng),

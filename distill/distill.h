@@ -10,21 +10,10 @@
 
 namespace concertina {
 
-struct PreviousStage {
-  Supernet model;
-  TensorMap heads;
-};
-
-// What a new model took from an older one: tensors of the same name and shape.
-struct Inheritance {
-  std::vector<std::string> taken, fresh;
-};
-Inheritance inherit(TensorMap& weights, const TensorMap& older);
-
 // The student has the whole space's storage in both stages; only the sampler differs. `previous`
 // may be null unless the options ask for it. Mel statistics always come from the teacher.
 StageResult distill_stage(const DistillOptions& options, int32_t stage, const SearchSpace& space,
-                          const Supernet& teacher, const PreviousStage* previous,
+                          const Supernet& teacher, const ModelWithHeads* previous,
                           const Manifest& manifest, const StageContext& context);
 
 }  // namespace concertina

@@ -73,7 +73,7 @@ Learner::Learner(Setup setup)
   }
   if (setup_.teacher) {
     const Supernet teacher = setup_.teacher->to(setup_.device);
-    teacher_ = teacher.slice(teacher.space().largest(), setup_.dtype);
+    teacher_ = copy_of(teacher.slice(teacher.space().largest(), setup_.dtype));
     setup_.teacher.reset();
   }
   return_freed_memory();  // before the optimiser takes as much again
@@ -150,24 +150,26 @@ SpeechBatch Learner::on_device(const SpeechBatch& batch) const {
   return there;
 }
 
-LossBreakdown Learner::learn(const Crops& crops, int64_t step, GradientExchange& exchange) {
+StepLoss Learner::learn(const Crops& crops, int64_t step, GradientExchange& exchange,
+                        double weight) {
   const SpeechBatch batch = on_device(crops.speech);
   const std::vector<SampledSubnet> subnets = setup_.sampler->draw(step);
   const double share = 1.0 / static_cast<double>(subnets.size());
   const auto arrived = [&](const std::string& parameter) { exchange.arrived(parameter); };
   at::Tensor goal = target(crops, batch);
-  LossBreakdown sum;
+  StepLoss sum;
+  sum.by_role = subnets.size() > 1;
   sum.terms.resize(subnets.size());
   std::vector<std::vector<TensorSlice>> slices;
   const auto learn_one = [&](size_t i, FrontEnd& front) {
     const Bound bound = bind(subnets[i].architecture, std::move(slices[i]), front);
-    bound.leaves.flow_into(exchange.gradients(), share, arrived);
+    bound.leaves.flow_into(exchange.gradients(), share * weight, arrived);
     LossBreakdown loss = loss_of(bound, batch, front, goal);
     loss.total.backward();
     const at::Tensor part = loss.total.detach();
     sum.total = sum.total.defined() ? sum.total + part * share : part * share;
     sum.terms[i] = {subnets[i].role, part};
-    if (subnets.size() == 1) sum.terms = std::move(loss.terms);
+    if (!sum.by_role) sum.terms = std::move(loss.terms);
     if (i == 0 && setup_.in_place && loss.prediction.defined()) goal = loss.prediction;
   };
   std::vector<Architecture> architectures;
@@ -182,7 +184,7 @@ LossBreakdown Learner::learn(const Crops& crops, int64_t step, GradientExchange&
   }
   for (const std::vector<size_t>& group : groups) {
     FrontEnd front = bind_front_end(architectures, group);
-    front.leaves.flow_into(exchange.gradients(), share, arrived);
+    front.leaves.flow_into(exchange.gradients(), share * weight, arrived);
     for (const size_t i : group) learn_one(i, front);
     front.backward();
   }

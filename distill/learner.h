@@ -22,6 +22,12 @@
 
 namespace concertina {
 
+// The mean loss of a step's subnets. Terms: their losses by role where there are several, else the
+// objective's own.
+struct StepLoss : LossBreakdown {
+  bool by_role = false;
+};
+
 class Learner {
  public:
   struct Setup {
@@ -36,11 +42,11 @@ class Learner {
   };
   explicit Learner(Setup setup);
 
-  // Adds the mean gradient over the step's subnets; it is whole after the exchange's finish().
-  // Terms: the objective's own for one subnet, else the subnets' losses by role. A loss that is not
-  // finite comes back as it is. On another device than the CPU the numbers are still to be computed
-  // when this returns: nothing here waits for them.
-  LossBreakdown learn(const Crops& crops, int64_t step, GradientExchange& exchange);
+  // Adds the mean gradient over the step's subnets times `weight`; it is whole after the exchange's
+  // finish().
+  // A loss that is not finite comes back as it is. On another device than the CPU the numbers are
+  // still to be computed when this returns: nothing here waits for them.
+  StepLoss learn(const Crops& crops, int64_t step, GradientExchange& exchange, double weight = 1);
   // Without gradients; one value an architecture.
   std::vector<LossValues> evaluate(const Crops& crops,
                                    const std::vector<Architecture>& architectures);
@@ -48,6 +54,7 @@ class Learner {
   const Parameters& parameters() const { return parameters_; }
   at::Device device() const { return setup_.device; }
   const SearchSpace& space() const { return setup_.student.space(); }
+  const SubnetSampler& sampler() const { return *setup_.sampler; }
   const Objective& objective() const { return *setup_.objective; }
   Supernet student(
       std::string provenance) const;  // a copy of the weights as they are now, on the CPU

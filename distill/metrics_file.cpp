@@ -19,9 +19,12 @@ Json terms_of(const LossValues& loss) {
   return json;
 }
 
-bool is_before(const std::string& line, int64_t step) {
+bool is_done(const std::string& line, const StartReport& start) {
   const Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
-  return json.is_object() && json.value("step", step + 1) <= step;
+  if (!json.is_object()) return false;
+  const int64_t step = json.value("step", start.step + 1);
+  return step < start.step ||
+         (step == start.step && (start.validated || !json.contains("validation")));
 }
 
 }  // namespace
@@ -30,13 +33,13 @@ int64_t steps_between_lines(int64_t steps) { return std::max<int64_t>(1, steps /
 
 MetricsFile::MetricsFile(std::filesystem::path path) : path_(std::move(path)) {}
 
-void MetricsFile::on_start(int64_t first_step, int64_t steps) {
-  every_ = steps_between_lines(steps);
+void MetricsFile::on_start(const StartReport& start) {
+  every_ = steps_between_lines(start.steps);
   std::string kept;
   if (std::filesystem::exists(path_)) {
     std::istringstream lines(read_text(path_));
     for (std::string line; std::getline(lines, line);) {
-      if (is_before(line, first_step)) kept += line + '\n';
+      if (is_done(line, start)) kept += line + '\n';
     }
   }
   write_atomically(path_, kept);

@@ -16,8 +16,7 @@ int64_t steps_between_lines(int64_t steps);
 class MetricsFile : public TrainObserver {
  public:
   explicit MetricsFile(std::filesystem::path path);
-  void on_start(int64_t first_step,
-                int64_t steps) override;            // drops lines of steps that will be done again
+  void on_start(const StartReport& start) override;  // drops lines of what will be done again
   void on_step(const StepReport& report) override;  // about two thousand lines a run
   void on_validation(const ValidationReport& report) override;
 

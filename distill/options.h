@@ -25,6 +25,7 @@ struct OptimizerOptions {
 struct BatchOptions {
   int32_t crops = 8;
   double seconds = 3.0;               // of one crop
+  bool within_clips = false;          // crops of one clip each; shorter clips give shorter crops
   bool whole_clips = false;           // instead of crops; then the three below count
   double budget = 60;                 // seconds of a batch, padding counted
   double longest = 20, shortest = 1;  // seconds; longer clips are cropped, shorter left out
@@ -39,6 +40,7 @@ struct CheckpointOptions {
 
 // What every stage shares.
 struct TrainOptions {
+  std::filesystem::path init_from;  // folder of a finished stage: its weights and heads; "": none
   int64_t steps = 1500;
   OptimizerOptions optimizer;
   BatchOptions batch;
@@ -73,7 +75,7 @@ struct PretrainOptions {
   static PretrainOptions from_config(ConfigSection section);
 };
 
-enum class StudentInit { kTeacher, kRandom, kPreviousStage };
+enum class StudentInit { kTeacher, kRandom, kPreviousStage, kFolder };  // kFolder: init_from
 // kWhole: SearchSpace::whole(), the storage's full shape.
 enum class SamplerKind { kLargest, kRandom, kSandwich, kPareto, kWhole };
 

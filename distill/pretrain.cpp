@@ -2,14 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "distill/agreement.h"
 #include "distill/objective/masked_units.h"
-#include "distill/precision.h"
 #include "distill/units.h"
 #include "distill/whole_clips.h"
 #include "supernet/model/model_file.h"
@@ -22,50 +24,63 @@ struct UnitLabels {
   at::Tensor training, validation;  // [total_frames] int16
 };
 
-// Labels are made once a recipe and read again on resume.
-UnitLabels made_labels(const PretrainOptions& options, const StageData& data, const Rng& rng,
-                       const std::string& recipe, const std::filesystem::path& path,
-                       at::Device device) {
-  if (std::filesystem::exists(path)) {
-    const SafetensorsFile file = read_safetensors(path);
-    const auto made_by = file.metadata.find("recipe");
-    if (made_by != file.metadata.end() && made_by->second == recipe) {
-      return {file.tensors.at("labels.training").clone(),
-              file.tensors.at("labels.validation").clone()};
-    }
+// The parts of a recipe that settle its units: the same for a run that goes on for longer.
+std::string units_of(const std::string& recipe) {
+  const auto json = nlohmann::json::parse(recipe, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("teacher")) return recipe;
+  const nlohmann::json& options = json.at("teacher");
+  const nlohmann::json inputs = json.value("inputs", nlohmann::json::object());
+  return nlohmann::json{json.value("seed", nlohmann::json()),
+                        json.value("data", ""),
+                        json.value("dtype", ""),
+                        json.value("space", nlohmann::json()),
+                        inputs.value("units", ""),
+                        options.value("units", nlohmann::json()),
+                        options.value("batch", nlohmann::json()).value("sources", nlohmann::json())}
+      .dump();
+}
+
+// The file's, mapped: 60,000 hours are 22 GB of labels, which the processes of a machine share.
+// Nothing where there is no file for this recipe.
+std::optional<UnitLabels> labels_in(const std::filesystem::path& path, const std::string& recipe) {
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  const SafetensorsFile file = read_safetensors(path);
+  const auto made_by = file.metadata.find("recipe");
+  if (made_by == file.metadata.end() || units_of(made_by->second) != units_of(recipe)) {
+    return std::nullopt;
   }
+  return UnitLabels{file.tensors.at("labels.training"), file.tensors.at("labels.validation")};
+}
+
+void make_labels(const PretrainOptions& options, const StageData& data, const Rng& rng,
+                 const std::string& recipe, const std::filesystem::path& path, at::ScalarType dtype,
+                 at::Device device) {
   log_info("fitting {} units on {} frames of training audio", options.units.clusters,
            std::min<int64_t>(options.units.sample_frames, data.training.total_frames()));
   const UnitFeatures features =
       options.units.layer > 0 ? layer_features(load_model(options.units.model), options.units.layer,
-                                               training_dtype(options.train.dtype, device), device)
+                                               dtype, device)
                               : mfcc_features(options.units);
   const at::Tensor centroids = fit_units(data.training, options.units, features, rng);
-  UnitLabels labels{label_frames(data.training, features, centroids),
-                    label_frames(data.validation, features, centroids)};
   write_safetensors(path,
                     {{"centroids", centroids},
-                     {"labels.training", labels.training},
-                     {"labels.validation", labels.validation}},
+                     {"labels.training", label_frames(data.training, features, centroids)},
+                     {"labels.validation", label_frames(data.validation, features, centroids)}},
                     {{"format", "pt"}, {"kind", "units"}, {"recipe", recipe}});
-  return labels;
 }
 
-// The first process makes or reads them, and the others hear them.
+// Made once by the first process, and read by all: the folder is seen by all.
 UnitLabels unit_labels(const PretrainOptions& options, const StageData& data, const Rng& rng,
-                       const std::string& recipe, const StageContext& context) {
-  UnitLabels labels;
-  if (context.communicator->first()) {
-    make_directories(context.folder);
-    labels = made_labels(options, data, rng, recipe, context.folder / "units.safetensors",
-                         context.device);
-  } else {
-    labels = {at::zeros({data.training.total_frames()}, at::kShort),
-              at::zeros({data.validation.total_frames()}, at::kShort)};
-  }
-  context.communicator->broadcast(labels.training.view(at::kByte));
-  context.communicator->broadcast(labels.validation.view(at::kByte));
-  return labels;
+                       const std::string& recipe, at::ScalarType dtype,
+                       const StageContext& context) {
+  const std::filesystem::path path = context.folder / "units.safetensors";
+  context.communicator->first_does([&] {
+    if (!labels_in(path, recipe))
+      make_labels(options, data, rng, recipe, path, dtype, context.device);
+  });
+  std::optional<UnitLabels> labels = labels_in(path, recipe);
+  if (!labels) throw SystemError(fmt::format("{}: the units are not there", path.string()));
+  return *std::move(labels);
 }
 
 Supernet fresh_teacher(const PretrainOptions& options, const SearchSpace& space,
@@ -102,17 +117,25 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
   const Rng rng = Rng(context.seed).fork("teacher");
   const Architecture shape = teacher_architecture(space);
   const Blueprint& blueprint = space.blueprint();
-  const auto dtype = training_dtype(options.train.dtype, context.device);
+  check_audio(blueprint);
+  const auto folder = context.claim();
   auto objective = unit_objective(options, shape);
   const auto augmentation = make_augmentation(options.train.augment);
   auto inputs = noise_input(augmentation);
   if (options.units.layer > 0) inputs["units"] = sha256_file(options.units.model);
-  const std::string recipe =
-      recipe_json({"teacher", to_json(options), context.seed, manifest.fingerprint(),
-                   space.to_json(), c10::toString(dtype), std::move(inputs)});
+  std::optional<ModelWithHeads> start;
+  if (!options.train.init_from.empty()) {
+    start = load_start(options.train.init_from);
+    inputs["init_from"] = weights_sha256(start->model);
+  }
+  RecipeParts parts{"teacher",       to_json(options),    context.seed,     manifest.fingerprint(),
+                    space.to_json(), options.train.dtype, std::move(inputs)};
+  check_processes(recipe_json(parts), options.train, context);
+  const at::ScalarType dtype = folder->settle(parts, options.train.dtype, context.device);
+  const std::string recipe = recipe_json(parts);
 
   const StageData data = stage_data(manifest, blueprint, options.train.batch);
-  const UnitLabels labels = unit_labels(options, data, rng.fork("units"), recipe, context);
+  const UnitLabels labels = unit_labels(options, data, rng.fork("units"), recipe, dtype, context);
   const MaskOptions mask{.probability = options.mask_probability, .length = options.mask_length};
   const auto training = make_batch_source(data.training, blueprint, options.train.batch,
                                           {mask, labels.training, {}, augmentation},
@@ -123,6 +146,7 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
   Supernet teacher = fresh_teacher(options, space, data, rng);
   const SearchSpace own = teacher.space();
   auto heads = objective->parameters(rng.fork("heads"));
+  if (start) take_all(teacher.weights(), heads, *start, options.train.init_from);
   map_large_memory();  // until the trainer runs: what is made now stays
   Learner learner({.student = std::move(teacher),
                    .objective = std::move(objective),

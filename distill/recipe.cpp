@@ -25,6 +25,7 @@ Json json_of(const OptimizerOptions& o) {
 
 Json json_of(const BatchOptions& o) {
   Json json = {{"crops", o.crops}, {"seconds", o.seconds}, {"sources", o.source_weight}};
+  if (o.within_clips) json.update({{"within_clips", true}, {"shortest", o.shortest}});
   if (o.whole_clips) {
     json = {{"whole_clips", true},
             {"budget", o.budget},
@@ -100,7 +101,7 @@ std::string to_json(const PretrainOptions& o) {
 }
 
 std::string to_json(const DistillOptions& o) {
-  constexpr const char* kInits[] = {"teacher", "random", "previous"};
+  constexpr const char* kInits[] = {"teacher", "random", "previous", "folder"};
   constexpr const char* kSamplers[] = {"largest", "random", "sandwich", "pareto", "whole"};
   Json json;
   add_common(json, o.train);
@@ -132,6 +133,12 @@ std::string recipe_json(const RecipeParts& parts) {
   return json.dump();
 }
 
+std::string provenance_json(const std::string& recipe, int64_t steps_done) {
+  Json json = Json::parse(recipe);
+  json["steps_done"] = steps_done;
+  return json.dump();
+}
+
 std::map<std::string, std::string> noise_input(
     const std::shared_ptr<const Augmentation>& augmentation) {
   const std::string noise = augmentation ? augmentation->noise_fingerprint() : "";
@@ -139,14 +146,14 @@ std::map<std::string, std::string> noise_input(
   return {{"noise", noise}};
 }
 
-std::string weights_hash(const Supernet& model) {
+std::string weights_sha256(const Supernet& model) {
   std::string digests;
   for (const auto& [name, tensor] : model.weights()) {
     const at::Tensor plain = tensor.to(at::kCPU).contiguous();
     const std::string_view bytes(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes());
-    digests += fmt::format("{} {:016x}\n", name, hash64(bytes));
+    digests += fmt::format("{} {}\n", name, sha256(bytes));
   }
-  return fmt::format("{:016x}", hash64(digests));
+  return sha256(digests);
 }
 
 std::string yaml_of(const std::string& json) {

@@ -1,6 +1,7 @@
 // A run's settings as text: what config.yaml shows, and what a checkpoint is checked against.
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <string>
@@ -27,11 +28,14 @@ struct RecipeParts {
 };
 std::string recipe_json(const RecipeParts& parts);
 
+// What a model says about itself: the recipe, and the steps that were made of it.
+std::string provenance_json(const std::string& recipe, int64_t steps_done);
+
 // Noise clips as an input of a run: none without an augmentation that reads them.
 std::map<std::string, std::string> noise_input(
     const std::shared_ptr<const Augmentation>& augmentation);
 
-std::string weights_hash(const Supernet& model);
-std::string yaml_of(const std::string& json);  // the same tree as block YAML
+std::string weights_sha256(const Supernet& model);  // of names and values, not of a file
+std::string yaml_of(const std::string& json);       // the same tree as block YAML
 
 }  // namespace concertina

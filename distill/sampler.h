@@ -23,6 +23,10 @@ class SubnetSampler {
   virtual ~SubnetSampler() = default;
   // At least one; the largest first where it is among them (in-place distillation learns from it).
   virtual std::vector<SampledSubnet> draw(int64_t step) const = 0;
+  // The step at which the space that `step` draws from opened; 0 where it never changes.
+  virtual int64_t opened_at(int64_t step) const = 0;
+  // What validation looks at: sizes of the space that are trained, by name.
+  virtual std::vector<SampledSubnet> sizes() const = 0;
 };
 
 // `steps`: of the run; progressive shrinking is spread over a share of them.

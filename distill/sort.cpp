@@ -118,8 +118,7 @@ SortOptions SortOptions::from_config(ConfigSection section) {
   int32_t score = 0;
   section.read_choice("score", sort_score_names(), score);
   options.score = static_cast<SortScore>(score);
-  section.read("seconds", options.seconds);
-  if (!(options.seconds > 0)) section.problem("seconds", "expected a positive number");
+  section.read("seconds", options.seconds, kSortSeconds);
   return options;
 }
 

@@ -25,6 +25,8 @@ enum class SortScore {
 };
 std::vector<std::string> sort_score_names();  // in the order of SortScore
 
+inline constexpr Bounds kSortSeconds{0.1, 1e6};  // of audio
+
 struct SortOptions {
   SortScore score = SortScore::kActivation;
   double seconds = 96;                          // of training audio that scores are taken on

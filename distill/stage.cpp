@@ -8,6 +8,8 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "core/replace_folder.h"
+#include "distill/agreement.h"
 #include "distill/metrics_file.h"
 #include "distill/objective/objective_file.h"
 #include "distill/tensorboard.h"
@@ -19,26 +21,22 @@ namespace {
 
 constexpr double kMelSeconds = 900;  // of audio behind the mel statistics
 
-void prepare(const CheckpointFolder& checkpoints, const StageContext& context) {
-  if (checkpoints.empty()) return;
-  if (context.resume == Resume::kFresh) {
-    throw InputError(
-        fmt::format("{} already holds a training run: give --resume to go on with it, "
-                    "or another --out",
-                    context.folder.string()));
+at::Tensor fitting(const TensorMap& tensors, const std::string& name, const at::Tensor& like,
+                   const std::filesystem::path& folder) {
+  const auto found = tensors.find(name);
+  if (found == tensors.end() || found->second.sizes() != like.sizes()) {
+    throw InputError(fmt::format("init_from: {} in {} {}: a warm start takes a run of the same "
+                                 "space and objective",
+                                 name, folder.string(),
+                                 found == tensors.end() ? "is missing" : "has another shape"));
   }
-  if (!checkpoints.foreign()) return;
-  const auto aside = checkpoints.set_aside();
-  log_warn(
-      "the checkpoint in {} was made with other settings or data: moved to {}, starting afresh",
-      context.folder.string(), aside.string());
+  return found->second.to(like.scalar_type()).clone();
 }
 
-void write_model(const Learner& learner, const std::string& recipe,
+void write_model(const Learner& learner, const std::string& provenance,
                  const std::filesystem::path& folder) {
-  make_directories(folder);
   save_objective(learner.objective(), learner.heads(), folder / "objective.safetensors");
-  save_model(learner.student(recipe), folder / "model.safetensors");
+  save_model(learner.student(provenance), folder / "model.safetensors");
 }
 
 // Keeps the model of the best validation in a folder of its own.
@@ -47,7 +45,9 @@ class BestModel : public TrainObserver {
   BestModel(const Learner& learner, std::string recipe, std::filesystem::path folder)
       : learner_(learner), recipe_(std::move(recipe)), folder_(std::move(folder)) {}
   void on_validation(const ValidationReport& report) override {
-    if (report.best) write_model(learner_, recipe_, folder_);
+    if (!report.best) return;
+    const std::string provenance = provenance_json(recipe_, report.step);
+    replace_folder(folder_, [&](const auto& fresh) { write_model(learner_, provenance, fresh); });
   }
 
  private:
@@ -67,6 +67,24 @@ MelOptions mel_options(const Blueprint& blueprint) {
 
 }  // namespace
 
+void check_audio(const Blueprint& blueprint) {
+  constexpr int32_t kSampleRate = 16000, kFrameUs = 20000;
+  if (blueprint.sample_rate == kSampleRate && blueprint.base_frame_period_us() == kFrameUs) return;
+  throw InputError(fmt::format(
+      "the space's blueprint hears audio of {} Hz in base frames of {} ms; training reads audio of "
+      "{} Hz and needs base frames of {} ms",
+      blueprint.sample_rate, blueprint.base_frame_period_us() / 1000.0, kSampleRate,
+      kFrameUs / 1000));
+}
+
+void check_processes(const std::string& recipe, const TrainOptions& options,
+                     const StageContext& context) {
+  const std::string device = c10::DeviceTypeName(context.device.type(), /*lower_case=*/true);
+  check_same_settings(
+      *context.communicator, recipe,
+      {{"guard", fmt::format("{}", options.optimizer.guard)}, {"device", device}});
+}
+
 StageData stage_data(const Manifest& manifest, const Blueprint& blueprint,
                      const BatchOptions& batch) {
   const auto joined = [&](Split split) {
@@ -78,6 +96,31 @@ StageData stage_data(const Manifest& manifest, const Blueprint& blueprint,
   return {joined(Split::kTrain), joined(has_dev ? Split::kDev : Split::kTrain)};
 }
 
+std::shared_ptr<StageFolder> StageContext::claim() const {
+  return claimed ? claimed : std::make_shared<StageFolder>(folder, existing, *communicator);
+}
+
+ModelWithHeads load_start(const std::filesystem::path& folder) {
+  return {load_model(folder / "model.safetensors"),
+          load_objective(folder / "objective.safetensors").heads};
+}
+
+void take_all(TensorMap& weights, std::vector<Parameters::Init>& heads, const ModelWithHeads& start,
+              const std::filesystem::path& folder) {
+  const TensorMap& from = start.model.weights();
+  for (auto& [name, tensor] : weights) tensor = fitting(from, name, tensor, folder);
+  for (const auto& [name, tensor] : from) {
+    if (!weights.contains(name)) {
+      throw InputError(fmt::format("init_from: this run has no place for {} of {}: a warm start "
+                                   "takes a run of the same space and objective",
+                                   name, folder.string()));
+    }
+  }
+  for (Parameters::Init& head : heads) {
+    head.value = fitting(start.heads, head.name, head.value, folder);
+  }
+}
+
 StageResult run_stage(Learner& learner, const BatchSource& training, const BatchSource& validation,
                       const TrainOptions& options, const std::string& recipe,
                       const StageContext& context) {
@@ -87,12 +130,9 @@ StageResult run_stage(Learner& learner, const BatchSource& training, const Batch
   if (!communicator.first()) {
     Trainer trainer(learner, training, validation, options, checkpoints, {}, communicator);
     TrainOutcome outcome = trainer.run(context.stop);
-    return {learner.student(recipe), std::move(outcome)};
+    return {learner.student(provenance_json(recipe, outcome.state.step)), std::move(outcome)};
   }
-  make_directories(context.folder);
-  const FolderLock only_writer(context.folder);
   remove_leftovers(context.folder);
-  prepare(checkpoints, context);
   write_atomically(context.folder / "config.yaml", yaml_of(recipe));
   MetricsFile metrics(context.folder / "metrics.jsonl");
   BestModel best(learner, recipe, context.folder / "best");
@@ -103,8 +143,9 @@ StageResult run_stage(Learner& learner, const BatchSource& training, const Batch
 
   Trainer trainer(learner, training, validation, options, checkpoints, observers, communicator);
   TrainOutcome outcome = trainer.run(context.stop);
-  write_model(learner, recipe, context.folder);
-  return {learner.student(recipe), std::move(outcome)};
+  const std::string provenance = provenance_json(recipe, outcome.state.step);
+  write_model(learner, provenance, context.folder);
+  return {learner.student(provenance), std::move(outcome)};
 }
 
 void set_mel_statistics(TensorMap& weights, const Blueprint& blueprint, const CropSource& crops) {

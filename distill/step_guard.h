@@ -5,27 +5,38 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
+#include "distill/loss_values.h"
 #include "distill/options.h"
 
 namespace concertina {
 
-// Keeps the running mean of the losses of steps that counted. Not thread-safe.
+// Keeps a running mean of each role's loss (largest, smallest, random1, ...: SampledSubnet) over
+// the steps that counted. Not thread-safe.
 class StepGuard {
  public:
   StepGuard(const OptimizerOptions& options, at::Device device);
-  void restart(double mean_loss);  // goes on from this mean; 0: none yet
+  void restart(const std::vector<double>& means);  // goes on from these; 0: none yet
 
-  // What AdamW scales the step's gradient with, to clip it; NaN when the step is not to count: its
-  // loss or norm is not finite, or the loss is above `guard` times the mean. Both 0-d fp64.
-  at::Tensor judge(const at::Tensor& loss, const at::Tensor& norm, int64_t step);
-  const at::Tensor& mean_loss() const { return mean_loss_; }  // 0-d fp64
+  // What AdamW scales the step's gradient with, to clip it; NaN when the step is not to count: a
+  // loss or the norm is not finite, or a role's loss is above `guard` times its own mean.
+  // losses: [roles] fp64; norm and result: 0-d fp64. `seen`: steps since the space last opened
+  // (SubnetSampler::opened_at): losses rise there, so means start anew.
+  at::Tensor judge(const at::Tensor& losses, const at::Tensor& norm, int64_t seen);
+  const at::Tensor& means() const { return means_; }  // [roles] fp64
 
   static constexpr int64_t kGuardAfter = 20;  // steps before a mean is worth comparing to
 
  private:
   double guard_, clip_;
-  at::Tensor mean_loss_;
+  at::Tensor means_;
 };
+
+// Why a step does not count, in a few words: the first loss that is far above its mean, or not a
+// number. means: of the roles, which are the loss's terms if `by_role`, else the total alone.
+std::string why_bad(const LossValues& loss, bool by_role, const double* means, double guard,
+                    double grad_norm);
 
 }  // namespace concertina

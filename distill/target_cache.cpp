@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <span>
 
 #include "core/errors.h"
@@ -20,8 +21,9 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-constexpr int64_t kWindow = 500, kContext = 50;  // frames of 20 ms, with context on both sides
-constexpr size_t kBatch = 8;                     // windows that the teacher hears together
+constexpr int64_t kContextShare = 6;    // of a window is context, on both sides
+constexpr int64_t kShortestWindow = 6;  // frames
+constexpr size_t kBatch = 8;            // windows that the teacher hears together
 constexpr std::chrono::seconds kBetweenSyncs{60};
 
 at::Tensor audio_of(const std::vector<TargetWindow>& windows, size_t first, size_t last,
@@ -64,6 +66,15 @@ size_t end_of_batch(const std::vector<TargetWindow>& windows, size_t first) {
   return last;
 }
 
+// What was done before an error, for the next time.
+void keep(TargetFile& file, size_t windows_done) {
+  try {
+    file.checkpoint(static_cast<int64_t>(windows_done));
+  } catch (const std::exception& error) {
+    log_warn("{}", error.what());
+  }
+}
+
 void fill(TargetFile& file, const std::vector<TargetWindow>& windows,
           const TargetCache::Source& source, const StopToken& stop) {
   auto synced = Clock::now();
@@ -71,7 +82,12 @@ void fill(TargetFile& file, const std::vector<TargetWindow>& windows,
   if (done > 0) log_info("teacher targets: going on from window {} of {}", done, windows.size());
   while (done < windows.size()) {
     const size_t last = end_of_batch(windows, done);
-    write_windows(file, windows, done, last, source);
+    try {
+      write_windows(file, windows, done, last, source);
+    } catch (...) {
+      keep(file, done);
+      throw;
+    }
     done = last;
     const bool stopped = stop.stop_requested();
     if (stopped || Clock::now() - synced > kBetweenSyncs) {
@@ -82,6 +98,33 @@ void fill(TargetFile& file, const std::vector<TargetWindow>& windows,
     if (stopped) stop.throw_if_interrupted("the teacher's targets so far are kept");
   }
   file.finish();
+}
+
+int64_t window_frames(double seconds, const Blueprint& blueprint) {
+  const double frames = seconds * blueprint.sample_rate / blueprint.base_frame_samples();
+  return std::max<int64_t>(kShortestWindow, std::llround(frames));
+}
+
+// Windows over `frames` frames of the stream from `first` on, all of one length: the last one ends
+// where they do. The model gives a frame less than it hears.
+void add_windows(int64_t first, int64_t frames, int64_t window, const Blueprint& blueprint,
+                 std::vector<TargetWindow>& windows) {
+  const auto heard = [&](int64_t count) {
+    return blueprint.frames(count * blueprint.base_frame_samples());
+  };
+  if (frames <= window) {
+    if (heard(frames) > 0) windows.push_back({first, frames, first, heard(frames)});
+    return;
+  }
+  const int64_t context = window / kContextShare, last_start = first + frames - window;
+  for (int64_t kept = first, start = first;; start = kept - context) {
+    start = std::min(start, last_start);
+    const bool last = start == last_start;
+    const int64_t end = start + (last ? heard(window) : window - context);
+    windows.push_back({start, window, kept, end - kept});
+    if (last) return;
+    kept = end;
+  }
 }
 
 int64_t target_dim(const TargetCache::Source& source) {
@@ -96,26 +139,16 @@ int64_t target_dim(const TargetCache::Source& source) {
 }  // namespace
 
 std::vector<TargetWindow> target_windows(const JoinedClips& clips, const Blueprint& blueprint,
-                                         bool whole_clips) {
-  const auto heard = [&](int64_t frames) {
-    return blueprint.frames(frames * blueprint.base_frame_samples());
-  };
+                                         const BatchOptions& batch) {
+  const double seconds = batch.whole_clips ? batch.longest : batch.seconds;
+  const int64_t window = window_frames(seconds, blueprint);
   std::vector<TargetWindow> windows;
-  if (whole_clips) {
+  if (batch.whole_clips || batch.within_clips) {
     for (const JoinedClips::ClipSpan& span : clips.clips()) {
-      const int64_t frames = heard(span.frames);
-      if (frames > 0) windows.push_back({span.first_frame, span.frames, span.first_frame, frames});
+      add_windows(span.first_frame, span.frames, window, blueprint, windows);
     }
-    return windows;
-  }
-  const int64_t total = clips.total_frames();
-  for (int64_t first = 0; first < total; first += kWindow - 2 * kContext) {
-    const int64_t frames = std::min(kWindow, total - first);
-    const bool last = first + frames == total;
-    const int64_t skipped = first == 0 ? 0 : kContext;
-    const int64_t end = last ? heard(frames) : frames - kContext;
-    if (end > skipped) windows.push_back({first, frames, first + skipped, end - skipped});
-    if (last) break;
+  } else {
+    add_windows(0, clips.total_frames(), window, blueprint, windows);
   }
   return windows;
 }
@@ -127,12 +160,15 @@ int64_t target_bytes(int64_t frames, int64_t dim, CacheDtype dtype) {
 TargetCache::TargetCache(const fs::path& folder, const Source& source, CacheDtype dtype,
                          const StopToken& stop) {
   const bool bytes = dtype == CacheDtype::kInt8;
-  std::string name = fmt::format("{}\n{}\n{}\n{}\n", source.made_by, source.objective.to_json(),
-                                 bytes, source.whole_clips);
+  const auto windows = target_windows(source.clips, source.teacher.blueprint, source.batch);
+  std::string name =
+      fmt::format("{}\n{}\n{}\n", source.made_by, source.objective.to_json(), bytes);
+  for (const TargetWindow& w : windows) name += fmt::format("{}+{} ", w.kept_first, w.frames);
   for (const JoinedClips::ClipSpan& span : source.clips.clips()) {
     name += fmt::format("{}:{} ", span.clip, span.frames);
   }
-  const fs::path path = folder / fmt::format("targets-{:016x}.safetensors", hash64(name));
+  path_ = folder / fmt::format("targets-{:016x}.safetensors", hash64(name));
+  const fs::path& path = path_;
   if (!fs::exists(path)) {
     make_directories(folder);
     const int64_t frames = source.clips.total_frames(), dim = target_dim(source);
@@ -142,8 +178,7 @@ TargetCache::TargetCache(const fs::path& folder, const Source& source, CacheDtyp
              static_cast<double>(target_bytes(frames, dim, dtype)) * 1e-9, bytes ? "int8" : "fp16",
              path.string());
     TargetFile file(path, frames, dim, dtype);
-    fill(file, target_windows(source.clips, source.teacher.blueprint, source.whole_clips), source,
-         stop);
+    fill(file, windows, source, stop);
   }
   const SafetensorsFile file = read_safetensors(path);
   const auto targets = file.tensors.find("targets"), scales = file.tensors.find("scales");

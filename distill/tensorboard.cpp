@@ -9,9 +9,9 @@ namespace concertina {
 TensorBoard::TensorBoard(const std::filesystem::path& folder)
     : events_(folder / "events.out.tfevents.0.concertina") {}
 
-void TensorBoard::on_start(int64_t first_step, int64_t steps) {
-  every_ = steps_between_lines(steps);
-  events_.go_on_after(first_step);
+void TensorBoard::on_start(const StartReport& start) {
+  every_ = steps_between_lines(start.steps);
+  events_.go_on_after(start.step);
 }
 
 void TensorBoard::on_step(const StepReport& report) {

@@ -13,7 +13,7 @@ class TensorBoard : public TrainObserver {
  public:
   // Events go to FOLDER/events.out.tfevents.0.concertina, one file over all sessions.
   explicit TensorBoard(const std::filesystem::path& folder);
-  void on_start(int64_t first_step, int64_t steps) override;
+  void on_start(const StartReport& start) override;
   void on_step(const StepReport& report) override;  // about two thousand a run
   void on_validation(const ValidationReport& report) override;
 

@@ -3,10 +3,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstring>
 
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "distill/agreement.h"
+#include "distill/validation.h"
 
 namespace concertina {
 namespace {
@@ -15,14 +18,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-std::vector<std::pair<std::string, Architecture>> validation_sizes(const SearchSpace& space) {
-  std::vector<std::pair<std::string, Architecture>> sizes = {{"largest", space.largest()}};
-  if (space.smallest() == space.largest()) return sizes;
-  sizes.emplace_back("default", space.default_architecture());
-  sizes.emplace_back("smallest", space.smallest());
-  return sizes;
 }
 
 }  // namespace
@@ -43,23 +38,41 @@ Trainer::Trainer(Learner& learner, const BatchSource& training, const BatchSourc
       guard_(options.optimizer, learner.device()) {}
 
 TrainOutcome Trainer::run(StopToken stop) {
+  const SavesOnStop saves;
   keep_freed_memory();
   restore();
+  try {
+    return train(std::move(stop));
+  } catch (const Interrupted&) {
+    throw;  // saved before
+  } catch (...) {
+    rescue();
+    throw;
+  }
+}
+
+TrainOutcome Trainer::train(StopToken stop) {
   if (options_.max_minutes > 0) {
     stop = stop.with_deadline(std::chrono::duration_cast<Clock::duration>(
         std::chrono::duration<double>(options_.max_minutes * 60)));
   }
-  for (TrainObserver* observer : observers_) observer->on_start(state_.step, options_.steps);
+  for (TrainObserver* observer : observers_) {
+    observer->on_start({state_.step, options_.steps, state_.validated == state_.step});
+  }
   TrainOutcome outcome;
   Prefetcher prefetcher(training_, state_.step, learner_.device());
   auto last_save = Clock::now();
   StopReason why = agree(stop.reason());
-  while (state_.step < options_.steps && why == StopReason::kNone) {
-    step(prefetcher.next());
-    const bool last = state_.step == options_.steps;
-    if (last || (options_.validate_every > 0 && state_.step % options_.validate_every == 0)) {
+  for (;;) {
+    if (validation_due()) {
+      settle(0);
+      check_weights();
+      save();
+      last_save = Clock::now();
       outcome.validation = validate(/*scheduled=*/true);
     }
+    if (state_.step >= options_.steps || why != StopReason::kNone) break;
+    step(prefetcher.next());
     if (seconds_since(last_save) >= options_.checkpoint.minutes * 60) {
       settle(0);
       if (state_.bad_in_a_row == 0) {
@@ -90,27 +103,49 @@ void Trainer::restore() {
   guard_.restart(state_.mean_loss);
 }
 
+bool Trainer::validation_due() const {
+  const bool scheduled = options_.validate_every > 0 && state_.step % options_.validate_every == 0;
+  return state_.step > state_.validated && (scheduled || state_.step == options_.steps);
+}
+
+// Before they are saved: where processes differ, the last checkpoint is what to go on from.
+void Trainer::check_weights() {
+  in_doubt_ = true;
+  check_same_weights(communicator_, learner_.parameters().flat(),
+                     fmt::format("after step {}", state_.step));
+  in_doubt_ = false;
+}
+
+// What came after the last checkpoint is kept whatever ends the run: parameters only ever hold
+// whole, good steps. Older checkpoints stay beside it.
+void Trainer::rescue() noexcept {
+  try {
+    for (; !begun_.empty(); begun_.pop_front()) count(begun_.front());
+    state_.bad_in_a_row = 0;
+    if (!communicator_.first() || in_doubt_) return;
+    checkpoints_.add({state_, wall_s_}, learner_.parameters(), optimizer_);
+    log_warn("the state after step {} is saved in {}; --resume goes on from it", state_.step,
+             checkpoints_.folder().string());
+  } catch (const std::exception& error) {
+    log_warn("the state after step {} could not be saved: {}", state_.step, error.what());
+  }
+}
+
 // Everybody gets the first process's.
 void Trainer::share_state() {
-  const at::Tensor numbers =
-      at::tensor({static_cast<double>(state_.step), state_.audio_s, state_.mean_loss,
-                  static_cast<double>(state_.skipped), static_cast<double>(state_.bad_in_a_row),
-                  static_cast<double>(state_.best_step), state_.best_loss, wall_s_},
-                 at::kDouble);
+  const std::string mine = to_json(state_);
+  const at::Tensor sizes = at::tensor({static_cast<double>(mine.size()), wall_s_}, at::kDouble);
+  communicator_.broadcast(sizes);
+  const at::Tensor text = at::zeros({std::llround(sizes[0].item<double>())}, at::kByte);
+  if (communicator_.first()) std::memcpy(text.data_ptr(), mine.data(), mine.size());
   for (const at::Tensor& tensor :
-       {numbers, learner_.parameters().flat(), optimizer_.first_moment(),
-        optimizer_.second_moment(), optimizer_.updates().view(at::kByte)}) {
+       {text, learner_.parameters().flat(), optimizer_.first_moment(), optimizer_.second_moment(),
+        optimizer_.updates().view(at::kByte)}) {
     communicator_.broadcast(tensor);
   }
-  const double* n = numbers.const_data_ptr<double>();
-  state_ = {.step = std::llround(n[0]),
-            .audio_s = n[1],
-            .mean_loss = n[2],
-            .skipped = std::llround(n[3]),
-            .bad_in_a_row = std::llround(n[4]),
-            .best_step = std::llround(n[5]),
-            .best_loss = n[6]};
-  wall_s_ = n[7];
+  state_ = train_state({static_cast<const char*>(text.const_data_ptr()),
+                        static_cast<size_t>(text.numel())});
+  wall_s_ = sizes[1].item<double>();
 }
 
 // Why all processes stop now: a signal to one of them counts for all, and before a time cap.
@@ -128,25 +163,37 @@ StopReason Trainer::agree(StopReason mine) const {
   return StopReason::kNone;
 }
 
+// Of this process' gradient in the mean over processes: its share of the step's audio, times their
+// number. 1 where all have as much.
+double Trainer::weight_of(const Crops& crops) const {
+  if (communicator_.alone()) return 1;
+  const at::Tensor all = at::full({1}, crops.seconds, at::kDouble);
+  communicator_.sum(all);
+  return crops.seconds * communicator_.size() / all.item<double>();
+}
+
 void Trainer::step(const Crops& crops) {
   const auto start = Clock::now();
   gradients_.zero();
-  const LossBreakdown loss = learner_.learn(crops, state_.step, exchange_);
+  const double weight = weight_of(crops);
+  const StepLoss loss = learner_.learn(crops, state_.step, exchange_, weight);
   exchange_.finish();
-  at::Tensor losses = row_of(loss);
+  at::Tensor losses = row_of(loss) * weight;
   const at::Tensor row = at::cat({losses.new_full({1}, crops.seconds), losses});
   communicator_.sum(row);
   losses = row.slice(0, 1).mul_(1.0 / communicator_.size());
   const at::Tensor norm = gradients_.norm();
-  const at::Tensor scale = guard_.judge(losses[0], norm, state_.step);
+  const at::Tensor roles = loss.by_role ? losses.slice(0, 1) : losses.slice(0, 0, 1);
+  const int64_t seen = state_.step - learner_.sampler().opened_at(state_.step);
+  const at::Tensor scale = guard_.judge(roles, norm, seen);
   StepReport report;
   report.lr = learning_rate(options_.optimizer, state_.step, options_.steps);
   optimizer_.step(learner_.parameters(), gradients_, report.lr, scale);
   report.step = ++state_.step;
   report.steps = options_.steps;
   for (const auto& [name, term] : loss.terms) report.loss.terms.emplace_back(name, 0.0);
-  const at::Tensor verdict = at::stack({norm, scale, guard_.mean_loss()});
-  begun_.push_back({std::move(report), start, Readback(at::cat({row, verdict}))});
+  const at::Tensor numbers = at::cat({row, at::stack({norm, scale}), guard_.means()});
+  begun_.push_back({std::move(report), start, loss.by_role, Readback(numbers)});
   settle(learner_.device().is_cpu() ? 0 : 1);
 }
 
@@ -159,19 +206,22 @@ void Trainer::settle(size_t but) {
   }
 }
 
-void Trainer::settle(Begun step) {
+// Takes a step's numbers into the state.
+void Trainer::count(Begun& step) {
   constexpr double kSpeedMemory = 0.95;
   const std::vector<double> row = step.numbers.wait();
-  const double seconds = row.front(), *verdict = row.data() + row.size() - 3;
   StepReport& report = step.report;
   take_row(row.data() + 1, report.loss);
+  const double seconds = row.front(), *verdict = row.data() + 2 + report.loss.terms.size();
+  const double* means = verdict + 2;
   report.grad_norm = verdict[0];
   report.skipped = std::isnan(verdict[1]);
   if (report.skipped) {
-    refuse(report);
+    refuse(report, why_bad(report.loss, step.by_role, means, options_.optimizer.guard,
+                           report.grad_norm));
   } else {
     state_.bad_in_a_row = 0;
-    state_.mean_loss = verdict[2];
+    state_.mean_loss.assign(means, row.data() + row.size());
   }
   const double wall = seconds_since(std::max(step.start, settled_)), speed = seconds / wall;
   settled_ = Clock::now();
@@ -180,72 +230,67 @@ void Trainer::settle(Begun step) {
   state_.audio_s += seconds;
   report.audio_s_per_s = speed_;
   report.wall_s = wall_s_;
+}
+
+void Trainer::settle(Begun step) {
+  count(step);
+  const StepReport& report = step.report;
   for (TrainObserver* observer : observers_) observer->on_step(report);
   if (state_.bad_in_a_row >= kMostBadSteps) give_up(report.step);
 }
 
-void Trainer::refuse(const StepReport& report) {
+void Trainer::refuse(const StepReport& report, const std::string& why) {
   ++state_.skipped;
   ++state_.bad_in_a_row;
-  log_warn("step {} skipped: loss {} (running mean {:.4g}), gradient norm {}", report.step,
-           report.loss.total, state_.mean_loss, report.grad_norm);
+  bad_ = why;
+  log_warn("step {} skipped: {}", report.step, why);
 }
 
-void Trainer::give_up(int64_t step) const {
+void Trainer::give_up(int64_t step) {
   throw NumericError(fmt::format(
-      "the loss or its gradient was not finite, or far above its running mean, for {} steps in a "
-      "row, last at step {}; {}; try a lower optimizer.lr or dtype: fp32",
-      kMostBadSteps, step,
-      checkpoints_.empty()
-          ? "there is no checkpoint yet"
-          : "the last good checkpoint is kept in " + checkpoints_.folder().string()));
+      "{} steps in a row were skipped, the last one, {}, because: {}; where the loss is healthy, go "
+      "on with --resume and a larger optimizer.guard (0: off), else start again with a lower "
+      "optimizer.lr or dtype: fp32",
+      kMostBadSteps, step, bad_));
 }
 
 ValidationReport Trainer::validate(bool scheduled) {
   settle(0);
+  if (!scheduled) check_weights();
   ValidationReport report;
   report.step = state_.step;
-  const int64_t batches = validation_.batches_of(options_.validation_crops);
-  std::vector<Architecture> architectures;
-  for (const auto& [name, architecture] : validation_sizes(learner_.space())) {
-    report.sizes.emplace_back(name, LossValues{});
-    architectures.push_back(architecture);
-  }
-  const bool shared = batches >= communicator_.size();
-  const int32_t first = shared ? communicator_.rank() : 0,
-                stride = shared ? communicator_.size() : 1;
-  for (int64_t b = first; b < batches; b += stride) {
-    const std::vector<LossValues> values = learner_.evaluate(validation_.at(b), architectures);
-    for (size_t i = 0; i < values.size(); ++i) {
-      add(report.sizes[i].second, values[i], 1.0 / static_cast<double>(batches));
-    }
-  }
-  for (auto& [name, loss] : report.sizes) {
-    if (!shared) continue;
-    const at::Tensor row = row_of(loss);
-    communicator_.sum(row);
-    take_row(row.const_data_ptr<double>(), loss);
-  }
-  if (scheduled) judge(report);
+  report.sizes = losses_of_sizes(learner_, validation_, options_.validation_crops, communicator_);
+  TrainState after = state_;
+  if (scheduled) judge(report, after);
   for (TrainObserver* observer : observers_) observer->on_validation(report);
+  state_ = after;  // done only once the best model is written too
   return report;
 }
 
 // Only validations on schedule count, so that a stop in between leaves the run as it would be.
-void Trainer::judge(ValidationReport& report) {
+void Trainer::judge(ValidationReport& report, TrainState& after) const {
+  after.validated = after.step;
+  if (after.best_crops != 0 && after.best_crops != options_.validation_crops) {
+    after.best_step = 0;  // measured on other crops
+  }
   double mean = 0;
   for (const auto& [name, loss] : report.sizes) {
     mean += loss.total / static_cast<double>(report.sizes.size());
   }
-  report.best = std::isfinite(mean) && (state_.best_step == 0 || mean < state_.best_loss);
+  report.best = std::isfinite(mean) && (after.best_step == 0 || mean < after.best_loss);
   if (!report.best) return;
-  state_.best_step = state_.step;
-  state_.best_loss = mean;
+  after.best_step = after.step;
+  after.best_loss = mean;
+  after.best_crops = options_.validation_crops;
 }
 
 void Trainer::save() {
   if (!communicator_.first()) return;
-  checkpoints_.save({state_, wall_s_}, learner_.parameters(), optimizer_);
+  if (state_.bad_in_a_row > 0) {  // what led here is not sure to be good
+    checkpoints_.add({state_, wall_s_}, learner_.parameters(), optimizer_);
+  } else {
+    checkpoints_.save({state_, wall_s_}, learner_.parameters(), optimizer_);
+  }
 }
 
 }  // namespace concertina

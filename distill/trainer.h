@@ -21,6 +21,11 @@
 
 namespace concertina {
 
+struct StartReport {
+  int64_t step = 0, steps = 0;  // done already; of the whole run
+  bool validated = false;       // the validation of `step`, if there is one, is done too
+};
+
 struct StepReport {
   int64_t step = 0, steps = 0;  // this one, 1-based; how many there are
   LossValues loss;
@@ -33,7 +38,8 @@ struct StepReport {
 
 struct ValidationReport {
   int64_t step = 0;
-  std::vector<std::pair<std::string, LossValues>> sizes;  // "largest", "default", "smallest"
+  // Those the sampler trains: "largest", "default", "smallest"; means over frames.
+  std::vector<std::pair<std::string, LossValues>> sizes;
   bool best = false;                                      // the lowest mean over the sizes so far
 };
 
@@ -41,7 +47,7 @@ struct ValidationReport {
 class TrainObserver {
  public:
   virtual ~TrainObserver() = default;
-  virtual void on_start(int64_t /*first_step*/, int64_t /*steps*/) {}
+  virtual void on_start(const StartReport&) {}
   virtual void on_step(const StepReport&) {}
   virtual void on_validation(const ValidationReport&) {}
 };
@@ -64,10 +70,11 @@ class Trainer {
           std::vector<TrainObserver*> observers, Communicator& communicator);
 
   // Goes on from the newest checkpoint. A time cap saves and returns; a signal to any process saves
-  // and throws Interrupted in all. A step whose loss or gradient is not finite, or whose loss is
-  // `guard` times the running mean, changes nothing; NumericError after kMostBadSteps in a row, and
-  // the last good checkpoint stays. On another device than the CPU the numbers of a step are read,
-  // and reported, when the next one has been given to the device, so that it never waits.
+  // and throws Interrupted in all. State is saved before each validation, and when anything else is
+  // thrown, errors of reading and writing among them. A step whose loss or gradient is not finite,
+  // or of which a subnet's loss is `guard` times the running mean of its role, changes nothing;
+  // NumericError after kMostBadSteps in a row. On another device than the CPU the numbers of a step
+  // are read, and reported, when the next one has been given to the device, so that it never waits.
   TrainOutcome run(StopToken stop);
 
   static constexpr int64_t kMostBadSteps = 5;
@@ -77,18 +84,25 @@ class Trainer {
   struct Begun {  // a step whose numbers are on their way
     StepReport report;
     Clock::time_point start;
+    bool by_role;
     Readback numbers;
   };
   void restore();
   void share_state();
+  TrainOutcome train(StopToken stop);
+  void check_weights();
+  void rescue() noexcept;
+  bool validation_due() const;
+  double weight_of(const Crops& crops) const;
   void step(const Crops& crops);
   void settle(size_t but);
+  void count(Begun& step);
   void settle(Begun step);
   StopReason agree(StopReason mine) const;
-  void refuse(const StepReport& report);
-  [[noreturn]] void give_up(int64_t step) const;
+  void refuse(const StepReport& report, const std::string& why);
+  [[noreturn]] void give_up(int64_t step);
   ValidationReport validate(bool scheduled);
-  void judge(ValidationReport& report);
+  void judge(ValidationReport& report, TrainState& after) const;
   void save();
 
   Learner& learner_;
@@ -104,6 +118,8 @@ class Trainer {
   StepGuard guard_;
   std::deque<Begun> begun_;
   TrainState state_;  // of all steps but the begun ones, which count in `step` alone
+  std::string bad_;   // why the last bad step was
+  bool in_doubt_ = false;
   Clock::time_point settled_;
   double wall_s_ = 0, speed_ = 0;
 };

@@ -8,14 +8,10 @@
 #include <utility>
 
 #include "core/errors.h"
+#include "distill/clip_crops.h"
+#include "distill/length_buckets.h"
 
 namespace concertina {
-namespace {
-
-constexpr double kLikeLength = 1.15;  // longest over shortest clip of a bucket
-
-}  // namespace
-
 ClipSource::ClipSource(const JoinedClips& clips, const Blueprint& blueprint,
                        const BatchOptions& batch, BatchContents contents, const Rng& rng,
                        BatchShare share)
@@ -26,7 +22,8 @@ ClipSource::ClipSource(const JoinedClips& clips, const Blueprint& blueprint,
                             static_cast<double>(frame_samples_))),
       contents_(std::move(contents)),
       rng_(rng),
-      share_(share) {
+      share_(share),
+      failures_(clips.clips().size()) {
   fill_buckets(batch);
 }
 
@@ -36,28 +33,19 @@ int64_t ClipSource::frames_of(size_t clip) const {
 
 void ClipSource::fill_buckets(const BatchOptions& batch) {
   const double rate = blueprint_.sample_rate / static_cast<double>(frame_samples_);
-  const int64_t shortest = std::llround(batch.shortest * rate);
-  std::vector<size_t> order;
-  for (size_t i = 0; i < clips_.clips().size(); ++i) {
-    const int64_t frames = frames_of(i);
-    if (frames >= shortest && blueprint_.frames(frames * frame_samples_) >= 1) order.push_back(i);
+  int64_t shortest = std::max<int64_t>(1, std::llround(batch.shortest * rate));
+  while (blueprint_.frames(shortest * frame_samples_) < 1) ++shortest;
+  std::vector<int64_t> lengths;
+  for (size_t i = 0; i < clips_.clips().size(); ++i) lengths.push_back(frames_of(i));
+  const double budget = batch.budget * rate;
+  for (std::vector<size_t>& clips : length_buckets(lengths, shortest)) {
+    const auto longest = static_cast<double>(lengths[clips.back()]);
+    buckets_.push_back({.clips = std::move(clips),
+                        .batch = static_cast<size_t>(std::max(1.0, std::floor(budget / longest)))});
   }
-  if (order.empty()) {
+  if (buckets_.empty()) {
     throw InputError(fmt::format("{}: no clip has the {} seconds of batch.shortest",
                                  clips_.manifest().folder.string(), batch.shortest));
-  }
-  std::stable_sort(order.begin(), order.end(),
-                   [&](size_t a, size_t b) { return frames_of(a) < frames_of(b); });
-  const double budget = batch.budget * rate;
-  for (const size_t clip : order) {
-    const auto frames = static_cast<double>(frames_of(clip));
-    if (buckets_.empty() ||
-        frames > kLikeLength * static_cast<double>(frames_of(buckets_.back().clips.front()))) {
-      buckets_.emplace_back();
-    }
-    Bucket& bucket = buckets_.back();
-    bucket.clips.push_back(clip);
-    bucket.batch = static_cast<size_t>(std::max(1.0, std::floor(budget / frames)));
   }
 }
 
@@ -102,6 +90,26 @@ std::shared_ptr<const ClipSource::Epoch> ClipSource::cached_epoch(int64_t number
   return latest_;
 }
 
+size_t ClipSource::any_clip(Rng& rng) const {
+  const auto bucket = static_cast<size_t>(rng.below(static_cast<int64_t>(buckets_.size())));
+  const std::vector<size_t>& clips = buckets_[bucket].clips;
+  return clips[static_cast<size_t>(rng.below(static_cast<int64_t>(clips.size())))];
+}
+
+// With the clip, or another one, at most `longest` frames of it, when it cannot be read.
+void ClipSource::fill_row(size_t clip, int64_t longest, Rng& rng, const Rng& augmenting,
+                          int64_t row, Crops& batch) const {
+  failures_.fill(rng, augmenting, [&](int32_t tries, Rng& drawn, const Rng& noise, Rng& place) {
+    if (tries > 0) clear_row(row, batch);
+    const size_t from = tries == 0 ? clip : any_clip(place);
+    const JoinedClips::ClipSpan& span = clips_.clips()[from];
+    const int64_t length = std::min(frames_of(from), longest), samples = length * frame_samples_;
+    const int64_t first = span.first_frame + drawn.below(span.frames - length + 1);
+    read_row(clips_, first, samples, blueprint_.frames(samples), contents_, drawn, row, batch);
+    augment_row(clips_, contents_, noise, row, batch);
+  });
+}
+
 Crops ClipSource::at(int64_t step) const {
   const int64_t per_epoch = batches_per_epoch();
   const int64_t number = step * share_.of + share_.part;
@@ -116,13 +124,10 @@ Crops ClipSource::at(int64_t step) const {
 
   Crops batch = empty_batch(rows, samples, frames, contents_);
   for (int64_t row = 0; row < rows; ++row) {
-    const size_t clip = members[static_cast<size_t>(row)];
-    const JoinedClips::ClipSpan& span = clips_.clips()[clip];
-    const int64_t length = frames_of(clip), own = blueprint_.frames(length * frame_samples_);
-    const int64_t first = span.first_frame + rng.below(span.frames - length + 1);
-    read_row(clips_, first, length * frame_samples_, own, contents_, rng, row, batch);
-    augment_row(clips_, contents_, augmenting.fork("row", static_cast<uint64_t>(row)), row, batch);
-    batch.seconds += static_cast<double>(length * frame_samples_) / blueprint_.sample_rate;
+    fill_row(members[static_cast<size_t>(row)], longest, rng,
+             augmenting.fork("row", static_cast<uint64_t>(row)), row, batch);
+    batch.seconds += static_cast<double>(batch.speech.lengths.const_data_ptr<int64_t>()[row]) /
+                     blueprint_.sample_rate;
   }
   note_visible(blueprint_, batch.speech);
   return batch;
@@ -133,6 +138,10 @@ std::unique_ptr<BatchSource> make_batch_source(const JoinedClips& clips, const B
                                                const Rng& rng, BatchShare share) {
   if (batch.whole_clips) {
     return std::make_unique<ClipSource>(clips, blueprint, batch, std::move(contents), rng, share);
+  }
+  if (batch.within_clips) {
+    return std::make_unique<ClipCropSource>(clips, blueprint, batch, std::move(contents), rng,
+                                            share);
   }
   return std::make_unique<CropSource>(clips, blueprint, batch, std::move(contents), rng, share);
 }

@@ -33,6 +33,9 @@ class ClipSource : public BatchSource {
   int64_t frames_of(size_t clip) const;  // read of it
   Epoch epoch(int64_t number) const;
   std::shared_ptr<const Epoch> cached_epoch(int64_t number) const;
+  void fill_row(size_t clip, int64_t longest, Rng& rng, const Rng& augmenting, int64_t row,
+                Crops& batch) const;
+  size_t any_clip(Rng& rng) const;
 
   const JoinedClips& clips_;
   Blueprint blueprint_;
@@ -41,6 +44,7 @@ class ClipSource : public BatchSource {
   Rng rng_;
   BatchShare share_;
   std::vector<Bucket> buckets_;
+  mutable ReadFailures failures_;
   mutable std::mutex mutex_;  // of the two below
   mutable int64_t number_ = -1;
   mutable std::shared_ptr<const Epoch> latest_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/errors.h"
 #include "eval/tasks.h"
 #include "supernet/model/forward.h"
 #include "supernet/nn/mel.h"
@@ -59,6 +60,8 @@ FeatureExtractor subnet_features(Subnet subnet) {
       layers.push_back(to_base_frames(output.frames, hidden).to(at::kFloat));
     }
     const at::Tensor stacked = at::stack(layers);  // [L, B, T, E]
+    if (!at::isfinite(stacked).all().item<bool>())
+      throw NumericError("features are not finite numbers: the model's weights are damaged");
     const at::Tensor lengths = output.frames.base_lengths;
     std::vector<ClipFeatures> features;
     for (int64_t b = 0; b < stacked.size(1); ++b) {

@@ -147,21 +147,15 @@ at::ScalarType dtype_from(const std::string& name) {
 
 LatencyOptions LatencyOptions::from_config(ConfigSection section) {
   LatencyOptions options;
-  section.read("points", options.points);
-  section.read("threads", options.threads);
-  section.read("seconds", options.seconds);
-  section.read("warmup", options.warmup);
-  section.read("repetitions", options.repetitions);
+  section.read("points", options.points, {8, kLatencyPoints.high});  // fewer cannot fit a model
+  section.read("threads", options.threads, {1, kThreadBounds.high});
+  section.read("seconds", options.seconds, kLatencySeconds);
+  section.read("warmup", options.warmup, {0, 10000});
+  section.read("repetitions", options.repetitions, kLatencyRepetitions);
   const std::vector<std::string> dtypes = {"fp32", "bf16"};
   int32_t dtype = 0;
   section.read_choice("dtype", dtypes, dtype);
   options.dtype = dtypes[static_cast<size_t>(dtype)];
-  if (options.points < 8)
-    section.problem("points", "must be at least 8: fewer cannot fit a latency model");
-  if (options.threads < 1) section.problem("threads", "must be at least 1");
-  if (options.seconds < 0.1) section.problem("seconds", "must be at least 0.1");
-  if (options.warmup < 0) section.problem("warmup", "must not be negative");
-  if (options.repetitions < 1) section.problem("repetitions", "must be at least 1");
   return options;
 }
 

@@ -14,6 +14,10 @@
 
 namespace concertina {
 
+inline constexpr Bounds kLatencyPoints{1, 100000};
+inline constexpr Bounds kLatencySeconds{0.1, 3600};
+inline constexpr Bounds kLatencyRepetitions{1, 1000000};
+
 struct LatencyOptions {
   int32_t points = 60;  // architectures of a profile
   int32_t threads = 1;  // intra-op

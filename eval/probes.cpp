@@ -1,13 +1,16 @@
 #include "eval/probes.h"
 
+#include <algorithm>
 #include <array>
 #include <limits>
+#include <utility>
 
 #include "core/errors.h"
 
 namespace concertina {
 namespace {
 
+constexpr double kLeastVariance = 1e-12;
 constexpr double kNoVariance = 1e-10;  // of a feature, relative to the largest: it carries nothing
 
 struct Moments {
@@ -57,8 +60,24 @@ System lda_system(const Moments& m, const at::Tensor& shrinkages) {
   const at::Tensor centred = m.class_means - m.mean;
   const at::Tensor between = (centred * m.prior.unsqueeze(1)).t().mm(centred);
   const at::Tensor within = scaled(m.total - between, m.scale);
-  const at::Tensor level = within.diagonal().mean().clamp_min(1e-12);
+  const at::Tensor level = within.diagonal().mean().clamp_min(kLeastVariance);
   return {(1 - shrinkages) * within + shrinkages * level * unit, (centred * m.scale).t()};
+}
+
+// Diagonal of the covariance within classes, on unit-variance features.
+at::Tensor within_variances(const Moments& m) {
+  const at::Tensor centred = m.class_means - m.mean;
+  const at::Tensor between = (centred.square() * m.prior.unsqueeze(1)).sum(0);
+  return (m.total.diagonal() - between) * m.scale.square();
+}
+
+// [K, D, C] that act on raw features.
+at::Tensor solve(const Moments& m, const System& system) {
+  const at::Tensor factors = at::linalg_cholesky(system.matrices);
+  const int64_t count = system.matrices.size(0);
+  const at::Tensor solved =
+      at::cholesky_solve(system.right.expand({count, -1, -1}).contiguous(), factors);
+  return solved * m.scale.view({1, -1, 1});
 }
 
 // [K, C] for weights [K, D, C] that act on raw features.
@@ -78,15 +97,16 @@ at::Tensor biases(const Moments& m, const at::Tensor& shift, const at::Tensor& w
 
 }  // namespace
 
-ProbeSums::ProbeSums(int64_t classes) : classes_(classes) {
-  class_counts_ = at::zeros({classes}, at::kDouble);
-}
+ProbeSums::ProbeSums(int64_t classes, at::Tensor shift)
+    : classes_(classes),
+      shift_(std::move(shift)),
+      class_counts_(at::zeros({classes}, at::kDouble)) {}
 
 void ProbeSums::add(const at::Tensor& features, const at::Tensor& labels) {
   const int64_t n = features.size(0), width = features.size(1);
   if (n == 0) return;
-  if (!shift_.defined()) {
-    shift_ = features.mean(0).to(at::kDouble);
+  if (!shift_.defined()) shift_ = features.mean(0).to(at::kDouble);
+  if (!gram_.defined()) {
     gram_ = at::zeros({width, width}, at::kDouble);
     class_sums_ = at::zeros({classes_, width}, at::kDouble);
   }
@@ -96,6 +116,27 @@ void ProbeSums::add(const at::Tensor& features, const at::Tensor& labels) {
   gram_ += centred.t().mm(centred);
   class_sums_ += one_hot.t().mm(centred);
   class_counts_ += one_hot.sum(0);
+}
+
+ProbeSums ProbeSums::operator+(const ProbeSums& other) const {
+  CONCERTINA_ASSERT(at::equal(shift_, other.shift_));
+  if (!other.gram_.defined()) return *this;
+  if (!gram_.defined()) return other;
+  ProbeSums sum(classes_, shift_);
+  sum.gram_ = gram_ + other.gram_;
+  sum.class_sums_ = class_sums_ + other.class_sums_;
+  sum.class_counts_ = class_counts_ + other.class_counts_;
+  return sum;
+}
+
+ProbeSums ProbeSums::operator-(const ProbeSums& part) const {
+  CONCERTINA_ASSERT(at::equal(shift_, part.shift_));
+  if (!part.gram_.defined()) return *this;
+  ProbeSums rest(classes_, shift_);
+  rest.gram_ = gram_ - part.gram_;
+  rest.class_sums_ = class_sums_ - part.class_sums_;
+  rest.class_counts_ = class_counts_ - part.class_counts_;
+  return rest;
 }
 
 double ProbeSums::count() const { return class_counts_.sum().item<double>(); }
@@ -110,10 +151,7 @@ std::vector<LinearProbe> solve_probes(const ProbeSums& sums, ProbeKind kind,
   const Moments m = moments_of(sums);
   const at::Tensor column = as_column(shrinkages);
   const System system = kind == ProbeKind::kRidge ? ridge_system(m, column) : lda_system(m, column);
-  const at::Tensor factors = at::linalg_cholesky(system.matrices);
-  const at::Tensor solved =
-      at::cholesky_solve(system.right.expand({column.size(0), -1, -1}).contiguous(), factors);
-  const at::Tensor weights = solved * m.scale.view({1, -1, 1});
+  const at::Tensor weights = solve(m, system);
   const at::Tensor bias = biases(m, sums.shift(), weights, kind);
   std::vector<LinearProbe> probes;
   for (size_t k = 0; k < shrinkages.size(); ++k) {
@@ -121,6 +159,28 @@ std::vector<LinearProbe> solve_probes(const ProbeSums& sums, ProbeKind kind,
     probes.push_back({shrinkages[k], weights[row].to(at::kFloat), bias[row].to(at::kFloat)});
   }
   return probes;
+}
+
+std::vector<double> ridge_errors(const ProbeSums& training, const ProbeSums& held_out,
+                                 std::span<const double> penalties) {
+  CONCERTINA_ASSERT(training.count() > 0 && held_out.count() > 0);
+  const Moments m = moments_of(training);
+  const at::Tensor weights = solve(m, ridge_system(m, as_column(penalties)));
+  const at::Tensor bias = m.prior - at::matmul(m.mean, weights);  // [K, C], about the shift
+  const double n = held_out.count();
+  const at::Tensor squares = (weights * at::matmul(held_out.gram(), weights)).sum({1, 2}) +
+                             n * bias.square().sum(1) +
+                             2 * (bias * at::matmul(held_out.class_sums().sum(0), weights)).sum(1);
+  const at::Tensor products =
+      (held_out.class_sums().t() * weights).sum({1, 2}) + at::matmul(bias, held_out.class_counts());
+  const at::Tensor errors = (squares - 2 * products + n).contiguous();
+  const double* first = errors.const_data_ptr<double>();
+  return {first, first + errors.numel()};
+}
+
+double ridge_penalty_of_lda(const ProbeSums& sums, double shrinkage) {
+  const double level = within_variances(moments_of(sums)).mean().item<double>();
+  return shrinkage / (1 - shrinkage) * std::max(level, kLeastVariance);
 }
 
 std::span<const double> default_shrinkages(ProbeKind kind) {

@@ -25,17 +25,21 @@ enum class ProbeKind {
 
 class ProbeSums {
  public:
-  explicit ProbeSums(int64_t classes);
-  // features [n, D] float, labels [n] int64 in [0, classes). Products in fp32 about the first
-  // batch's mean, sums in double.
+  // About `shift` [D] double; undefined: the first batch's mean.
+  explicit ProbeSums(int64_t classes, at::Tensor shift = {});
+  // features [n, D] float, labels [n] int64 in [0, classes). Products in fp32 about the shift, sums
+  // in double.
   void add(const at::Tensor& features, const at::Tensor& labels);
+  // Both about the same shift, as are the results.
+  ProbeSums operator+(const ProbeSums& other) const;
+  ProbeSums operator-(const ProbeSums& part) const;
 
   int64_t classes() const { return classes_; }
   double count() const;  // frames seen
   const at::Tensor& shift() const {
     return shift_;
-  }                                                 // [D] double, subtracted from everything below
-  const at::Tensor& gram() const { return gram_; }  // [D, D] double
+  }  // [D] double, subtracted from everything below
+  const at::Tensor& gram() const { return gram_; }                  // [D, D] double
   const at::Tensor& class_sums() const { return class_sums_; }      // [C, D] double
   const at::Tensor& class_counts() const { return class_counts_; }  // [C] double
 
@@ -54,6 +58,15 @@ struct LinearProbe {
 // One probe for each shrinkage, in that order. At least one frame must have been added.
 std::vector<LinearProbe> solve_probes(const ProbeSums& sums, ProbeKind kind,
                                       std::span<const double> shrinkages);
+
+// Summed squared error against the one-hot labels of `held_out`, in closed form, of the ridge
+// probes that `training` gives with each penalty. Both about the same shift; at least one frame
+// each.
+std::vector<double> ridge_errors(const ProbeSums& training, const ProbeSums& held_out,
+                                 std::span<const double> penalties);
+// The ridge penalty whose regression spans the discriminants of LDA with this shrinkage, for what
+// `sums` saw (penalized discriminant analysis: Hastie, Buja and Tibshirani 1995).
+double ridge_penalty_of_lda(const ProbeSums& sums, double shrinkage);
 
 // The shrinkages that are tried, weakest last, so that a tie goes to the stronger one.
 std::span<const double> default_shrinkages(ProbeKind kind);

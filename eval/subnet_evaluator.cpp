@@ -1,14 +1,11 @@
 #include "eval/subnet_evaluator.h"
 
 #include <ATen/Parallel.h>
-#include <fmt/format.h>
-#include <fmt/ranges.h>
-
+#include <c10/util/Exception.h>
 #include <algorithm>
 #include <chrono>
 
 #include "core/errors.h"
-#include "core/files.h"
 #include "supernet/space/cost.h"
 
 namespace concertina {
@@ -16,14 +13,12 @@ namespace {
 
 constexpr size_t kLargestGroup =
     4;  // keeps all workers busy when one width takes over a population
-constexpr int32_t kScoreVersion = 1;
 
-const MetricInfo kParams{"params", Direction::kMinimise, "params"};
-const MetricInfo kMacs{"macs", Direction::kMinimise, "MACs"};
-const MetricInfo kLatency{"latency.pred_ms", Direction::kMinimise, "ms"};
-const MetricInfo kDistill{kDistillMetric, Direction::kMinimise, ""};
+constexpr const char* kParams = "params";
+constexpr const char* kMacs = "macs";
+constexpr const char* kLatency = "latency.pred_ms";
 
-std::string task_of(const std::string& metric) { return metric.substr(0, metric.find('.')); }
+std::string_view task_of(std::string_view metric) { return metric.substr(0, metric.find('.')); }
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -34,25 +29,31 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
 SubnetEvaluator::SubnetEvaluator(SubnetEvaluatorParts parts) : parts_(std::move(parts)) {
   CONCERTINA_ASSERT(parts_.supernet != nullptr);
   CONCERTINA_ASSERT(parts_.tasks.tasks.empty() || parts_.manifest != nullptr);
+  if (!parts_.tasks.tasks.empty())
+    tasks_ = std::make_shared<PreparedTasks>(*parts_.manifest, parts_.tasks, Split::kDev);
+}
+
+bool SubnetEvaluator::gives(std::string_view metric) const {
+  if (metric == kParams || metric == kMacs) return true;
+  if (metric == kLatency) return parts_.latency.has_value();
+  if (metric == kDistillMetric) return parts_.distill != nullptr;
+  return tasks_ && std::ranges::count(tasks_->names(), task_of(metric)) > 0;
 }
 
 std::vector<MetricInfo> SubnetEvaluator::metrics() const {
-  std::vector<MetricInfo> metrics = {kParams, kMacs};
-  if (parts_.latency) metrics.push_back(kLatency);
-  if (parts_.distill) metrics.push_back(kDistill);
-  for (const MetricInfo& metric : task_metrics()) {
-    if (std::ranges::count(parts_.tasks.tasks, task_of(metric.name)) > 0) metrics.push_back(metric);
-  }
+  std::vector<MetricInfo> metrics;
+  for (const Metric& metric : known_metrics())
+    if (gives(metric.name)) metrics.push_back(metric.info());
   return metrics;
 }
 
-std::string SubnetEvaluator::fingerprint() const {
-  const TaskOptions& tasks = parts_.tasks;
-  return sha256(fmt::format("v{} {} latency {} tasks {} {} {} {} {} {} {}", kScoreVersion,
-                            parts_.identity, parts_.latency ? parts_.latency->sha256() : "none",
-                            fmt::join(tasks.tasks, ","), tasks.pr_every, tasks.clip_seconds,
-                            tasks.asv_trials, tasks.sid_min_clips, tasks.layers,
-                            static_cast<int32_t>(parts_.task_dtype)));
+Fingerprints SubnetEvaluator::fingerprints() const {
+  Fingerprints fingerprints;
+  for (const MetricInfo& metric : metrics()) {
+    const auto known = parts_.fingerprints.find(metric.name);
+    if (known != parts_.fingerprints.end()) fingerprints.insert(*known);
+  }
+  return fingerprints;
 }
 
 std::vector<WorkGroup> SubnetEvaluator::plan(std::span<const Proposal> proposals) const {
@@ -70,26 +71,34 @@ std::vector<WorkGroup> SubnetEvaluator::plan(std::span<const Proposal> proposals
   return groups;
 }
 
-std::map<std::string, double> SubnetEvaluator::cheap_values(
+std::map<std::string, double> SubnetEvaluator::known_values(
     const Architecture& architecture) const {
   const Blueprint& blueprint = parts_.supernet->blueprint();
   const Cost cost =
       cost_of(blueprint, architecture, static_cast<int64_t>(kMacsSeconds * blueprint.sample_rate));
-  std::map<std::string, double> values = {{kParams.name, static_cast<double>(cost.params)},
-                                          {kMacs.name, static_cast<double>(cost.macs)}};
-  if (parts_.latency) values[kLatency.name] = parts_.latency->predict_ms(architecture);
+  std::map<std::string, double> values = {{kParams, static_cast<double>(cost.params)},
+                                          {kMacs, static_cast<double>(cost.macs)}};
+  if (parts_.latency) values[kLatency] = parts_.latency->predict_ms(architecture);
   return values;
 }
 
 std::vector<TaskScore> SubnetEvaluator::task_scores(const Architecture& architecture,
                                                     const StopToken& stop) const {
-  if (parts_.tasks.tasks.empty()) return {};
+  if (!tasks_) return {};
   const FeatureExtractor features =
       subnet_features(parts_.supernet->slice(architecture, parts_.task_dtype));
-  return score_tasks(*parts_.manifest, features, parts_.tasks, Split::kDev, stop);
+  return tasks_->score(features, Intervals::kNone, stop);
 }
 
 GroupResult SubnetEvaluator::run(const WorkGroup& group, const StopToken& stop) const {
+  try {
+    return score_group(group, stop);
+  } catch (const c10::Error& error) {  // its what() holds a backtrace
+    throw NumericError(error.what_without_backtrace());
+  }
+}
+
+GroupResult SubnetEvaluator::score_group(const WorkGroup& group, const StopToken& stop) const {
   const c10::InferenceMode guard;
   const auto group_start = std::chrono::steady_clock::now();
   std::vector<Subnet> subnets;
@@ -104,8 +113,8 @@ GroupResult SubnetEvaluator::run(const WorkGroup& group, const StopToken& stop) 
     if (stop.stop_requested()) break;
     const auto start = std::chrono::steady_clock::now();
     Evaluation evaluation{.number = group.proposals[i].number,
-                          .values = cheap_values(subnets[i].architecture)};
-    if (parts_.distill) evaluation.values[kDistill.name] = losses[i];
+                          .values = known_values(subnets[i].architecture)};
+    if (parts_.distill) evaluation.values[kDistillMetric] = losses[i];
     try {
       for (const TaskScore& score : task_scores(subnets[i].architecture, stop))
         evaluation.values[score.metric] = score.value;
@@ -119,12 +128,6 @@ GroupResult SubnetEvaluator::run(const WorkGroup& group, const StopToken& stop) 
 }
 
 void use_one_thread() { at::set_num_threads(1); }
-
-std::vector<MetricInfo> evaluator_metrics() {
-  std::vector<MetricInfo> metrics = {kParams, kMacs, kLatency, kDistill};
-  std::ranges::move(task_metrics(), std::back_inserter(metrics));
-  return metrics;
-}
 
 std::vector<std::string> tasks_behind(const std::vector<std::string>& metrics) {
   std::vector<std::string> tasks;

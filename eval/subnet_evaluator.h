@@ -29,7 +29,7 @@ struct SubnetEvaluatorParts {
   std::shared_ptr<const Manifest> manifest;     // for the tasks
   TaskOptions tasks;                       // an empty list: none; they cost far more than the rest
   at::ScalarType task_dtype = at::kFloat;  // of the encoder, for the tasks alone
-  std::string identity;                    // names the data and models: part of the fingerprint
+  Fingerprints fingerprints;               // metric_fingerprints() of the above
 };
 
 class SubnetEvaluator : public Evaluator {
@@ -38,21 +38,22 @@ class SubnetEvaluator : public Evaluator {
 
   // params, macs (of kMacsSeconds), and what the parts give.
   std::vector<MetricInfo> metrics() const override;
-  std::string fingerprint() const override;
+  std::map<std::string, double> known_values(const Architecture& architecture) const override;
+  Fingerprints fingerprints() const override;
   std::vector<WorkGroup> plan(std::span<const Proposal> proposals) const override;
   GroupResult run(const WorkGroup& group, const StopToken& stop) const override;
 
  private:
-  std::map<std::string, double> cheap_values(const Architecture& architecture) const;
+  bool gives(std::string_view metric) const;
+  GroupResult score_group(const WorkGroup& group, const StopToken& stop) const;
   std::vector<TaskScore> task_scores(const Architecture& architecture, const StopToken& stop) const;
 
   SubnetEvaluatorParts parts_;
+  std::shared_ptr<const PreparedTasks> tasks_;  // null: none; all workers share it
 };
 
 void use_one_thread();
 
-// Everything a SubnetEvaluator can be made to give.
-std::vector<MetricInfo> evaluator_metrics();
 // The tasks behind those of `metrics` that are task metrics, in the order of task_names().
 std::vector<std::string> tasks_behind(const std::vector<std::string>& metrics);
 

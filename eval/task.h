@@ -1,16 +1,16 @@
-// Inside eval: one proxy task, fed clip by clip.
+// Inside eval: one proxy task. What the manifest settles (labels, folds, trials) is prepared once;
+// a run of it is fed one model's features clip by clip.
 #pragma once
 
 #include <ATen/ATen.h>
 
 #include <cstdint>
 #include <memory>
-#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "eval/metrics.h"
-#include "eval/probes.h"
 #include "eval/tasks.h"
 
 namespace concertina {
@@ -19,23 +19,33 @@ inline constexpr int32_t kTaskSampleRate = 16000;
 inline constexpr int64_t kShortestClip =
     kTaskSampleRate / 10;  // samples; every front end makes frames of them
 
+// One pass of one model. Not thread-safe.
+class TaskRun {
+ public:
+  virtual ~TaskRun() = default;
+  virtual void add(int64_t clip,
+                   const ClipFeatures& features) = 0;  // training clips before all others
+  virtual std::vector<TaskScore> scores(Intervals intervals) const = 0;
+};
+
+// Immutable: runs in several threads may share one, and must not outlive it.
 class Task {
  public:
   virtual ~Task() = default;
   virtual bool wants(int64_t clip) const = 0;  // index into the manifest
-  virtual void add(int64_t clip,
-                   const ClipFeatures& features) = 0;  // training clips before all others
-  virtual std::vector<TaskScore> scores() const = 0;
+  virtual std::unique_ptr<TaskRun> start() const = 0;
 };
 
-// Each is null when the manifest has no data for the task. `split` is scored, dev chooses the
-// settings.
-std::unique_ptr<Task> make_pr_task(const Manifest& manifest, const TaskOptions& options,
-                                   Split split);
-std::unique_ptr<Task> make_sid_task(const Manifest& manifest, const TaskOptions& options,
-                                    Split split);
-std::unique_ptr<Task> make_asv_task(const Manifest& manifest, const TaskOptions& options,
-                                    Split split);
+// A task, or what the manifest lacks for it: a sentence that names the column.
+struct PreparedTask {
+  std::unique_ptr<const Task> task;
+  std::string missing;
+};
+
+// `split` is scored; train fits and chooses the settings.
+PreparedTask prepare_pr_task(const Manifest& manifest, const TaskOptions& options, Split split);
+PreparedTask prepare_sid_task(const Manifest& manifest, const TaskOptions& options, Split split);
+PreparedTask prepare_asv_task(const Manifest& manifest, const TaskOptions& options, Split split);
 
 // The layers a probe may choose from, [L', T, D], by TaskOptions::layers, and the name of the i-th
 // of them.
@@ -43,12 +53,13 @@ at::Tensor eligible_layers(const at::Tensor& layers, const std::string& rule);
 std::string layer_name(int64_t eligible, const std::string& rule);
 
 // Speakers of one source whose clips can be told apart without leaks: at least `min_clips` clips in
-// at least two groups. The source with most of them is taken; empty when none has two.
+// at least two groups. The source with most of them is taken; `missing` says why none has two.
 struct SpeakerClips {
   std::string source;
   std::vector<std::string> speakers;  // sorted
   std::vector<std::pair<int64_t, int64_t>>
       clips;  // index into the manifest, speaker number; manifest order
+  std::string missing;
 };
 SpeakerClips pick_speakers(const Manifest& manifest, int64_t min_clips);
 
@@ -57,6 +68,7 @@ struct ClipHits {
   std::vector<double> hits, totals;
   double rate() const { return hit_rate(hits, totals); }
 };
-TaskScore score_of(const std::string& metric, const ClipHits& hits, std::string setting);
+TaskScore score_of(const std::string& metric, const ClipHits& hits, std::string setting,
+                   Intervals intervals);
 
 }  // namespace concertina

@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <utility>
 
 #include "core/errors.h"
 #include "eval/task.h"
@@ -53,11 +54,6 @@ std::vector<VerificationTrial> draw_trials(const std::vector<Speaking>& clips, i
   return trials;
 }
 
-bool has_both_kinds(const std::vector<VerificationTrial>& trials) {
-  return std::ranges::any_of(trials, &VerificationTrial::target) &&
-         !std::ranges::all_of(trials, &VerificationTrial::target);
-}
-
 // Trials of one split and the pooled clips they compare.
 struct TrialSet {
   std::vector<Speaking> clips;
@@ -65,7 +61,7 @@ struct TrialSet {
 };
 
 // What is done to a pooled clip before the cosine, by the training clips' mean and spread; chosen
-// on dev.
+// by trials among them.
 enum class Pooling { kPlain, kCentred, kStandardised };
 
 const char* name_of(Pooling pooling) {
@@ -78,108 +74,163 @@ struct Setting {
   Pooling pooling = Pooling::kCentred;
 };
 
-class VerificationTask : public Task {
- public:
-  VerificationTask(std::map<Split, TrialSet> sets, std::set<int64_t> training, std::string rule,
-                   Split split)
-      : sets_(std::move(sets)),
-        training_(std::move(training)),
-        rule_(std::move(rule)),
-        split_(split) {
-    for (const auto& [part, set] : sets_) {
-      for (const Speaking& clip : set.clips) wanted_.insert(clip.clip);
+struct VerificationTask : Task {
+  VerificationTask(TrialSet of_train, TrialSet of_split, std::string layer_rule)
+      : training(std::move(of_train)), scored(std::move(of_split)), rule(std::move(layer_rule)) {
+    for (const TrialSet* set : {&training, &scored}) {
+      for (const Speaking& clip : set->clips) wanted.insert(clip.clip);
     }
-    wanted_.insert(training_.begin(), training_.end());
   }
+  bool wants(int64_t clip) const override { return wanted.contains(clip); }
+  std::unique_ptr<TaskRun> start() const override;
 
-  bool wants(int64_t clip) const override { return wanted_.contains(clip); }
+  TrialSet training, scored;
+  std::string rule;
+  std::set<int64_t> wanted;
+};
+
+// Mean-pooled clips of one set, [n, L, D], in the order of its clips.
+at::Tensor stacked(const TrialSet& set, const std::map<int64_t, at::Tensor>& means) {
+  std::vector<at::Tensor> rows;
+  for (const Speaking& clip : set.clips) rows.push_back(means.at(clip.clip));
+  return at::stack(rows);
+}
+
+struct Moments {
+  at::Tensor mean, scale;  // [L, D] float, of the training clips
+  explicit Moments(const at::Tensor& training) {
+    const at::Tensor clips = training.to(at::kDouble);
+    const at::Tensor average = clips.mean(0);
+    const at::Tensor variance = clips.square().mean(0) - average.square();
+    mean = average.to(at::kFloat);
+    scale = variance.clamp_min(1e-12).rsqrt().to(at::kFloat);
+  }
+};
+
+at::Tensor pooled(const at::Tensor& clips, const Moments& moments, const Setting& setting) {
+  const at::Tensor plain = clips.select(1, setting.layer);
+  if (setting.pooling == Pooling::kPlain) return plain;
+  const at::Tensor centred = plain - moments.mean[setting.layer];
+  return setting.pooling == Pooling::kCentred ? centred : centred * moments.scale[setting.layer];
+}
+
+// `set`'s trials with the cosine of their clips as score.
+std::vector<VerificationTrial> compared(const TrialSet& set, const at::Tensor& clips) {
+  std::vector<VerificationTrial> trials = set.trials;
+  std::vector<int64_t> first, second;
+  for (const VerificationTrial& trial : trials) {
+    first.push_back(trial.first);
+    second.push_back(trial.second);
+  }
+  const at::Tensor direction = clips / clips.norm(2, {1}, true).clamp_min(1e-12);
+  const at::Tensor cosines = (direction.index_select(0, at::tensor(first, at::kLong)) *
+                              direction.index_select(0, at::tensor(second, at::kLong)))
+                                 .sum(1)
+                                 .contiguous();
+  const float* cosine = cosines.const_data_ptr<float>();
+  for (size_t i = 0; i < trials.size(); ++i) trials[i].score = cosine[i];
+  return trials;
+}
+
+class VerificationRun : public TaskRun {
+ public:
+  explicit VerificationRun(const VerificationTask& task) : task_(task) {}
 
   void add(int64_t clip, const ClipFeatures& features) override {
-    const at::Tensor mean = features.layers.mean(1);
-    if (!training_.contains(clip)) {
-      means_[clip] = mean;
-      return;
-    }
-    const at::Tensor moments = at::stack({mean, mean.square()}).to(at::kDouble);
-    training_sums_ = training_sums_.defined() ? training_sums_ + moments : moments;
+    means_[clip] = features.layers.mean(1);
   }
 
-  std::vector<TaskScore> scores() const override {
-    double best_dev = 2;
-    Setting best;
-    for (int64_t l = 0; l < training_sums_.size(1); ++l) {
-      for (const Pooling pooling : {Pooling::kCentred, Pooling::kStandardised, Pooling::kPlain}) {
-        const double rate = equal_error_rate(scored_trials(Split::kDev, {l, pooling}));
-        if (rate >= best_dev) continue;
-        best_dev = rate;
-        best = {l, pooling};
-      }
+  std::vector<TaskScore> scores(Intervals intervals) const override {
+    const at::Tensor training = stacked(task_.training, means_);
+    const Moments moments(training);
+    const Setting best = chosen(training, moments);
+    const auto trials =
+        compared(task_.scored, pooled(stacked(task_.scored, means_), moments, best));
+    TaskScore score{.metric = "asv.eer",
+                    .value = 100 * equal_error_rate(trials),
+                    .setting = fmt::format("{}, {}, chosen on {} trials of train",
+                                           layer_name(best.layer, task_.rule),
+                                           name_of(best.pooling), task_.training.trials.size())};
+    if (intervals == Intervals::kBootstrap) {
+      const Interval interval =
+          bootstrap_equal_error_rate(trials, static_cast<int64_t>(task_.scored.clips.size()),
+                                     Rng(0).fork("bootstrap asv.eer"));
+      score.low = 100 * interval.low;
+      score.high = 100 * interval.high;
     }
-    const auto trials = scored_trials(split_, best);
-    const Interval interval =
-        bootstrap_equal_error_rate(trials, static_cast<int64_t>(sets_.at(split_).clips.size()),
-                                   Rng(0).fork("bootstrap asv.eer"));
-    return {{"asv.eer", 100 * equal_error_rate(trials), 100 * interval.low, 100 * interval.high,
-             fmt::format("{}, {}", layer_name(best.layer, rule_), name_of(best.pooling))}};
+    return {score};
   }
 
  private:
-  at::Tensor pooled(Split part, const Setting& setting) const {
-    std::vector<at::Tensor> rows;
-    for (const Speaking& clip : sets_.at(part).clips)
-      rows.push_back(means_.at(clip.clip)[setting.layer]);
-    const at::Tensor plain = at::stack(rows);
-    if (setting.pooling == Pooling::kPlain) return plain;
-    const at::Tensor moments =
-        training_sums_.select(1, setting.layer) / static_cast<double>(training_.size());
-    const at::Tensor centred = plain - moments[0].to(at::kFloat);
-    if (setting.pooling == Pooling::kCentred) return centred;
-    const at::Tensor variance = (moments[1] - moments[0].square()).clamp_min(1e-12);
-    return centred * variance.rsqrt().to(at::kFloat);
+  Setting chosen(const at::Tensor& training, const Moments& moments) const {
+    double least = 2;
+    Setting best;
+    for (int64_t l = 0; l < training.size(1); ++l) {
+      for (const Pooling pooling : {Pooling::kCentred, Pooling::kStandardised, Pooling::kPlain}) {
+        const Setting setting{l, pooling};
+        const double rate =
+            equal_error_rate(compared(task_.training, pooled(training, moments, setting)));
+        if (rate >= least) continue;
+        least = rate;
+        best = setting;
+      }
+    }
+    return best;
   }
 
-  std::vector<VerificationTrial> scored_trials(Split part, const Setting& setting) const {
-    const at::Tensor clips = pooled(part, setting);
-    const at::Tensor direction = clips / clips.norm(2, {1}, true).clamp_min(1e-12);
-    const at::Tensor cosines = direction.mm(direction.t()).contiguous();
-    const float* cosine = cosines.const_data_ptr<float>();
-    std::vector<VerificationTrial> trials = sets_.at(part).trials;
-    for (VerificationTrial& trial : trials)
-      trial.score = cosine[trial.first * cosines.size(1) + trial.second];
-    return trials;
-  }
-
-  std::map<Split, TrialSet> sets_;
-  std::set<int64_t> training_, wanted_;
-  std::string rule_;
-  Split split_;
-  at::Tensor training_sums_;  // [2, L, D] double: of the clips' means and of their squares
+  const VerificationTask& task_;
   std::map<int64_t, at::Tensor> means_;  // [L, D] by clip
 };
 
+std::unique_ptr<TaskRun> VerificationTask::start() const {
+  return std::make_unique<VerificationRun>(*this);
+}
+
+TrialSet trials_of(const Manifest& manifest, const SpeakerClips& picked, int64_t of_each_kind,
+                   Split split) {
+  TrialSet set;
+  for (const auto& [index, speaker] : picked.clips) {
+    const Clip& clip = manifest.clips[static_cast<size_t>(index)];
+    if (clip.split != split || clip.samples < kShortestTrialClip) continue;
+    set.clips.push_back({index, speaker, clip.group});
+  }
+  set.trials = draw_trials(set.clips, of_each_kind, split);
+  return set;
+}
+
+std::string what_is_missing(const TrialSet& set, Split split) {
+  const auto has = [&](bool target) {
+    return std::ranges::count(set.trials, target, &VerificationTrial::target) > 0;
+  };
+  if (set.clips.empty())
+    return fmt::format(
+        "no clip of split {} is of its speakers and 1.5 s or longer (column 'split')",
+        split_name(split));
+  if (!has(true))
+    return fmt::format(
+        "no speaker has clips of two groups in split {} (columns 'group' and 'split')",
+        split_name(split));
+  if (!has(false))
+    return fmt::format(
+        "split {} has no two speakers in different groups (columns 'speaker', 'group' and 'split')",
+        split_name(split));
+  return "";
+}
+
 }  // namespace
 
-std::unique_ptr<Task> make_asv_task(const Manifest& manifest, const TaskOptions& options,
-                                    Split split) {
-  std::map<Split, TrialSet> sets;
-  sets[Split::kDev];
-  sets[split];
-  std::set<int64_t> training;
-  for (const auto& [index, speaker] : pick_speakers(manifest, options.sid_min_clips).clips) {
-    const Clip& clip = manifest.clips[static_cast<size_t>(index)];
-    if (clip.samples < kShortestTrialClip) continue;
-    if (clip.split == Split::kTrain) training.insert(index);
-    if (const auto set = sets.find(clip.split); set != sets.end()) {
-      set->second.clips.push_back({index, speaker, clip.group});
-    }
+PreparedTask prepare_asv_task(const Manifest& manifest, const TaskOptions& options, Split split) {
+  const SpeakerClips picked = pick_speakers(manifest, options.sid_min_clips);
+  if (!picked.missing.empty()) return {nullptr, picked.missing};
+  TrialSet training = trials_of(manifest, picked, options.asv_trials, Split::kTrain);
+  TrialSet scored = trials_of(manifest, picked, options.asv_trials, split);
+  for (const auto& [set, part] : {std::pair(&training, Split::kTrain), std::pair(&scored, split)}) {
+    if (std::string missing = what_is_missing(*set, part); !missing.empty())
+      return {nullptr, std::move(missing)};
   }
-  for (auto& [part, set] : sets) set.trials = draw_trials(set.clips, options.asv_trials, part);
-  const bool complete = !training.empty() && std::ranges::all_of(sets, [](const auto& set) {
-    return has_both_kinds(set.second.trials);
-  });
-  if (!complete) return nullptr;
-  return std::make_unique<VerificationTask>(std::move(sets), std::move(training), options.layers,
-                                            split);
+  return {
+      std::make_unique<VerificationTask>(std::move(training), std::move(scored), options.layers),
+      ""};
 }
 
 }  // namespace concertina

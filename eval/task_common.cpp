@@ -22,12 +22,37 @@ std::string layer_name(int64_t eligible, const std::string& rule) {
   return fmt::format("layer {}", eligible);
 }
 
-SpeakerClips pick_speakers(const Manifest& manifest, int64_t min_clips) {
-  struct Seen {
-    int64_t clips = 0;
-    std::set<std::string> groups;
+namespace {
+
+struct Seen {
+  int64_t clips = 0;
+  std::set<std::string> groups;
+  bool enough(int64_t min_clips) const { return clips >= min_clips && groups.size() >= 2; }
+};
+using Speakers = std::map<std::string, Seen>;
+
+std::string why_too_few_speakers(const Manifest& manifest, int64_t min_clips,
+                                 const std::string& source) {
+  const auto named = [&](auto member) {
+    return std::ranges::any_of(manifest.clips,
+                               [&](const Clip& clip) { return !(clip.*member).empty(); });
   };
-  std::map<std::string, std::map<std::string, Seen>> sources;
+  if (!named(&Clip::speaker)) return "no clip names its speaker (column 'speaker')";
+  if (!named(&Clip::group))
+    return "no clip names its group, such as a dialogue or a session (column 'group')";
+  const std::string has =
+      source.empty() ? "none has one" : fmt::format("the most that one has is 1, in '{}'", source);
+  return fmt::format(
+      "it needs a source with two speakers of at least {} clips in two groups each, and {} "
+      "(columns "
+      "'speaker', 'group' and 'source', option sid_min_clips)",
+      min_clips, has);
+}
+
+}  // namespace
+
+SpeakerClips pick_speakers(const Manifest& manifest, int64_t min_clips) {
+  std::map<std::string, Speakers> sources;
   for (const Clip& clip : manifest.clips) {
     if (clip.speaker.empty() || clip.group.empty()) continue;
     Seen& seen = sources[clip.source][clip.speaker];
@@ -36,13 +61,14 @@ SpeakerClips pick_speakers(const Manifest& manifest, int64_t min_clips) {
   }
   SpeakerClips best;
   for (const auto& [source, speakers] : sources) {
-    SpeakerClips found{source, {}, {}};
+    SpeakerClips found{source, {}, {}, {}};
     for (const auto& [speaker, seen] : speakers) {
-      if (seen.clips >= min_clips && seen.groups.size() >= 2) found.speakers.push_back(speaker);
+      if (seen.enough(min_clips)) found.speakers.push_back(speaker);
     }
-    if (found.speakers.size() >= 2 && found.speakers.size() > best.speakers.size())
-      best = std::move(found);
+    if (found.speakers.size() > best.speakers.size()) best = std::move(found);
   }
+  if (best.speakers.size() < 2)
+    return {"", {}, {}, why_too_few_speakers(manifest, min_clips, best.source)};
   for (size_t i = 0; i < manifest.clips.size(); ++i) {
     const Clip& clip = manifest.clips[i];
     if (clip.source != best.source) continue;
@@ -53,10 +79,16 @@ SpeakerClips pick_speakers(const Manifest& manifest, int64_t min_clips) {
   return best;
 }
 
-TaskScore score_of(const std::string& metric, const ClipHits& hits, std::string setting) {
-  const Interval interval =
-      bootstrap_hit_rate(hits.hits, hits.totals, Rng(0).fork("bootstrap " + metric));
-  return {metric, 100 * hits.rate(), 100 * interval.low, 100 * interval.high, std::move(setting)};
+TaskScore score_of(const std::string& metric, const ClipHits& hits, std::string setting,
+                   Intervals intervals) {
+  TaskScore score{.metric = metric, .value = 100 * hits.rate(), .setting = std::move(setting)};
+  if (intervals == Intervals::kBootstrap) {
+    const Interval interval =
+        bootstrap_hit_rate(hits.hits, hits.totals, Rng(0).fork("bootstrap " + metric));
+    score.low = 100 * interval.low;
+    score.high = 100 * interval.high;
+  }
+  return score;
 }
 
 }  // namespace concertina

@@ -4,9 +4,12 @@
 #include <algorithm>
 #include <array>
 #include <map>
+#include <optional>
 #include <set>
+#include <utility>
 
 #include "core/errors.h"
+#include "eval/folds.h"
 #include "eval/task.h"
 
 namespace concertina {
@@ -22,6 +25,7 @@ bool is_pause(const std::string& label) {
 
 struct LabelledClip {
   Split split = Split::kTrain;
+  int32_t fold = 0;            // of training clips
   std::vector<double> ends_s;  // ascending
   std::vector<int64_t> classes;
 
@@ -34,6 +38,22 @@ struct LabelledClip {
 struct PhoneData {
   std::map<int64_t, LabelledClip> clips;  // by index into the manifest
   std::vector<std::string> labels;        // sorted; a class is an index
+
+  std::vector<int64_t> of(Split split) const {
+    std::vector<int64_t> found;
+    for (const auto& [index, clip] : clips) {
+      if (clip.split == split) found.push_back(index);
+    }
+    return found;
+  }
+  std::set<int64_t> classes_of(Split split) const {
+    std::set<int64_t> classes;
+    for (const int64_t index : of(split)) {
+      const LabelledClip& clip = clips.at(index);
+      classes.insert(clip.classes.begin(), clip.classes.end());
+    }
+    return classes;
+  }
 };
 
 std::vector<int64_t> phone_clips(const Manifest& manifest, int32_t every, Split split) {
@@ -42,20 +62,23 @@ std::vector<int64_t> phone_clips(const Manifest& manifest, int32_t every, Split 
   for (size_t i = 0; i < manifest.clips.size(); ++i) {
     const Clip& clip = manifest.clips[i];
     if (clip.phones.empty()) continue;
-    const bool taken = clip.split == Split::kTrain
-                           ? training++ % every == 0
-                           : clip.split == Split::kDev || clip.split == split;
-    if (taken) clips.push_back(static_cast<int64_t>(i));
+    const bool taken = clip.split == Split::kTrain ? training++ % every == 0 : clip.split == split;
+    if (taken && clip.samples >= kShortestClip) clips.push_back(static_cast<int64_t>(i));
   }
   return clips;
 }
 
+// Clips without a label for their first frames are left out.
 PhoneData read_phone_data(const Manifest& manifest, const std::vector<int64_t>& clips) {
+  constexpr double kFirstFrames_s = static_cast<double>(kShortestClip) / kTaskSampleRate;
   std::map<int64_t, std::vector<PhoneSegment>> segments;
   std::set<std::string> labels;
   for (const int64_t index : clips) {
-    segments[index] = read_phones(manifest.phones_path(manifest.clips[static_cast<size_t>(index)]));
-    for (const PhoneSegment& segment : segments[index]) labels.insert(segment.label);
+    std::vector<PhoneSegment> phones =
+        read_phones(manifest.phones_path(manifest.clips[static_cast<size_t>(index)]));
+    if (phones.empty() || phones.back().end_s < kFirstFrames_s) continue;
+    for (const PhoneSegment& segment : phones) labels.insert(segment.label);
+    segments[index] = std::move(phones);
   }
   PhoneData data{{}, {labels.begin(), labels.end()}};
   for (const auto& [index, phones] : segments) {
@@ -70,50 +93,63 @@ PhoneData read_phone_data(const Manifest& manifest, const std::vector<int64_t>& 
   return data;
 }
 
-// One choice open on dev: a probe on a layer.
-struct Candidate {
-  int64_t layer = 0;
-  ProbeKind kind = ProbeKind::kRidge;
-  double shrinkage = 0;
-  ClipHits dev, scored, scored_speech;
+std::string what_is_missing(const PhoneData& data, Split split) {
+  for (const Split part : {Split::kTrain, split}) {
+    if (data.of(part).empty())
+      return fmt::format("no clip of split {} has phone labels (columns 'phones' and 'split')",
+                         split_name(part));
+  }
+  if (data.of(Split::kTrain).size() < 2)
+    return "split train has one clip with phone labels, and two are needed (columns 'phones' and "
+           "'split', option pr_every)";
+  const std::set<int64_t> training = data.classes_of(Split::kTrain);
+  if (training.size() < 2)
+    return fmt::format("all labels of split train are '{}' (column 'phones')",
+                       data.labels[static_cast<size_t>(*training.begin())]);
+  const std::set<int64_t> scored = data.classes_of(split);
+  const bool known = std::ranges::any_of(scored, [&](int64_t c) { return training.contains(c); });
+  if (!known)
+    return fmt::format("no phone of split {} is in split train (column 'phones')",
+                       split_name(split));
+  return "";
+}
+
+struct PhoneTask : Task {
+  PhoneTask(PhoneData all, std::string layer_rule);
+  bool wants(int64_t clip) const override { return data.clips.contains(clip); }
+  std::unique_ptr<TaskRun> start() const override;
+
+  PhoneData data;
+  std::string rule;
+  int64_t classes = 0;
+  at::Tensor speech_class;  // [classes] 1 where the class is no pause
 };
 
-class PhoneTask : public Task {
+class PhoneRun : public TaskRun {
  public:
-  PhoneTask(PhoneData data, std::string rule, Split split)
-      : data_(std::move(data)), rule_(std::move(rule)), split_(split) {
-    classes_ = static_cast<int64_t>(data_.labels.size());
-    std::vector<int64_t> speech;
-    std::ranges::transform(data_.labels, std::back_inserter(speech),
-                           [](const std::string& label) { return is_pause(label) ? 0 : 1; });
-    speech_class_ = at::tensor(speech, at::kLong);
-  }
-
-  bool wants(int64_t clip) const override { return data_.clips.contains(clip); }
+  explicit PhoneRun(const PhoneTask& task) : task_(task) {}
 
   void add(int64_t index, const ClipFeatures& features) override {
-    const LabelledClip& clip = data_.clips.at(index);
+    const LabelledClip& clip = task_.data.clips.at(index);
     const at::Tensor labels = frame_labels(clip, features);
     const at::Tensor known = labels.ne(kNoLabel).nonzero().squeeze(1);
     const at::Tensor layers = features.layers.index_select(1, known);
     const at::Tensor target = labels.index_select(0, known);
     if (clip.split == Split::kTrain) {
-      train(layers, target);
+      train(clip.fold, layers, target);
     } else {
-      test(clip.split, layers, target);
+      test(layers, target);
     }
   }
 
-  std::vector<TaskScore> scores() const override {
+  std::vector<TaskScore> scores(Intervals intervals) const override {
     std::vector<TaskScore> scores;
-    for (const ProbeKind kind : kKinds) {
-      const Candidate* best = best_on_dev(kind);
-      if (best == nullptr) continue;
+    for (size_t k = 0; k < kKinds.size(); ++k) {
       const std::string setting =
-          fmt::format("{}, shrinkage {:g}", layer_name(best->layer, rule_), best->shrinkage);
-      const std::string suffix = kind == ProbeKind::kLda ? "_lda" : "";
-      scores.push_back(score_of("pr.frame_acc" + suffix, best->scored, setting));
-      scores.push_back(score_of("pr.nonpause_acc" + suffix, best->scored_speech, setting));
+          chosen_->setting(kKinds[k], layer_name(chosen_->layer, task_.rule));
+      const std::string suffix = kKinds[k] == ProbeKind::kLda ? "_lda" : "";
+      scores.push_back(score_of("pr.frame_acc" + suffix, all_[k], setting, intervals));
+      scores.push_back(score_of("pr.nonpause_acc" + suffix, speech_[k], setting, intervals));
     }
     return scores;
   }
@@ -127,92 +163,72 @@ class PhoneTask : public Task {
     return at::tensor(classes, at::kLong);
   }
 
-  void train(const at::Tensor& layers, const at::Tensor& target) {
-    CONCERTINA_ASSERT(candidates_.empty());
-    while (static_cast<int64_t>(sums_.size()) < layers.size(0)) sums_.emplace_back(classes_);
-    for (size_t l = 0; l < sums_.size(); ++l) sums_[l].add(layers[static_cast<int64_t>(l)], target);
+  void train(int32_t fold, const at::Tensor& layers, const at::Tensor& target) {
+    CONCERTINA_ASSERT(!chosen_);
+    while (static_cast<int64_t>(sums_.size()) < layers.size(0)) sums_.emplace_back(task_.classes);
+    for (size_t l = 0; l < sums_.size(); ++l)
+      sums_[l].add(fold, layers[static_cast<int64_t>(l)], target);
   }
 
-  void solve() {
-    for (size_t l = 0; l < sums_.size(); ++l) {
-      std::vector<at::Tensor> weights, biases;
-      for (const ProbeKind kind : kKinds) {
-        for (LinearProbe& probe : solve_probes(sums_[l], kind, default_shrinkages(kind))) {
-          weights.push_back(std::move(probe.weight));
-          biases.push_back(std::move(probe.bias));
-          candidates_.push_back({static_cast<int64_t>(l), kind, probe.shrinkage, {}, {}, {}});
-        }
-      }
-      banks_.push_back({0, at::cat(weights, 1), at::cat(biases)});
-    }
+  void choose() {
+    chosen_ = choose_probes(static_cast<int64_t>(sums_.size()), [&](int64_t layer) {
+      return std::move(sums_[static_cast<size_t>(layer)]);
+    });
     sums_.clear();
+    both_ = {0, at::cat({chosen_->ridge.weight, chosen_->lda.weight}, 1),
+             at::cat({chosen_->ridge.bias, chosen_->lda.bias})};
   }
 
-  void test(Split part, const at::Tensor& layers, const at::Tensor& target) {
-    if (candidates_.empty()) solve();
-    const at::Tensor speech = speech_class_.index_select(0, target);
+  void test(const at::Tensor& layers, const at::Tensor& target) {
+    if (!chosen_) choose();
+    const at::Tensor speech = task_.speech_class.index_select(0, target);
     const at::Tensor counted = at::stack({at::ones_like(speech), speech}).to(at::kFloat);  // [2, n]
     const at::Tensor totals = counted.sum(1);
-    const size_t per_layer = candidates_.size() / banks_.size();
-    for (size_t l = 0; l < banks_.size(); ++l) {
-      const at::Tensor guesses = banks_[l]
-                                     .scores(layers[static_cast<int64_t>(l)])
-                                     .view({target.size(0), -1, classes_})
-                                     .argmax(2);
-      const at::Tensor hits =
-          counted.mm(guesses.eq(target.unsqueeze(1)).to(at::kFloat));  // [2, candidates]
-      for (size_t c = 0; c < per_layer; ++c) {
-        record(candidates_[l * per_layer + c], part, hits.select(1, static_cast<int64_t>(c)),
-               totals);
-      }
+    const at::Tensor guesses =
+        both_.scores(layers[chosen_->layer]).view({target.size(0), -1, task_.classes}).argmax(2);
+    const at::Tensor hits =
+        counted.mm(guesses.eq(target.unsqueeze(1)).to(at::kFloat));  // [2, kinds]
+    for (size_t k = 0; k < kKinds.size(); ++k) {
+      const at::Tensor of_kind = hits.select(1, static_cast<int64_t>(k));
+      push(all_[k], of_kind[0], totals[0]);
+      push(speech_[k], of_kind[1], totals[1]);
     }
   }
 
-  // `hits`, `totals`: of all frames and of those that are not pauses.
-  void record(Candidate& candidate, Split part, const at::Tensor& hits,
-              const at::Tensor& totals) const {
-    const auto push = [&](ClipHits& clips, int64_t row) {
-      clips.hits.push_back(hits[row].item<double>());
-      clips.totals.push_back(totals[row].item<double>());
-    };
-    if (part == Split::kDev) push(candidate.dev, 0);
-    if (part == split_) {
-      push(candidate.scored, 0);
-      push(candidate.scored_speech, 1);
-    }
+  static void push(ClipHits& clips, const at::Tensor& hits, const at::Tensor& total) {
+    clips.hits.push_back(hits.item<double>());
+    clips.totals.push_back(total.item<double>());
   }
 
-  const Candidate* best_on_dev(ProbeKind kind) const {
-    const Candidate* best = nullptr;
-    for (const Candidate& candidate : candidates_) {
-      if (candidate.kind != kind) continue;
-      if (best == nullptr || candidate.dev.rate() > best->dev.rate()) best = &candidate;
-    }
-    return best;
-  }
-
-  PhoneData data_;
-  std::string rule_;
-  Split split_;
-  int64_t classes_ = 0;
-  at::Tensor speech_class_;      // [classes] 1 where the class is no pause
-  std::vector<ProbeSums> sums_;  // one for each layer
-  std::vector<LinearProbe>
-      banks_;  // one for each layer: its candidates side by side, so that one product scores all
-  std::vector<Candidate> candidates_;
+  const PhoneTask& task_;
+  std::vector<FoldSums> sums_;  // one for each layer
+  std::optional<ChosenProbes> chosen_;
+  LinearProbe both_;  // in the order of kKinds, side by side: one product scores both
+  std::array<ClipHits, kKinds.size()> all_, speech_;
 };
+
+PhoneTask::PhoneTask(PhoneData all, std::string layer_rule)
+    : data(std::move(all)),
+      rule(std::move(layer_rule)),
+      classes(static_cast<int64_t>(data.labels.size())) {
+  std::vector<int64_t> speech;
+  std::ranges::transform(data.labels, std::back_inserter(speech),
+                         [](const std::string& label) { return is_pause(label) ? 0 : 1; });
+  speech_class = at::tensor(speech, at::kLong);
+}
+
+std::unique_ptr<TaskRun> PhoneTask::start() const { return std::make_unique<PhoneRun>(*this); }
 
 }  // namespace
 
-std::unique_ptr<Task> make_pr_task(const Manifest& manifest, const TaskOptions& options,
-                                   Split split) {
+PreparedTask prepare_pr_task(const Manifest& manifest, const TaskOptions& options, Split split) {
   PhoneData data = read_phone_data(manifest, phone_clips(manifest, options.pr_every, split));
-  const auto has = [&](Split part) {
-    return std::ranges::any_of(data.clips,
-                               [&](const auto& clip) { return clip.second.split == part; });
-  };
-  if (!has(Split::kTrain) || !has(Split::kDev) || !has(split)) return nullptr;
-  return std::make_unique<PhoneTask>(std::move(data), options.layers, split);
+  if (std::string missing = what_is_missing(data, split); !missing.empty())
+    return {nullptr, std::move(missing)};
+  const std::vector<int64_t> training = data.of(Split::kTrain);
+  const std::vector<int32_t> folds = deal_folds(manifest, training);
+  for (size_t i = 0; i < training.size(); ++i) data.clips.at(training[i]).fold = folds[i];
+  return {std::make_unique<PhoneTask>(std::move(data), options.layers), ""};
 }
 
 }  // namespace concertina

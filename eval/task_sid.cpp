@@ -1,20 +1,32 @@
 // Speaker identification: mean and standard deviation over time of each clip, told apart by a
-// linear probe.
+// linear probe. Closed set: clips of speakers that train does not have are left out.
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
+#include <set>
 
 #include "core/errors.h"
+#include "core/log.h"
+#include "eval/folds.h"
 #include "eval/task.h"
 
 namespace concertina {
 namespace {
 
-// Pooled clips of one split.
+struct SpeakerClip {
+  int64_t speaker = 0;
+  bool training = false;
+  int32_t fold = 0;  // of training clips
+};
+using SpeakerClipMap = std::map<int64_t, SpeakerClip>;  // by index into the manifest
+
+// Pooled clips of one part.
 struct Pooled {
   std::vector<at::Tensor> clips;  // [L, 2 D] each
   std::vector<int64_t> speakers;
+  std::vector<int32_t> folds;
 
   at::Tensor layer(int64_t l) const {
     std::vector<at::Tensor> rows;
@@ -22,6 +34,17 @@ struct Pooled {
     return at::stack(rows);
   }
   at::Tensor labels() const { return at::tensor(speakers, at::kLong); }
+
+  FoldSums fold_sums(int64_t l, int64_t classes) const {
+    const at::Tensor features = layer(l), target = labels();
+    const at::Tensor fold_of = at::tensor(folds, at::kInt);
+    FoldSums sums(classes);
+    for (int32_t fold = 0; fold < kFolds; ++fold) {
+      const at::Tensor rows = fold_of.eq(fold).nonzero().squeeze(1);
+      sums.add(fold, features.index_select(0, rows), target.index_select(0, rows));
+    }
+    return sums;
+  }
 };
 
 ClipHits hits_of(const LinearProbe& probe, const at::Tensor& features, const at::Tensor& labels) {
@@ -31,83 +54,116 @@ ClipHits hits_of(const LinearProbe& probe, const at::Tensor& features, const at:
   return {hits, std::vector<double>(hits.size(), 1.0)};
 }
 
-struct Choice {
-  double dev = -1;
-  ClipHits scored;
-  std::string setting;
+struct SpeakerTask : Task {
+  SpeakerTask(SpeakerClipMap all, int64_t count, std::string layer_rule)
+      : clips(std::move(all)), speakers(count), rule(std::move(layer_rule)) {}
+  bool wants(int64_t clip) const override { return clips.contains(clip); }
+  std::unique_ptr<TaskRun> start() const override;
+
+  SpeakerClipMap clips;
+  int64_t speakers;
+  std::string rule;
 };
 
-class SpeakerTask : public Task {
+class SpeakerRun : public TaskRun {
  public:
-  SpeakerTask(std::map<int64_t, std::pair<int64_t, Split>> clips, int64_t speakers,
-              std::string rule, Split split)
-      : clips_(std::move(clips)), speakers_(speakers), rule_(std::move(rule)), split_(split) {}
+  explicit SpeakerRun(const SpeakerTask& task) : task_(task) {}
 
-  bool wants(int64_t clip) const override { return clips_.contains(clip); }
-
-  void add(int64_t clip, const ClipFeatures& features) override {
-    const auto& [speaker, part] = clips_.at(clip);
-    Pooled& pooled = parts_[part];
+  void add(int64_t index, const ClipFeatures& features) override {
+    const SpeakerClip& clip = task_.clips.at(index);
+    Pooled& pooled = clip.training ? training_ : scored_;
     const at::Tensor mean = features.layers.mean(1);
     // Two plain means: ATen's own deviation walks the frames one by one.
     const at::Tensor spread =
         (features.layers.square().mean(1) - mean.square()).clamp_min(0).sqrt();
     pooled.clips.push_back(at::cat({mean, spread}, 1));
-    pooled.speakers.push_back(speaker);
+    pooled.speakers.push_back(clip.speaker);
+    pooled.folds.push_back(clip.fold);
   }
 
-  std::vector<TaskScore> scores() const override {
-    const int64_t layers = parts_.at(Split::kTrain).clips.front().size(0);
-    std::map<ProbeKind, Choice> best;
-    for (int64_t l = 0; l < layers; ++l) {
-      ProbeSums sums(speakers_);
-      sums.add(parts_.at(Split::kTrain).layer(l), parts_.at(Split::kTrain).labels());
-      for (const ProbeKind kind : {ProbeKind::kLda, ProbeKind::kRidge})
-        consider(sums, kind, l, best[kind]);
-    }
-    const Choice& lda = best[ProbeKind::kLda];
-    const Choice& ridge = best[ProbeKind::kRidge];
-    return {score_of("sid.acc", lda.scored, lda.setting),
-            score_of("sid.acc_ridge", ridge.scored, ridge.setting)};
+  std::vector<TaskScore> scores(Intervals intervals) const override {
+    const ChosenProbes chosen = choose_probes(training_.clips.front().size(0), [&](int64_t layer) {
+      return training_.fold_sums(layer, task_.speakers);
+    });
+    const at::Tensor features = scored_.layer(chosen.layer), labels = scored_.labels();
+    const std::string layer = layer_name(chosen.layer, task_.rule);
+    return {score_of("sid.acc", hits_of(chosen.lda, features, labels),
+                     chosen.setting(ProbeKind::kLda, layer), intervals),
+            score_of("sid.acc_ridge", hits_of(chosen.ridge, features, labels),
+                     chosen.setting(ProbeKind::kRidge, layer), intervals)};
   }
 
  private:
-  void consider(const ProbeSums& sums, ProbeKind kind, int64_t l, Choice& best) const {
-    const Pooled& dev = parts_.at(Split::kDev);
-    const Pooled& scored = parts_.at(split_);
-    const at::Tensor dev_features = dev.layer(l), dev_labels = dev.labels();
-    for (const LinearProbe& probe : solve_probes(sums, kind, default_shrinkages(kind))) {
-      const double rate = hits_of(probe, dev_features, dev_labels).rate();
-      if (rate <= best.dev) continue;
-      best = {rate, hits_of(probe, scored.layer(l), scored.labels()),
-              fmt::format("{}, shrinkage {:g}", layer_name(l, rule_), probe.shrinkage)};
-    }
-  }
-
-  std::map<int64_t, std::pair<int64_t, Split>> clips_;  // index into the manifest -> speaker, split
-  int64_t speakers_;
-  std::string rule_;
-  Split split_;
-  std::map<Split, Pooled> parts_;
+  const SpeakerTask& task_;
+  Pooled training_, scored_;
 };
+
+std::unique_ptr<TaskRun> SpeakerTask::start() const { return std::make_unique<SpeakerRun>(*this); }
+
+// Speakers by split, of the clips that are long enough.
+struct Heard {
+  SpeakerClipMap clips;
+  std::set<int64_t> in_train, in_scored;
+};
+
+Heard hear(const Manifest& manifest, const SpeakerClips& picked, Split split) {
+  Heard heard;
+  for (const auto& [index, speaker] : picked.clips) {
+    const Clip& clip = manifest.clips[static_cast<size_t>(index)];
+    const bool training = clip.split == Split::kTrain;
+    if (clip.samples < kShortestClip || (!training && clip.split != split)) continue;
+    heard.clips[index] = {speaker, training, 0};
+    (training ? heard.in_train : heard.in_scored).insert(speaker);
+  }
+  return heard;
+}
+
+std::string what_is_missing(const Heard& heard, const SpeakerClips& picked, Split split) {
+  if (heard.in_train.empty() || heard.in_scored.empty())
+    return fmt::format("none of the {} speakers of '{}' has a clip in split {} (column 'split')",
+                       picked.speakers.size(), picked.source,
+                       split_name(heard.in_train.empty() ? Split::kTrain : split));
+  const bool known =
+      std::ranges::any_of(heard.in_scored, [&](int64_t s) { return heard.in_train.contains(s); });
+  if (!known)
+    return fmt::format(
+        "no speaker of split {} has a clip in split train, where speakers are learnt (columns "
+        "'speaker' and 'split')",
+        split_name(split));
+  if (heard.in_train.size() < 2)
+    return fmt::format("'{}' is the only speaker in split train (columns 'speaker' and 'split')",
+                       picked.speakers[static_cast<size_t>(*heard.in_train.begin())]);
+  return "";
+}
+
+void leave_out_unknown(Heard& heard, Split split) {
+  const auto unknown = std::ranges::count_if(
+      heard.in_scored, [&](int64_t s) { return !heard.in_train.contains(s); });
+  if (unknown == 0) return;
+  log_info("task sid: {} of the {} speakers of split {} have no clip in train and are left out",
+           unknown, heard.in_scored.size(), split_name(split));
+  std::erase_if(heard.clips,
+                [&](const auto& clip) { return !heard.in_train.contains(clip.second.speaker); });
+}
 
 }  // namespace
 
-std::unique_ptr<Task> make_sid_task(const Manifest& manifest, const TaskOptions& options,
-                                    Split split) {
+PreparedTask prepare_sid_task(const Manifest& manifest, const TaskOptions& options, Split split) {
   const SpeakerClips picked = pick_speakers(manifest, options.sid_min_clips);
-  std::map<int64_t, std::pair<int64_t, Split>> clips;
-  std::map<Split, int64_t> sizes;
-  for (const auto& [index, speaker] : picked.clips) {
-    const Clip& clip = manifest.clips[static_cast<size_t>(index)];
-    if (clip.samples < kShortestClip) continue;
-    if (clip.split == Split::kTest && split == Split::kDev) continue;
-    clips[index] = {speaker, clip.split};
-    ++sizes[clip.split];
+  if (!picked.missing.empty()) return {nullptr, picked.missing};
+  Heard heard = hear(manifest, picked, split);
+  if (std::string missing = what_is_missing(heard, picked, split); !missing.empty())
+    return {nullptr, std::move(missing)};
+  leave_out_unknown(heard, split);
+  std::vector<int64_t> training;
+  for (const auto& [index, clip] : heard.clips) {
+    if (clip.training) training.push_back(index);
   }
-  if (sizes[Split::kTrain] == 0 || sizes[Split::kDev] == 0 || sizes[split] == 0) return nullptr;
-  return std::make_unique<SpeakerTask>(
-      std::move(clips), static_cast<int64_t>(picked.speakers.size()), options.layers, split);
+  const std::vector<int32_t> folds = deal_folds(manifest, training);
+  for (size_t i = 0; i < training.size(); ++i) heard.clips.at(training[i]).fold = folds[i];
+  return {std::make_unique<SpeakerTask>(
+              std::move(heard.clips), static_cast<int64_t>(picked.speakers.size()), options.layers),
+          ""};
 }
 
 }  // namespace concertina

@@ -4,62 +4,41 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "core/errors.h"
 #include "core/log.h"
 #include "eval/task.h"
-#include "speech/audio.h"
+#include "eval/task_audio.h"
 
 namespace concertina {
 namespace {
 
 constexpr int64_t kBatchSamples = 60 * kTaskSampleRate;  // padding included
 
-using TaskMaker = std::unique_ptr<Task> (*)(const Manifest&, const TaskOptions&, Split);
+using Prepare = PreparedTask (*)(const Manifest&, const TaskOptions&, Split);
 
-TaskMaker maker_of(const std::string& name) {
-  if (name == "pr") return make_pr_task;
-  if (name == "sid") return make_sid_task;
-  if (name == "asv") return make_asv_task;
+Prepare prepare_of(const std::string& name) {
+  if (name == "pr") return prepare_pr_task;
+  if (name == "sid") return prepare_sid_task;
+  if (name == "asv") return prepare_asv_task;
   const std::vector<std::string> names = task_names();
   throw InputError(fmt::format("unknown task '{}'{}; tasks are {}", name, did_you_mean(name, names),
                                fmt::join(names, ", ")));
 }
 
-std::vector<std::unique_ptr<Task>> make_tasks(const Manifest& manifest, const TaskOptions& options,
-                                              Split split) {
-  std::vector<std::unique_ptr<Task>> tasks;
-  for (const std::string& name : options.tasks) {
-    std::unique_ptr<Task> task = maker_of(name)(manifest, options, split);
-    if (task) {
-      tasks.push_back(std::move(task));
-    } else {
-      log_info("task {} is left out: the manifest has no data for it", name);
-    }
-  }
-  if (tasks.empty()) {
-    throw InputError(
-        fmt::format("{}: no data for any of the tasks {}: pr needs phone labels, sid and asv need "
-                    "several speakers with several groups each, all in train, dev and {}",
-                    manifest.folder.string(), fmt::join(options.tasks, ", "), split_name(split)));
-  }
-  return tasks;
-}
-
-int64_t encoded_samples(const Clip& clip, const TaskOptions& options) {
-  if (options.clip_seconds <= 0) return clip.samples;
-  const auto longest = static_cast<int64_t>(options.clip_seconds * kTaskSampleRate);
-  return std::min(clip.samples, std::max(longest, kShortestClip));
+PreparedTask prepare_or_log(const std::string& name, const Manifest& manifest,
+                            const TaskOptions& options, Split split) {
+  PreparedTask prepared = prepare_of(name)(manifest, options, split);
+  if (!prepared.task) log_warn("task {} is left out: {}", name, prepared.missing);
+  return prepared;
 }
 
 using ClipBatch = std::vector<int64_t>;
 
 // Longest first, so that a batch holds clips of like length and the largest memory is met at once.
-std::vector<ClipBatch> length_sorted_batches(const Manifest& manifest, std::vector<int64_t> clips,
-                                             const TaskOptions& options) {
-  const auto length = [&](int64_t clip) {
-    return encoded_samples(manifest.clips[static_cast<size_t>(clip)], options);
-  };
+std::vector<ClipBatch> length_sorted_batches(const TaskAudio& audio, std::vector<int64_t> clips) {
+  const auto length = [&](int64_t clip) { return audio.length(clip); };
   std::ranges::stable_sort(clips, std::ranges::greater{}, length);
   std::vector<ClipBatch> batches;
   for (const int64_t clip : clips) {
@@ -72,104 +51,111 @@ std::vector<ClipBatch> length_sorted_batches(const Manifest& manifest, std::vect
   return batches;
 }
 
-std::vector<float> read_clip(const Manifest& manifest, int64_t index, const TaskOptions& options) {
-  const Clip& clip = manifest.clips[static_cast<size_t>(index)];
-  std::vector<float> samples(static_cast<size_t>(encoded_samples(clip, options)));
-  read_wav_segment(manifest.audio_path(clip), 0, samples);
-  return samples;
-}
+}  // namespace
 
-class Pass {
- public:
-  Pass(const Manifest& manifest, const FeatureExtractor& features, const TaskOptions& options,
-       const std::vector<std::unique_ptr<Task>>& tasks, const StopToken& stop)
-      : manifest_(manifest), features_(features), options_(options), tasks_(tasks), stop_(stop) {}
+struct PreparedTasks::Data {
+  std::vector<std::unique_ptr<const Task>> tasks;
+  std::string layers;
+  std::optional<TaskAudio> audio;
+  std::vector<ClipBatch> training, scored;
 
-  void feed(bool training) const {
-    for (const ClipBatch& batch : length_sorted_batches(manifest_, wanted(training), options_)) {
-      stop_.throw_if_interrupted("nothing of this score was saved");
-      std::vector<std::vector<float>> audio;
-      for (const int64_t clip : batch) audio.push_back(read_clip(manifest_, clip, options_));
-      const std::vector<ClipFeatures> features = features_(audio);
-      for (size_t i = 0; i < batch.size(); ++i) give(batch[i], features[i]);
+  void take_clips(const Manifest& manifest, const TaskOptions& options, const StopToken& stop) {
+    std::vector<int64_t> of_train, of_split;
+    for (size_t i = 0; i < manifest.clips.size(); ++i) {
+      const auto clip = static_cast<int64_t>(i);
+      const bool wanted =
+          std::ranges::any_of(tasks, [&](const auto& task) { return task->wants(clip); });
+      const bool in_train = manifest.clips[i].split == Split::kTrain;
+      if (wanted) (in_train ? of_train : of_split).push_back(clip);
     }
+    std::vector<int64_t> all = of_train;
+    all.insert(all.end(), of_split.begin(), of_split.end());
+    audio.emplace(manifest, all, options.clip_seconds, kTaskAudioBytes, stop);
+    training = length_sorted_batches(*audio, std::move(of_train));
+    scored = length_sorted_batches(*audio, std::move(of_split));
   }
-
- private:
-  bool wanted_by_any(int64_t clip) const {
-    return std::ranges::any_of(tasks_, [&](const auto& task) { return task->wants(clip); });
-  }
-
-  std::vector<int64_t> wanted(bool training) const {
-    std::vector<int64_t> clips;
-    for (size_t i = 0; i < manifest_.clips.size(); ++i) {
-      const Clip& clip = manifest_.clips[i];
-      const auto index = static_cast<int64_t>(i);
-      const bool in_part = (clip.split == Split::kTrain) == training;
-      if (in_part && clip.samples >= kShortestClip && wanted_by_any(index)) clips.push_back(index);
-    }
-    return clips;
-  }
-
-  void give(int64_t clip, const ClipFeatures& features) const {
-    const ClipFeatures eligible{eligible_layers(features.layers, options_.layers),
-                                features.period_s, features.centre_s};
-    for (const auto& task : tasks_) {
-      if (task->wants(clip)) task->add(clip, eligible);
-    }
-  }
-
-  const Manifest& manifest_;
-  const FeatureExtractor& features_;
-  const TaskOptions& options_;
-  const std::vector<std::unique_ptr<Task>>& tasks_;
-  const StopToken& stop_;
 };
 
-}  // namespace
+PreparedTasks::PreparedTasks(const Manifest& manifest, TaskOptions options, Split split,
+                             const StopToken& stop) {
+  CONCERTINA_ASSERT(split != Split::kTrain);
+  auto data = std::make_unique<Data>();
+  for (const std::string& name : options.tasks) {
+    PreparedTask prepared = prepare_or_log(name, manifest, options, split);
+    if (prepared.task) {
+      names_.push_back(name);
+      data->tasks.push_back(std::move(prepared.task));
+    } else {
+      left_out_.emplace_back(name, std::move(prepared.missing));
+    }
+  }
+  data->take_clips(manifest, options, stop);
+  data->layers = std::move(options.layers);
+  data_ = std::move(data);
+}
+
+PreparedTasks::~PreparedTasks() = default;
+PreparedTasks::PreparedTasks(PreparedTasks&&) noexcept = default;
+PreparedTasks& PreparedTasks::operator=(PreparedTasks&&) noexcept = default;
+
+std::vector<TaskScore> PreparedTasks::score(const FeatureExtractor& features, Intervals intervals,
+                                            const StopToken& stop) const {
+  const c10::InferenceMode guard;
+  std::vector<std::unique_ptr<TaskRun>> runs;
+  for (const auto& task : data_->tasks) runs.push_back(task->start());
+  const auto give = [&](int64_t clip, const ClipFeatures& all) {
+    const ClipFeatures eligible{eligible_layers(all.layers, data_->layers), all.period_s,
+                                all.centre_s};
+    for (size_t i = 0; i < runs.size(); ++i) {
+      if (data_->tasks[i]->wants(clip)) runs[i]->add(clip, eligible);
+    }
+  };
+  for (const auto* part : {&data_->training, &data_->scored}) {
+    for (const ClipBatch& batch : *part) {
+      stop.throw_if_interrupted("nothing of this score was saved");
+      std::vector<std::vector<float>> audio;
+      for (const int64_t clip : batch) audio.push_back(data_->audio->read(clip));
+      const std::vector<ClipFeatures> encoded = features(audio);
+      for (size_t i = 0; i < batch.size(); ++i) give(batch[i], encoded[i]);
+    }
+  }
+  std::vector<TaskScore> scores;
+  for (const auto& run : runs)
+    std::ranges::move(run->scores(intervals), std::back_inserter(scores));
+  return scores;
+}
 
 std::vector<TaskScore> score_tasks(const Manifest& manifest, const FeatureExtractor& features,
                                    const TaskOptions& options, Split split, const StopToken& stop) {
-  CONCERTINA_ASSERT(split != Split::kTrain);
-  const c10::InferenceMode guard;
-  const std::vector<std::unique_ptr<Task>> tasks = make_tasks(manifest, options, split);
-  const Pass pass(manifest, features, options, tasks, stop);
-  pass.feed(true);
-  pass.feed(false);
-  std::vector<TaskScore> scores;
-  for (const auto& task : tasks) std::ranges::move(task->scores(), std::back_inserter(scores));
-  return scores;
+  const PreparedTasks prepared(manifest, options, split, stop);
+  if (prepared.names().empty()) {
+    std::vector<std::string> why;
+    for (const auto& [name, missing] : prepared.left_out())
+      why.push_back(fmt::format("{}: {}", name, missing));
+    throw InputError(fmt::format("{}: no task can be scored: {}", manifest.folder.string(),
+                                 fmt::join(why, "; ")));
+  }
+  return prepared.score(features, Intervals::kBootstrap, stop);
 }
 
 std::vector<std::string> available_tasks(const Manifest& manifest, const TaskOptions& options,
                                          Split split) {
   std::vector<std::string> names;
   std::ranges::copy_if(options.tasks, std::back_inserter(names), [&](const std::string& name) {
-    return maker_of(name)(manifest, options, split) != nullptr;
+    return prepare_or_log(name, manifest, options, split).task != nullptr;
   });
   return names;
 }
 
 std::vector<std::string> task_names() { return {"pr", "sid", "asv"}; }
 
-std::vector<MetricInfo> task_metrics() {
-  constexpr Direction kUp = Direction::kMaximise;
-  return {{"pr.frame_acc", kUp, "%"},
-          {"pr.frame_acc_lda", kUp, "%"},
-          {"pr.nonpause_acc", kUp, "%"},
-          {"pr.nonpause_acc_lda", kUp, "%"},
-          {"sid.acc", kUp, "%"},
-          {"sid.acc_ridge", kUp, "%"},
-          {"asv.eer", Direction::kMinimise, "%"}};
-}
-
 TaskOptions TaskOptions::from_config(ConfigSection section) {
   TaskOptions options;
   section.read("tasks", options.tasks);
-  section.read("pr_every", options.pr_every);
-  section.read("clip_seconds", options.clip_seconds);
-  section.read("asv_trials", options.asv_trials);
-  section.read("sid_min_clips", options.sid_min_clips);
+  section.read("pr_every", options.pr_every, {1, 1000000});
+  section.read("clip_seconds", options.clip_seconds, {0, 3600});
+  section.read("asv_trials", options.asv_trials, {1, 10000000});
+  section.read("sid_min_clips", options.sid_min_clips, {1, 1000000});
   const std::vector<std::string> rules = {"best", "last", "all"};
   int32_t rule = 0;
   section.read_choice("layers", rules, rule);
@@ -184,9 +170,6 @@ TaskOptions TaskOptions::from_config(ConfigSection section) {
       section.problem("tasks", fmt::format("unknown task '{}'{}", name, did_you_mean(name, known)));
     }
   }
-  if (options.pr_every < 1) section.problem("pr_every", "must be at least 1");
-  if (options.asv_trials < 1) section.problem("asv_trials", "must be at least 1");
-  if (options.sid_min_clips < 1) section.problem("sid_min_clips", "must be at least 1");
   return options;
 }
 

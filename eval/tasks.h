@@ -1,13 +1,15 @@
 // Proxy tasks on frozen features with closed-form probes: phone recognition (pr), speaker
-// identification (sid) and speaker verification (asv). Settings (layer, shrinkage) are chosen on
-// dev, scores are given on dev or test.
+// identification (sid) and speaker verification (asv). Settings (layer, shrinkage, pooling) are
+// chosen inside train, scores are given on dev or test: neither chooses anything.
 #pragma once
 
 #include <cstdint>
 #include <functional>
+#include <limits>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/config.h"
@@ -24,7 +26,7 @@ struct TaskOptions {
   double clip_seconds = 0;      // longest part of a clip that is encoded; 0: all
   int32_t asv_trials = 4000;    // of each kind (target, non-target)
   int32_t sid_min_clips = 40;   // speakers with fewer clips are left out
-  std::string layers = "best";  // best (chosen on dev) | last | all (mean)
+  std::string layers = "best";  // best (chosen inside train) | last | all (mean)
   std::string dtype =
       "auto";  // of the encoder: fp32 | bf16 | auto (bf16 where the machine is fast at it)
   static TaskOptions from_config(ConfigSection section);
@@ -43,27 +45,56 @@ using FeatureExtractor =
 FeatureExtractor subnet_features(Subnet subnet);  // all hidden states at the base frame period
 FeatureExtractor mfcc_floor_features();           // 20 MFCC with +-8 frames of context, one "layer"
 
+enum class Intervals { kNone, kBootstrap };
+
 struct TaskScore {
-  std::string metric;        // one of task_metrics()
-  double value = 0;          // per cent
-  double low = 0, high = 0;  // 95 % bootstrap interval over clips (utterances)
-  std::string setting;       // "layer 1, shrinkage 1e-3", chosen on dev
+  std::string metric;  // in the registry, db/metric.h
+  double value = 0;    // per cent
+  // 95 % bootstrap interval over clips (utterances); NaN where none was asked for.
+  double low = std::numeric_limits<double>::quiet_NaN();
+  double high = std::numeric_limits<double>::quiet_NaN();
+  std::string setting;  // "layer 1, shrinkage 0.001, chosen on 4 folds of train"
 };
 
-// All tasks for one feature extractor, scored on `split` (kDev or kTest); layer and shrinkage are
-// always chosen on dev. Each clip is read and encoded once for all tasks. A task the manifest has
-// no data for is left out with a line in the log; InputError when none is left. Interrupted when a
-// stop was asked for. Runs in inference mode.
+// What scoring needs of a manifest, read once: labels, folds, trials, and up to kTaskAudioBytes of
+// audio (16-bit; what is beyond is read again in each pass). Immutable: threads share one.
+inline constexpr int64_t kTaskAudioBytes = int64_t{1} << 29;  // 4.7 h
+
+class PreparedTasks {
+ public:
+  // `split`: kDev or kTest. A task that the manifest makes impossible is left out with a line in
+  // the log that says which column is missing or wrong; InputError for a task that does not exist
+  // and for files that cannot be read. Interrupted when a stop was asked for.
+  PreparedTasks(const Manifest& manifest, TaskOptions options, Split split,
+                const StopToken& stop = {});
+  ~PreparedTasks();
+  PreparedTasks(PreparedTasks&&) noexcept;
+  PreparedTasks& operator=(PreparedTasks&&) noexcept;
+
+  const std::vector<std::string>& names() const { return names_; }  // of the tasks that are scored
+  // Task and sentence of those that are not.
+  const std::vector<std::pair<std::string, std::string>>& left_out() const { return left_out_; }
+
+  // All tasks for one feature extractor. Each clip is encoded once for all tasks. Interrupted when
+  // a stop was asked for. Runs in inference mode. A run takes memory for its sums: for pr kFolds *
+  // L * D * D doubles, for sid and asv a pooled clip's [L, 3 D] floats.
+  std::vector<TaskScore> score(const FeatureExtractor& features, Intervals intervals,
+                               const StopToken& stop) const;
+
+ private:
+  struct Data;
+  std::vector<std::string> names_;
+  std::vector<std::pair<std::string, std::string>> left_out_;
+  std::unique_ptr<const Data> data_;
+};
+
+// One model alone, with intervals. InputError when no task can be scored.
 std::vector<TaskScore> score_tasks(const Manifest& manifest, const FeatureExtractor& features,
                                    const TaskOptions& options, Split split, const StopToken& stop);
 
 std::vector<std::string> task_names();  // pr, sid, asv
-// Those of options.tasks that the manifest has data for.
+// Those of options.tasks that the manifest has data for; a line in the log for the others.
 std::vector<std::string> available_tasks(const Manifest& manifest, const TaskOptions& options,
                                          Split split);
-// pr.frame_acc (ridge), pr.frame_acc_lda, pr.nonpause_acc (ridge), pr.nonpause_acc_lda, sid.acc
-// (LDA), sid.acc_ridge, asv.eer. The non-pause scores use the setting chosen by the score of all
-// frames.
-std::vector<MetricInfo> task_metrics();
 
 }  // namespace concertina

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "report/svg.h"
 #include "report/text.h"
@@ -63,13 +64,44 @@ class FrontChart {
 
  private:
   static std::string tick(const std::string& metric, double value) {
-    return metric == "params" || metric == "macs" ? metric_value(metric, value) : plain(value);
+    const Metric* known = find_metric(metric);
+    const bool is_count = known != nullptr && known->format == NumberFormat::kCount;
+    return is_count ? metric_value(metric, value) : plain(value);
   }
 
   const StudyHeader& header_;
   MetricInfo y_;
   std::optional<MetricInfo> x_;
 };
+
+constexpr size_t kManyDots = 2000;
+constexpr double kCell = 8;  // of the chart's units, a dot and its rim
+
+// Of many trials the first in each cell of the chart, so that a page stays small and looks alike.
+std::vector<Trial> apart(std::span<const Trial> trials, const FrontChart& maker,
+                         const Chart& chart) {
+  if (trials.size() <= kManyDots) return {trials.begin(), trials.end()};
+  XY low = maker.place(trials[0]), high = low;
+  for (const Trial& trial : trials) {
+    const auto [x, y] = maker.place(trial);
+    low = {std::min(low.first, x), std::min(low.second, y)};
+    high = {std::max(high.first, x), std::max(high.second, y)};
+  }
+  const auto cell = [](double value, double from, double to, double size) {
+    return to > from ? static_cast<int64_t>((value - from) / (to - from) * size / kCell) : 0;
+  };
+  std::set<std::pair<int64_t, int64_t>> taken;
+  std::vector<Trial> kept;
+  for (const Trial& trial : trials) {
+    const auto [x, y] = maker.place(trial);
+    if (taken
+            .emplace(cell(x, low.first, high.first, chart.width),
+                     cell(y, low.second, high.second, chart.height))
+            .second)
+      kept.push_back(trial);
+  }
+  return kept;
+}
 
 std::string styled(size_t index) { return fmt::format("line s{}", index % 5); }
 
@@ -88,8 +120,8 @@ std::string front_figure(const StudyHeader& header, std::span<const Trial> trial
     const auto [x, y] = maker.place(trial);
     chart.marks.push_back({x, y, style, maker.tooltip(trial) + note, radius});
   };
-  for (const Trial& trial : trials) mark(trial, "trial", 2.5, "");
-  for (const Trial& trial : front) mark(trial, "front", 4, "\non the front");
+  for (const Trial& trial : apart(trials, maker, chart)) mark(trial, "trial", 2.5, "");
+  for (const Trial& trial : apart(front, maker, chart)) mark(trial, "front", 4, "\non the front");
   for (const Choice& choice : choices) {
     mark(choice.trial, "chosen", 7,
          fmt::format("\n{} {}", choice.fits ? "best for" : "nearest to",
@@ -99,6 +131,7 @@ std::string front_figure(const StudyHeader& header, std::span<const Trial> trial
 }
 
 std::string hypervolume_figure(std::span<const GenerationRecord> generations) {
+  if (generations.empty()) return "";
   Chart chart;
   chart.description = "Dominated hypervolume after each generation";
   chart.width = 420, chart.height = 260;
@@ -126,6 +159,7 @@ std::string latency_figure(std::span<const LatencyPoint> points,
   chart.y = {"predicted (ms)", plain};
   double low = INFINITY, high = 0;
   for (const LatencyPoint& p : points) {
+    if (!same_workload(p, model.workload())) continue;  // another machine's, or bf16
     const double predicted = model.predict_ms(p.architecture);
     chart.marks.push_back({p.p50_ms, predicted, "front",
                            fmt::format("{}\nmeasured {:.2f} ms, predicted {:.2f} ms",
@@ -133,7 +167,7 @@ std::string latency_figure(std::span<const LatencyPoint> points,
                            2.5});
     low = std::min({low, p.p50_ms, predicted}), high = std::max({high, p.p50_ms, predicted});
   }
-  if (!points.empty()) chart.lines.push_back({"guide", {{low, low}, {high, high}}, ""});
+  if (high > 0) chart.lines.push_back({"guide", {{low, low}, {high, high}}, ""});
   return render_chart(chart);
 }
 

@@ -8,6 +8,7 @@
 
 #include "db/study_file.h"
 #include "report/report.h"
+#include "search/front_results.h"
 
 namespace concertina {
 
@@ -16,6 +17,7 @@ struct Choice {
   Budget budget;
   Trial trial;
   bool fits = true;
+  SubnetResults results;
 };
 
 std::string front_figure(const StudyHeader& header, std::span<const Trial> trials,

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/errors.h"
 #include "report/figures.h"
 #include "report/tables.h"
@@ -46,6 +48,8 @@ svg path { fill: none; stroke-width: 1.75; stroke-linejoin: round; } .front-line
 details { margin-top: 0.75rem; } summary { cursor: pointer; color: var(--muted); }
 )css";
 
+constexpr size_t kMostRows = 500;
+
 struct Picture {
   std::string title, svg;
 };
@@ -67,72 +71,116 @@ std::string pictures(const std::vector<Picture>& all) {
   return body.empty() ? "" : fmt::format("<div class=\"pair\">\n{}</div>\n", body);
 }
 
-std::vector<Choice> choose(const StudyFile& study, const std::vector<Budget>& budgets) {
+std::vector<Choice> choose(const StudyHeader& header, const FrontResults& results,
+                           const std::vector<Trial>& trials,
+                           const std::vector<Budget>& budgets) {
   std::vector<Choice> choices;
   for (const Budget& budget : budgets) {
-    const BudgetAnswer answer = within_budgets(study, std::span(&budget, 1));
+    const BudgetAnswer answer = within_budgets(header, results, trials, std::span(&budget, 1));
     const bool fits = !answer.fitting.empty();
-    choices.push_back({budget, fits ? answer.fitting.front() : *answer.nearest, fits});
+    const Trial& trial = fits ? answer.fitting.front() : *answer.nearest;
+    choices.push_back({budget, trial, fits, results.of(trial.architecture)});
   }
   return choices;
 }
 
-std::string results(const StudyFile& study, const StudyHeader& header,
+// Members of the front for its table: all of them, or kMostRows evenly along it with the chosen.
+std::vector<Trial> table_rows(const std::vector<Trial>& front, std::span<const Choice> choices) {
+  if (front.size() <= kMostRows) return front;
+  const auto is_chosen = [&](const Trial& trial) {
+    return std::ranges::any_of(
+        choices, [&](const Choice& choice) { return choice.trial.number == trial.number; });
+  };
+  std::vector<Trial> rows;
+  size_t taken = 0;
+  for (size_t i = 0; i < front.size(); ++i) {
+    const bool is_due = i * (kMostRows - 1) >= taken * (front.size() - 1);
+    taken += is_due ? 1 : 0;
+    if (is_due || is_chosen(front[i])) rows.push_back(front[i]);
+  }
+  return rows;
+}
+
+std::string results(const StudyHeader& header, const FrontResults& found,
                     const std::vector<Trial>& trials, const std::vector<Trial>& front,
                     const ReportInputs& inputs) {
-  const std::vector<Choice> choices = choose(study, inputs.budgets);
+  const std::vector<Choice> choices = choose(header, found, trials, inputs.budgets);
+  const std::vector<Trial> rows = table_rows(front, choices);
+  const std::string left_out =
+      rows.size() == front.size()
+          ? ""
+          : fmt::format(" {} of {} members are listed, evenly along the front.", rows.size(),
+                        front.size());
   std::string out;
   if (!choices.empty())
     out += section("Chosen for a budget",
                    "The best subnet that fits, and the command that takes it out of the supernet.",
                    choice_cards(header, choices));
   out += section("Trials and front",
-                 "Every dot is one subnet scored on dev data; hover for its architecture. The line "
-                 "joins what nobody beats on all objectives.",
+                 "Every dot is one subnet scored on dev data; hover for its architecture. Where "
+                 "thousands lie on one another, one is drawn. The line joins what nobody beats on "
+                 "all objectives.",
                  front_figure(header, trials, front, choices));
   out += section("The front",
-                 "Values are on dev data unless a column says test. A timed column is a fresh "
-                 "measurement of the extracted subnet.",
-                 front_table(header, front, choices));
+                 "Values are on dev data unless a column says test, with 95 % intervals. A timed "
+                 "column is a fresh measurement of the extracted subnet." +
+                     left_out,
+                 front_table(header, rows, found, choices));
   return out;
 }
 
-// The drawn points are those the model was fitted on; its error is quoted on held-out ones.
-std::string latency_title(const StudyHeader& header, const std::vector<LatencyPoint>& points) {
-  try {
-    LatencyFit quality;
-    LatencyModel::fit(SearchSpace::from_json(header.space_json).blueprint(), points, &quality);
-    return fmt::format("Latency model: {:.1f} % error, rank agreement {:.2f} on held-out subnets",
-                       100 * quality.mape, quality.kendall_tau);
-  } catch (const InputError&) {  // profiles of several machines in one study
-    return "Latency model";
-  }
+// How the fresh times of the front agree with the model.
+std::string check_text(const std::vector<LatencyCheck>& checks) {
+  if (checks.empty() || checks.back().times == 0) return "";
+  const LatencyCheck& check = checks.back();
+  std::string text =
+      fmt::format(" Of {} fresh times of the front, {} lie outside the prediction's 90 % interval",
+                  check.times, check.outside);
+  if (check.scale == 1) return text + ".";
+  return text + fmt::format(
+                    ", more than chance explains: predictions times {:.3f} are the corrected ones, "
+                    "which budgets on latency take; objective values stay as the search saw them.",
+                    check.scale);
 }
 
-std::string measurements(const StudyFile& study, const StudyHeader& header,
-                         const ReportInputs& inputs) {
-  const std::vector<LatencyPoint> points = study.latency_points();
+// The error that was stored with the frozen model: later profiles do not change it.
+std::string latency_title(const std::optional<LatencyModelRecord>& record) {
+  if (!record) return "Latency model";
+  const auto error = LatencyModel::from_json(record->json).held_out();
+  if (!error) return "Latency model (fitted by an older version, which stored no held-out error)";
+  return fmt::format("Latency model: {:.1f} % error, rank agreement {:.2f} on held-out subnets",
+                     100 * error->mape, error->kendall_tau);
+}
+
+std::string measurements(const StudyFile& study, const ReportInputs& inputs) {
+  const std::optional<LatencyModelRecord> model = study.latency_model();
   std::string out = section(
       "Search and latency",
-      "Hypervolume is the share dominated of the first generation's box. The latency model is "
-      "frozen before the search.",
+      "Hypervolume is measured against the study's reference point, in units of the box between "
+      "its bounds: studies of one space and model compare. The latency model is frozen before the "
+      "search." +
+          check_text(study.latency_checks()),
       pictures({{"Hypervolume", hypervolume_figure(study.generations())},
-                {latency_title(header, points), latency_figure(points, study.latency_model())}}));
+                {latency_title(model), latency_figure(study.latency_points(), model)}}));
   std::vector<Picture> training;
   for (const TrainingCurve& curve : inputs.curves)
     training.push_back({curve.title, training_figure(curve)});
   return out + section("Training", "", pictures(training));
 }
 
-std::string provenance(const StudyHeader& header) {
+// What was trained says so itself: the search's own file may have other settings for it.
+std::string provenance(const StudyHeader& header, const ReportInputs& inputs) {
   std::string body;
-  for (const auto& [title, text] : {std::pair("Configuration", header.config),
-                                    {"Versions", header.versions},
-                                    {"Search space", header.space_json},
-                                    {"Model", header.model}}) {
+  std::vector<std::pair<std::string, std::string>> parts = {
+      {"Configuration of the search", header.config},
+      {"Versions", header.versions},
+      {"Search space", header.space_json},
+      {"Model", header.model}};
+  for (const auto& [name, what] : inputs.trained) parts.emplace_back("Trained: " + name, what);
+  for (const auto& [title, text] : parts) {
     if (!text.empty())
-      body += fmt::format("<details><summary>{}</summary>\n<pre>{}</pre></details>\n", title,
-                          escape_html(text));
+      body += fmt::format("<details><summary>{}</summary>\n<pre>{}</pre></details>\n",
+                          escape_html(title), escape_html(text));
   }
   return section("How it was made", "", body);
 }
@@ -141,12 +189,11 @@ std::string provenance(const StudyHeader& header) {
 
 std::string render_report(const StudyFile& study, const ReportInputs& inputs) {
   const StudyHeader header = study.header();
-  const auto total = static_cast<int64_t>(study.trials().size());
-  std::vector<Trial> trials, front;
-  try {
-    trials = scored_trials(study);
-  } catch (const NoAnswer&) {  // On purpose: a study that has only begun still has a report
-  }
+  std::vector<Trial> trials = study.trials(), front;
+  const auto total = static_cast<int64_t>(trials.size());
+  std::erase_if(trials, [](const Trial& t) { return t.state != TrialState::kComplete; });
+  const FrontResults found = front_results(study);
+  add_results(found, trials);
   for (const int64_t i : pareto_front(trials, header.objectives))
     front.push_back(trials[static_cast<size_t>(i)]);
 
@@ -160,10 +207,10 @@ std::string render_report(const StudyFile& study, const ReportInputs& inputs) {
   page += facts_list(header, study, total, static_cast<int64_t>(trials.size()),
                      static_cast<int64_t>(front.size()));
   page += trials.empty() ? "<p class=\"note\">No trial is complete yet.</p>\n"
-                         : results(study, header, trials, front, inputs);
+                         : results(header, found, trials, front, inputs);
   for (const ReportTable& table : inputs.tables)
-    page += section(table.title, "", html_table(table));
-  page += measurements(study, header, inputs) + provenance(header);
+    page += section(table.title, table.note, html_table(table));
+  page += measurements(study, inputs) + provenance(header, inputs);
   return page + "</body>\n</html>\n";
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "db/study_file.h"
@@ -25,6 +26,7 @@ struct ReportTable {
   std::string title;
   std::vector<std::string> columns;
   std::vector<std::vector<std::string>> rows;
+  std::string note;  // below the title; may be empty
 };
 
 struct ReportInputs {
@@ -32,6 +34,7 @@ struct ReportInputs {
   std::vector<Budget> budgets;  // each marks its best subnet on the front and in the table
   std::vector<TrainingCurve> curves;
   std::vector<ReportTable> tables;
+  std::vector<std::pair<std::string, std::string>> trained;  // a stage's name, and what ran there
 };
 
 std::string render_report(const StudyFile& study, const ReportInputs& inputs);

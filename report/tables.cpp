@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cctype>
-#include <set>
 
 #include "report/text.h"
+#include "search/study.h"
 
 namespace concertina {
 namespace {
@@ -18,21 +18,6 @@ bool is_number(std::string_view cell) {
 
 std::string cell(std::string_view tag, std::string_view text, bool number) {
   return fmt::format("<{0}{1}>{2}</{0}>", tag, number ? " class=\"n\"" : "", escape_html(text));
-}
-
-// Objectives, then recorded metrics, then what only the final front has.
-std::vector<std::string> metric_columns(const StudyHeader& header, std::span<const Trial> front) {
-  std::vector<std::string> names;
-  for (const auto* metrics : {&header.objectives, &header.recorded}) {
-    for (const MetricInfo& m : *metrics)
-      if (std::find(names.begin(), names.end(), m.name) == names.end()) names.push_back(m.name);
-  }
-  std::set<std::string> rest;
-  for (const Trial& trial : front)
-    for (const auto& [name, value] : trial.values) rest.insert(name);
-  for (const std::string& name : names) rest.erase(name);
-  names.insert(names.end(), rest.begin(), rest.end());
-  return names;
 }
 
 std::string badges(const StudyHeader& header, const Trial& trial, std::span<const Choice> choices) {
@@ -47,6 +32,32 @@ std::string badges(const StudyHeader& header, const Trial& trial, std::span<cons
 
 std::string fact(std::string_view name, std::string_view value) {
   return fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_html(name), escape_html(value));
+}
+
+// What is known of a subnet beyond the search: its scores on test, and its time beside the
+// predicted one.
+std::string results_text(const SubnetResults& results) {
+  std::string out;
+  for (const auto& [name, score] : results.test) {
+    out += fmt::format("<span>{} on test <b>{}</b>{}</span> ", escape_html(name),
+                       score_number(name, score),
+                       score.setting.empty() ? "" : " (" + escape_html(score.setting) + ")");
+  }
+  if (results.time) {
+    const LatencyPoint& time = results.time->time;
+    out += fmt::format("<span>measured <b>{:.2f} ms</b> ({})", time.p50_ms,
+                       escape_html(workload_text(time)));
+    if (results.prediction_error)
+      out += fmt::format(", the prediction is off by <b>{:+.1f} %</b>",
+                         100 * *results.prediction_error);
+    out += "</span>";
+  }
+  if (results.complete()) return out;
+  return out + fmt::format("<span><b>{}</b>: <code>concertina search</code> with <code>--score</code> "
+                           "and its key does that</span>",
+                           !results.test.empty() ? "not timed"
+                           : results.time        ? "not scored on test"
+                                                 : "not scored on test, not timed");
 }
 
 // For a POSIX shell: quotes of the text itself are closed, escaped and opened again.
@@ -77,7 +88,7 @@ std::string html_table(const ReportTable& table) {
 }
 
 std::string front_table(const StudyHeader& header, std::span<const Trial> front,
-                        std::span<const Choice> choices) {
+                        const FrontResults& results, std::span<const Choice> choices) {
   const std::vector<std::string> metrics = metric_columns(header, front);
   std::string out = "<div class=\"scroll\"><table><thead><tr><th class=\"n\">trial</th>";
   for (const std::string& name : metrics) out += cell("th", metric_title(header, name), true);
@@ -86,9 +97,16 @@ std::string front_table(const StudyHeader& header, std::span<const Trial> front,
     const std::string marks = badges(header, trial, choices);
     out += fmt::format("<tr{}><td class=\"n\">{}</td>", marks.empty() ? "" : " class=\"picked\"",
                        trial.number);
+    const SubnetResults subnet = results.of(trial.architecture);
     for (const std::string& name : metrics) {
       const auto value = trial.values.find(name);
-      out += cell("td", value == trial.values.end() ? "" : metric_value(name, value->second), true);
+      const auto scored = subnet.test.find(std::string(without_split(name)));
+      const bool on_test = name.starts_with("test.") && scored != subnet.test.end();
+      out += cell("td",
+                  on_test                       ? score_number(name, scored->second)
+                  : value == trial.values.end() ? ""
+                                                : metric_value(name, value->second),
+                  true);
     }
     out += fmt::format("<td><code>{}</code>{}</td></tr>\n", escape_html(trial.architecture.key()),
                        marks);
@@ -106,7 +124,14 @@ std::string facts_list(const StudyHeader& header, const StudyFile& study, int64_
   if (const auto last = study.last_generation()) {
     out += fact("generations", fmt::format("{}", last->number + 1));
     out += fact("hypervolume", fmt::format("{:.4g}", last->hypervolume));
+    std::string reference;
+    for (const auto& [metric, value] : reference_point(header)) {
+      reference +=
+          fmt::format("{}{} {}", reference.empty() ? "" : ", ", metric, metric_text(metric, value));
+    }
+    if (!reference.empty()) out += fact("its reference point", reference);
   }
+  out += fact("looks at test", fmt::format("{}", study.looks().size()));
   out += fact("seed", fmt::format("{}", header.seed));
   if (!header.device.empty()) out += fact("device", header.device);
   if (!header.data.empty()) out += fact("data", header.data.substr(0, 16));
@@ -130,8 +155,9 @@ std::string choice_cards(const StudyHeader& header, std::span<const Choice> choi
       }
     }
     out += fmt::format(
-        "</p>\n<pre>concertina extract {} --arch {} -o subnet.safetensors</pre></article>\n",
-        escape_html(shell_quoted(model_path(header))), escape_html(shell_quoted(key)));
+        "</p>\n<p>{}</p>\n<pre>concertina extract {} --arch {} -o "
+        "subnet.safetensors</pre></article>\n",
+        results_text(choice.results), escape_html(shell_quoted(model_path(header))), escape_html(shell_quoted(key)));
   }
   return out + "</div>\n";
 }

@@ -10,7 +10,7 @@ namespace concertina {
 
 std::string html_table(const ReportTable& table);  // numbers are set to the right
 std::string front_table(const StudyHeader& header, std::span<const Trial> front,
-                        std::span<const Choice> choices);
+                        const FrontResults& results, std::span<const Choice> choices);
 std::string facts_list(const StudyHeader& header, const StudyFile& study, int64_t trials,
                        int64_t complete, int64_t front_size);
 std::string choice_cards(const StudyHeader& header, std::span<const Choice> choices);

@@ -15,13 +15,6 @@
 
 namespace concertina {
 
-struct Proposal {
-  int64_t number = 0;  // trial number, given by the study loop
-  Architecture architecture;
-  Genome genome;
-  std::string fidelity = "full";
-};
-
 // Proposals that share work (a common front end, say). Depends on the proposals only, never on
 // threads.
 struct WorkGroup {
@@ -43,8 +36,9 @@ class Evaluator {
   virtual ~Evaluator() = default;
   virtual std::vector<MetricInfo> metrics()
       const = 0;  // all it gives; a search picks objectives among them
-  virtual std::string fingerprint()
-      const = 0;  // hash of everything a score depends on but the architecture
+  // What it gives of a subnet without running it: parameters, MACs, predicted latency.
+  virtual std::map<std::string, double> known_values(const Architecture&) const { return {}; }
+  virtual Fingerprints fingerprints() const = 0;  // of each of metrics()
   virtual std::vector<WorkGroup> plan(std::span<const Proposal> proposals) const = 0;
   virtual GroupResult run(const WorkGroup& group, const StopToken& stop) const = 0;
 };
@@ -60,8 +54,9 @@ class Executor {
 
 // TBB arena with `workers` slots; the caller's thread runs no group, only `done`. `on_worker_start`
 // runs in a worker thread each time it joins (eval/ sets intra-op threads). Fills in
-// Evaluation::worker, and wall_s where it is 0; a NumericError fails the group's trials, any other
-// exception ends the run and is rethrown.
+// Evaluation::worker, and wall_s where it is 0. When a group throws, its members are run again one
+// by one, and those that throw alone are failed trials with what they threw as their reason; only
+// an Interrupted and a SystemError (a missing file, a full disk) end the run and are rethrown.
 std::unique_ptr<Executor> make_tbb_executor(int32_t workers,
                                             std::function<void()> on_worker_start = {});
 

@@ -75,20 +75,33 @@ class Mailbox {
   bool closed_ = false;
 };
 
-GroupResult failed(const WorkGroup& group, const std::string& error) {
+// A subnet that cannot be scored is one failed trial; its neighbours are scored without it.
+GroupResult evaluate(const Evaluator& evaluator, const WorkGroup& group, const StopToken& stop) {
+  std::string reason;
+  try {
+    GroupResult result;
+    tbb::this_task_arena::isolate([&] { result = evaluator.run(group, stop); });
+    return result;
+  } catch (const Interrupted&) {
+    throw;
+  } catch (const SystemError&) {
+    throw;
+  } catch (const std::exception& error) {
+    reason = error.what();
+  }
+  if (group.proposals.size() == 1)
+    return {{group.proposals[0].number, {}, reason.empty() ? "no reason was given" : reason}};
   GroupResult result;
-  for (const Proposal& proposal : group.proposals) result.push_back({proposal.number, {}, error});
+  for (const Proposal& proposal : group.proposals) {
+    if (stop.stop_requested()) break;
+    std::ranges::move(evaluate(evaluator, {{proposal}}, stop), std::back_inserter(result));
+  }
   return result;
 }
 
 GroupResult run_group(const Evaluator& evaluator, const WorkGroup& group, const StopToken& stop) {
   const auto start = std::chrono::steady_clock::now();
-  GroupResult result;
-  try {
-    tbb::this_task_arena::isolate([&] { result = evaluator.run(group, stop); });
-  } catch (const NumericError& error) {
-    result = failed(group, error.what());
-  }
+  GroupResult result = evaluate(evaluator, group, stop);
   const double wall_s =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   for (Evaluation& evaluation : result) {

@@ -2,93 +2,116 @@
 
 #include <algorithm>
 
+#include "supernet/space/work.h"
+
 namespace concertina {
 namespace {
 
-struct FrontEndWork {
-  double macs = 0, elements = 0;
+struct Elements {
+  double maps = 0, layers = 0, ffn = 0;
+  double attention_halves = 0, ffn_halves = 0;
 };
 
-FrontEndWork front_end_work(const Blueprint& blueprint, const Architecture& architecture,
-                            int64_t samples) {
-  FrontEndWork work;
-  if (blueprint.front_end != FrontEndKind::kWave)
-    return work;  // log-mel is the same for every architecture
-  const std::vector<int32_t>& channels = architecture.conv_channels();
-  int64_t length = samples;
-  double inputs = 1;
-  for (size_t i = 0; i < std::min(channels.size(), blueprint.wave.layers.size()); ++i) {
-    const ConvLayer& conv = blueprint.wave.layers[i];
-    length = std::max<int64_t>(0, (length - conv.kernel) / conv.stride + 1);
-    const double outputs = static_cast<double>(length) * channels[i];
-    work.macs += outputs * inputs * conv.kernel;
-    work.elements += outputs;
-    inputs = channels[i];
+Elements elements_of(const Blueprint& blueprint, const Architecture& architecture, int64_t frames) {
+  Elements all;
+  const auto rows = static_cast<double>(frames);
+  for (const LayerShape& layer : architecture.layers()) {
+    if (!blueprint.reuses_attention(layer.index))
+      all.maps += rows * static_cast<double>(attended_keys(layer, frames)) * layer.heads;
+    all.layers += rows * architecture.embed_dim();
+    all.ffn += rows * layer.ffn_dim;
+    all.attention_halves += layer.heads > 0;
+    all.ffn_halves += layer.ffn_dim > 0;
   }
-  return work;
+  return all;
 }
 
-struct EncoderWork {
-  double attention_linear = 0, attention_scores = 0, attention_maps = 0, ffn = 0;
-  double layer_elements = 0, ffn_elements = 0, attention_halves = 0, ffn_halves = 0;
-};
+double rate_elements(const Blueprint& blueprint, const Architecture& architecture,
+                     const ForwardWork& work) {
+  if (work.frames == work.base_frames) return 0;
+  const int64_t width = blueprint.joins_frames()
+                            ? architecture.embed_dim()
+                            : blueprint.front_end_dim(architecture.conv_channels());
+  return static_cast<double>(work.base_frames * width);
+}
 
-EncoderWork encoder_work(const Blueprint& blueprint, const Architecture& architecture,
-                         double frames) {
-  EncoderWork work;
+std::vector<double> features_now(const Blueprint& blueprint, const Architecture& architecture,
+                                 int64_t samples) {
+  const ForwardWork work = work_of(blueprint, architecture, samples);
+  const Elements elements = elements_of(blueprint, architecture, work.frames);
+  const auto macs = [](int64_t count) { return static_cast<double>(count); };
+  return {macs(work.front_end),
+          macs(work.front_end_elements),
+          macs(work.rate),
+          rate_elements(blueprint, architecture, work),
+          macs(work.projection),
+          macs(work.positional),
+          macs(work.input_frames * architecture.embed_dim()),
+          macs(work.attention_linear),
+          macs(work.attention_scores),
+          elements.maps,
+          macs(work.ffn),
+          elements.layers,
+          elements.ffn,
+          elements.attention_halves,
+          elements.ffn_halves};
+}
+
+// Format 1: the projection at the base rate, the positional convolution at the layers' rate, the
+// whole attention in layers that reuse a map, no rate unit and no gate.
+std::vector<double> features_of_format_1(const Blueprint& blueprint,
+                                         const Architecture& architecture, int64_t samples) {
+  const ForwardWork work = work_of(blueprint, architecture, samples);
+  Elements elements = elements_of(blueprint, architecture, work.frames);
+  const auto base = static_cast<double>(work.base_frames), frames = static_cast<double>(work.frames);
   const double width = architecture.embed_dim();
+  double linear = 0, scores = 0;
+  elements.maps = 0;
   for (const LayerShape& layer : architecture.layers()) {
     const double inner = static_cast<double>(layer.heads) * blueprint.head_dim;
-    const double keys = layer.window > 0 ? std::min(frames, layer.window + 1.0) : frames;
-    work.attention_linear += frames * 4 * width * inner;
-    work.attention_scores += 2 * frames * keys * inner;
-    work.attention_maps += frames * keys * layer.heads;
-    work.ffn += frames * 2 * width * layer.ffn_dim;
-    work.layer_elements += frames * width;
-    work.ffn_elements += frames * layer.ffn_dim;
-    work.attention_halves += layer.heads > 0;
-    work.ffn_halves += layer.ffn_dim > 0;
+    const auto keys = static_cast<double>(attended_keys(layer, work.frames));
+    linear += frames * 4 * width * inner;
+    scores += 2 * frames * keys * inner;
+    elements.maps += frames * keys * layer.heads;
   }
-  return work;
+  const double group = width / std::max(1, blueprint.positional.groups);
+  return {static_cast<double>(work.front_end),
+          static_cast<double>(work.front_end_elements),
+          base * static_cast<double>(blueprint.front_end_dim(architecture.conv_channels())) * width,
+          frames * width * group * blueprint.positional.kernel,
+          base * width,
+          work.frames == work.base_frames ? 0.0 : base * width,
+          linear,
+          scores,
+          elements.maps,
+          static_cast<double>(work.ffn),
+          elements.layers,
+          elements.ffn,
+          elements.attention_halves,
+          elements.ffn_halves};
 }
 
 }  // namespace
 
-const std::vector<std::string>& latency_feature_names() {
-  static const std::vector<std::string> names = {"front_end_macs",         "front_end_elements",
-                                                 "projection_macs",        "positional_macs",
-                                                 "input_elements",         "rate_elements",
-                                                 "attention_linear_macs",  "attention_score_macs",
-                                                 "attention_map_elements", "ffn_macs",
-                                                 "layer_elements",         "ffn_elements",
-                                                 "attention_halves",       "ffn_halves"};
-  return names;
+const std::vector<std::string>& latency_feature_names(int32_t format) {
+  static const std::vector<std::string> kFirst = {
+      "front_end_macs",        "front_end_elements", "projection_macs",  "positional_macs",
+      "input_elements",        "rate_elements",      "attention_linear_macs",
+      "attention_score_macs",  "attention_map_elements", "ffn_macs",     "layer_elements",
+      "ffn_elements",          "attention_halves",   "ffn_halves"};
+  static const std::vector<std::string> kNow = {
+      "front_end_macs",       "front_end_elements",     "rate_macs",
+      "rate_elements",        "projection_macs",        "positional_macs",
+      "input_elements",       "attention_linear_macs",  "attention_score_macs",
+      "attention_map_elements", "ffn_macs",             "layer_elements",
+      "ffn_elements",         "attention_halves",       "ffn_halves"};
+  return format == 1 ? kFirst : kNow;
 }
 
 std::vector<double> latency_features(const Blueprint& blueprint, const Architecture& architecture,
-                                     int64_t samples) {
-  const int64_t base = blueprint.frames(samples);
-  const int64_t compressed = compressed_frames(blueprint, base, architecture.frame_period_us());
-  const auto base_frames = static_cast<double>(base);
-  const auto frames = static_cast<double>(compressed);
-  const double width = architecture.embed_dim();
-  const FrontEndWork front = front_end_work(blueprint, architecture, samples);
-  const EncoderWork encoder = encoder_work(blueprint, architecture, frames);
-  const double group = width / std::max(1, blueprint.positional.groups);
-  return {front.macs,
-          front.elements,
-          base_frames * blueprint.front_end_dim(architecture.conv_channels()) * width,
-          frames * width * group * blueprint.positional.kernel,
-          base_frames * width,
-          compressed == base ? 0.0 : base_frames * width,
-          encoder.attention_linear,
-          encoder.attention_scores,
-          encoder.attention_maps,
-          encoder.ffn,
-          encoder.layer_elements,
-          encoder.ffn_elements,
-          encoder.attention_halves,
-          encoder.ffn_halves};
+                                     int64_t samples, int32_t format) {
+  return format == 1 ? features_of_format_1(blueprint, architecture, samples)
+                     : features_now(blueprint, architecture, samples);
 }
 
 }  // namespace concertina

@@ -4,13 +4,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
 #include "core/files.h"
 #include "search/latency_features.h"
-#include "search/ridge.h"
+#include "search/latency_fit.h"
 
 namespace concertina {
 namespace {
@@ -18,27 +18,18 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int64_t kLeastPoints = 8;
-constexpr int32_t kFormat = 1;
+constexpr double kCoverage = 0.9;
 
 int64_t workload_samples(const Blueprint& blueprint, double seconds) {
   return std::llround(seconds * blueprint.sample_rate);
 }
 
 void check_points(std::span<const LatencyPoint> points) {
-  if (static_cast<int64_t>(points.size()) < kLeastPoints) {
-    throw InputError(fmt::format("a latency model needs at least {} profiled subnets; there are {}",
-                                 kLeastPoints, points.size()));
-  }
-  const LatencyPoint& first = points[0];
   for (const LatencyPoint& p : points) {
-    if (p.device != first.device || p.threads != first.threads || p.seconds != first.seconds ||
-        p.dtype != first.dtype) {
+    if (!same_workload(p, points[0])) {
       throw InputError(
-          fmt::format("latency points of different workloads cannot be fitted together: {}, {} "
-                      "threads, {} s, {} "
-                      "and {}, {} threads, {} s, {}",
-                      first.device, first.threads, first.seconds, first.dtype, p.device, p.threads,
-                      p.seconds, p.dtype));
+          fmt::format("latency points of different workloads cannot be fitted together: {}; and {}",
+                      workload_text(points[0]), workload_text(p)));
     }
     if (!(p.p50_ms > 0) || !std::isfinite(p.p50_ms)) {
       throw InputError(fmt::format("the latency of '{}' is {} ms; a positive time was expected",
@@ -47,160 +38,146 @@ void check_points(std::span<const LatencyPoint> points) {
   }
 }
 
-// Least squares of the relative error: every row is weighted by 1 / y. The intercept is not
-// penalised: columns and target are centred by their weighted means, which makes it orthogonal to
-// the rest.
-struct Problem {
-  std::vector<double> rows;  // weighted, standardised; row-major
-  std::vector<double> target,
-      row_weight;                   // weighted and centred; sqrt of the weights, which sum to n
-  std::vector<double> mean, scale;  // of each column; scale 0: the column is switched off
-  double target_mean = 0;
-};
-
-std::vector<double> row_weights(std::span<const double> y) {
-  double sum = 0;
-  for (const double value : y) sum += 1 / (value * value);
-  std::vector<double> weights;
-  for (const double value : y) {
-    weights.push_back(std::sqrt(static_cast<double>(y.size()) / sum) / value);
+// Times of one subnet, from several profiles, form a group.
+TimedRows rows_of(const Blueprint& blueprint, std::span<const LatencyPoint> points) {
+  TimedRows rows;
+  std::map<std::string, int64_t> groups;
+  for (const LatencyPoint& p : points) {
+    rows.features.push_back(
+        latency_features(blueprint, p.architecture, workload_samples(blueprint, p.seconds)));
+    rows.ms.push_back(p.p50_ms);
+    rows.group.push_back(
+        groups.emplace(p.architecture.key(), static_cast<int64_t>(groups.size())).first->second);
   }
-  return weights;
+  if (static_cast<int64_t>(groups.size()) < kLeastPoints) {
+    throw InputError(fmt::format("a latency model needs at least {} profiled subnets; there are {}",
+                                 kLeastPoints, groups.size()));
+  }
+  return rows;
 }
 
-Problem standardise(const std::vector<std::vector<double>>& features, std::span<const double> y) {
-  const size_t count = y.size(), width = features[0].size();
-  const auto n = static_cast<double>(count);
-  Problem problem;
-  problem.row_weight = row_weights(y);
-  const auto weighted_mean = [&](auto value) {
-    double sum = 0;
-    for (size_t r = 0; r < count; ++r) sum += std::pow(problem.row_weight[r], 2) * value(r);
-    return sum / n;
-  };
-  problem.target_mean = weighted_mean([&](size_t r) { return y[r]; });
-  for (size_t c = 0; c < width; ++c) {
-    const double mean = weighted_mean([&](size_t r) { return features[r][c]; });
-    const double scale =
-        std::sqrt(weighted_mean([&](size_t r) { return std::pow(features[r][c] - mean, 2); }));
-    problem.mean.push_back(mean);
-    // A feature that does not vary among the points says nothing.
-    problem.scale.push_back(scale > 1e-9 * std::abs(mean) ? scale : 0);
+LatencyError error_of(std::span<const double> predicted, std::span<const double> measured) {
+  LatencyError error;
+  error.points = static_cast<int64_t>(measured.size());
+  const auto n = static_cast<double>(error.points);
+  std::vector<double> ratios;
+  for (size_t r = 0; r < measured.size(); ++r) {
+    if (!(predicted[r] > 0))
+      throw NumericError("the latency model could not be fitted: its points are degenerate");
+    error.mape += std::abs(predicted[r] - measured[r]) / measured[r] / n;
+    ratios.push_back(measured[r] / predicted[r]);
   }
-  for (size_t r = 0; r < count; ++r) {
-    const double weight = problem.row_weight[r];
-    problem.target.push_back(weight * (y[r] - problem.target_mean));
-    for (size_t c = 0; c < width; ++c) {
-      const double scale = problem.scale[c];
-      problem.rows.push_back(scale > 0 ? weight * (features[r][c] - problem.mean[c]) / scale : 0);
-    }
-  }
-  return problem;
+  error.kendall_tau = kendall_tau(predicted, measured);
+  // Ranks of split conformal prediction; with few points they are the extremes.
+  std::ranges::sort(ratios);
+  const auto low = static_cast<int64_t>(std::floor((n + 1) * (1 - kCoverage) / 2));
+  const auto high = static_cast<int64_t>(std::ceil((n + 1) * (1 + kCoverage) / 2));
+  error.low = ratios[static_cast<size_t>(std::max<int64_t>(low, 1) - 1)];
+  error.high = ratios[static_cast<size_t>(std::min(high, error.points) - 1)];
+  return error;
 }
 
-Ridge best_ridge(const Problem& problem) {
-  const auto n = static_cast<double>(problem.target.size());
-  std::vector<double> intercept_leverage;
-  for (const double weight : problem.row_weight) intercept_leverage.push_back(weight * weight / n);
-  Ridge best;
-  best.loss = std::numeric_limits<double>::infinity();
-  for (int step = -12; step <= 2; ++step) {
-    Ridge ridge = solve_ridge(problem.rows, problem.target, intercept_leverage,
-                              std::pow(10.0, 0.5 * step) * n);
-    if (ridge.loss < best.loss) best = std::move(ridge);
-  }
-  return best;
+std::vector<double> read_numbers(const Json& json, const char* key, int32_t format) {
+  auto numbers = json.at(key).get<std::vector<double>>();
+  if (numbers.size() != latency_feature_names(format).size())
+    throw InputError(fmt::format("the latency model's '{}' has a wrong length", key));
+  return numbers;
 }
 
-LatencyFit measure(const Problem& problem, const Ridge& ridge, std::span<const double> y) {
-  LatencyFit fit;
-  fit.points = static_cast<int64_t>(y.size());
-  std::vector<double> predicted;
-  for (size_t r = 0; r < y.size(); ++r) {
-    const double error = ridge.held_out[r] / problem.row_weight[r];
-    predicted.push_back(y[r] - error);
-    fit.mape += std::abs(error) / y[r] / static_cast<double>(y.size());
-  }
-  fit.kendall_tau = kendall_tau(predicted, y);
-  return fit;
+LatencyError read_error(const Json& json) {
+  LatencyError error;
+  json.at("points").get_to(error.points);
+  json.at("mape").get_to(error.mape);
+  json.at("kendall_tau").get_to(error.kendall_tau);
+  json.at("low").get_to(error.low);
+  json.at("high").get_to(error.high);
+  if (!(error.low > 0) || !(error.high >= error.low))
+    throw InputError("the latency model's interval is not one");
+  return error;
 }
 
 }  // namespace
 
-LatencyModel LatencyModel::fit(const Blueprint& blueprint, std::span<const LatencyPoint> points,
-                               LatencyFit* quality) {
+LatencyModel LatencyModel::fit(const Blueprint& blueprint, std::span<const LatencyPoint> points) {
   check_points(points);
+  const TimedRows rows = rows_of(blueprint, points);
+  NonNegativeSum sum = fit_non_negative(rows);
   LatencyModel model;
   model.blueprint_ = blueprint;
   model.workload_.device = points[0].device;
   model.workload_.threads = points[0].threads;
   model.workload_.seconds = points[0].seconds;
   model.workload_.dtype = points[0].dtype;
-  const int64_t samples = workload_samples(blueprint, model.workload_.seconds);
-  std::vector<std::vector<double>> features;
-  std::vector<double> y;
-  for (const LatencyPoint& point : points) {
-    features.push_back(latency_features(blueprint, point.architecture, samples));
-    y.push_back(point.p50_ms);
-  }
-  Problem problem = standardise(features, y);
-  Ridge ridge = best_ridge(problem);
-  if (!std::isfinite(ridge.loss))
-    throw NumericError("the latency model could not be fitted: its points are degenerate");
-  if (quality != nullptr) *quality = measure(problem, ridge, y);
-  model.intercept_ = problem.target_mean;
-  model.weights_ = std::move(ridge.weights);
-  model.mean_ = std::move(problem.mean);
-  model.scale_ = std::move(problem.scale);
+  model.format_ = kLatencyFormat;
+  model.intercept_ = sum.intercept;
+  model.weights_ = std::move(sum.weights);
+  model.held_out_ = error_of(held_out_ms(rows), rows.ms);
   return model;
 }
 
 double LatencyModel::predict_ms(const Architecture& architecture) const {
   const std::vector<double> features =
-      latency_features(blueprint_, architecture, workload_samples(blueprint_, workload_.seconds));
+      latency_features(blueprint_, architecture, workload_samples(blueprint_, workload_.seconds),
+                       format_);
   CONCERTINA_ASSERT(features.size() == weights_.size());
   double ms = intercept_;
+  if (format_ != 1) {
+    for (size_t i = 0; i < features.size(); ++i) ms += weights_[i] * features[i];
+    return ms;
+  }
   for (size_t i = 0; i < features.size(); ++i) {
     if (scale_[i] > 0) ms += weights_[i] * (features[i] - mean_[i]) / scale_[i];
   }
-  return std::max(0.0, ms);
+  return std::max(0.0, ms);  // what studies of that format were searched with
 }
 
 std::string LatencyModel::to_json() const {
-  return Json{{"format", kFormat},
-              {"blueprint", Json::parse(blueprint_.to_json())},
-              {"device", workload_.device},
-              {"threads", workload_.threads},
-              {"seconds", workload_.seconds},
-              {"dtype", workload_.dtype},
-              {"features", latency_feature_names()},
-              {"intercept", intercept_},
-              {"weights", weights_},
-              {"mean", mean_},
-              {"scale", scale_}}
-      .dump();
+  Json json = {{"format", format_},
+               {"blueprint", Json::parse(blueprint_.to_json())},
+               {"device", workload_.device},
+               {"threads", workload_.threads},
+               {"seconds", workload_.seconds},
+               {"dtype", workload_.dtype},
+               {"features", latency_feature_names(format_)},
+               {"intercept", intercept_},
+               {"weights", weights_}};
+  if (format_ == 1) {
+    json["mean"] = mean_;
+    json["scale"] = scale_;
+  }
+  if (held_out_) {
+    json["held_out"] = {{"points", held_out_->points},
+                        {"mape", held_out_->mape},
+                        {"kendall_tau", held_out_->kendall_tau},
+                        {"coverage", kCoverage},
+                        {"low", held_out_->low},
+                        {"high", held_out_->high}};
+  }
+  return json.dump();
 }
 
 LatencyModel LatencyModel::from_json(std::string_view text) {
   try {
     const Json json = Json::parse(text);
-    if (json.at("format") != kFormat || json.at("features") != latency_feature_names()) {
+    LatencyModel model;
+    json.at("format").get_to(model.format_);
+    if (model.format_ < 1 || model.format_ > kLatencyFormat ||
+        json.at("features") != latency_feature_names(model.format_)) {
       throw InputError(
           "the latency model was fitted by another version of Concertina: fit it again");
     }
-    LatencyModel model;
     model.blueprint_ = Blueprint::from_json(json.at("blueprint").dump());
     model.workload_.device = json.at("device");
     model.workload_.threads = json.at("threads");
     model.workload_.seconds = json.at("seconds");
     model.workload_.dtype = json.at("dtype");
     model.intercept_ = json.at("intercept");
-    for (auto [key, field] : {std::pair("weights", &model.weights_),
-                              {"mean", &model.mean_},
-                              {"scale", &model.scale_}}) {
-      *field = json.at(key).get<std::vector<double>>();
-      if (field->size() != latency_feature_names().size())
-        throw InputError(fmt::format("the latency model's '{}' has a wrong length", key));
+    model.weights_ = read_numbers(json, "weights", model.format_);
+    if (model.format_ == 1) {
+      model.mean_ = read_numbers(json, "mean", model.format_);
+      model.scale_ = read_numbers(json, "scale", model.format_);
+    } else {
+      model.held_out_ = read_error(json.at("held_out"));
     }
     return model;
   } catch (const Json::exception& error) {
@@ -209,6 +186,17 @@ LatencyModel LatencyModel::from_json(std::string_view text) {
 }
 
 std::string LatencyModel::sha256() const { return concertina::sha256(to_json()); }
+
+bool same_workload(const LatencyPoint& a, const LatencyPoint& b) {
+  return a.device == b.device && a.threads == b.threads && a.seconds == b.seconds &&
+         a.dtype == b.dtype;
+}
+
+std::string workload_text(const LatencyPoint& point) {
+  if (point.device.empty()) return "a workload that was not recorded";
+  return fmt::format("{}, {} thread{}, {:g} s of audio, {}", point.device, point.threads,
+                     point.threads == 1 ? "" : "s", point.seconds, point.dtype);
+}
 
 double kendall_tau(std::span<const double> a, std::span<const double> b) {
   CONCERTINA_ASSERT(a.size() == b.size());

@@ -21,6 +21,17 @@ void check(const SearcherOptions& options) {
 
 }  // namespace
 
+Facts settings_of(const SearcherOptions& options) {
+  Facts settings = {{"seed", fmt::format("{}", options.seed)},
+                    {"search.searcher", options.kind},
+                    {"search.population", fmt::format("{}", options.population)}};
+  if (options.kind == "nsga2") {
+    settings["search.mutation"] = fmt::format("{}", options.mutation);
+    settings["search.crossover"] = fmt::format("{}", options.crossover);
+  }
+  return settings;
+}
+
 std::unique_ptr<Searcher> make_searcher(const SearcherOptions& options, const SearchSpace& space) {
   check(options);
   if (options.kind == "nsga2") return make_nsga2(options, space);

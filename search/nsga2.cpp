@@ -68,6 +68,7 @@ class Nsga2 : public Searcher {
   }
 
   int64_t batch_size() const override { return options_.population; }
+  Facts settings() const override { return settings_of(options_); }
 
   std::string save_state() const override {
     std::vector<int64_t> numbers;

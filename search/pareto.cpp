@@ -1,10 +1,10 @@
 #include "search/pareto.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
+#include <map>
 #include <numeric>
-#include <set>
+#include <unordered_set>
 
 #include "core/errors.h"
 
@@ -13,41 +13,41 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-double area_2d(std::vector<ObjectivePoint>& points, const ObjectivePoint& reference) {
-  std::sort(points.begin(), points.end());
-  double area = 0;
-  double lowest = reference[1];
-  for (const ObjectivePoint& p : points) {
-    if (p[1] >= lowest) continue;
-    area += (reference[0] - p[0]) * (lowest - p[1]);
-    lowest = p[1];
-  }
-  return area;
-}
+// Takes points in lexicographic order, so that nobody is dominated by a later one. Of two and three
+// objectives it keeps what the rest of the point has to beat: O(log n) a point (Kung, Luccio and
+// Preparata 1975); with more, every point of the front.
+class Sweep {
+ public:
+  explicit Sweep(size_t objectives) : objectives_(objectives) {}
 
-// Slices along the last of `dims` coordinates; each slab's base is the volume of the points seen so
-// far.
-double volume(std::vector<ObjectivePoint> points, const ObjectivePoint& reference, size_t dims) {
-  if (points.empty()) return 0;
-  if (dims == 1) {
-    return reference[0] -
-           (*std::min_element(points.begin(), points.end(),
-                              [](const auto& a, const auto& b) { return a[0] < b[0]; }))[0];
+  // False when an earlier, different point dominates this one.
+  bool add(const ObjectivePoint& point) {
+    return objectives_ > 3
+               ? add_to_front(point)
+               : add_to_stairs(objectives_ > 1 ? point[1] : 0.0, objectives_ > 2 ? point[2] : 0.0);
   }
-  if (dims == 2) return area_2d(points, reference);
-  const size_t last = dims - 1;
-  std::sort(points.begin(), points.end(),
-            [last](const auto& a, const auto& b) { return a[last] < b[last]; });
-  double total = 0;
-  for (size_t i = 0; i < points.size(); ++i) {
-    const double height =
-        (i + 1 < points.size() ? points[i + 1][last] : reference[last]) - points[i][last];
-    if (height <= 0) continue;
-    const auto end = points.begin() + static_cast<std::ptrdiff_t>(i + 1);
-    total += height * volume({points.begin(), end}, reference, last);
+
+ private:
+  // The stairs: the least z of all points with at most this y; z falls as y grows.
+  bool add_to_stairs(double y, double z) {
+    auto after = stairs_.upper_bound(y);
+    if (after != stairs_.begin() && std::prev(after)->second <= z) return false;
+    while (after != stairs_.end() && after->second >= z) after = stairs_.erase(after);
+    stairs_[y] = z;
+    return true;
   }
-  return total;
-}
+
+  bool add_to_front(const ObjectivePoint& point) {
+    const auto beats = [&](const ObjectivePoint& other) { return dominates(other, point); };
+    if (std::any_of(front_.rbegin(), front_.rend(), beats)) return false;
+    front_.push_back(point);
+    return true;
+  }
+
+  size_t objectives_;
+  std::map<double, double> stairs_;
+  std::vector<ObjectivePoint> front_;
+};
 
 }  // namespace
 
@@ -106,16 +106,6 @@ std::vector<double> crowding_distance(std::span<const ObjectivePoint> front) {
   return distance;
 }
 
-double hypervolume(std::vector<ObjectivePoint> points, const ObjectivePoint& reference) {
-  std::erase_if(points, [&](const ObjectivePoint& p) {
-    CONCERTINA_ASSERT(p.size() == reference.size());
-    for (size_t i = 0; i < p.size(); ++i)
-      if (!(p[i] < reference[i])) return true;
-    return false;
-  });
-  return volume(std::move(points), reference, reference.size());
-}
-
 int64_t knee_point(std::span<const ObjectivePoint> front) {
   if (front.empty()) return -1;
   // On axes scaled to [0, 1] the extremes lie on the plane sum = 1: the lowest sum is the farthest
@@ -156,20 +146,18 @@ std::vector<int64_t> pareto_front(std::span<const Trial> trials,
       sorted.emplace_back(objective_point(trials[i].values, metrics), static_cast<int64_t>(i));
   }
   std::sort(sorted.begin(), sorted.end());
-  // In lexicographic order nobody is dominated by a later point.
-  std::vector<size_t> front;
-  std::set<std::string> seen;
+  std::vector<int64_t> front;
+  std::unordered_set<Architecture> seen;
+  Sweep sweep(metrics.size());
+  bool beaten = false;
   for (size_t i = 0; i < sorted.size(); ++i) {
-    const bool beaten = std::any_of(front.rbegin(), front.rend(), [&](size_t f) {
-      return dominates(sorted[f].first, sorted[i].first);
-    });
-    if (!beaten &&
-        seen.insert(trials[static_cast<size_t>(sorted[i].second)].architecture.key()).second)
-      front.push_back(i);
+    const auto& [point, index] = sorted[i];
+    // Equal points do not dominate each other.
+    if (i == 0 || point != sorted[i - 1].first) beaten = !sweep.add(point);
+    if (!beaten && seen.insert(trials[static_cast<size_t>(index)].architecture).second)
+      front.push_back(index);
   }
-  std::vector<int64_t> indices;
-  for (const size_t f : front) indices.push_back(sorted[f].second);
-  return indices;
+  return front;
 }
 
 }  // namespace concertina

@@ -12,9 +12,7 @@ using Json = nlohmann::json;
 class RandomSearcher : public Searcher {
  public:
   RandomSearcher(const SearcherOptions& options, const SearchSpace& space)
-      : batch_(options.population),
-        archive_(space),
-        rng_(Rng(options.seed).fork("random search")) {}
+      : options_(options), archive_(space), rng_(Rng(options.seed).fork("random search")) {}
 
   std::vector<Genome> ask(int64_t count) override {
     std::vector<Genome> genomes;
@@ -26,8 +24,11 @@ class RandomSearcher : public Searcher {
     return genomes;
   }
 
-  void tell(std::span<const Trial>) override {}
-  int64_t batch_size() const override { return batch_; }
+  void tell(std::span<const Trial> trials) override {
+    for (const Trial& trial : trials) archive_.add(trial.genome);
+  }
+  int64_t batch_size() const override { return options_.population; }
+  Facts settings() const override { return settings_of(options_); }
   std::string save_state() const override {
     return Json{{"searcher", "random"}, {"rng", rng_.save_state()}}.dump();
   }
@@ -44,7 +45,7 @@ class RandomSearcher : public Searcher {
   }
 
  private:
-  int64_t batch_;
+  SearcherOptions options_;
   Archive archive_;
   Rng rng_;
 };

@@ -1,22 +1,16 @@
-// Ridge regression with closed-form leave-one-out residuals, for tens of columns. Torch-free.
+// Ridge regression whose weights cannot be negative, for tens of columns. Torch-free.
 #pragma once
 
-#include <cstdint>
 #include <span>
 #include <vector>
 
 namespace concertina {
 
-struct Ridge {
-  std::vector<double> weights;   // one for each column
-  std::vector<double> held_out;  // one for each row: residual / (1 - leverage)
-  double loss = 0;               // sum of the squares of held_out
-};
-
-// Minimises |rows w - target|^2 + lambda |w|^2. `rows` is row-major, target.size() rows.
-// `base_leverage` is what each row's leverage has beside these columns, e.g. that of an intercept
-// taken out before. The solution is not finite where the columns are degenerate and lambda is 0.
-Ridge solve_ridge(std::span<const double> rows, std::span<const double> target,
-                  std::span<const double> base_leverage, double lambda);
+// The w >= 0 that minimises w' G w / 2 - m' w, with G = `gram` (square, row-major, positive
+// definite) and m = `moment`: ridge regression when G = X'X + lambda I and m = X'y. Active sets on
+// the normal equations (Lawson and Hanson 1974; Bro and De Jong 1997). NumericError when G is
+// degenerate.
+std::vector<double> solve_non_negative(std::span<const double> gram,
+                                       std::span<const double> moment);
 
 }  // namespace concertina

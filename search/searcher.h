@@ -22,9 +22,10 @@ class Searcher {
       int64_t count) = 0;  // never one that was asked before; fewer when the space is used up
   virtual void tell(std::span<const Trial> trials) = 0;  // all of one ask, in ask order
   virtual int64_t batch_size() const = 0;                // natural number of proposals per ask
+  virtual Facts settings() const = 0;          // what its proposals depend on; see settings_of()
   virtual std::string save_state() const = 0;  // the rng and members by trial number: small
-  // Goes on from a saved state; `told` are all trials told before it, by number. InputError when it
-  // is not its own.
+  // Goes on from a saved state; `told` are all trials told before it, by number. A state that was
+  // saved between ask() and tell() goes on with that tell(). InputError when it is not its own.
   virtual void restore_state(std::string_view state, std::span<const Trial> told) = 0;
 };
 
@@ -36,6 +37,10 @@ struct SearcherOptions {
   std::vector<MetricInfo> objectives;
   uint64_t seed = 0;
 };
+
+// What this kind of search depends on, by config key: "seed", "search.searcher",
+// "search.population" ...; what it has no use for is left out.
+Facts settings_of(const SearcherOptions& options);
 
 // NSGA-II (Deb et al. 2002) over genomes: the first ask holds smallest, largest and default, then
 // random members.

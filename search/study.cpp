@@ -1,62 +1,24 @@
 #include "search/study.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "core/errors.h"
+#include "core/files.h"
+#include "search/front_tracker.h"
+#include "search/same_study.h"
 
 namespace concertina {
 namespace {
 
-// The dominated share of the box that the first generation spans, so that the curve has no units
-// and never falls.
-class FrontTracker {
- public:
-  explicit FrontTracker(std::vector<MetricInfo> objectives) : objectives_(std::move(objectives)) {}
-
-  void add(std::span<const Trial> trials) {
-    if (low_.empty()) open_box(trials);
-    front_.insert(front_.end(), trials.begin(), trials.end());
-    std::vector<Trial> kept;
-    for (const int64_t i : pareto_front(front_, objectives_))
-      kept.push_back(front_[static_cast<size_t>(i)]);
-    front_ = std::move(kept);
-  }
-
-  double volume() const {
-    std::vector<ObjectivePoint> points;
-    for (const Trial& trial : front_) {
-      ObjectivePoint point = objective_point(trial.values, objectives_);
-      for (size_t m = 0; m < point.size(); ++m) point[m] = (point[m] - low_[m]) / span_[m];
-      points.push_back(std::move(point));
-    }
-    return hypervolume(std::move(points), ObjectivePoint(objectives_.size(), kReference));
-  }
-
-  int64_t size() const { return static_cast<int64_t>(front_.size()); }
-
- private:
-  static constexpr double kReference = 1.1;  // a tenth beyond the worst, so that the extremes count
-
-  void open_box(std::span<const Trial> trials) {
-    ObjectivePoint high;
-    for (const Trial& trial : trials) {
-      if (trial.state != TrialState::kComplete) continue;
-      const ObjectivePoint point = objective_point(trial.values, objectives_);
-      if (low_.empty()) low_ = high = point;
-      for (size_t m = 0; m < point.size(); ++m)
-        low_[m] = std::min(low_[m], point[m]), high[m] = std::max(high[m], point[m]);
-    }
-    for (size_t m = 0; m < low_.size(); ++m)
-      span_.push_back(high[m] > low_[m] ? high[m] - low_[m] : 1.0);
-  }
-
-  std::vector<MetricInfo> objectives_;
-  ObjectivePoint low_, span_;
-  std::vector<Trial> front_;
-};
+std::string hash_of(const Fingerprints& fingerprints) {
+  return sha256(nlohmann::json(fingerprints).dump());
+}
 
 class StudyLoop {
  public:
@@ -72,30 +34,42 @@ class StudyLoop {
         stop_(stop),
         progress_(progress),
         objectives_(study.header().objectives),
+        bounds_(study.header().bounds),
         front_(objectives_) {}
 
   StudyReport run() {
     check_study();
     restore();
-    while (report_.trials < options_.trials) {
-      if (stop_.stop_requested()) return stopped();
-      const std::vector<Proposal> proposals = ask();
-      if (proposals.empty()) break;  // the space is used up
-      const auto trials = evaluate(proposals);
-      if (!trials) return stopped();
-      searcher_.tell(*trials);
-      commit(*trials);
+    while (in_generation() || begin_generation()) {
+      evaluate();
+      if (is_cut_short()) {
+        report_.stopped = true;
+        return report_;
+      }
+      refuse_if_nothing_works();
+      if (!is_whole()) break;  // the trials that were asked for end inside the generation
+      end_generation();
     }
     return report_;
   }
 
  private:
-  void check_study() const {
-    if (study_.header().space_json != space_.to_json()) {
-      throw InputError(
-          "the study was made for another search space: start a new study, or go back to its "
-          "space");
+  void check_study() {
+    StudyHeader wanted = study_.header();
+    wanted.space_json = space_.to_json();
+    wanted.settings = searcher_.settings();
+    wanted.fingerprints = evaluator_.fingerprints();
+    if (study_.trials().empty()) study_.record(wanted.settings, wanted.fingerprints);
+    const std::vector<std::string> differences = study_differences(study_.header(), wanted);
+    if (!differences.empty()) {
+      throw InputError(fmt::format("this is not the study to go on with: {}; start a new study",
+                                   fmt::join(differences, "; ")));
     }
+    study_.record(wanted.settings, wanted.fingerprints);  // of metrics that are new
+    check_objectives();
+  }
+
+  void check_objectives() const {
     const std::vector<MetricInfo> given = evaluator_.metrics();
     std::vector<std::string> names;
     for (const MetricInfo& metric : given) names.push_back(metric.name);
@@ -104,64 +78,120 @@ class StudyLoop {
       throw InputError(fmt::format("nothing measures the objective '{}'{}", objective.name,
                                    did_you_mean(objective.name, names)));
     }
-    const auto last = study_.last_generation();
-    if (last && last->evaluator != evaluator_.fingerprint()) {
-      throw InputError(
-          "the study was scored on another model, data or settings than these: start a new study");
-    }
   }
 
   void restore() {
+    const std::vector<Trial> trials = study_.trials();
+    count(trials);
     const auto last = study_.last_generation();
-    if (!last) return;
-    const std::vector<Trial> told = study_.trials();
-    searcher_.restore_state(last->searcher_state, told);
-    for (auto at = told.begin(); at != told.end();) {
-      const auto end = std::find_if(at, told.end(),
-                                    [&](const Trial& t) { return t.generation != at->generation; });
-      front_.add({at, end});
-      at = end;
+    if (last) {
+      generation_ = last->number + 1;
+      hypervolume_ = last->hypervolume;
     }
-    generation_ = last->number + 1;
-    hypervolume_ = last->hypervolume;
-    count(told);
+    const auto open = std::ranges::find_if(
+        trials, [&](const Trial& trial) { return trial.generation >= generation_; });
+    const std::span<const Trial> told(trials.begin(), open);
+    front_.add(told);
+    if (bounds_.empty() && !told.empty())
+      keep_bounds(spanned_bounds(objectives_, first_generation(told)));
+    if (const auto pending = study_.pending_generation()) {
+      searcher_.restore_state(pending->record.searcher_state, told);
+      enter(pending->proposals);
+      for (auto trial = open; trial != trials.end(); ++trial) slot(trial->number) = *trial;
+    } else if (last) {
+      searcher_.restore_state(last->searcher_state, told);
+    }
   }
 
-  std::vector<Proposal> ask() {
+  // Only a study of an older version has trials and no bounds.
+  static std::span<const Trial> first_generation(std::span<const Trial> trials) {
+    const auto end = std::ranges::find_if(
+        trials, [&](const Trial& t) { return t.generation != trials[0].generation; });
+    return {trials.begin(), end};
+  }
+
+  void keep_bounds(std::vector<ObjectiveBounds> bounds) {
+    if (bounds.empty()) return;
+    study_.set_bounds(bounds);
+    bounds_ = std::move(bounds);
+  }
+
+  bool in_generation() const { return !proposals_.empty(); }
+
+  void enter(std::vector<Proposal> proposals) {
+    proposals_ = std::move(proposals);
+    slots_.assign(proposals_.size(), std::nullopt);
+  }
+
+  std::optional<Trial>& slot(int64_t number) {
+    const int64_t at = number - proposals_.at(0).number;
+    CONCERTINA_ASSERT(at >= 0 && at < static_cast<int64_t>(slots_.size()));
+    return slots_[static_cast<size_t>(at)];
+  }
+
+  // Always asks for a whole generation, so that a study may end inside one and be extended later.
+  // False when the trials are there, a stop was asked for or the space is used up.
+  bool begin_generation() {
+    if (report_.trials >= options_.trials) return false;
+    if (stop_.stop_requested()) {
+      report_.stopped = true;
+      return false;
+    }
     std::vector<Proposal> proposals;
     int64_t number = report_.trials;
-    for (Genome& genome :
-         searcher_.ask(std::min(searcher_.batch_size(), options_.trials - report_.trials))) {
+    for (Genome& genome : searcher_.ask(searcher_.batch_size())) {
       Architecture architecture = space_.decode(genome);
       proposals.push_back({number++, std::move(architecture), std::move(genome)});
     }
-    return proposals;
+    if (proposals.empty()) return false;
+    study_.begin_generation(
+        {generation_, searcher_.save_state(), hash_of(evaluator_.fingerprints()), 0}, proposals);
+    enter(std::move(proposals));
+    return true;
   }
 
-  // In ask order; nothing when a stop came first.
-  std::optional<std::vector<Trial>> evaluate(const std::vector<Proposal>& proposals) {
-    const int64_t first = proposals[0].number;
-    std::vector<std::optional<Trial>> slots(proposals.size());
-    int64_t done = 0;
-    executor_.run(evaluator_, evaluator_.plan(proposals), stop_, [&](const GroupResult& result) {
-      for (const Evaluation& evaluation : result) {
-        const int64_t slot = evaluation.number - first;
-        CONCERTINA_ASSERT(slot >= 0 && slot < static_cast<int64_t>(slots.size()));
-        slots[static_cast<size_t>(slot)] =
-            to_trial(proposals[static_cast<size_t>(slot)], evaluation);
-        ++done;
-      }
-      report_progress(done);
-    });
-    std::vector<Trial> trials;
-    for (std::optional<Trial>& slot : slots) {
-      if (!slot) {
-        CONCERTINA_ASSERT(stop_.stop_requested());
-        return std::nullopt;
-      }
-      trials.push_back(std::move(*slot));
+  std::vector<Proposal> left() const {
+    std::vector<Proposal> left;
+    for (size_t i = 0; i < proposals_.size(); ++i) {
+      if (!slots_[i] && proposals_[i].number < options_.trials) left.push_back(proposals_[i]);
     }
-    return trials;
+    return left;
+  }
+
+  // Writes each group's trials as it ends.
+  void evaluate() {
+    executor_.run(evaluator_, evaluator_.plan(left()), stop_, [&](const GroupResult& result) {
+      std::vector<Trial> trials;
+      for (const Evaluation& evaluation : result) {
+        const int64_t at = evaluation.number - proposals_[0].number;
+        Trial trial = to_trial(proposals_.at(static_cast<size_t>(at)), evaluation);
+        slot(evaluation.number) = trial;
+        trials.push_back(std::move(trial));
+      }
+      study_.add_trials(trials);
+      count(trials);
+      report_progress();
+    });
+  }
+
+  bool is_cut_short() const {
+    if (left().empty()) return false;
+    CONCERTINA_ASSERT(stop_.stop_requested());
+    return true;
+  }
+
+  bool is_whole() const {
+    return std::ranges::all_of(slots_, [](const auto& trial) { return trial.has_value(); });
+  }
+
+  // What makes every subnet fail is no property of one: a study begins with a trial that works.
+  void refuse_if_nothing_works() {
+    if (report_.trials == 0 || report_.failed < report_.trials) return;
+    const auto first =
+        std::ranges::find_if(slots_, [](const auto& trial) { return trial.has_value(); });
+    const std::string reason = first == slots_.end() ? "" : fmt::format(": {}", (*first)->error);
+    study_.drop_generation();
+    throw NumericError(fmt::format("none of {} subnets could be scored{}", report_.trials, reason));
   }
 
   Trial to_trial(const Proposal& proposal, const Evaluation& evaluation) const {
@@ -192,13 +222,17 @@ class StudyLoop {
     return "";
   }
 
-  void commit(const std::vector<Trial>& trials) {
+  void end_generation() {
+    std::vector<Trial> trials;
+    for (std::optional<Trial>& trial : slots_) trials.push_back(std::move(*trial));
+    searcher_.tell(trials);
     front_.add(trials);
-    hypervolume_ = front_.volume();
-    study_.commit_generation(
-        trials, {generation_++, searcher_.save_state(), evaluator_.fingerprint(), hypervolume_});
-    count(trials);
-    report_progress(0);
+    if (bounds_.empty()) keep_bounds(fixed_bounds(space_, evaluator_, objectives_, trials));
+    hypervolume_ = front_.volume(bounds_);
+    study_.end_generation(
+        {generation_++, searcher_.save_state(), hash_of(evaluator_.fingerprints()), hypervolume_});
+    enter({});
+    report_progress();
   }
 
   void count(const std::vector<Trial>& trials) {
@@ -207,14 +241,8 @@ class StudyLoop {
                                     [](const Trial& t) { return t.state == TrialState::kFailed; });
   }
 
-  void report_progress(int64_t uncommitted) const {
-    if (progress_)
-      progress_({report_.trials + uncommitted, options_.trials, hypervolume_, front_.size()});
-  }
-
-  StudyReport stopped() {
-    report_.stopped = true;
-    return report_;
+  void report_progress() const {
+    if (progress_) progress_({report_.trials, options_.trials, hypervolume_, front_.size()});
   }
 
   const SearchSpace& space_;
@@ -226,9 +254,12 @@ class StudyLoop {
   const StopToken& stop_;
   const std::function<void(const StudyProgress&)>& progress_;
   std::vector<MetricInfo> objectives_;
+  std::vector<ObjectiveBounds> bounds_;
   FrontTracker front_;
   StudyReport report_;
-  int64_t generation_ = 0;
+  int64_t generation_ = 0;                   // the one that is open, or the next
+  std::vector<Proposal> proposals_;          // of the open generation; empty: none is open
+  std::vector<std::optional<Trial>> slots_;  // their trials, as far as they ended
   double hypervolume_ = 0;
 };
 

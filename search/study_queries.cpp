@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
-#include <unordered_map>
+#include <set>
 
 #include "core/errors.h"
 #include "search/study.h"
@@ -32,37 +32,20 @@ struct Limit {
   }
 };
 
-Direction direction_of(const StudyHeader& header, std::string_view metric) {
-  const std::string_view plain = metric.starts_with("test.") ? metric.substr(5) : metric;
-  for (const auto* metrics : {&header.objectives, &header.recorded}) {
-    for (const MetricInfo& m : *metrics)
-      if (m.name == plain) return m.direction;
-  }
-  return Direction::kMinimise;
-}
-
-std::vector<std::string> metric_names(std::span<const Trial> trials) {
-  std::map<std::string, double> all;
-  for (const Trial& trial : trials) all.insert(trial.values.begin(), trial.values.end());
-  std::vector<std::string> names;
-  for (const auto& [name, value] : all) names.push_back(name);
-  return names;
-}
-
-std::vector<Limit> limits_of(const StudyHeader& header, std::span<const Trial> trials,
-                             std::span<const Budget> budgets) {
-  const std::vector<std::string> names = metric_names(trials);
+std::vector<Limit> limits_of(const StudyHeader& header, const FrontResults& results,
+                             std::span<const Trial> trials, std::span<const Budget> budgets) {
+  const std::vector<std::string> names = metric_columns(header, trials);
   std::vector<Limit> limits;
   for (const Budget& budget : budgets) {
     if (std::find(names.begin(), names.end(), budget.metric) == names.end()) {
       throw InputError(fmt::format("the study has no metric '{}'{}: it has {}", budget.metric,
                                    did_you_mean(budget.metric, names), fmt::join(names, ", ")));
     }
-    const Bound natural = direction_of(header, budget.metric) == Direction::kMinimise
-                              ? Bound::kAtMost
-                              : Bound::kAtLeast;
-    limits.push_back({budget.metric, budget.bound.value_or(natural) == Bound::kAtMost ? 1.0 : -1.0,
-                      budget.limit});
+    const double sign = bound_of(header, budget) == Bound::kAtMost ? 1.0 : -1.0;
+    const double limit = budget.time
+                             ? results.time_terms(*budget.time).predicted_limit(budget.limit)
+                             : budget.limit;
+    limits.push_back({budget.metric, sign, limit});
   }
   return limits;
 }
@@ -119,29 +102,65 @@ std::vector<size_t> spread(const std::vector<ObjectivePoint>& points, int64_t ke
 
 }  // namespace
 
+Bound bound_of(const StudyHeader& header, const Budget& budget) {
+  if (budget.bound) return *budget.bound;
+  const auto metric = metric_info(header, budget.metric);
+  if (!metric) {
+    throw InputError(
+        fmt::format("nothing says whether a low or a high '{0}' is better: write "
+                    "{0}<=LIMIT or {0}>=LIMIT",
+                    budget.metric));
+  }
+  return metric->direction == Direction::kMinimise ? Bound::kAtMost : Bound::kAtLeast;
+}
+
+std::vector<std::string> metric_columns(const StudyHeader& header, std::span<const Trial> trials) {
+  std::vector<std::string> names;
+  std::set<std::string> seen;
+  const auto add = [&](const std::string& name) {
+    if (seen.insert(name).second) names.push_back(name);
+  };
+  for (const auto* metrics : {&header.objectives, &header.recorded})
+    for (const MetricInfo& metric : *metrics) add(metric.name);
+  std::set<std::string> others;
+  for (const Trial& trial : trials)
+    for (const auto& [name, value] : trial.values) others.insert(name);
+  std::ranges::for_each(others, add);
+  return names;
+}
+
+void add_results(const FrontResults& results, std::span<Trial> trials) {
+  if (results.test.empty() && results.times.empty()) return;
+  for (Trial& trial : trials) {
+    if (trial.state != TrialState::kComplete) continue;
+    if (const auto scored = results.test.find(trial.architecture); scored != results.test.end()) {
+      for (const auto& [name, score] : scored->second) {
+        const Metric* metric = find_metric(name);
+        const bool of_split = metric == nullptr || metric->scored_on == ScoredOn::kClips;
+        if (of_split) trial.values.emplace("test." + name, score.value);
+      }
+    }
+    if (const auto timed = results.times.find(trial.architecture); timed != results.times.end())
+      trial.values.emplace("latency.p50_ms", timed->second.time.p50_ms);
+  }
+}
+
 std::vector<Trial> scored_trials(const StudyFile& study) {
   std::vector<Trial> trials = complete_trials(study);
-  std::unordered_map<std::string, std::map<std::string, double>> scores;
-  for (FrontScore& member : study.front())
-    scores[member.architecture.key()] = std::move(member.values);
-  if (scores.empty()) return trials;
-  for (Trial& trial : trials) {
-    const auto found = scores.find(trial.architecture.key());
-    if (found == scores.end()) continue;
-    for (const auto& [name, value] : found->second) {
-      const auto own = trial.values.find(name);
-      if (own != trial.values.end() && own->second == value)
-        continue;  // params, MACs, predictions: not of a split
-      trial.values[is_measured_time(name) ? name : "test." + name] = value;
-    }
-  }
+  add_results(front_results(study), trials);
   return trials;
 }
 
 BudgetAnswer within_budgets(const StudyFile& study, std::span<const Budget> budgets) {
-  const StudyHeader header = study.header();
-  std::vector<Trial> trials = scored_trials(study);
-  const std::vector<Limit> limits = limits_of(header, trials, budgets);
+  const FrontResults results = front_results(study);
+  std::vector<Trial> trials = complete_trials(study);
+  add_results(results, trials);
+  return within_budgets(study.header(), results, trials, budgets);
+}
+
+BudgetAnswer within_budgets(const StudyHeader& header, const FrontResults& results,
+                            std::span<const Trial> trials, std::span<const Budget> budgets) {
+  const std::vector<Limit> limits = limits_of(header, results, trials, budgets);
   std::vector<Trial> meeting;
   for (const Trial& trial : trials)
     if (worst_excess(trial, limits) <= 0) meeting.push_back(trial);

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <utility>
 
 #include "core/errors.h"
 #include "core/files.h"
@@ -57,34 +58,55 @@ InputError not_audio(const std::string& name) {
       name + ": not an audio file: in no format that libsndfile reads, or its header is damaged");
 }
 
-std::vector<float> read_mono(SNDFILE* sound, const SF_INFO& info, const std::string& name) {
-  constexpr sf_count_t kBlockFrames = 1 << 14;
-  const auto channels = static_cast<size_t>(info.channels);
-  std::vector<float> block(static_cast<size_t>(kBlockFrames) * channels);
-  std::vector<float> mono;
-  // The frame count of a header is a promise: memory grows with what is really there.
-  for (sf_count_t n; (n = sf_readf_float(sound, block.data(), kBlockFrames)) > 0;) {
-    for (size_t i = 0; i < static_cast<size_t>(n); ++i) {
-      float sum = 0;
-      for (size_t c = 0; c < channels; ++c) sum += block[i * channels + c];
-      mono.push_back(sum / static_cast<float>(channels));
-    }
-  }
-  if (mono.empty()) throw InputError(fmt::format("{}: holds no samples", name));
-  if (!std::all_of(mono.begin(), mono.end(), [](float x) { return std::isfinite(x); })) {
-    throw InputError(fmt::format("{}: holds samples that are not numbers", name));
-  }
-  return mono;
-}
+// Blocks of a sound with its channels averaged.
+class MonoReader {
+ public:
+  MonoReader(Sound sound, const SF_INFO& info, std::string name)
+      : sound_(std::move(sound)),
+        channels_(static_cast<size_t>(info.channels)),
+        name_(std::move(name)),
+        block_(static_cast<size_t>(kBlockFrames) * channels_) {}
 
-Audio decode(Sound sound, const SF_INFO& info, const std::string& name, int32_t sample_rate) {
+  // Appends a block; false at the end.
+  bool read(std::vector<float>& mono) {
+    const sf_count_t n = sf_readf_float(sound_.get(), block_.data(), kBlockFrames);
+    if (n <= 0 && read_ == 0) throw InputError(fmt::format("{}: holds no samples", name_));
+    for (size_t i = 0; i < static_cast<size_t>(std::max<sf_count_t>(n, 0)); ++i) {
+      float sum = 0;
+      for (size_t c = 0; c < channels_; ++c) sum += block_[i * channels_ + c];
+      if (!std::isfinite(sum))
+        throw InputError(fmt::format("{}: holds samples that are not numbers", name_));
+      mono.push_back(sum / static_cast<float>(channels_));
+    }
+    read_ += std::max<sf_count_t>(n, 0);
+    return n > 0;
+  }
+  int64_t samples() const { return read_; }
+
+ private:
+  static constexpr sf_count_t kBlockFrames = 1 << 14;
+  Sound sound_;
+  size_t channels_;
+  std::string name_;
+  std::vector<float> block_;
+  int64_t read_ = 0;
+};
+
+void check_format(const SF_INFO& info, const std::string& name) {
   if (info.channels < 1 || info.samplerate < 100 || info.samplerate > 1'000'000) {
     throw InputError(fmt::format("{}: not an audio file: {} channels at {} Hz", name, info.channels,
                                  info.samplerate));
   }
+}
+
+Audio decode(Sound sound, const SF_INFO& info, const std::string& name, int32_t sample_rate) {
+  check_format(info, name);
   Audio audio;
   audio.sample_rate = sample_rate;
-  const std::vector<float> mono = read_mono(sound.get(), info, name);
+  // The frame count of a header is a promise: memory grows with what is really there.
+  std::vector<float> mono;
+  MonoReader reader(std::move(sound), info, name);
+  while (reader.read(mono)) continue;
   audio.source = {info.samplerate, info.channels, static_cast<int64_t>(mono.size())};
   audio.samples = resample(mono, info.samplerate, sample_rate, name);
   if (audio.samples.empty()) throw InputError(fmt::format("{}: holds no samples", name));
@@ -133,6 +155,69 @@ Audio decode_audio(std::span<const std::byte> bytes, const std::string& name, in
   Sound sound(sf_open_virtual(&io, SFM_READ, &info, &memory));
   if (!sound) throw not_audio(name);
   return decode(std::move(sound), info, name, sample_rate);
+}
+
+struct AudioStream::State {
+  AudioInfo info;
+  std::optional<Audio> whole;  // raw G.722
+  std::optional<MonoReader> reader;
+  Resampler resampler;
+  bool ended = false;
+  std::vector<float> block;
+
+  bool next_block() {
+    block.clear();
+    if (!whole) return reader->read(block);
+    block.swap(whole->samples);
+    return !block.empty();
+  }
+};
+
+AudioStream::AudioStream(const std::filesystem::path& path, int32_t sample_rate) {
+  const std::string name = path.string();
+  if (is_g722(path)) {
+    Audio audio = read_audio(path, sample_rate);
+    const AudioInfo info = audio.source;
+    state_ = std::make_unique<State>(State{info,
+                                           std::move(audio),
+                                           std::nullopt,
+                                           Resampler(sample_rate, sample_rate, name),
+                                           false,
+                                           {}});
+    return;
+  }
+  SF_INFO info{};
+  Sound sound = open_sound(path, info);
+  check_format(info, name);
+  state_ = std::make_unique<State>(State{{info.samplerate, info.channels, 0},
+                                         std::nullopt,
+                                         MonoReader(std::move(sound), info, name),
+                                         Resampler(info.samplerate, sample_rate, name),
+                                         false,
+                                         {}});
+}
+
+AudioStream::~AudioStream() = default;
+AudioStream::AudioStream(AudioStream&&) noexcept = default;
+AudioStream& AudioStream::operator=(AudioStream&&) noexcept = default;
+
+bool AudioStream::read(std::vector<float>& into) {
+  const size_t before = into.size();
+  while (!state_->ended && into.size() == before) {
+    if (state_->next_block()) {
+      state_->resampler.add(state_->block, into);
+    } else {
+      state_->ended = true;
+      state_->resampler.finish(into);
+    }
+  }
+  return into.size() > before;
+}
+
+AudioInfo AudioStream::source() const {
+  AudioInfo info = state_->info;
+  if (state_->reader) info.samples = state_->reader->samples();
+  return info;
 }
 
 AudioInfo audio_info(const std::filesystem::path& path) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -33,6 +34,24 @@ Audio decode_audio(std::span<const std::byte> bytes, const std::string& name,
                    int32_t sample_rate = 16000);
 Audio decode_g722(std::span<const std::byte> bytes);  // ITU-T G.722, 64 kbit/s, 16 kHz
 
+// The samples of read_audio, piece by piece: memory does not grow with the file (raw G.722, which
+// is decoded at once, excepted). Not thread-safe.
+class AudioStream {
+ public:
+  explicit AudioStream(const std::filesystem::path& path, int32_t sample_rate = 16000);
+  ~AudioStream();
+  AudioStream(AudioStream&&) noexcept;
+  AudioStream& operator=(AudioStream&&) noexcept;
+
+  // Appends the next samples; false when there are no more. Errors as read_audio's.
+  bool read(std::vector<float>& into);
+  AudioInfo source() const;  // `samples` counts those read so far
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
 AudioInfo audio_info(const std::filesystem::path& path);  // reads the header only
 
 // Where the samples of a 16-bit PCM mono WAV lie, or nothing when `path` is not one. SystemError
@@ -53,5 +72,6 @@ void read_wav_segment(const std::filesystem::path& path, int64_t first, std::spa
 void write_wav(const std::filesystem::path& path, std::span<const float> samples,
                int32_t sample_rate = 16000);
 std::vector<int16_t> to_int16(std::span<const float> samples);  // what write_wav stores
+std::string pcm_hash(std::span<const float> samples);  // of what write_wav stores: 16 hex digits
 
 }  // namespace concertina

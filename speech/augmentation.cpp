@@ -11,8 +11,7 @@ namespace concertina {
 namespace {
 
 void read_probability(ConfigSection& section, std::string_view key, double& value) {
-  section.read(key, value);
-  if (!(value >= 0 && value <= 1)) section.problem(key, "expected a probability, 0 to 1");
+  section.read(key, value, kShareBounds);
 }
 
 // "[low, high]" within what is sensible.

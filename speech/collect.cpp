@@ -16,7 +16,7 @@ namespace {
 
 struct Outcome {
   int64_t samples = 0;
-  uint64_t hash = 0;
+  std::string hash;
   std::string problem;  // why the clip was skipped, "" when it was not
 };
 
@@ -30,9 +30,7 @@ Outcome collect_one(const RawClip& raw, const std::filesystem::path& folder) {
                                     outcome.samples, kMinSamples);
       return outcome;
     }
-    const std::vector<int16_t> pcm = to_int16(audio.samples);
-    outcome.hash =
-        hash64({reinterpret_cast<const char*>(pcm.data()), pcm.size() * sizeof(int16_t)});
+    outcome.hash = pcm_hash(audio.samples);
     if (!raw.stored) write_wav(folder / raw.clip.path, audio.samples);
   } catch (const InputError& error) {
     outcome.problem = error.what();
@@ -65,7 +63,7 @@ CollectedClips collect_clips(const RawClips& raw, const std::filesystem::path& f
 
   CollectedClips result;
   result.skipped = raw.skipped;
-  std::set<std::pair<uint64_t, int64_t>> seen;
+  std::set<std::pair<std::string, int64_t>> seen;
   for (size_t i = 0; i < outcomes.size(); ++i) {
     const RawClip& from = raw.clips[i];
     const Outcome& outcome = outcomes[i];
@@ -77,6 +75,7 @@ CollectedClips collect_clips(const RawClips& raw, const std::filesystem::path& f
     } else {
       result.clips.push_back(from.clip);
       result.clips.back().samples = outcome.samples;
+      result.clips.back().hash = outcome.hash;
     }
   }
   return result;

@@ -261,6 +261,12 @@ std::vector<std::string> tier_names() {
   return names;
 }
 
+std::vector<std::string> tier_sources(const std::string& tier) {
+  std::vector<std::string> sources;
+  for (const TierPackage& package : tier_named(tier).packages) sources.push_back(package.name);
+  return sources;
+}
+
 CorpusReport fetch_corpus(const FetchOptions& options, const StopToken& stop) {
   const Tier& tier = tier_named(options.tier);
   const fs::path& root = options.root;

@@ -41,6 +41,7 @@ struct FetchOptions {
 };
 
 std::vector<std::string> tier_names();
+std::vector<std::string> tier_sources(const std::string& tier);  // of its clips; InputError
 
 // Packages -> 16 kHz mono WAVs, phone labels and manifest.tsv under `root`, each sound once. Only
 // reads when `root` already holds this tier, complete (corpus.stamp says so); a broken-off fetch is

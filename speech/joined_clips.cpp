@@ -61,7 +61,7 @@ JoinedClips::JoinedClips(Manifest manifest, Split split, int32_t frame_samples,
     const int64_t first = total_frames_;
     for (const int64_t index : indices) {
       const int64_t frames = manifest_.clips[static_cast<size_t>(index)].samples / frame_samples;
-      if (frames > 0) spans_.push_back({index, total_frames_, frames});
+      if (frames > 0) spans_.push_back({index, total_frames_, frames, weight});
       total_frames_ += frames;
     }
     if (total_frames_ > first) streams_.push_back({first, total_frames_ - first, weight});

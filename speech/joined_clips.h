@@ -30,6 +30,7 @@ class JoinedClips {
     int64_t clip;  // index into manifest().clips
     int64_t first_frame;
     int64_t frames;
+    double weight;  // its source's
   };
   const std::vector<ClipSpan>& clips() const { return spans_; }
   const Manifest& manifest() const { return manifest_; }

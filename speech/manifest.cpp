@@ -11,6 +11,8 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/threads.h"
+#include "speech/audio.h"
 
 namespace concertina {
 namespace {
@@ -69,6 +71,14 @@ void read_split(Clip& clip, std::string_view text, const Place& at) {
   clip.split = static_cast<Split>(found - kSplitNames.begin());
 }
 
+void read_hash(Clip& clip, std::string_view text, const Place& at) {
+  const bool hex = text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  if (!hex || (!text.empty() && text.size() != 16)) {
+    fail(at, fmt::format("'{}' is not a hash of 16 hexadecimal digits", text));
+  }
+  clip.hash = std::string(text);
+}
+
 const std::vector<Column>& columns() {
   static const std::vector<Column> all = {
       filled_column<&Clip::id>("id"),
@@ -83,8 +93,35 @@ const std::vector<Column>& columns() {
       text_column<&Clip::group>("group"),
       {"split", false, [](const Clip& clip) { return std::string(split_name(clip.split)); },
        read_split},
+      {"hash", false, [](const Clip& clip) { return clip.hash; }, read_hash},
   };
   return all;
+}
+
+std::string hash_now(const std::filesystem::path& path, const std::string& before) {
+  try {
+    const auto layout = wav_layout(path);
+    if (!layout) return before;  // reading it says what is wrong
+    std::vector<float> samples(static_cast<size_t>(layout->samples));
+    read_wav_segment(path, 0, samples);
+    return pcm_hash(samples);
+  } catch (const Error&) {
+    return before;
+  }
+}
+
+// What tells a clip's sound from others, with a tab before it; "" when nothing is known.
+std::string sound_of(const Clip& clip, const std::filesystem::path& path,
+                     const std::optional<std::filesystem::file_time_type>& written) {
+  std::error_code error;
+  const auto time = std::filesystem::last_write_time(path, error);
+  if (error) return clip.hash.empty() ? "" : "\t" + clip.hash;
+  if (!clip.hash.empty()) {
+    const bool untouched = written && time < *written;
+    return "\t" + (untouched ? clip.hash : hash_now(path, clip.hash));
+  }
+  const auto size = std::filesystem::file_size(path, error);
+  return fmt::format("\t{} bytes of {}", size, time.time_since_epoch().count());
 }
 
 std::vector<std::string_view> split_fields(std::string_view line) {
@@ -141,18 +178,27 @@ double Manifest::minutes() const {
 }
 
 std::string Manifest::fingerprint() const {
+  std::vector<std::string> sounds(clips.size());
+  parallel_for(std::ssize(clips), [&](int64_t i) {
+    const auto at = static_cast<size_t>(i);
+    sounds[at] = sound_of(clips[at], audio_path(clips[at]), written);
+  });
   std::string bytes;
-  for (const Clip& clip : clips)
-    bytes += fmt::format("{}\t{}\t{}\n", clip.id, clip.samples, split_name(clip.split));
+  for (size_t i = 0; i < clips.size(); ++i) {
+    const Clip& clip = clips[i];
+    bytes += fmt::format("{}\t{}\t{}{}\n", clip.id, clip.samples, split_name(clip.split),
+                         sounds[i]);
+  }
   return sha256(bytes).substr(0, 16);
 }
 
 Manifest read_manifest(const std::filesystem::path& path) {
   const std::string bytes = read_text(path);
   std::string_view rest = bytes;
+  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);  // a byte-order mark
   if (rest.empty()) throw InputError(path.string() + ": not a manifest: empty (0 bytes)");
   const auto header = read_header(take_line(rest), path);
-  Manifest manifest{path.parent_path(), {}};
+  Manifest manifest{path.parent_path(), {}, std::filesystem::last_write_time(path)};
   std::unordered_set<std::string> ids;
   for (int64_t line = 2; !rest.empty(); ++line) {
     const auto fields = split_fields(take_line(rest));

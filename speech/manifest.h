@@ -1,10 +1,11 @@
 // manifest.tsv: one clip a row. Tab-separated with a header; columns: id path samples speaker
-// language text phones source group split. Paths are relative to the manifest's folder. Tabs and
+// language text phones source group split hash. Paths are relative to the manifest's folder. Tabs and
 // newlines in text become spaces.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -25,16 +26,22 @@ struct Clip {
   std::string source;    // the package or folder it came from
   std::string group;     // what must not be split: dialogue file, utterance, chapter
   Split split = Split::kTrain;
+  std::string hash;  // pcm_hash() of its samples, "" when unknown
 };
 
 struct Manifest {
   std::filesystem::path folder;
   std::vector<Clip> clips;
+  // When the file it was read from was written: audio files that are newer have changed since.
+  std::optional<std::filesystem::file_time_type> written = std::nullopt;
 
   std::filesystem::path audio_path(const Clip& clip) const { return folder / clip.path; }
   std::filesystem::path phones_path(const Clip& clip) const { return folder / clip.phones; }
   double minutes() const;
-  std::string fingerprint() const;  // hash of ids, sizes, splits; identifies the data in studies
+  // Identifies the data: hash of ids, lengths, splits and what the clips sound like. The latter are
+  // their hashes; those of files newer than the manifest are made again, which reads them. Without
+  // a hash in the manifest, a file's size and time stand in.
+  std::string fingerprint() const;
 };
 
 Manifest read_manifest(const std::filesystem::path& path);  // InputError names line and column

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,22 @@ namespace concertina {
 // message: InputError when soxr refuses the rates.
 std::vector<float> resample(std::span<const float> in, int32_t from, int32_t to,
                             const std::string& name);
+
+// The same for a signal that comes piece by piece. Not thread-safe.
+class Resampler {
+ public:
+  Resampler(int32_t from, int32_t to, std::string name);
+  ~Resampler();
+  Resampler(Resampler&&) noexcept;
+  Resampler& operator=(Resampler&&) noexcept;
+
+  void add(std::span<const float> in, std::vector<float>& out);  // appends what is ready
+  void finish(std::vector<float>& out);                          // appends the rest
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
 
 // Takes out what lies above `cutoff` Hz, as a recording at twice that rate would: down to that rate
 // and back, in place. 0 < cutoff < 8000, for 16 kHz.

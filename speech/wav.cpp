@@ -10,8 +10,10 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <string_view>
 
 #include "core/errors.h"
+#include "core/files.h"
 #include "speech/audio.h"
 
 namespace concertina {
@@ -155,6 +157,13 @@ std::vector<int16_t> to_int16(std::span<const float> samples) {
     return static_cast<int16_t>(std::lrintf(std::clamp(x * 32768.0F, -32768.0F, 32767.0F)));
   });
   return result;
+}
+
+std::string pcm_hash(std::span<const float> samples) {
+  const std::vector<int16_t> pcm = to_int16(samples);
+  const std::string_view bytes(reinterpret_cast<const char*>(pcm.data()),
+                               pcm.size() * sizeof(int16_t));
+  return fmt::format("{:016x}", hash64(bytes));
 }
 
 void write_wav(const std::filesystem::path& path, std::span<const float> samples,

@@ -251,6 +251,12 @@ at::Device fake_device() {
   return {kFake, 0};
 }
 
+std::vector<at::Device> other_devices() {
+  std::vector<at::Device> devices = {fake_device()};
+  if (at::hasCUDA()) devices.emplace_back(at::kCUDA, 0);
+  return devices;
+}
+
 int64_t host_waits() { return waits; }
 
 }  // namespace concertina::testing

@@ -6,10 +6,13 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace concertina::testing {
 
 at::Device fake_device();
+// The device above, and the machine's GPU where LibTorch finds one.
+std::vector<at::Device> other_devices();
 // So far: values read, copies that block, operations that make a shape out of values.
 int64_t host_waits();
 

@@ -17,7 +17,10 @@ using Json = nlohmann::json;
 LayerMeanSpec layer_mean_spec(const Json& json) {
   LayerMeanSpec spec;
   spec.top = json.at("top").get<int32_t>();
-  spec.distance = json.at("distance") == "mse" ? Distance::kMse : Distance::kL1;
+  const auto distance = json.at("distance").get<std::string>();
+  if (distance != "mse" && distance != "l1")
+    throw InputError(fmt::format("unknown distance '{}': expected l1 or mse", distance));
+  spec.distance = distance == "mse" ? Distance::kMse : Distance::kL1;
   spec.instance_norm = json.at("instance_norm").get<bool>();
   spec.teacher_depth = json.at("teacher_depth").get<int32_t>();
   spec.teacher_dim = json.at("teacher_dim").get<int32_t>();
@@ -53,9 +56,9 @@ std::unique_ptr<Objective> make_objective(const std::string& text) {
 }
 
 TrainedObjective load_objective(const std::filesystem::path& path) {
-  SafetensorsFile file = read_safetensors(path);
+  SafetensorsFile file = read_safetensors(path, Reading::kCopied);
   const auto description = file.metadata.find("objective");
-  if (description == file.metadata.end()) {
+  if (description == file.metadata.end() || file.metadata["kind"] != "objective") {
     throw InputError(
         fmt::format("{} holds no objective: expected the objective.safetensors of a "
                     "training stage",
@@ -70,7 +73,7 @@ TrainedObjective load_objective(const std::filesystem::path& path) {
                       "objective needs",
                       path.string(), init.name));
     }
-    result.heads[init.name] = found->second.to(at::kFloat).clone();
+    result.heads[init.name] = as_floats(found->second, init.name, path).clone();
   }
   return result;
 }

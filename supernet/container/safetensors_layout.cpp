@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
@@ -45,6 +46,30 @@ TensorLayout tensor_layout(const std::string& tensor, const Json& entry, uint64_
   return layout;
 }
 
+// As the format wants it: the tensors' bytes follow each other from the first byte of data to the
+// last.
+void check_order(const LayoutMap& tensors, uint64_t data, uint64_t end, const std::string& name) {
+  const auto bytes_of = [](const LayoutMap::value_type* tensor) {
+    return tensor->second.numel() * item_size(tensor->second.dtype);
+  };
+  std::vector<const LayoutMap::value_type*> in_order;
+  for (const auto& tensor : tensors) in_order.push_back(&tensor);
+  std::ranges::sort(in_order, {}, [&](const LayoutMap::value_type* tensor) {
+    return std::pair(tensor->second.offset, bytes_of(tensor));
+  });
+  uint64_t at = data;
+  for (const auto* tensor : in_order) {
+    const uint64_t offset = tensor->second.offset;
+    if (offset < at) {
+      bad(name,
+          fmt::format("tensor {} at byte {} overlaps the tensor before it", tensor->first, offset));
+    }
+    if (offset > at) bad(name, fmt::format("bytes {} to {} are no tensor's", at, offset));
+    at += bytes_of(tensor);
+  }
+  if (at != end) bad(name, fmt::format("bytes {} to {} are no tensor's", at, end));
+}
+
 }  // namespace
 
 SafetensorsLayout parse_safetensors(ByteSpan bytes, const std::string& name) {
@@ -77,6 +102,7 @@ SafetensorsLayout parse_safetensors(ByteSpan bytes, const std::string& name) {
   } catch (const Json::exception& error) {
     bad(name, fmt::format("its header (at byte 8) cannot be read: {}", error.what()));
   }
+  check_order(result.tensors, kLengthBytes + header_size, bytes.size(), name);
   return result;
 }
 

@@ -15,7 +15,8 @@ struct SafetensorsLayout {
 };
 
 // `bytes` is the whole file called `name`. InputError names the byte; no size of the file is
-// believed unchecked, and the header may have at most 16 MiB.
+// believed unchecked, the header may have at most 16 MiB, and tensors neither overlap nor leave
+// bytes between them or at the end.
 SafetensorsLayout parse_safetensors(ByteSpan bytes, const std::string& name);
 
 }  // namespace concertina

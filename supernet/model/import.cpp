@@ -66,6 +66,13 @@ std::string provenance_of(const Found& found, const fs::path& path) {
   return json.dump();
 }
 
+bool is_named_safetensors(const fs::path& path) { return path.extension() == ".safetensors"; }
+
+// Eight bytes of length, then the JSON header.
+bool begins_as_safetensors(ByteSpan bytes) {
+  return bytes.size() > 8 && static_cast<char>(bytes[8]) == '{';
+}
+
 Imported import_ours(const fs::path& weights) {
   return {.model = load_model(weights),
           .kind = "Concertina model",
@@ -85,6 +92,12 @@ Imported import_checkpoint(const fs::path& path) {
     if (is_torch_file(file.mapped->bytes())) {
       found = find_in_torch_file(file);
     } else {
+      if (!is_named_safetensors(weights) && !begins_as_safetensors(file.mapped->bytes())) {
+        throw InputError(
+            fmt::format("{} is neither a file of torch.save nor a safetensors file: it may be "
+                        "damaged, or of another kind",
+                        weights.string()));
+      }
       SafetensorsLayout layout = parse_safetensors(file.mapped->bytes(), weights.string());
       if (is_model_metadata(layout.metadata)) return import_ours(weights);
       found = {model_beside(weights), one_file(file, std::move(layout.tensors), "safetensors")};

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+#include <system_error>
+
 #include "core/errors.h"
 #include "core/files.h"
 #include "supernet/container/torch_file.h"
@@ -20,25 +23,47 @@ constexpr const char* kProvenanceKey = "concertina.provenance";
                                path.string(), what));
 }
 
+void check_version(const std::string& text, const std::filesystem::path& path) {
+  int32_t version = 0;
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, version);
+  if (error != std::errc{} || stop != end || version < 1) {
+    throw InputError(fmt::format("{}: its '{}' is '{}', expected a number from 1 to {}",
+                                 path.string(), kVersionKey, text.substr(0, 20),
+                                 kModelFormatVersion));
+  }
+  if (version > kModelFormatVersion) {
+    throw InputError(fmt::format(
+        "{} has model format version {}, this program reads up to {}: update Concertina",
+        path.string(), version, kModelFormatVersion));
+  }
+}
+
+// What is stored is said twice, in the space and for whoever reads the file without one.
+void check_storage(const std::string& text, const Supernet& model) {
+  const std::string largest = model.storage().largest.key();
+  if (text == largest) return;
+  throw InputError(fmt::format("its '{}' is '{}', but its space stores '{}'", kStorageKey,
+                               text.substr(0, 200), largest));
+}
+
 }  // namespace
 
-Supernet load_model(const std::filesystem::path& path) {
+Supernet load_model(const std::filesystem::path& path, Reading reading) {
   if (is_torch_file(MappedFile(path).bytes())) foreign(path, "is a file of torch.save");
-  SafetensorsFile file = read_safetensors(path);
+  SafetensorsFile file = read_safetensors(path, reading);
   const auto version = file.metadata.find(kVersionKey);
   const auto space = file.metadata.find(kSpaceKey);
   if (version == file.metadata.end() || space == file.metadata.end()) {
     foreign(path, fmt::format("is a safetensors file whose metadata has no '{}'", kSpaceKey));
   }
-  if (std::atoi(version->second.c_str()) > kModelFormatVersion) {
-    throw InputError(fmt::format(
-        "{} has model format version {}, this program reads up to {}: update Concertina",
-        path.string(), version->second, kModelFormatVersion));
-  }
-  for (auto& [name, tensor] : file.tensors) tensor = tensor.to(at::kFloat);
+  check_version(version->second, path);
+  for (auto& [name, tensor] : file.tensors) tensor = as_floats(tensor, name, path);
   try {
-    return Supernet(SearchSpace::from_json(space->second), std::move(file.tensors),
-                    file.metadata[kProvenanceKey]);
+    Supernet model(SearchSpace::from_json(space->second), std::move(file.tensors),
+                   file.metadata[kProvenanceKey]);
+    check_storage(file.metadata[kStorageKey], model);
+    return model;
   } catch (const InputError& error) {
     throw InputError(fmt::format("{}: {}", path.string(), error.what()));
   }

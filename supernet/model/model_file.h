@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "core/files.h"
 #include "supernet/model/supernet.h"
 
 namespace concertina {
@@ -12,7 +13,9 @@ namespace concertina {
 inline constexpr int32_t kModelFormatVersion = 1;
 
 // InputError: not a model file, truncated, newer format, missing or misshaped tensors (all listed).
-Supernet load_model(const std::filesystem::path& path);
+// Mapped weights are for what is done soon: a file that is written over changes or ends what uses
+// it.
+Supernet load_model(const std::filesystem::path& path, Reading reading = Reading::kMapped);
 // `matrices`: dtype in which matrices and convolutions are stored (fp32, bf16, half); norms, biases
 // and the rest stay fp32. Reading gives fp32 again.
 void save_model(const Supernet& model, const std::filesystem::path& path,

@@ -1,7 +1,10 @@
 #include "supernet/model/safetensors.h"
 
+#include <fmt/format.h>
+
 #include <nlohmann/json.hpp>
 
+#include "core/errors.h"
 #include "core/files.h"
 #include "supernet/container/safetensors_layout.h"
 #include "supernet/model/mapped_tensor.h"
@@ -16,14 +19,23 @@ constexpr size_t kAlignment = 64;
 
 }  // namespace
 
-SafetensorsFile read_safetensors(const std::filesystem::path& path) {
-  const auto file = std::make_shared<MappedFile>(path);
+SafetensorsFile read_safetensors(const std::filesystem::path& path, Reading reading) {
+  const auto file = std::make_shared<MappedFile>(path, reading);
   SafetensorsLayout layout = parse_safetensors(file->bytes(), path.string());
   SafetensorsFile result{.metadata = std::move(layout.metadata)};
   for (const auto& [name, tensor] : layout.tensors) {
     result.tensors[name] = map_tensor(file, tensor);
   }
   return result;
+}
+
+at::Tensor as_floats(const at::Tensor& tensor, const std::string& name,
+                     const std::filesystem::path& file) {
+  if (!at::isFloatingType(tensor.scalar_type())) {
+    throw InputError(fmt::format("{}: tensor {} is of dtype {}, expected F32, F16 or BF16",
+                                 file.string(), name, dtype_name(dtype_of(tensor.scalar_type()))));
+  }
+  return tensor.to(at::kFloat);
 }
 
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,

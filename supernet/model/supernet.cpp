@@ -107,6 +107,12 @@ Subnet make_subnet(const Blueprint& blueprint, const Architecture& architecture,
   return {blueprint, architecture, std::move(tensors), std::move(weights)};
 }
 
+Subnet copy_of(const Subnet& subnet) {
+  TensorMap tensors = subnet.tensors;
+  for (auto& [name, tensor] : tensors) tensor = tensor.clone();
+  return make_subnet(subnet.blueprint, subnet.architecture, std::move(tensors));
+}
+
 Supernet::Supernet(SearchSpace space, TensorMap weights, std::string provenance)
     : space_(std::move(space)),
       storage_(space_.storage()),

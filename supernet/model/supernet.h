@@ -25,6 +25,8 @@ struct Subnet {
 };
 
 Subnet make_subnet(const Blueprint& blueprint, const Architecture& architecture, TensorMap tensors);
+// With tensors of its own: for weights that outlive the file they were mapped from.
+Subnet copy_of(const Subnet& subnet);
 
 // The part of a stored tensor that a slice names; differentiable. kBakedWeightNorm slices are
 // handled by slice_tensors.

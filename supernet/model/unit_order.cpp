@@ -106,6 +106,32 @@ Supernet reorder(const Supernet& model, const UnitOrders& orders) {
   return Supernet(model.space(), std::move(weights), model.provenance());
 }
 
+Supernet with_interleaving(const Supernet& model, bool interleaved) {
+  if (is_tied(model.blueprint(), UnitKind::kEmbed)) {
+    throw InputError(
+        "the positional convolutions' groups are interleaved in one model only, and the embedding "
+        "channels cannot change places: the gate of the position bias reads them by place");
+  }
+  Blueprint blueprint = model.blueprint();
+  blueprint.positional.interleaved = interleaved;
+  const int64_t embed = model.storage().largest.embed_dim();
+  Order order;
+  for (int64_t channel = 0; channel < embed; ++channel) {
+    order.push_back(channel_at(model.blueprint().positional, embed,
+                               conv_place(blueprint.positional, embed, channel)));
+  }
+  TensorMap weights = model.weights();
+  for (auto& [name, tensor] : weights) {
+    for (const UnitAxis& axis : unit_axes(model.blueprint(), name)) {
+      // The inputs of a conv group keep their places within it.
+      if (axis.group.kind != UnitKind::kEmbed || axis.within_group) continue;
+      tensor = reorder(tensor, axis.dim, order).contiguous();
+    }
+  }
+  return Supernet(SearchSpace::single(blueprint, model.storage()), std::move(weights),
+                  model.provenance());
+}
+
 at::Tensor reorder(const at::Tensor& tensor, int64_t dim, const Order& order, int64_t block) {
   const at::Tensor units = at::tensor(order, at::kLong).to(tensor.device());
   return tensor.unflatten(dim, {static_cast<int64_t>(order.size()), block})

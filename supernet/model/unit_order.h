@@ -25,6 +25,11 @@ UnitOrders order_by(const SearchSpace& space, const UnitScores& scores);
 // known (see unit_axes).
 Supernet reorder(const Supernet& model, const UnitOrders& orders);
 
+// The same network with its embedding channels where a positional conv with or without interleaved
+// groups has them: conv groups keep their members. Its states are the model's in another order.
+// InputError where embedding channels are tied.
+Supernet with_interleaving(const Supernet& model, bool interleaved);
+
 // One dimension of any tensor, `block` entries a unit.
 at::Tensor reorder(const at::Tensor& tensor, int64_t dim, const std::vector<int64_t>& order,
                    int64_t block = 1);

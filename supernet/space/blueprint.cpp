@@ -29,13 +29,7 @@ void read_enum(ConfigSection& section, const char* key, const std::vector<std::s
 }
 
 void read_size(ConfigSection& section, const char* key, int32_t low, int32_t high, int32_t& value) {
-  int32_t given = value;
-  section.read(key, given);
-  if (given < low || given > high) {
-    section.problem(key, fmt::format("{} is out of range: expected {} to {}", given, low, high));
-    return;
-  }
-  value = given;
+  section.read(key, value, {static_cast<double>(low), static_cast<double>(high)});
 }
 
 void read_wave(ConfigSection& section, WaveFrontEnd& wave) {
@@ -106,13 +100,7 @@ void read_reuse(ConfigSection& section, std::vector<int32_t>& layers) {
 }
 
 void read_eps(ConfigSection& section, double& eps) {
-  double given = eps;
-  section.read("normalize_eps", given);
-  if (!(given >= 0 && given < 1)) {
-    section.problem("normalize_eps", fmt::format("{} is out of range: expected 0 to 1", given));
-    return;
-  }
-  eps = given;
+  section.read("normalize_eps", eps, kShareBounds);
 }
 
 nlohmann::json front_end_json(const Blueprint& blueprint) {

@@ -1,116 +1,75 @@
 #include "supernet/space/cost.h"
 
-#include <fmt/format.h>
-
-#include <algorithm>
-
-#include "core/errors.h"
 #include "supernet/space/slicing.h"
+#include "supernet/space/work.h"
 
 namespace concertina {
 namespace {
 
-Cost wave_cost(const WaveFrontEnd& wave, const std::vector<int32_t>& channels, int64_t samples) {
-  Cost cost;
-  int64_t length = samples, before = 1;
+int64_t wave_params(const WaveFrontEnd& wave, const std::vector<int32_t>& channels) {
+  int64_t params = 0, before = 1;
   for (size_t i = 0; i < wave.layers.size(); ++i) {
-    const auto [kernel, stride] = wave.layers[i];
     const int64_t width = channels[i];
-    const int64_t weights = width * before * kernel;
-    length = length < kernel ? 0 : (length - kernel) / stride + 1;
     const bool normed = wave.norm == ExtractorNorm::kLayer || i == 0;
-    cost.params += weights + (wave.bias ? width : 0) + (normed ? 2 * width : 0);
-    cost.macs += length * weights;
+    params += width * before * wave.layers[i].kernel + (wave.bias ? width : 0) +
+              (normed ? 2 * width : 0);
     before = width;
   }
-  cost.params += (wave.feature_norm ? 2 * before : 0) + (wave.feature_scale ? before : 0);
-  return cost;
+  return params + (wave.feature_norm ? 2 * before : 0) + (wave.feature_scale ? before : 0);
 }
 
-Cost front_end_cost(const Blueprint& blueprint, const Architecture& architecture, int64_t samples) {
-  if (blueprint.front_end == FrontEndKind::kWave) {
-    Cost cost = wave_cost(blueprint.wave, architecture.conv_channels(), samples);
-    cost.front_end_macs = cost.macs;
-    return cost;
-  }
-  Cost cost;
-  cost.params = 2 * int64_t{blueprint.mel.bins};  // mean and standard deviation
-  return cost;
+int64_t front_end_params(const Blueprint& blueprint, const Architecture& architecture) {
+  if (blueprint.front_end == FrontEndKind::kWave)
+    return wave_params(blueprint.wave, architecture.conv_channels());
+  return 2 * int64_t{blueprint.mel.bins};  // mean and standard deviation
 }
 
-Cost attention_cost(const Blueprint& blueprint, const LayerShape& layer, int64_t embed,
-                    int64_t frames) {
-  Cost cost;
-  if (layer.heads == 0) return cost;
+int64_t attention_params(const Blueprint& blueprint, const LayerShape& layer, int64_t embed) {
+  if (layer.heads == 0) return 0;
   const int64_t width = int64_t{blueprint.head_dim} * layer.heads;
-  const int64_t keys = layer.window == 0 ? frames : std::min<int64_t>(frames, layer.window + 1);
   const int64_t rest = 3 * embed;  // bias of the output, norm
-  if (blueprint.reuses_attention(layer.index)) {
-    cost.params = 2 * embed * width + width + rest;
-    cost.macs = frames * 2 * embed * width + frames * keys * width;
-    return cost;
-  }
-  cost.params = 4 * embed * width + 3 * width + rest;
-  cost.macs = frames * 4 * embed * width + 2 * frames * keys * width;
-  if (blueprint.relative_position.buckets > 0 && blueprint.relative_position.gated) {
-    cost.params += kGateOutputs * (blueprint.head_dim + 1) + layer.heads;
-    cost.macs += frames * width * kGateOutputs;
-  }
-  return cost;
+  if (blueprint.reuses_attention(layer.index)) return 2 * embed * width + width + rest;
+  const RelativePosition& bias = blueprint.relative_position;
+  const int64_t gate =
+      bias.buckets > 0 && bias.gated ? kGateOutputs * (blueprint.head_dim + 1) + layer.heads : 0;
+  return 4 * embed * width + 3 * width + rest + gate;
 }
 
-Cost ffn_cost(const LayerShape& layer, int64_t embed, int64_t frames) {
-  if (layer.ffn_dim == 0) return {};
-  const int64_t ffn = layer.ffn_dim;
-  return {.params = 2 * embed * ffn + ffn + 3 * embed, .macs = frames * 2 * embed * ffn};
+int64_t ffn_params(const LayerShape& layer, int64_t embed) {
+  if (layer.ffn_dim == 0) return 0;
+  return 2 * embed * layer.ffn_dim + layer.ffn_dim + 3 * embed;
 }
 
-// `base_frames` before the unit, `frames` after it.
-Cost rate_cost(const Blueprint& blueprint, const Architecture& architecture, int64_t base_frames,
-               int64_t frames) {
-  if (!has_rate_unit(blueprint, architecture)) return {};
+int64_t rate_params(const Blueprint& blueprint, const Architecture& architecture) {
+  if (!has_rate_unit(blueprint, architecture)) return 0;
   if (blueprint.joins_frames()) {
     const int64_t embed = architecture.embed_dim();
-    const int64_t weights = embed * embed * joined_frames(blueprint, architecture);
-    return {.params = weights + embed, .macs = frames * weights};
+    return embed * embed * joined_frames(blueprint, architecture) + embed;
   }
   const int64_t features = blueprint.front_end_dim(architecture.conv_channels());
-  const int64_t conv = kRateKernel * features * features;
-  return {.params = conv + 4 * features + 1, .macs = base_frames * (conv + features)};
+  return kRateKernel * features * features + 4 * features + 1;
 }
 
 }  // namespace
 
 Cost cost_of(const Blueprint& blueprint, const Architecture& architecture, int64_t samples,
              int32_t storage_embed_dim) {
-  check_front_end(blueprint, architecture);
-  Cost cost = front_end_cost(blueprint, architecture, samples);
-  const auto add = [&cost](const Cost& part) {
-    cost.params += part.params;
-    cost.macs += part.macs;
-  };
-  const int64_t base_frames = blueprint.frames(samples);
-  const int64_t frames = compressed_frames(blueprint, base_frames, architecture.frame_period_us());
+  const ForwardWork work = work_of(blueprint, architecture, samples);
   const int64_t features = blueprint.front_end_dim(architecture.conv_channels());
   const int64_t embed = architecture.embed_dim();
   const PositionalConv& positional = blueprint.positional;
-
-  // CIF comes before the projection, what joins frames after the positional conv.
-  const int64_t input_frames = blueprint.joins_frames() ? base_frames : frames;
-  add(rate_cost(blueprint, architecture, base_frames, frames));
-  if (blueprint.projection) {
-    add({.params = features * embed + embed, .macs = input_frames * features * embed});
-  }
-  const int64_t positional_weights = embed * (embed / positional.groups) * positional.kernel;
   const int64_t scales = positional.weight_norm ? positional.kernel : 0;
-  add({.params = positional_weights + embed + scales, .macs = input_frames * positional_weights});
-  add({.params = embed + 2 * embed});  // mask_emb and the encoder's LayerNorm
-  add({.params =
-           blueprint.relative_position.buckets * most_mapping_heads(blueprint, architecture)});
-  for (const LayerShape& layer : architecture.layers()) {
-    add(attention_cost(blueprint, layer, embed, frames));
-    add(ffn_cost(layer, embed, frames));
-  }
+
+  Cost cost;
+  cost.macs = work.macs();
+  cost.front_end_macs = work.front_end;
+  cost.params = front_end_params(blueprint, architecture) + rate_params(blueprint, architecture);
+  if (blueprint.projection) cost.params += features * embed + embed;
+  cost.params += embed * (embed / positional.groups) * positional.kernel + embed + scales;
+  cost.params += embed + 2 * embed;  // mask_emb and the encoder's LayerNorm
+  cost.params += blueprint.relative_position.buckets * most_mapping_heads(blueprint, architecture);
+  for (const LayerShape& layer : architecture.layers())
+    cost.params += attention_params(blueprint, layer, embed) + ffn_params(layer, embed);
   const int64_t storage_embed = storage_embed_dim > 0 ? storage_embed_dim : embed;
   cost.params_lighthubert = cost.params - scales - embed + storage_embed;
   return cost;

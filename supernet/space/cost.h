@@ -16,12 +16,8 @@ struct Cost {
   int64_t front_end_macs = 0;  // of them, the front end's convolutions
 };
 
-// MACs: conv sum_i L_i*c_i*c_{i-1}*k_i; projection T*C*E; positional T*E*(E/groups)*k; layer
-// T(4EA+2EF)+2T^2 A with A = head_dim*heads, T after the rate unit (projection and positional conv
-// see the base frames T0 where whole frames are joined); window w counts min(T, w+1) keys; a layer
-// that reuses an attention map T(2EA+2EF)+T^2 A; the gate of a position bias 8TA. Rate unit cif
-// T0(5C^2+C), conv and linear T*r*E^2 for r joined frames. The mel filter bank, norms, CIF's sums,
-// averages, position biases and softmax count 0. InputError when the front end does not match.
+// MACs are those of work.h, which has the formulas; the mel filter bank, norms, CIF's sums, averages,
+// position biases and softmax count 0. InputError when the front end does not match.
 // `storage_embed_dim` is the width of the supernet the subnet came from (for params_lighthubert);
 // 0: its own.
 Cost cost_of(const Blueprint& blueprint, const Architecture& architecture, int64_t samples,

@@ -54,15 +54,8 @@ std::vector<std::string> SearchSpace::gene_names() const {
 }
 
 Genome SearchSpace::encode(const Architecture& architecture) const {
-  if (single_) {
-    if (architecture == *single_) return {};
-    throw InputError(fmt::format("architecture '{}' is not in the space: its one member is '{}'",
-                                 architecture.key(), single_->key()));
-  }
-  if (const auto found = off_grid(architecture)) {
-    throw InputError(fmt::format("architecture '{}': {} is not in the space: {}",
-                                 architecture.key(), found->value, found->why));
-  }
+  check_member(architecture);
+  if (single_) return {};
   Genome genome(static_cast<size_t>(genome_length()), 0);
   if (!choices_.conv_channels.empty()) {
     genome[kChannels] = index_of(choices_.conv_channels, architecture.conv_channels());

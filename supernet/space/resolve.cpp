@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-const std::vector<std::string> kNamed = {"smallest", "largest", "default"};
+const std::vector<std::string> kNamed = {"smallest", "largest", "default", "whole"};
 
 [[noreturn]] void bad_dict(const std::string& message) {
   throw InputError("LightHuBERT's architecture dict: " + message);
@@ -96,34 +96,50 @@ Architecture SearchSpace::resolve_file(const std::filesystem::path& path) const 
   if (text.starts_with('@')) {
     throw InputError(fmt::format("{}: expected an architecture, not another file", path.string()));
   }
-  if (!text.starts_with('{') && !text.starts_with('"')) return resolve(text);
+  if (!text.starts_with('{') && !text.starts_with('"')) return read_architecture(text);
   const json content = parse_json(text, path.string());
-  if (content.is_string()) return resolve(content.get<std::string>());
+  if (content.is_string()) return read_architecture(content.get<std::string>());
   const auto key = content.find("architecture");
-  return key != content.end() && key->is_string() ? resolve(key->get<std::string>())
-                                                  : resolve(text);
+  return read_architecture(key != content.end() && key->is_string() ? key->get<std::string>()
+                                                                    : text);
 }
 
-Architecture SearchSpace::resolve(const std::string& given) const {
-  const std::string text = trimmed(given);
-  if (text == "smallest") return smallest();
-  if (text == "largest") return largest();
-  if (text == "default") return default_architecture();
+std::optional<Architecture> SearchSpace::named(const std::string& name) const {
+  if (name == "smallest") return smallest();
+  if (name == "largest") return largest();
+  if (name == "default") return default_architecture();
+  if (name == "whole") return whole();
+  return std::nullopt;
+}
+
+Architecture SearchSpace::read_architecture(const std::string& text) const {
+  if (auto found = named(text)) return *found;
   if (text.starts_with('@')) return resolve_file(text.substr(1));
   if (!text.starts_with('{') && !looks_like_key(text)) {
     throw InputError(
-        fmt::format("unknown architecture '{}'{}: expected smallest, largest, default, "
+        fmt::format("unknown architecture '{}'{}: expected smallest, largest, default, whole, "
                     "a key such as '{}', @file.json or LightHuBERT's dict",
                     text, did_you_mean(text, kNamed), largest().key()));
   }
-  const Architecture architecture =
+  Architecture architecture =
       text.starts_with('{')
           ? from_lighthubert_dict(text)
           : Architecture::parse(text, static_cast<int32_t>(blueprint_.wave.layers.size()));
   check_front_end(blueprint_, architecture);
+  return architecture;
+}
+
+Architecture SearchSpace::resolve(const std::string& text) const {
+  Architecture architecture = read_architecture(trimmed(text));
+  if (architecture != whole()) check_member(architecture);
+  return architecture;
+}
+
+Architecture SearchSpace::resolve_covered(const std::string& text) const {
+  Architecture architecture = read_architecture(trimmed(text));
   if (const auto found = misfit(blueprint_, storage(), architecture)) {
-    throw InputError(fmt::format("{} is not in the space: {} ({})", found->value,
-                                 describe_choices(found->gene), found->why));
+    throw InputError(fmt::format("architecture '{}': {} cannot be cut from the weights: {}",
+                                 architecture.key(), found->value, found->why));
   }
   return architecture;
 }

@@ -80,8 +80,9 @@ class SearchSpace {
 
   std::string size() const;  // exact count of distinct architectures, decimal digits
   Architecture smallest() const;
-  Architecture largest() const;  // shortest frame period
-  Architecture whole() const;    // the storage at the shortest frame period: largest() or wider
+  Architecture largest() const;  // the largest member, at the shortest frame period
+  Architecture whole() const;    // all that is stored, at the shortest frame period: largest() or
+                                 // wider, where the storage is larger than every choice
   Architecture default_architecture() const;
   Architecture sample(
       Rng& rng) const;  // uniform per choice, depth first (not uniform over architectures)
@@ -100,19 +101,27 @@ class SearchSpace {
   Genome mutate(const Genome& genome, double probability_per_gene, Rng& rng) const;
   Genome cross(const Genome& a, const Genome& b, Rng& rng) const;  // uniform crossover
 
-  // "smallest" | "largest" | "default" | a key | "@file.json" | LightHuBERT's dict; InputError
-  // otherwise, naming the nearest. An architecture that the storage covers is accepted even when it
-  // is not on the listed grid.
+  // "smallest" | "largest" | "default" | "whole" | a member's key | "@file.json" | LightHuBERT's
+  // dict. InputError otherwise: names the first gene that is not in the space and the nearest
+  // choice for it.
   Architecture resolve(const std::string& text) const;
+  // The same, and also architectures that are no members as long as they can be cut from the
+  // storage.
+  Architecture resolve_covered(const std::string& text) const;
+  void check_member(const Architecture& architecture) const;    // InputError as resolve()
   std::string describe_choices(const std::string& gene) const;  // "embed_dim has 96, 128, 192, 256"
 
  private:
   Architecture uniform(Default values) const;
   std::optional<Misfit> off_grid(const Architecture& architecture) const;
+  std::optional<Misfit> layer_off_grid(const LayerShape& layer, int32_t embed) const;
+  Misfit not_among(std::string value, const std::string& gene, const std::string& nearest) const;
   Genome random_genome(Rng& rng) const;
   std::vector<bool> kept_mask(const Genome& genome) const;  // per layer of the supernet
   Architecture from_lighthubert_dict(const std::string& json) const;
   Architecture resolve_file(const std::filesystem::path& path) const;
+  std::optional<Architecture> named(const std::string& name) const;
+  Architecture read_architecture(const std::string& text) const;
 
   Blueprint blueprint_;
   Choices choices_;

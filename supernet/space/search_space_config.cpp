@@ -13,6 +13,8 @@
 namespace concertina {
 namespace {
 
+constexpr Bounds kWidths{0, 65'536};
+
 using Choices = SearchSpace::Choices;
 using Default = SearchSpace::Default;
 
@@ -94,7 +96,7 @@ std::vector<std::vector<int32_t>> read_stacks(ConfigSection& section, const Blue
 }
 
 void read_depth(ConfigSection depth, Choices& choices) {
-  depth.read("of", choices.storage_depth);
+  depth.read("of", choices.storage_depth, {0, 1000});
   depth.read("keep", choices.depth);
   int32_t policy = static_cast<int32_t>(choices.policy);
   depth.read_choice("policy", kPolicyNames, policy);
@@ -129,13 +131,13 @@ Default read_default(ConfigSection section, const Blueprint& blueprint) {
   const auto stacks = read_stacks(section, blueprint);
   if (stacks.size() > 1) section.problem("conv_channels", "one value is expected");
   if (!stacks.empty()) values.conv_channels = stacks.front();
-  section.read("embed_dim", values.embed_dim);
-  section.read("heads", values.heads);
-  section.read("ffn_ratio", values.ffn_ratio);
-  section.read("window", values.window);
-  section.read("depth", values.depth);
+  section.read("embed_dim", values.embed_dim, kWidths);
+  section.read("heads", values.heads, kWidths);
+  section.read("ffn_ratio", values.ffn_ratio, {0, 1000});
+  section.read("window", values.window, {0, 1e6});
+  section.read("depth", values.depth, {0, 1000});
   double period = 0;
-  section.read("frame_period_ms", period);
+  section.read("frame_period_ms", period, {0, 1e4});
   if (section.has("frame_period_ms")) values.frame_period_us = to_us(period);
   return values;
 }
@@ -158,10 +160,10 @@ std::optional<Architecture> read_storage(ConfigSection storage, const Blueprint&
   storage.read("largest", key);
   int32_t embed = own.embed_dim(), depth = own.depth();
   LayerShape shape = own.layers().front();
-  storage.read("embed_dim", embed);
-  storage.read("heads", shape.heads);
-  storage.read("ffn_dim", shape.ffn_dim);
-  storage.read("depth", depth);
+  storage.read("embed_dim", embed, kWidths);
+  storage.read("heads", shape.heads, kWidths);
+  storage.read("ffn_dim", shape.ffn_dim, {0, 1e6});
+  storage.read("depth", depth, {1, 1000});
   const auto stacks = read_stacks(storage, blueprint);
   try {
     if (!key.empty()) return Architecture::parse(key, conv_layers_of(blueprint));

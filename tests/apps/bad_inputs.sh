@@ -52,6 +52,36 @@ echo '{"model_type": "bert"}' >"$work/bert/config.json"
 cp tests/model/checkpoints/hf_bin/pytorch_model.bin "$work/bert"
 head -c 5000 tests/model/checkpoints/fairseq.pt >"$work/truncated.pt"
 
+python3 - "$model" "$work" <<'PY'
+import struct, sys
+data = open(sys.argv[1], "rb").read()
+start = 8 + struct.unpack("<Q", data[:8])[0]
+for name, value in (("nan", float("nan")), ("large", 3e38)):
+    with open(f"{sys.argv[2]}/{name}.safetensors", "wb") as file:
+        file.write(data[:start] + struct.pack("<f", value) * ((len(data) - start) // 4))
+PY
+expect 4 "not finite" encode "$work/nan.safetensors" "$work/good.wav" -o "$work/o.npy"
+expect 4 "not finite" encode "$work/large.safetensors" "$work/good.wav" -o "$work/o.npy"
+
+# A result that is what is read, or a file of another kind.
+inputs=$work/inputs
+mkdir "$inputs"
+cp "$study" "$inputs/s.db"
+cp "$model" "$inputs/model.safetensors"
+cp "$work/good.wav" "$inputs"
+ln -s model.safetensors "$inputs/link"
+before=$(sha256sum "$inputs"/*)
+expect 2 "is what is read" report "$inputs/s.db" -o "$inputs/s.db"
+expect 2 "is what is read" study export "$inputs/s.db" -o "$inputs/s.db"
+expect 2 "is what is read" extract "$inputs/model.safetensors" --arch smallest -o "$inputs/link"
+expect 2 "is what is read" model export "$inputs/model.safetensors" --format concertina -o "$inputs/model.safetensors"
+expect 2 "is what is read" model export "$inputs/model.safetensors" --format hf -o "$inputs"
+expect 2 "is a file of" model import "$inputs" -o "$inputs/model.safetensors"
+expect 2 "is no manifest" corpus scan "$inputs" -o "$inputs/good.wav"
+expect 2 "is no study" latency profile "$inputs/model.safetensors" -o "$inputs/good.wav"
+expect 2 "is no HTML page" report "$inputs/s.db" -o "$inputs/good.wav"
+[ "$(sha256sum "$inputs"/*)" = "$before" ] || { echo "FAILED: an input was changed"; failures=$((failures + 1)); }
+
 expect 2 text.wav encode "$model" "$work/text.wav" -o "$work/o.npy"
 expect 2 empty.wav encode "$model" "$work/empty.wav" -o "$work/o.npy"
 expect 2 short.wav encode "$model" "$work/short.wav" -o "$work/o.npy"
@@ -73,7 +103,7 @@ expect 2 "a verb is missing" model
 expect 2 "unknown option --maxparams" pareto "$study" --maxparams 3M
 expect 2 "model_type 'bert'" model import "$work/bert" -o "$work/o.safetensors"
 expect 2 "neither model.safetensors nor pytorch_model.bin" model import "$work/empty" -o "$work/o.safetensors"
-expect 2 "text.wav is not a valid safetensors file" model import "$work/text.wav" -o "$work/o.safetensors"
+expect 2 "text.wav is neither a file of torch.save nor a safetensors file" model import "$work/text.wav" -o "$work/o.safetensors"
 expect 2 "truncated" model import "$work/truncated.pt" -o "$work/o.safetensors"
 expect 2 "a log-mel front end" model export "$model" --format hf -o "$work/o"
 expect 2 "concertina model import" encode tests/model/checkpoints/fairseq.pt "$work/good.wav" -o "$work/o.npy"
@@ -85,6 +115,14 @@ expect 2 header.safetensors model show "$work/header.safetensors"
 expect 2 study.db pareto "$work/study.db"
 expect 2 study.db study dump "$work/study.db"
 expect 3 none.db pareto "$work/none.db"
+expect 2 "is not the model of $study" extract "$model" --study "$study" --max-params 60k -o "$work/o.safetensors"
+expect 2 "max-params" pareto "$study" --max-params "" --best
+expect 2 "max-latency" extract "$model" --study "$study" --max-latency "" -o "$work/o.safetensors"
+expect 2 "the study has no metric 'test.sid.acc'" pareto "$study" --where 'test.sid.acc >= 85'
+expect 2 "'>=5' is not a budget" pareto "$study" --where '>=5'
+expect 1 "no subnet fits" pareto "$study" --where 'params <= 1'
+expect 2 "is not in the space" extract "$2/one/stage2/model.safetensors" --arch "e=33 p=20000 L=0-1:2x64" -o "$work/o.safetensors"
+expect 2 "search.population is 6 there and 7 here" search configs/smoke.yaml --out "$2/one" --resume --set search.population=7
 expect 2 architecture extract "$model" --arch "e=7 nonsense" -o "$work/o.safetensors"
 
 [ "$(cat "$work/file")" = precious ] || { echo "FAILED: a file that was there was changed"; failures=$((failures + 1)); }

@@ -26,6 +26,6 @@ done
 [ -s "$folder/run/subnet.safetensors" ] || fail "no subnet was extracted"
 # A narrow front end of its own, at a frame period the space does not list.
 arch="c=48 e=112 p=70000 L=0-1:2x224"
-"$program" extract "$folder/run/stage2/model.safetensors" --arch "$arch" -o "$folder/odd.safetensors"
+"$program" extract "$folder/run/stage2/model.safetensors" --arch "$arch" --force -o "$folder/odd.safetensors"
 "$program" encode "$folder/odd.safetensors" "$folder/corpus/clip0.wav" -o "$folder/odd.npy"
 echo "pocket-wave line: well"

@@ -70,6 +70,37 @@ two stopped 1 --resume
 joined 0 stopped
 cmp "$folder/uninterrupted.safetensors" "$folder/stopped/stage1/model.safetensors" || fail "resumed ends elsewhere"
 
+# Processes that were not given the same refuse to begin; one that hangs ends the others.
+mkdir "$folder/x" && cp -r "$smoke/one/teacher" "$folder/x"
+port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
+pids=()
+for rank in 0 1; do
+  (export RANK=$rank WORLD_SIZE=2 MASTER_ADDR=127.0.0.1 MASTER_PORT=$port
+   train x 1 4 --seed $rank --set stage1.optimizer.lr=0.00$((rank + 1))) >/dev/null 2>"$folder/x.$rank.txt" &
+  pids+=($!)
+done
+joined 2 x
+for rank in 0 1; do
+  for key in seed stage1.optimizer.lr; do
+    grep -q "$key: rank 0 has .*rank 1 has" "$folder/x.$rank.txt" || fail "rank $rank does not name $key: $(cat "$folder/x.$rank.txt")"
+  done
+done
+[ ! -e "$folder/x/stage1/checkpoint" ] || fail "a run of processes that differ has begun"
+
+mkdir "$folder/hung" && cp -r "$smoke/one/teacher" "$folder/hung"
+two hung 1 --answer-minutes 0.2 --set stage1.steps=100000 --set stage1.checkpoint.minutes=1e-6
+for _ in $(seq 200); do
+  if compgen -G "$folder/hung/stage1/checkpoint/step-*.safetensors" >/dev/null; then break; fi
+  sleep 0.05
+done
+kill -STOP "${pids[1]}"
+status=0 begun=$SECONDS
+wait "${pids[0]}" || status=$?
+kill -KILL "${pids[1]}"
+[ "$status" = 3 ] || fail "beside a process that hangs: exit $status instead of 3: $(tail -2 "$folder/hung.0.txt")"
+[ $((SECONDS - begun)) -lt 90 ] || fail "it took $((SECONDS - begun)) s to notice a process that hangs, instead of 12"
+grep -q "lost the other processes" "$folder/hung.0.txt" || fail "no word on the process that hangs: $(tail -1 "$folder/hung.0.txt")"
+
 status=0
 WORLD_SIZE=2 "$program" train configs/smoke.yaml --stage 1 --out "$folder/x" 2>"$folder/rank.txt" >/dev/null || status=$?
 [ "$status" = 2 ] || fail "WORLD_SIZE without RANK: exit $status instead of 2"

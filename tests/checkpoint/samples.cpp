@@ -1,5 +1,7 @@
 #include "tests/checkpoint/samples.h"
 
+#include <algorithm>
+
 #include "supernet/checkpoint/fairseq.h"
 #include "supernet/checkpoint/match.h"
 #include "supernet/checkpoint/transformers.h"
@@ -237,17 +239,27 @@ nlohmann::json shard_index_json() {
 nlohmann::json safetensors_header() {
   const SearchSpace space = tiny_space();
   nlohmann::json header = {{"__metadata__", {{"concertina.space", space.to_json()}}}};
+  int64_t at = 0;
   for (const TensorSlice& slice :
        tensor_slices(space.blueprint(), space.storage(), space.storage().largest)) {
     for (const DimSlice& dim : slice.dims) header[slice.name]["shape"].push_back(dim.size);
     header[slice.name]["dtype"] = "F32";
-    header[slice.name]["data_offsets"] = {0, slice.numel() * 4};
+    header[slice.name]["data_offsets"] = {at, at + slice.numel() * 4};
+    at += slice.numel() * 4;
   }
   return header;
 }
 
-std::string safetensors_around(const std::string& header, size_t data_bytes) {
-  return raw(static_cast<uint64_t>(header.size())) + header + std::string(data_bytes, '\0');
+std::string safetensors_around(const std::string& header) {
+  static const size_t bytes = [] {
+    size_t end = 0;
+    for (const auto& tensor : safetensors_header()) {
+      if (tensor.contains("data_offsets"))
+        end = std::max(end, tensor["data_offsets"][1].get<size_t>());
+    }
+    return end;
+  }();
+  return raw(static_cast<uint64_t>(header.size())) + header + std::string(bytes, '\0');
 }
 
 }  // namespace concertina::testing

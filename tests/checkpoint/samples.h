@@ -34,7 +34,7 @@ nlohmann::json lighthubert_json();    // of the small supernet
 nlohmann::json distiller_json();      // "Config" of a tiny student
 nlohmann::json shard_index_json();    // of its tensors in two files
 nlohmann::json safetensors_header();  // of a model of ours: space in the metadata, tensors
-std::string safetensors_around(const std::string& header, size_t data_bytes);
+std::string safetensors_around(const std::string& header);  // as many zeros as its tensors take
 
 inline constexpr uint64_t kStorageFloats = 4096;  // enough for every sample's tensors
 

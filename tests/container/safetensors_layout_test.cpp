@@ -71,6 +71,22 @@ TEST(SafetensorsLayout, WhatDoesNotFitIsRefused) {
   EXPECT_THAT(error_of("{\"a\""), HasSubstr("cannot be read"));
 }
 
+TEST(SafetensorsLayout, EveryByteIsOneTensors) {
+  const auto two = [](int64_t a, int64_t b) {
+    return "{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[" + std::to_string(a) + "," +
+           std::to_string(a + 4) + "]},\"b\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[" +
+           std::to_string(b) + "," + std::to_string(b + 4) + "]}}";
+  };
+  EXPECT_EQ(error_of(two(0, 4)), "");
+  EXPECT_EQ(error_of(two(4, 0)), "");
+  EXPECT_THAT(error_of(two(0, 0), "1234"), HasSubstr("tensor b at byte"));
+  EXPECT_THAT(error_of(two(0, 0), "1234"), HasSubstr("overlaps the tensor before it"));
+  EXPECT_THAT(error_of(two(0, 2), "123456"), HasSubstr("overlaps"));
+  EXPECT_THAT(error_of(two(0, 8), "123456789012"), HasSubstr("are no tensor's"));
+  EXPECT_THAT(error_of(two(0, 4), "123456789"), HasSubstr("are no tensor's"));
+  EXPECT_THAT(error_of("{}", "x"), HasSubstr("are no tensor's"));
+}
+
 TEST(SafetensorsLayout, HeadersThatDoNotFitAreRefused) {
   EXPECT_THROW(parse("1234567"), InputError);
   EXPECT_THROW(parse(std::string(8, '\xff')), InputError);

@@ -72,6 +72,34 @@ TEST(Config, ReadsEveryType) {
   EXPECT_THAT(tasks, ElementsAre("pr", "12"));
 }
 
+TEST(Config, NumbersOutsideTheirBoundsAreProblems) {
+  ConfigFile file = ConfigFile::parse(
+      "steps: 0\nrate: .inf\nshare: -0.1\nlong: 1e15\nfine: 7\nnan: nan\n", "c.yaml");
+  ConfigSection root = file.root();
+  int32_t steps = 3, fine = 0, absent = 9;
+  int64_t wide = 4;
+  double rate = 1, share = 0.5, nan = 2;
+  root.read("steps", steps, {1, 100});
+  root.read("rate", rate, {0, 1e9});
+  root.read("share", share, kShareBounds);
+  root.read("long", wide, {1, 1e9});
+  root.read("fine", fine, {1, 7});
+  root.read("nan", nan, {0, 1});
+  root.read("absent", absent, {1, 10});
+  EXPECT_EQ(input_error([&] { file.finish(); }),
+            "c.yaml:1:8: steps: expected 1 to 100, found '0'\n"
+            "c.yaml:2:7: rate: expected 0 to 1000000000, found '.inf'\n"
+            "c.yaml:3:8: share: expected 0 to 1, found '-0.1'\n"
+            "c.yaml:4:7: long: expected 1 to 1000000000, found '1e15'\n"
+            "c.yaml:6:6: nan: expected a number, found 'nan'");
+  EXPECT_EQ(fine, 7);
+  EXPECT_EQ(steps, 3);
+  EXPECT_EQ(rate, 1);
+  ASSERT_EQ(file.numbers().size(), 7u);
+  EXPECT_EQ(file.numbers()[6].key, "absent");
+  EXPECT_EQ(file.numbers()[6].bounds->high, 10);
+}
+
 TEST(Config, AbsentKeysKeepTheirDefaults) {
   ConfigFile file = ConfigFile::parse("");
   int32_t steps = 7;
@@ -236,6 +264,19 @@ TEST(Config, FilesResolvePathsAgainstTheirFolder) {
   EXPECT_EQ(file.resolve("x/../y"), folder / "y");
   EXPECT_EQ(file.resolve("/abs"), "/abs");
   EXPECT_THROW(ConfigFile::load(folder / "none.yaml"), SystemError);
+}
+
+TEST(Config, AProblemOfAListItemHasItsPlace) {
+  ConfigFile file = ConfigFile::parse("tasks: [pr,\n  sidd]\nlayers: 9\n", "c.yaml");
+  ConfigSection root = file.root();
+  std::vector<std::string> tasks;
+  std::vector<int32_t> layers;
+  root.read("tasks", tasks);
+  root.read("layers", layers);
+  root.problem("tasks", 1, "unknown task");
+  root.problem("layers", 0, "too many");  // a scalar is a list of one
+  EXPECT_EQ(input_error([&] { file.finish(); }),
+            "c.yaml:2:3: tasks.1: unknown task\nc.yaml:3:9: layers: too many");
 }
 
 }  // namespace

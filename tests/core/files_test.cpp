@@ -1,10 +1,13 @@
 #include "core/files.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/errors.h"
+#include "core/lost_mapping.h"
 
 namespace concertina {
 namespace {
@@ -34,6 +37,44 @@ std::string system_error(F&& action) {
     return error.what();
   }
   return "no SystemError";
+}
+
+// What killed processes left goes with the next run; what living ones write stays.
+TEST_F(Files, AbandonedTemporariesGo) {
+  const auto old_file = [&](const std::string& name) {
+    append_bytes(folder_ / name, "half");
+    fs::last_write_time(folder_ / name, fs::file_time_type::clock::now() - std::chrono::hours(1));
+    return folder_ / name;
+  };
+  const fs::path dead = old_file(".a.npy.1-2-3.tmp"), other = old_file(".b.npy.1-2-3.tmp"),
+                 living = old_file(".a.npy.4-5-6.tmp"), precious = old_file("a.npy.tmp");
+  const int held = ::open(living.c_str(), O_RDONLY);
+  ASSERT_EQ(::flock(held, LOCK_EX), 0);
+  append_bytes(folder_ / ".a.npy.7-8-9.tmp", "young");
+  remove_abandoned(folder_ / "a.npy");
+  EXPECT_FALSE(fs::exists(dead));
+  for (const fs::path& kept : {other, living, precious, folder_ / ".a.npy.7-8-9.tmp"})
+    EXPECT_TRUE(fs::exists(kept)) << kept;
+  remove_abandoned(folder_);
+  EXPECT_FALSE(fs::exists(other));
+  EXPECT_TRUE(fs::exists(living));
+  ::close(held);
+}
+
+TEST_F(Files, AWriterHoldsItsTemporary) {
+  write_atomically(folder_ / "x", [&](std::ostream& out) {
+    out << "y";
+    for (const auto& entry : fs::directory_iterator(folder_))
+      fs::last_write_time(entry, fs::file_time_type::clock::now() - std::chrono::hours(1));
+    remove_abandoned(folder_ / "x");
+  });
+  EXPECT_EQ(read_text(folder_ / "x"), "y");
+}
+
+TEST_F(Files, EndlessDevicesAreBounded) {
+  EXPECT_THROW(read_text("/dev/zero"), InputError);
+  EXPECT_THAT(system_error([] { sha256_file("/dev/zero"); }), HasSubstr("no regular file"));
+  EXPECT_EQ(read_text("/dev/null"), "");
 }
 
 TEST_F(Files, WritesAndReadsBack) {
@@ -135,6 +176,24 @@ TEST_F(Files, MapsWholeFiles) {
   write_atomically(folder_ / "empty", "");
   moved = MappedFile(folder_ / "empty");
   EXPECT_TRUE(moved.bytes().empty());
+}
+
+TEST_F(Files, ACopyStaysWhenTheFileIsCutShort) {
+  write_atomically(folder_ / "a", std::string(10000, 'x'));
+  const MappedFile copy(folder_ / "a", Reading::kCopied);
+  fs::resize_file(folder_ / "a", 0);
+  EXPECT_EQ(static_cast<char>(copy.bytes()[9999]), 'x');
+}
+
+TEST_F(Files, AMappedFileThatIsCutShortIsNamed) {
+  write_atomically(folder_ / "a", std::string(10000, 'x'));
+  const auto read_after_cut = [&] {
+    explain_lost_mappings();
+    const MappedFile map(folder_ / "a");
+    fs::resize_file(folder_ / "a", 0);
+    std::exit(static_cast<int>(map.bytes()[9999]));
+  };
+  EXPECT_EXIT(read_after_cut(), ::testing::ExitedWithCode(3), "/a was cut short");
 }
 
 TEST_F(Files, HashesMatchPublishedValues) {

@@ -64,6 +64,44 @@ TEST(StopDeathTest, SignalsRaiseTheToken) {
   EXPECT_EXIT(terminated(), ::testing::ExitedWithCode(143), "");
 }
 
+TEST(StopDeathTest, ASecondSignalEndsTheProcess) {
+  const auto twice = [] {
+    const StopToken token = StopSource::from_signals().token();
+    const SavesOnStop saves;
+    raise(SIGTERM);
+    if (token.reason() != StopReason::kTerminate) _exit(1);
+    raise(SIGTERM);
+    _exit(0);
+  };
+  EXPECT_EXIT(twice(), ::testing::ExitedWithCode(143), "concertina: terminated");
+}
+
+TEST(StopDeathTest, WorkThatDoesNotLookEndsWithinTwoSeconds) {
+  const auto deaf = [] {
+    const StopSource source = StopSource::from_signals();
+    raise(SIGINT);
+    for (int32_t tenth = 0; tenth < 200; ++tenth) usleep(100'000);
+    _exit(0);
+  };
+  const auto start = std::chrono::steady_clock::now();
+  EXPECT_EXIT(deaf(), ::testing::ExitedWithCode(130), "concertina: interrupted");
+  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::seconds(10));
+}
+
+TEST(StopDeathTest, WorkThatSavesIsWaitedFor) {
+  const auto saving = [] {
+    const StopSource source = StopSource::from_signals();
+    {
+      const SavesOnStop saves;
+      raise(SIGTERM);
+      const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(2500);
+      while (std::chrono::steady_clock::now() < end) usleep(100'000);
+    }
+    _exit(7);
+  };
+  EXPECT_EXIT(saving(), ::testing::ExitedWithCode(7), "");
+}
+
 TEST(StopDeathTest, ASecondInterruptEndsTheProcess) {
   const auto twice = [] {
     const StopToken token = StopSource::from_signals().token();

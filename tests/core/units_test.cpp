@@ -44,6 +44,7 @@ TEST(Units, FormatsCounts) {
   EXPECT_EQ(format_count(999'999), "1M");
   EXPECT_EQ(format_count(-5e9), "-5G");
   EXPECT_EQ(format_count(1e16), "10000T");
+  EXPECT_EQ(format_count(1e300), "1e+288T");  // not 300 digits
 }
 
 TEST(Units, FormatsSeconds) {

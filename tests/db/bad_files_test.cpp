@@ -2,6 +2,7 @@
 #include <sqlite3.h>
 
 #include "core/errors.h"
+#include "core/files.h"
 #include "tests/db/studies.h"
 
 namespace concertina {
@@ -83,6 +84,36 @@ TEST(BadFiles, TruncatedDatabaseIsAnInputError) {
   StudyFile::create(folder / "s.db", small_header());
   std::filesystem::resize_file(folder / "s.db", 5000);
   EXPECT_FALSE(message_of<InputError>([&] { StudyFile::open(folder / "s.db").trials(); }).empty());
+}
+
+// What was changed behind the program's back is an InputError that names the file.
+TEST(BadFiles, DamagedRowsNameTheFile) {
+  const std::pair<const char*, const char*> damages[] = {
+      {"UPDATE metric SET direction = 'sideways'", "the direction of distill.l1 is 'sideways'"},
+      {"UPDATE study SET space = '{\"embed_dim\": 1'", "search space"},
+      {"UPDATE architecture SET key = 'e=x'", "e=x"},
+      {"UPDATE architecture SET genome = '1,x'", "'1,x' is no genome"},
+      {"UPDATE latency_model SET json = '{\"format\": 2}'", "latency model"},
+      {"UPDATE schema_version SET version = -1", "its schema is -1"},
+      {"ALTER TABLE trial RENAME COLUMN wall_s TO wall", "wall_s"},
+      {"DELETE FROM study", "empty study"},
+  };
+  for (const auto& [sql, words] : damages) {
+    const Folder folder;
+    {
+      StudyFile study = StudyFile::create(folder / "s.db", small_header());
+      study.commit_generation({small_trial(0, 1, 1)}, {0, "a", "scorer", 0});
+      study.set_latency_model({"{}", sha256("{}")});
+    }
+    Raw(folder / "s.db").run(sql);
+    const std::string message = message_of<InputError>([&] {
+      const StudyFile study = StudyFile::open_read_only(folder / "s.db");
+      (void)study.header();
+      (void)study.trials();
+      (void)study.latency_model();
+    });
+    EXPECT_THAT(message, ::testing::AllOf(HasSubstr("s.db"), HasSubstr(words))) << sql;
+  }
 }
 
 TEST(BadFiles, NewerSchemaNamesTheVersionItNeeds) {

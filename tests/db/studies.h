@@ -62,4 +62,13 @@ inline Trial small_trial(int64_t number, uint64_t seed, double loss) {
   return trial;
 }
 
+inline TestLook small_look(std::vector<FrontScore> members, std::string fingerprint = "settings") {
+  return {"2026-01-31T12:00:00Z", "{}", std::move(fingerprint), std::move(members)};
+}
+
+inline FreshTime small_time(const Architecture& architecture, double ms, int32_t threads = 1) {
+  return {"2026-01-31T12:00:00Z",
+          {architecture, "a CPU", threads, 4.0, "fp32", 20, ms, ms, ms, 0.125}};
+}
+
 }  // namespace concertina

@@ -128,6 +128,15 @@ TEST(AdamW, CountsStopBeforeTheyOverflow) {
   EXPECT_LT((parameters.flat() - before).abs().max().item<double>(), 0.1);
 }
 
+// Beyond the last count, corrections have to be 1, and are with every beta that options accept.
+TEST(AdamW, CorrectionsHaveEndedWhereCountsStop) {
+  const auto correction = [](double beta) {
+    return static_cast<float>(1 / std::sqrt(1 - std::pow(beta, AdamW::kMostUpdates)));
+  };
+  for (const double beta : {0.9, 0.98, 0.999, AdamW::kMostBeta}) EXPECT_EQ(correction(beta), 1.0F);
+  EXPECT_GT(correction(0.9999), 1.019F);
+}
+
 TEST(AdamW, DoesNotDependOnTheNumberOfThreads) {
   std::vector<at::Tensor> results;
   const int before = at::get_num_threads();

@@ -15,6 +15,7 @@ namespace {
 
 using testing::fake_device;
 using testing::host_waits;
+using testing::other_devices;
 
 DistillOptions options_of(int64_t steps) {
   DistillOptions options;
@@ -63,10 +64,16 @@ TEST_F(OnDevice, ADistilledSupernetIsTheSameAsOnTheCpu) {
         SearchSpace(wave.blueprint(), wave.choices(), {}, SlicingRule::kLightHubert)}) {
     const DistillOptions options = options_of(4);
     const StageResult on_cpu = distill(space, options, at::kCPU);
-    const StageResult on_device = distill(space, options, fake_device());
-    expect_near(on_cpu.model, on_device.model);
-    EXPECT_NEAR(on_device.outcome.state.mean_loss, on_cpu.outcome.state.mean_loss, 1e-5);
-    EXPECT_EQ(on_device.outcome.state.audio_s, on_cpu.outcome.state.audio_s);
+    for (const at::Device device : other_devices()) {
+      SCOPED_TRACE(device.str());
+      const StageResult on_device = distill(space, options, device);
+      expect_near(on_cpu.model, on_device.model);
+      const std::vector<double>&there = on_device.outcome.state.mean_loss,
+                               &here = on_cpu.outcome.state.mean_loss;
+      ASSERT_EQ(there.size(), here.size());
+      for (size_t i = 0; i < here.size(); ++i) EXPECT_NEAR(there[i], here[i], 1e-5);
+      EXPECT_EQ(on_device.outcome.state.audio_s, on_cpu.outcome.state.audio_s);
+    }
   }
 }
 
@@ -74,8 +81,11 @@ TEST_F(OnDevice, CachedTargetsArriveToo) {
   DistillOptions options = options_of(3);
   options.cache = CacheDtype::kFp16;
   const SearchSpace space = testing::tiny_space();
-  expect_near(distill(space, options, at::kCPU).model,
-              distill(space, options, fake_device()).model);
+  const Supernet on_cpu = distill(space, options, at::kCPU).model;
+  for (const at::Device device : other_devices()) {
+    SCOPED_TRACE(device.str());
+    expect_near(on_cpu, distill(space, options, device).model);
+  }
 }
 
 TEST_F(OnDevice, ATeacherIsTheSameAsOnTheCpu) {
@@ -86,8 +96,11 @@ TEST_F(OnDevice, ATeacherIsTheSameAsOnTheCpu) {
   options.layers = {1};
   const SearchSpace space = testing::tiny_wave_space();
   const StageResult on_cpu = pretrain_teacher(options, space, manifest, context(at::kCPU));
-  const StageResult on_device = pretrain_teacher(options, space, manifest, context(fake_device()));
-  expect_near(on_cpu.model, on_device.model);
+  for (const at::Device device : other_devices()) {
+    SCOPED_TRACE(device.str());
+    const StageResult on_device = pretrain_teacher(options, space, manifest, context(device));
+    expect_near(on_cpu.model, on_device.model);
+  }
 }
 
 TEST_F(OnDevice, NoStepWaitsForTheDevice) {
@@ -105,7 +118,10 @@ TEST_F(OnDevice, NoStepWaitsForTheDevice) {
 
 TEST(StepGuard, LeavesOutWhatIsNotFiniteOrFarAboveTheMean) {
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
-  for (const at::Device device : {at::Device(at::kCPU), fake_device()}) {
+  std::vector<at::Device> devices = other_devices();
+  devices.emplace_back(at::kCPU);
+  for (const at::Device device : devices) {
+    SCOPED_TRACE(device.str());
     const auto number = [&](double value) {
       return at::full({}, value, at::TensorOptions(device).dtype(at::kDouble));
     };
@@ -114,17 +130,17 @@ TEST(StepGuard, LeavesOutWhatIsNotFiniteOrFarAboveTheMean) {
     options.guard = 5;
     StepGuard guard(options, device);
     const auto scale = [&](double loss, double norm, int64_t step) {
-      return guard.judge(number(loss), number(norm), step).item<double>();
+      return guard.judge(number(loss).view({1}), number(norm), step).item<double>();
     };
     EXPECT_EQ(scale(10, 1, 0), 1);
     EXPECT_NEAR(scale(10, 4, 1), 0.5, 1e-6);
     EXPECT_TRUE(std::isnan(scale(kNan, 1, 2)));
     EXPECT_TRUE(std::isnan(scale(10, kNan, 3)));
-    EXPECT_EQ(guard.mean_loss().item<double>(), 10);
-    EXPECT_EQ(scale(1000, 1, StepGuard::kGuardAfter - 1), 1);  // 10 and 1000: 29.8
-    EXPECT_TRUE(std::isnan(scale(149.1, 1, StepGuard::kGuardAfter)));
-    EXPECT_EQ(scale(148.9, 1, StepGuard::kGuardAfter), 1);
-    guard.restart(1);
+    EXPECT_EQ(guard.means().item<double>(), 10);
+    EXPECT_EQ(scale(1000, 1, StepGuard::kGuardAfter - 1), 1);  // 10 and 1000: 59.5
+    EXPECT_TRUE(std::isnan(scale(297.6, 1, StepGuard::kGuardAfter)));
+    EXPECT_EQ(scale(297.4, 1, StepGuard::kGuardAfter), 1);
+    guard.restart({1});
     EXPECT_TRUE(std::isnan(scale(5.1, 1, StepGuard::kGuardAfter)));
   }
 }

@@ -99,5 +99,20 @@ TEST(Recipe, NamesAnAugmentationThatIsAskedFor) {
   EXPECT_TRUE(noise_input(make_augmentation({})).empty());
 }
 
+TEST(Options, RefuseBetasWhoseCorrectionsWouldNotEnd) {
+  ConfigFile file = ConfigFile::parse("stage1: {optimizer: {beta2: 0.9999}}\n");
+  DistillOptions::from_config(file.root().section("stage1"), 1);
+  EXPECT_THROW(file.finish(), InputError);
+}
+
+TEST(Options, AWarmStartTakesThePlaceOfInit) {
+  ConfigFile one = ConfigFile::parse("stage1: {init_from: runs/a/stage1}\n");
+  EXPECT_EQ(DistillOptions::from_config(one.root().section("stage1"), 1).init,
+            StudentInit::kFolder);
+  ConfigFile both = ConfigFile::parse("stage1: {init: random, init_from: runs/a/stage1}\n");
+  DistillOptions::from_config(both.root().section("stage1"), 1);
+  EXPECT_THROW(both.finish(), InputError);
+}
+
 }  // namespace
 }  // namespace concertina

@@ -18,9 +18,15 @@ namespace fs = std::filesystem;
 class Targets : public ::testing::Test {
  protected:
   void SetUp() override { set_log_level(LogLevel::kOff); }
+  static BatchOptions batch(bool whole_clips, double seconds = 10) {
+    BatchOptions options;
+    options.whole_clips = whole_clips;
+    options.seconds = options.longest = seconds;
+    return options;
+  }
   TargetCache cache(CacheDtype dtype, bool whole_clips, const StopToken& stop = {}) {
-    return TargetCache(folder.path / "targets", {clips, subnet, objective, whole_clips, "test"},
-                       dtype, stop);
+    return TargetCache(folder.path / "targets",
+                       {clips, subnet, objective, batch(whole_clips), "test"}, dtype, stop);
   }
   // What the teacher says of frames first..first+frames-1, heard together.
   at::Tensor heard(int64_t first, int64_t frames) {
@@ -41,17 +47,53 @@ class Targets : public ::testing::Test {
 };
 
 TEST_F(Targets, WindowsKeepEveryFrameOnce) {
-  for (const bool whole : {false, true}) {
-    std::set<int64_t> kept;
-    for (const TargetWindow& w : target_windows(clips, space.blueprint(), whole)) {
-      EXPECT_GE(w.kept_first, w.first);
-      EXPECT_LE(w.kept_first + w.kept_frames, w.first + w.frames);
-      for (int64_t f = 0; f < w.kept_frames; ++f) EXPECT_TRUE(kept.insert(w.kept_first + f).second);
+  for (const double seconds : {0.02, 0.5, 1.1, 10.0}) {
+    for (const bool whole : {false, true}) {
+      std::set<int64_t> kept;
+      for (const TargetWindow& w :
+           target_windows(clips, space.blueprint(), batch(whole, seconds))) {
+        EXPECT_GE(w.kept_first, w.first);
+        EXPECT_LE(w.kept_first + w.kept_frames, w.first + w.frames);
+        for (int64_t f = 0; f < w.kept_frames; ++f)
+          EXPECT_TRUE(kept.insert(w.kept_first + f).second);
+      }
+      // The model gives one frame less than it hears: at the end, and of each whole clip.
+      const auto missing = whole ? clips.clips().size() : size_t{1};
+      EXPECT_EQ(kept.size(), static_cast<size_t>(clips.total_frames()) - missing) << seconds;
     }
-    // The model gives one frame less than it hears: at the end, and of each whole clip.
-    const auto missing = whole ? clips.clips().size() : size_t{1};
-    EXPECT_EQ(kept.size(), static_cast<size_t>(clips.total_frames()) - missing);
   }
+}
+
+// A clip of five minutes at once took three times the memory of its parts.
+TEST_F(Targets, NoMoreIsHeardAtOnceThanInTraining) {
+  for (const bool whole : {false, true}) {
+    for (const TargetWindow& w : target_windows(clips, space.blueprint(), batch(whole, 1))) {
+      EXPECT_EQ(w.frames, 50);  // of a second; all clips are longer
+      EXPECT_GT(w.kept_frames, 0);
+    }
+  }
+}
+
+// Instance norm over 10 s leaves the targets of a crop smaller than instance norm over the crop,
+// and validation, which asks the teacher, on another scale than training.
+TEST_F(Targets, HaveTheScaleOfFreshOnes) {
+  // The spread of cached targets within crops of a second, over that of fresh ones.
+  const auto spread = [&](double seconds) {
+    const TargetCache made(folder.path / "targets",
+                           {clips, subnet, objective, batch(false, seconds), "test"},
+                           CacheDtype::kFp16, {});
+    double cached = 0, fresh = 0;
+    Rng rng(3);
+    for (int32_t i = 0; i < 40; ++i) {
+      const int64_t first = clips.draw(50, rng);
+      const at::Tensor expected = heard(first, 50);
+      fresh += expected.std(0).mean().item<double>();
+      cached += made.read(first, expected.size(0)).std(0).mean().item<double>();
+    }
+    return cached / fresh;
+  };
+  EXPECT_LT(spread(10), 0.6);  // as it was
+  EXPECT_NEAR(spread(1), 1, 0.15);
 }
 
 TEST_F(Targets, AreWhatTheTeacherSays) {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <set>
 #include <vector>
 
 #include "core/errors.h"
@@ -67,6 +68,76 @@ TEST_F(WholeClips, UnitsFollowTheirClip) {
     clips.read(batch.units[b][0].item<int64_t>(), audio);
     EXPECT_EQ(batch.speech.waveform[b][100].item<float>(), audio[100]);
   }
+}
+
+class WithinClips : public WholeClips {
+ protected:
+  WithinClips() {
+    options.whole_clips = false;
+    options.within_clips = true;
+    options.crops = 4;
+    options.seconds = 1.5;
+  }
+  int64_t clip_of(int64_t frame) const {
+    const auto& spans = clips.clips();
+    const auto after = std::find_if(spans.begin(), spans.end(),
+                                    [&](const auto& span) { return span.first_frame > frame; });
+    return after - spans.begin() - 1;
+  }
+  at::Tensor places = at::arange(clips.total_frames(), at::kShort);  // as units
+};
+
+// Crops of the joined clips reach across them: 62 % of the quickstart's.
+TEST_F(WithinClips, ACropIsOfOneClip) {
+  const CropSource across(clips, blueprint, options, {{}, places, {}, {}}, Rng(1));
+  const auto within =
+      make_batch_source(clips, blueprint, options, {{}, places, {}, {}}, Rng(1));
+  int64_t reaching = 0;
+  std::set<int64_t> seen;
+  for (int64_t step = 0; step < 30; ++step) {
+    const at::Tensor joined = across.at(step).units, own = within->at(step).units;
+    for (int64_t row = 0; row < joined.size(0); ++row) {
+      if (clip_of(joined[row][0].item<int64_t>()) != clip_of(joined[row][-1].item<int64_t>()))
+        ++reaching;
+    }
+    for (int64_t row = 0; row < own.size(0); ++row) {
+      const int64_t clip = clip_of(own[row][0].item<int64_t>());
+      EXPECT_EQ(clip_of(own[row][-1].item<int64_t>()), clip);
+      seen.insert(clip);
+    }
+  }
+  EXPECT_GT(reaching, 30);
+  EXPECT_EQ(seen.size(), clips.clips().size());
+}
+
+TEST_F(WithinClips, ABatchHasNoPaddingAndAsMuchAudio) {
+  const auto source = make_batch_source(clips, blueprint, options, {}, Rng(1));
+  std::set<int64_t> widths;
+  for (int64_t step = 0; step < 30; ++step) {
+    const Crops batch = source->at(step);
+    const int64_t width = batch.speech.waveform.size(1);
+    EXPECT_TRUE(batch.speech.lengths.eq(width).all().item<bool>());
+    EXPECT_LE(batch.seconds, 4 * 1.5);
+    EXPECT_GT(batch.seconds, 4 * 1.5 - static_cast<double>(width) / 16000);
+    widths.insert(width);
+  }
+  EXPECT_GT(widths.size(), 1U);
+}
+
+TEST_F(WithinClips, SharesTogetherAreOneBatch) {
+  options.crops = 2;
+  const MaskOptions mask{.probability = 0.4, .length = 3};
+  const auto part = [&](int32_t which, int32_t of, int32_t crops) {
+    options.crops = crops;
+    return make_batch_source(clips, blueprint, options, {mask, places, {}, {}}, Rng(1),
+                             {which, of})
+        ->at(5);
+  };
+  const Crops first = part(0, 2, 2), second = part(1, 2, 2);
+  const Crops again = part(0, 2, 2);
+  EXPECT_TRUE(first.units.equal(again.units) && first.speech.mask.equal(again.speech.mask));
+  EXPECT_EQ(first.units.sizes(), second.units.sizes());  // as many rows of the same length
+  EXPECT_FALSE(first.units.equal(second.units));
 }
 
 TEST_F(WholeClips, NoClipLongEnoughIsAnError) {

@@ -1,7 +1,12 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <fstream>
+#include <map>
+#include <set>
+
 #include "distill/objective/layer_mean.h"
+#include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
 #include "search/searcher.h"
 #include "search/study.h"
@@ -107,9 +112,50 @@ TEST_F(EvaluatorTest, AGroupScoresAsItsMembersDoOneByOne) {
   }
 }
 
+TEST_F(EvaluatorTest, ASubnetThatCannotBeCutFailsAlone) {
+  const SubnetEvaluator evaluator(parts_);
+  const Architecture good = space().smallest();
+  const Architecture bad(good.conv_channels(), 64 * good.embed_dim(), good.frame_period_us(),
+                         good.layers());
+  const WorkGroup group{{{0, good, {}}, {1, bad, {}}, {2, good, {}}}};
+  const auto alone = evaluator.run({{group.proposals[0]}}, {});
+  std::map<int64_t, Evaluation> ended;
+  make_tbb_executor(1, use_one_thread)
+      ->run(evaluator, std::vector{group}, {}, [&](const GroupResult& result) {
+        for (const Evaluation& evaluation : result) ended[evaluation.number] = evaluation;
+      });
+  ASSERT_EQ(ended.size(), 3u);
+  EXPECT_EQ(ended[0].values, alone[0].values);
+  EXPECT_EQ(ended[2].values, alone[0].values);
+  EXPECT_NE(ended[1].error.find("cannot be cut"), std::string::npos) << ended[1].error;
+}
+
 TEST_F(EvaluatorTest, OneAndTwoWorkersWriteTheSameStudy) { EXPECT_EQ(dump_with(1), dump_with(2)); }
 
-TEST_F(EvaluatorTest, GivesTheMetricsItNamesAndTheFingerprintFollowsThem) {
+TEST_F(EvaluatorTest, WorkersShareOnePreparationOfTheTasks) {
+  parts_.distill = nullptr;
+  parts_.tasks = {
+      .tasks = {"pr", "sid", "asv"}, .pr_every = 1, .clip_seconds = 1, .sid_min_clips = 5};
+  const SubnetEvaluator evaluator(parts_);
+  const std::vector<WorkGroup> groups = evaluator.plan(proposals(8));
+  const auto values_with = [&](int32_t workers) {
+    std::map<int64_t, std::map<std::string, double>> values;
+    make_tbb_executor(workers, use_one_thread)
+        ->run(evaluator, groups, {}, [&](const GroupResult& result) {
+          for (const Evaluation& each : result) {
+            EXPECT_EQ(each.error, "");
+            values[each.number] = each.values;
+          }
+        });
+    return values;
+  };
+  const auto values = values_with(1);
+  ASSERT_EQ(values.size(), 8u);
+  EXPECT_EQ(values.at(0).count("asv.eer"), 1u);
+  EXPECT_EQ(values_with(2), values);
+}
+
+TEST_F(EvaluatorTest, GivesTheMetricsItNames) {
   parts_.tasks.sid_min_clips = 5;
   parts_.tasks.tasks = {"sid"};
   const SubnetEvaluator evaluator(parts_);
@@ -120,9 +166,83 @@ TEST_F(EvaluatorTest, GivesTheMetricsItNamesAndTheFingerprintFollowsThem) {
   for (const auto& [name, value] : result[0].values)
     EXPECT_EQ(std::ranges::count(names, name), 1) << name;
   EXPECT_EQ(result[0].values.size(), names.size());
-  SubnetEvaluatorParts other = parts_;
-  other.identity = "other data";
-  EXPECT_NE(SubnetEvaluator(other).fingerprint(), evaluator.fingerprint());
+}
+
+// Changes one thing and lists the metrics whose fingerprint changes with it.
+class FingerprintTest : public EvaluatorTest {
+ protected:
+  FingerprintTest() {
+    sources_.manifest = &manifest_;
+    sources_.distill = &distill_;
+    sources_.tasks.tasks = {"pr", "sid", "asv"};
+    before_ = metric_fingerprints(sources_);
+  }
+
+  std::vector<std::string> changed() const {
+    std::set<std::string> names;
+    for (const auto& [metric, facts] : metric_fingerprints(sources_))
+      if (facts != before_.at(metric)) names.insert(metric.substr(0, metric.find('.')));
+    return {names.begin(), names.end()};
+  }
+
+  Clip& clip_with(std::string Clip::* column, Split split) {
+    return *std::ranges::find_if(manifest_.clips, [&](const Clip& clip) {
+      return !(clip.*column).empty() && clip.split == split;
+    });
+  }
+
+  Manifest manifest_ = corpus_.manifest();
+  DistillScoreOptions distill_;
+  ScoreSources sources_;
+  Fingerprints before_;
+};
+
+using Names = std::vector<std::string>;
+
+TEST_F(FingerprintTest, HoldsWhatAScoreDependsOn) {
+  EXPECT_EQ(changed(), Names{});
+  distill_.source_weight["toy"] = 2;
+  EXPECT_EQ(changed(), Names{"distill"});
+  distill_ = {};
+  sources_.teacher = "another";
+  EXPECT_EQ(changed(), Names{"distill"});
+  sources_.supernet = "another";
+  EXPECT_EQ(changed(), (Names{"asv", "distill", "pr", "sid"}));
+}
+
+TEST_F(FingerprintTest, HoldsTheColumnsThatAreRead) {
+  clip_with(&Clip::speaker, Split::kTrain).speaker += "x";
+  EXPECT_EQ(changed(), (Names{"asv", "sid"}));
+  manifest_ = corpus_.manifest();
+  clip_with(&Clip::group, Split::kTrain).group += "x";
+  EXPECT_EQ(changed(), (Names{"asv", "sid"}));
+  manifest_ = corpus_.manifest();
+  manifest_.clips[0].text = "another text";
+  manifest_.clips[0].language = "xx";
+  EXPECT_EQ(changed(), Names{});
+  std::ofstream(manifest_.phones_path(clip_with(&Clip::phones, Split::kTrain)), std::ios::app)
+      << "99 125 zz\n";
+  EXPECT_EQ(changed(), Names{"pr"});
+}
+
+TEST_F(FingerprintTest, HoldsOnlyTheOptionsThatAreUsed) {
+  sources_.tasks.pr_every += 1;
+  EXPECT_EQ(changed(), Names{"pr"});
+  sources_.tasks = {};
+  sources_.tasks.asv_trials += 1;
+  EXPECT_EQ(changed(), Names{"asv"});
+  sources_.tasks = {};
+  sources_.tasks.tasks = {"pr"};
+  sources_.tasks.asv_trials += 1;
+  EXPECT_EQ(changed(), Names{});
+}
+
+TEST_F(FingerprintTest, NamesLibTorchAndTheCpuOfWhatIsComputed) {
+  for (const auto& [metric, facts] : before_) {
+    const bool computed = metric != "params" && metric != "macs";
+    EXPECT_EQ(facts.contains("CPU"), computed) << metric;
+    EXPECT_EQ(facts.contains("LibTorch"), computed) << metric;
+  }
 }
 
 TEST_F(EvaluatorTest, TasksBehindMetrics) {

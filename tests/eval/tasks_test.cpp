@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
+#include <filesystem>
 
 #include "core/errors.h"
 #include "tests/eval/toy_corpus.h"
@@ -42,15 +44,15 @@ TEST(Tasks, MfccFloorSolvesTheToyCorpus) {
 
 TEST(Tasks, EveryScoreIsAListedMetric) {
   const testing::ToyCorpus corpus("listed");
-  const std::vector<MetricInfo> listed = task_metrics();
   for (const TaskScore& score :
        score_tasks(corpus.manifest(), mfcc_floor_features(), toy_options(), Split::kDev, {})) {
-    EXPECT_NE(std::ranges::find(listed, score.metric, &MetricInfo::name), listed.end())
-        << score.metric;
+    const Metric* metric = find_metric(score.metric);
+    ASSERT_NE(metric, nullptr) << score.metric;
+    EXPECT_EQ(metric->scored_on, ScoredOn::kClips) << score.metric;
   }
 }
 
-TEST(Tasks, NoClipIsEncodedTwiceAndTestIsNotTouchedOnDev) {
+TEST(Tasks, NoClipIsEncodedTwiceAndOnlyTrainAndTheScoredSplitAre) {
   const testing::ToyCorpus corpus("once");
   size_t encoded = 0;
   const FeatureExtractor floor = mfcc_floor_features();
@@ -58,10 +60,66 @@ TEST(Tasks, NoClipIsEncodedTwiceAndTestIsNotTouchedOnDev) {
     encoded += clips.size();
     return floor(clips);
   };
-  score_tasks(corpus.manifest(), counting, toy_options(), Split::kDev, {});
-  const auto not_test = std::ranges::count_if(
-      corpus.manifest().clips, [](const Clip& c) { return c.split != Split::kTest; });
-  EXPECT_EQ(encoded, static_cast<size_t>(not_test));
+  for (const Split split : {Split::kDev, Split::kTest}) {
+    encoded = 0;
+    score_tasks(corpus.manifest(), counting, toy_options(), split, {});
+    const auto used = std::ranges::count_if(corpus.manifest().clips, [&](const Clip& clip) {
+      return clip.split == Split::kTrain || clip.split == split;
+    });
+    EXPECT_EQ(encoded, static_cast<size_t>(used));
+  }
+}
+
+TEST(Tasks, TheScoredSplitChoosesNothing) {
+  const testing::ToyCorpus corpus("chooses", 3, 15);
+  Manifest shuffled = corpus.manifest();
+  std::vector<Clip*> dev;
+  for (Clip& clip : shuffled.clips) {
+    if (clip.split == Split::kDev) dev.push_back(&clip);
+  }
+  for (size_t i = 0; i + 1 < dev.size(); ++i) {
+    std::swap(dev[i]->phones, dev[i + 1]->phones);
+    std::swap(dev[i]->speaker, dev[i + 1]->speaker);
+  }
+  const Supernet supernet = testing::perturbed(testing::small_space(testing::mel_blueprint()), 1);
+  const auto features = subnet_features(supernet.slice(supernet.space().largest()));
+  const auto right = score_tasks(corpus.manifest(), features, toy_options(), Split::kDev, {});
+  const auto wrong = score_tasks(shuffled, features, toy_options(), Split::kDev, {});
+  ASSERT_EQ(right.size(), wrong.size());
+  for (size_t i = 0; i < right.size(); ++i) {
+    EXPECT_EQ(right[i].setting, wrong[i].setting);
+    EXPECT_NE(right[i].setting.find("of train"), std::string::npos) << right[i].setting;
+  }
+  EXPECT_NE(value_of(right, "pr.frame_acc"), value_of(wrong, "pr.frame_acc"));
+  std::erase_if(shuffled.clips, [](const Clip& clip) { return clip.split == Split::kDev; });
+  const auto without_dev = score_tasks(shuffled, features, toy_options(), Split::kTest, {});
+  const auto with_dev = score_tasks(corpus.manifest(), features, toy_options(), Split::kTest, {});
+  ASSERT_EQ(without_dev.size(), with_dev.size());
+  for (size_t i = 0; i < with_dev.size(); ++i)
+    EXPECT_EQ(without_dev[i].value, with_dev[i].value) << with_dev[i].metric;
+}
+
+TEST(Tasks, PreparedOnceTheyReadNothingAgainAndScoreTheSame) {
+  const testing::ToyCorpus corpus("prepared");
+  const auto alone =
+      score_tasks(corpus.manifest(), mfcc_floor_features(), toy_options(), Split::kDev, {});
+  const PreparedTasks prepared(corpus.manifest(), toy_options(), Split::kDev);
+  std::filesystem::remove_all(corpus.manifest().folder);
+  for (int32_t pass = 0; pass < 2; ++pass) {
+    const auto scores = prepared.score(mfcc_floor_features(), Intervals::kBootstrap, {});
+    ASSERT_EQ(scores.size(), alone.size());
+    for (size_t i = 0; i < scores.size(); ++i) {
+      EXPECT_EQ(scores[i].value, alone[i].value);
+      EXPECT_EQ(scores[i].low, alone[i].low);
+      EXPECT_EQ(scores[i].high, alone[i].high);
+      EXPECT_EQ(scores[i].setting, alone[i].setting);
+    }
+  }
+  const auto light = prepared.score(mfcc_floor_features(), Intervals::kNone, {});
+  for (size_t i = 0; i < light.size(); ++i) {
+    EXPECT_EQ(light[i].value, alone[i].value);
+    EXPECT_TRUE(std::isnan(light[i].low) && std::isnan(light[i].high));
+  }
 }
 
 TEST(Tasks, WhatTheManifestLacksIsLeftOut) {

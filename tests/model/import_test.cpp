@@ -108,8 +108,8 @@ TEST_F(ImportTest, WhatPackagesCannotSayIsAnError) {
     return error_of(
         [&] { export_transformers(supernet, supernet.space().resolve(key), folder_ / "hf"); });
   };
-  EXPECT_THAT(error("c=24 e=128 p=20000 L=0:2x256,1:1x256"), HasSubstr("different heads"));
-  EXPECT_THAT(error("c=24 e=64 p=20000 L=0-1:2x128"), HasSubstr("2 heads of 64"));
+  EXPECT_THAT(error("c=24 e=128 p=20000 L=0:2x256,3:1x256"), HasSubstr("different heads"));
+  EXPECT_THAT(error("c=24 e=64 p=20000 L=0:2x128,3:2x128"), HasSubstr("2 heads of 64"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "hf"));
 }
 
@@ -241,7 +241,8 @@ TEST_F(ImportTest, FilesThatAreNoCheckpointsAreClearErrors) {
   EXPECT_THAT(error_of([&] { import_checkpoint(folder_ / "bare.bin"); }),
               HasSubstr("no config.json beside it"));
   write_atomically(folder_ / "text.pt", "these are no tensors");
-  EXPECT_THAT(error_of([&] { import_checkpoint(folder_ / "text.pt"); }), HasSubstr("text.pt"));
+  EXPECT_THAT(error_of([&] { import_checkpoint(folder_ / "text.pt"); }),
+              HasSubstr("text.pt is neither a file of torch.save nor a safetensors file"));
   EXPECT_THROW(import_checkpoint(folder_ / "missing.pt"), SystemError);
 }
 

@@ -33,6 +33,20 @@ TEST_F(ModelFileTest, RoundTripKeepsWeightsAndSpace) {
     EXPECT_TRUE(tensor.equal(loaded.weights().at(name))) << name;
 }
 
+TEST_F(ModelFileTest, ACopiedModelOutlivesItsFile) {
+  const SearchSpace space = testing::small_space(testing::mel_blueprint());
+  const Supernet supernet = testing::perturbed(space, 1);
+  save_model(supernet, folder_ / "m.safetensors");
+  const Supernet copied = load_model(folder_ / "m.safetensors", Reading::kCopied);
+  const Subnet mapped =
+      copy_of(load_model(folder_ / "m.safetensors").slice(space.largest(), at::kFloat));
+  std::filesystem::resize_file(folder_ / "m.safetensors", 0);  // reading a mapping were SIGBUS
+  for (const auto& [name, tensor] : supernet.weights())
+    EXPECT_TRUE(tensor.equal(copied.weights().at(name))) << name;
+  for (const auto& [name, tensor] : mapped.tensors)
+    EXPECT_TRUE(tensor.equal(supernet.slice(space.largest()).tensors.at(name))) << name;
+}
+
 TEST_F(ModelFileTest, ExtractedFileHoldsItsOwnArchitectureOnly) {
   const SearchSpace space =
       testing::small_space(testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPost));
@@ -41,6 +55,37 @@ TEST_F(ModelFileTest, ExtractedFileHoldsItsOwnArchitectureOnly) {
   const Supernet loaded = load_model(folder_ / "s.safetensors");
   EXPECT_EQ(loaded.space().size(), "1");
   EXPECT_EQ(loaded.space().largest(), space.smallest());
+}
+
+// What a file says of itself must be so.
+TEST_F(ModelFileTest, FieldsThatContradictTheRestAreRefused) {
+  const auto path = folder_ / "m.safetensors";
+  const SearchSpace space = testing::small_space(testing::mel_blueprint());
+  save_model(testing::perturbed(space, 3).extract(space.smallest()), path);
+  const SafetensorsFile good = read_safetensors(path);
+  const auto refused = [&](const std::string& key, const std::string& value) {
+    auto metadata = good.metadata;
+    metadata[key] = value;
+    write_safetensors(folder_ / "bad.safetensors", good.tensors, metadata);
+    EXPECT_THROW(load_model(folder_ / "bad.safetensors"), InputError) << key << " = " << value;
+  };
+  for (const char* version :
+       {"x", "-1", "0", "", "1x", "1.5", " 1", "2", "1234567890123456789012345678901234567890"}) {
+    refused("concertina.format_version", version);
+  }
+  for (const char* storage : {"nonsense", "", "e=1"}) refused("concertina.storage", storage);
+
+  TensorMap tensors = good.tensors;
+  auto& [name, tensor] = *tensors.begin();
+  tensor = tensor.view(at::kInt);
+  write_safetensors(folder_ / "bad.safetensors", tensors, good.metadata);
+  try {
+    load_model(folder_ / "bad.safetensors");
+    ADD_FAILURE() << "integers were taken for weights";
+  } catch (const InputError& error) {
+    EXPECT_NE(std::string(error.what()).find(name + " is of dtype I32"), std::string::npos)
+        << error.what();
+  }
 }
 
 TEST_F(ModelFileTest, EveryTruncationIsAClearError) {

@@ -1,18 +1,25 @@
 #include "report/report.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include <regex>
 
 #include "core/errors.h"
+#include "search/front_members.h"
 #include "search/latency_model.h"
 #include "tests/search/formulas.h"
+#include "tests/search/many_trials.h"
 
 namespace concertina {
 namespace {
 
 using ::testing::HasSubstr;
 using ::testing::Not;
+
+std::vector<Budget> budgets() {
+  return {{"params", 2e6, {}}, {"macs", 1.5e8, {}}, {"params", 10, {}}};
+}
 
 // A study with everything in it, and names that would break a careless page.
 StudyFile full_study(const std::filesystem::path& path) {
@@ -42,19 +49,27 @@ StudyFile full_study(const std::filesystem::path& path) {
   const LatencyModel model = LatencyModel::fit(space.blueprint(), points);
   study.set_latency_model({model.to_json(), model.sha256()});
   std::vector<FrontScore> scores;
-  for (const Architecture& a : spread_front(study, 8))
-    scores.push_back({a, {{"pr.frame_acc", 55.5}, {"latency.p50_ms", model.predict_ms(a) * 1.01}}});
-  study.set_front(scores);
+  std::vector<FreshTime> times;
+  for (const Architecture& a : named_members(study, 8, budgets())) {
+    scores.push_back({a, {{"pr.frame_acc", {55.5, 54.25, 56.75, "layer 1, shrinkage 0.001"}}}});
+    const double ms = model.predict_ms(a) * 1.01;
+    times.push_back({"2026-01-31T12:00:00Z", {a, "CPU", 1, 4.0, "fp32", 20, ms, ms, ms, 0.1}});
+  }
+  study.add_look(small_look(scores));
+  study.add_fresh_times(times);
   return study;
 }
 
 ReportInputs full_inputs() {
   ReportInputs inputs;
   inputs.title = "A <study> & more";
-  inputs.budgets = {{"params", 2e6, {}}, {"macs", 1.5e8, {}}, {"params", 10, {}}};
+  inputs.budgets = budgets();
   inputs.curves = {{"teacher", {1, 2, 3}, {3, 2.5, 2.25}, {{"largest", {std::nan(""), 2.4, 2.2}}}}};
-  inputs.tables = {
-      {"Scores <on test>", {"model", "pr.frame_acc"}, {{"teacher", "61.2"}, {"<mfcc>", "52.0"}}}};
+  inputs.tables = {{"Scores <on test>",
+                    {"model", "pr.frame_acc"},
+                    {{"teacher", "61.2"}, {"<mfcc>", "52.0"}},
+                    "random wins"}};
+  inputs.trained = {{"stage <1>", "stage1:\n  steps: 460\n"}};
   return inputs;
 }
 
@@ -65,6 +80,11 @@ class Report : public ::testing::Test {
   StudyFile study_;
   std::string page_;
 };
+
+TEST_F(Report, ShowsWhatRan) {
+  EXPECT_THAT(page_, HasSubstr("Trained: stage &lt;1&gt;"));
+  EXPECT_THAT(page_, HasSubstr("steps: 460"));
+}
 
 TEST_F(Report, EscapesEveryName) {
   EXPECT_THAT(page_, Not(HasSubstr("<script")));
@@ -101,16 +121,69 @@ TEST_F(Report, TagsAreBalanced) {
 
 TEST_F(Report, ShowsFrontChoicesAndMeasurements) {
   for (const char* words :
-       {"pr.frame_acc on test", "latency.p50_ms (ms)", "params ≤ 2M", "concertina extract",
+       {"pr.frame_acc on test", "55.50 [54.25, 56.75]", "(layer 1, shrinkage 0.001)",
+        "the prediction is off by <b>-1.0 %</b>", "CPU, 1 thread, 4 s of audio, fp32",
+        "<dt>looks at test</dt><dd>1</dd>", "latency.p50_ms (ms)", "params ≤ 2M", "concertina extract",
         "none fits, the nearest is", "on held-out subnets", "Predicted against measured latency",
-        "Dominated hypervolume", "teacher: loss over steps", "200 (8 failed)"}) {
+        "Dominated hypervolume", "teacher: loss over steps", "200 (8 failed)",
+        "its reference point", "random wins"}) {
     EXPECT_THAT(page_, HasSubstr(words)) << words;
   }
   const std::vector<Budget> budget = {{"params", 2e6, {}}};
   EXPECT_THAT(page_, HasSubstr(within_budgets(study_, budget).fitting[0].architecture.key()));
 }
 
+TEST_F(Report, SaysWhatAChosenSubnetLacks) {
+  EXPECT_THAT(page_, Not(HasSubstr("not scored on test")));
+  study_.add_look(small_look({}, "other settings"));
+  const std::string page = render_report(study_, full_inputs());
+  EXPECT_THAT(page, HasSubstr("<b>not scored on test</b>"));
+  EXPECT_THAT(page, HasSubstr("<dt>looks at test</dt><dd>2</dd>"));
+}
+
+TEST_F(Report, ShowsTheCorrectionOfTheLatencyModel) {
+  EXPECT_THAT(page_, Not(HasSubstr("outside the prediction")));
+  study_.add_latency_check({"2026-01-31T12:00:00Z", 6, 6, 1.25});
+  const std::string page = render_report(study_, full_inputs());
+  EXPECT_THAT(page, HasSubstr("Of 6 fresh times of the front, 6 lie outside"));
+  EXPECT_THAT(page, HasSubstr("predictions times 1.250"));
+}
+
+// A profile after the search says nothing about the model that the search used.
+TEST_F(Report, QuotesTheFrozenModelsOwnError) {
+  const LatencyModel model = LatencyModel::from_json(study_.latency_model()->json);
+  const std::string quoted = fmt::format("Latency model: {:.1f} % error", 100 * model.held_out()->mape);
+  EXPECT_THAT(page_, HasSubstr(quoted));
+  std::vector<LatencyPoint> later = study_.latency_points();
+  Rng rng(9);
+  for (LatencyPoint& p : later) p.p50_ms = rng.uniform(5, 500);
+  study_.add_latency_points(later);
+  EXPECT_THAT(render_report(study_, full_inputs()), HasSubstr(quoted));
+}
+
 TEST_F(Report, IsTheSameEveryTime) { EXPECT_EQ(page_, render_report(study_, full_inputs())); }
+
+TEST(LongReport, APageOfAHundredThousandTrialsStaysSmall) {
+  const Folder folder;
+  const StudyFile study = made_up_study(folder / "s.db", 100'000);
+  ReportInputs inputs;
+  inputs.budgets = {{"params", 1.5e5, {}}, {"params", 1.2e5, {}}};
+  const std::string page = render_report(study, inputs);
+  EXPECT_LT(page.size(), 3'000'000u);
+  EXPECT_THAT(page, HasSubstr("<dd>100000</dd>"));
+  EXPECT_THAT(page, HasSubstr("params ≤ 150k"));
+}
+
+TEST(LongReport, ReadsTheTrialsOnce) {
+  const Folder folder;
+  made_up_study(folder / "s.db", 100);
+  ReportInputs inputs;
+  inputs.budgets = {{"params", 1.5e5, {}}, {"params", 1.2e5, {}}};
+  EXPECT_EQ(
+      statements_with("FROM trial t",
+                      [&] { render_report(StudyFile::open_read_only(folder / "s.db"), inputs); }),
+      1);
+}
 
 TEST(EmptyReport, AStudyThatHasOnlyBegunHasAPage) {
   const Folder folder;

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <set>
 
@@ -71,16 +73,30 @@ TEST(Executor, DoneIsCalledOnTheCallersThreadOnly) {
   EXPECT_GE(started, 1);
 }
 
-TEST(Executor, NumericErrorsFailTrialsOthersEndTheRun) {
-  const CallbackEvaluator numeric([](const WorkGroup& group) {
-    if (group.proposals[0].number == 3) throw NumericError("NaN");
+TEST(Executor, ASubnetThatThrowsIsOneFailedTrialAndItsNeighboursAreScored) {
+  const CallbackEvaluator evaluator([](const WorkGroup& group) {
+    for (const Proposal& p : group.proposals) {
+      if (p.number == 4) throw std::runtime_error("Cholesky: not positive-definite");
+      if (p.number == 8) throw std::out_of_range("at");
+    }
   });
-  int32_t failed = 0, done = 0;
-  make_tbb_executor(2)->run(numeric, groups_of_one(8), {}, [&](const GroupResult& result) {
-    ++done, failed += result[0].error == "NaN";
+  std::vector<WorkGroup> groups(3);
+  for (int64_t i = 0; i < 9; ++i)
+    groups[static_cast<size_t>(i / 3)].proposals.push_back({i, pocket_space().smallest(), {}});
+  std::map<int64_t, std::string> errors;
+  make_tbb_executor(2)->run(evaluator, groups, {}, [&](const GroupResult& result) {
+    for (const Evaluation& e : result) {
+      EXPECT_TRUE(errors.emplace(e.number, e.error).second);
+      EXPECT_EQ(e.values.empty(), !e.error.empty());
+    }
   });
-  EXPECT_EQ(done, 8);
-  EXPECT_EQ(failed, 1);
+  EXPECT_EQ(errors.size(), 9u);
+  EXPECT_EQ(errors[4], "Cholesky: not positive-definite");
+  EXPECT_EQ(errors[8], "at");
+  EXPECT_EQ(std::ranges::count_if(errors, [](const auto& e) { return e.second.empty(); }), 7);
+}
+
+TEST(Executor, WhatTheSystemRefusesEndsTheRun) {
   const CallbackEvaluator broken([](const WorkGroup& group) {
     if (group.proposals[0].number == 3) throw SystemError("no disk");
   });

@@ -3,6 +3,8 @@
 
 #include <chrono>
 #include <cmath>
+#include <functional>
+#include <stdexcept>
 #include <thread>
 
 #include "search/evaluator.h"
@@ -30,7 +32,13 @@ class FormulaEvaluator : public Evaluator {
             {"macs", Direction::kMinimise, "MACs"},
             {"params", Direction::kMinimise, "params"}};
   }
-  std::string fingerprint() const override { return fingerprint_; }
+  std::map<std::string, double> known_values(const Architecture& architecture) const override {
+    const Cost cost = cost_of(blueprint_, architecture, 64000);
+    return {{"macs", static_cast<double>(cost.macs)}, {"params", static_cast<double>(cost.params)}};
+  }
+  Fingerprints fingerprints() const override {
+    return {{"loss", {{"formula", formula_}}}, {"macs", {{"version", "1"}}}, {"params", {}}};
+  }
 
   std::vector<WorkGroup> plan(std::span<const Proposal> proposals) const override {
     std::vector<WorkGroup> groups;
@@ -47,19 +55,23 @@ class FormulaEvaluator : public Evaluator {
     for (const Proposal& proposal : group.proposals) {
       if (shuffle_)
         std::this_thread::sleep_for(std::chrono::microseconds(100 * ((proposal.number * 7) % 5)));
+      if (proposal.number == throw_at_) throw std::runtime_error("Cholesky: not positive-definite");
       result.push_back(score(proposal));
     }
+    if (after_group_) after_group_();
     return result;
   }
 
-  std::string fingerprint_ = "formula";
+  std::string formula_ = "saturating";
   bool shuffle_ = false;    // groups take unequal time and end out of order
   int64_t fail_every_ = 0;  // every n-th trial fails
+  int64_t throw_at_ = -1;   // this trial's group throws
+  std::function<void()> after_group_;
 
  private:
   Evaluation score(const Proposal& proposal) const {
     Evaluation evaluation{proposal.number, {}, "", 0, 0};
-    if (fail_every_ > 0 && proposal.number % fail_every_ == 1) {
+    if (fail_every_ > 0 && proposal.number % fail_every_ == 1 % fail_every_) {
       evaluation.error = "it did not work";
       return evaluation;
     }

@@ -29,8 +29,9 @@ class Queries : public ::testing::Test {
     failed.values.clear();
     trials.push_back(failed);
     study_.commit_generation(trials, {0, "", "", 0});
-    study_.set_front({{trials[1].architecture,
-                       {{"pr.frame_acc", 52}, {"latency.p50_ms", 9.5}, {"params", 2e6}}}});
+    study_.add_look(
+        small_look({{trials[1].architecture, {{"pr.frame_acc", {52}}, {"params", {2e6}}}}}));
+    study_.add_fresh_times({small_time(trials[1].architecture, 9.5)});
   }
 
   std::vector<int64_t> fitting(const std::vector<Budget>& budgets) const {
@@ -63,6 +64,33 @@ TEST_F(Queries, TestScoresAreOfTheFinalFrontOnly) {
   EXPECT_EQ(fitting({{"latency.p50_ms", 10, {}}}), (std::vector<int64_t>{1}));
   const auto trials = scored_trials(study_);
   EXPECT_FALSE(trials[1].values.contains("test.params"));
+}
+
+// sid.acc is neither an objective nor recorded here.
+TEST_F(Queries, ATestAccuracyNeedsAtLeast) {
+  const auto trials = study_.trials();
+  study_.add_look(small_look({{trials[1].architecture, {{"sid.acc", {84}}, {"odd", {3}}}},
+                              {trials[2].architecture, {{"sid.acc", {90}}, {"odd", {4}}}}}));
+  EXPECT_EQ(fitting({{"test.sid.acc", 85, {}}}), (std::vector<int64_t>{2}));
+  EXPECT_EQ(fitting({{"test.sid.acc", 85, Bound::kAtMost}}), (std::vector<int64_t>{1}));
+}
+
+TEST_F(Queries, ABudgetWithoutABoundNeedsAKnownDirection) {
+  study_.add_look(small_look({{study_.trials()[1].architecture, {{"odd", {3}}}}}));
+  EXPECT_EQ(fitting({{"test.odd", 3, Bound::kAtLeast}}), (std::vector<int64_t>{1}));
+  try {
+    fitting({{"test.odd", 3, {}}});
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), HasSubstr("write test.odd<=LIMIT or test.odd>=LIMIT"));
+  }
+}
+
+// Was left out when it happened to be the dev score.
+TEST_F(Queries, ATestScoreThatEqualsTheDevScoreIsShown) {
+  const auto trials = study_.trials();
+  study_.add_look(small_look({{trials[1].architecture, {{"pr.frame_acc", {55}}}}}));
+  EXPECT_EQ(scored_trials(study_)[1].values.at("test.pr.frame_acc"), 55);
 }
 
 TEST_F(Queries, NothingFitsNamesTheNearest) {

@@ -4,82 +4,74 @@
 
 #include <cmath>
 
+#include "core/errors.h"
 #include "core/rng.h"
 
 namespace concertina {
 namespace {
 
-struct Data {
-  std::vector<double> rows, target, leverage;
+constexpr size_t kWidth = 6;
+constexpr double kLambda = 0.1;
+
+struct Equations {
+  std::vector<double> gram = std::vector<double>(kWidth * kWidth, 0.0);
+  std::vector<double> moment = std::vector<double>(kWidth, 0.0);
+
+  double slope(const std::vector<double>& w, size_t i) const {
+    double sum = moment[i];
+    for (size_t j = 0; j < kWidth; ++j) sum -= gram[i * kWidth + j] * w[j];
+    return sum;
+  }
 };
 
-constexpr size_t kWidth = 4;
-
-Data random_data(size_t count) {
-  Rng rng(5);
-  Data data;
-  for (size_t r = 0; r < count; ++r) {
-    double sum = rng.uniform();
-    for (size_t c = 0; c < kWidth; ++c) {
-      data.rows.push_back(rng.uniform() - 0.5);
-      sum += static_cast<double>(c) * data.rows.back();
+// Columns 4 and 5 are nearly the same; the target falls with column 1 and 3.
+Equations random_equations(uint64_t seed) {
+  Rng rng(seed);
+  Equations equations;
+  for (int r = 0; r < 30; ++r) {
+    std::vector<double> row;
+    for (size_t c = 0; c < kWidth; ++c) row.push_back(rng.uniform());
+    row[5] = row[4] + 1e-6 * row[5];
+    const double y = row[0] - 2 * row[1] + 3 * row[2] - 0.5 * row[3] + row[4] + 0.1 * rng.uniform();
+    for (size_t i = 0; i < kWidth; ++i) {
+      equations.moment[i] += row[i] * y;
+      for (size_t j = 0; j < kWidth; ++j) equations.gram[i * kWidth + j] += row[i] * row[j];
     }
-    data.target.push_back(sum);
-    data.leverage.push_back(0);
   }
-  return data;
+  for (size_t i = 0; i < kWidth; ++i) equations.gram[i * kWidth + i] += kLambda;
+  return equations;
 }
 
-Data without(const Data& data, size_t row) {
-  Data rest = data;
-  const auto at = static_cast<std::ptrdiff_t>(row), width = static_cast<std::ptrdiff_t>(kWidth);
-  rest.rows.erase(rest.rows.begin() + at * width, rest.rows.begin() + (at + 1) * width);
-  rest.target.erase(rest.target.begin() + at);
-  rest.leverage.pop_back();
-  return rest;
-}
-
-Ridge solve(const Data& data, double lambda) {
-  return solve_ridge(data.rows, data.target, data.leverage, lambda);
-}
-
-TEST(Ridge, IsAtTheMinimum) {
-  const Data data = random_data(20);
-  constexpr double kLambda = 0.3;
-  const Ridge ridge = solve(data, kLambda);
-  const auto cost = [&](const std::vector<double>& w) {
-    double sum = 0;
-    for (size_t r = 0; r < data.target.size(); ++r) {
-      double error = -data.target[r];
-      for (size_t c = 0; c < kWidth; ++c) error += data.rows[r * kWidth + c] * w[c];
-      sum += error * error;
+TEST(NonNegative, MeetsTheConditionsOfTheMinimum) {  // Karush, Kuhn and Tucker
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    const Equations equations = random_equations(seed);
+    const std::vector<double> w = solve_non_negative(equations.gram, equations.moment);
+    int64_t zeros = 0;
+    for (size_t i = 0; i < kWidth; ++i) {
+      EXPECT_GE(w[i], 0);
+      if (w[i] > 0) {
+        EXPECT_NEAR(equations.slope(w, i), 0, 1e-9) << seed << " " << i;
+      } else {
+        ++zeros;
+        EXPECT_LE(equations.slope(w, i), 1e-9) << seed << " " << i;
+      }
     }
-    for (const double v : w) sum += kLambda * v * v;
-    return sum;
-  };
-  for (size_t c = 0; c < kWidth; ++c) {
-    for (const double step : {-1e-3, 1e-3}) {
-      std::vector<double> moved = ridge.weights;
-      moved[c] += step;
-      EXPECT_GT(cost(moved), cost(ridge.weights));
-    }
+    EXPECT_GT(zeros, 0);
   }
 }
 
-TEST(Ridge, HeldOutResidualsAreThoseOfFitsWithoutTheRow) {
-  const Data data = random_data(12);
-  const Ridge ridge = solve(data, 0.1);
-  for (size_t r = 0; r < data.target.size(); ++r) {
-    const Ridge rest = solve(without(data, r), 0.1);
-    double residual = data.target[r];
-    for (size_t c = 0; c < kWidth; ++c) residual -= data.rows[r * kWidth + c] * rest.weights[c];
-    EXPECT_NEAR(ridge.held_out[r], residual, 1e-9) << r;
-  }
+TEST(NonNegative, IsLeastSquaresWhereThatIsPositive) {
+  const std::vector<double> gram = {4, 1, 1, 3}, moment = {9, 5};
+  const std::vector<double> w = solve_non_negative(gram, moment);
+  EXPECT_NEAR(w[0], 2, 1e-12);
+  EXPECT_NEAR(w[1], 1, 1e-12);
 }
 
-TEST(Ridge, IsNotFiniteWhereColumnsAreDegenerate) {
-  const std::vector<double> rows = {1, 1, 2, 2, 3, 3}, target = {1, 2, 3}, none = {0, 0, 0};
-  EXPECT_FALSE(std::isfinite(solve_ridge(rows, target, none, 0).loss));
+TEST(NonNegative, RefusesDegenerateColumns) {
+  const std::vector<double> gram = {14, 14, 14, 14}, moment = {10, 10};
+  EXPECT_EQ(solve_non_negative(gram, moment)[0], 10.0 / 14);  // one of the two is enough
+  const std::vector<double> nothing = {std::nan(""), 0, 0, 1};
+  EXPECT_THROW(solve_non_negative(nothing, {{1, 1}}), NumericError);
 }
 
 }  // namespace

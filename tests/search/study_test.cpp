@@ -3,18 +3,24 @@
 #include <gmock/gmock.h>
 
 #include "core/errors.h"
+#include "search/same_study.h"
 #include "tests/search/formulas.h"
 
 namespace concertina {
 namespace {
 
+using ::testing::AllOf;
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 struct Plan {
   std::filesystem::path path;
   int64_t trials = 60;
   int32_t workers = 1;
   std::string kind = "nsga2";
+  int64_t population = 12;
+  double mutation = 0.1;
   StopToken stop;
   std::function<void(const StudyProgress&)> progress;
   SearchSpace space = pocket_space();
@@ -24,7 +30,8 @@ struct Plan {
 SearcherOptions options_of(const Plan& run) {
   SearcherOptions options;
   options.kind = run.kind;
-  options.population = 12;
+  options.population = run.population;
+  options.mutation = run.mutation;
   options.objectives = formula_objectives();
   options.seed = 1;
   return options;
@@ -39,6 +46,16 @@ StudyReport go(const Plan& run) {
   const auto executor = make_tbb_executor(run.workers);
   return run_study(run.space, *searcher, run.evaluator, *executor, study, {run.trials}, run.stop,
                    run.progress);
+}
+
+template <class Expected, class Action>
+std::string error_of(const Action& action) {
+  try {
+    action();
+  } catch (const Expected& error) {
+    return error.what();
+  }
+  return "";
 }
 
 std::string dump(const std::filesystem::path& path) {
@@ -97,10 +114,45 @@ TEST_P(Resume, AfterAStopEqualsUninterrupted) {
     };
     const StudyReport report = go(cut);
     EXPECT_TRUE(report.stopped);
-    EXPECT_EQ(report.trials % 12, 0);
+    EXPECT_GE(report.trials, stop_at);
+    EXPECT_EQ(StudyFile::open_read_only(path).trials().size(), static_cast<size_t>(report.trials));
     go({.path = path, .workers = 2, .kind = GetParam()});
     EXPECT_EQ(dump(path), dump(folder / "whole.db")) << stop_at;
   }
+}
+
+TEST_P(Resume, ACapBelowOneGenerationAdvances) {
+  const Folder folder;
+  go({.path = folder / "whole.db", .kind = GetParam()});
+  StudyReport report{.stopped = true};
+  int32_t sessions = 0;
+  while (report.stopped && ++sessions < 60) {  // each ends after its first group or two
+    StopSource source;
+    Plan cut{.path = folder / "s.db", .workers = 2, .kind = GetParam(), .stop = source.token()};
+    cut.evaluator.after_group_ = [&] { source.request(StopReason::kTimeUp); };
+    const int64_t before = report.trials;
+    report = go(cut);
+    EXPECT_GT(report.trials, before);
+  }
+  EXPECT_GT(sessions, 6);
+  EXPECT_EQ(dump(folder / "s.db"), dump(folder / "whole.db"));
+}
+
+TEST_P(Resume, AnExtendedStudyEqualsOneThatRanAtOnce) {
+  const Folder folder;
+  go({.path = folder / "whole.db", .kind = GetParam()});
+  for (const int64_t trials : {5, 12, 30, 31, 60})  // within and between generations
+    go({.path = folder / "s.db", .trials = trials, .workers = 3, .kind = GetParam()});
+  EXPECT_EQ(dump(folder / "s.db"), dump(folder / "whole.db"));
+}
+
+TEST(RunStudy, AStudyEndsInsideAGeneration) {
+  const Folder folder;
+  EXPECT_EQ(go({.path = folder / "s.db", .trials = 30}).trials, 30);
+  const std::string before = dump(folder / "s.db");
+  EXPECT_EQ(go({.path = folder / "s.db", .trials = 30}).trials, 30);
+  EXPECT_EQ(dump(folder / "s.db"), before);
+  EXPECT_EQ(StudyFile::open_read_only(folder / "s.db").generations().size(), 2u);
 }
 
 TEST(RunStudy, AFinishedStudyIsLeftAlone) {
@@ -119,6 +171,28 @@ TEST(RunStudy, FailedTrialsAreRecordedAndSurvived) {
   const auto trials = StudyFile::open_read_only(folder / "s.db").trials();
   EXPECT_EQ(trials[1].state, TrialState::kFailed);
   EXPECT_EQ(trials[1].error, "it did not work");
+}
+
+TEST(RunStudy, ASubnetThatThrowsDoesNotEndTheStudy) {
+  const Folder folder;
+  Plan run{.path = folder / "s.db", .workers = 2};
+  run.evaluator.throw_at_ = 14;
+  EXPECT_EQ(go(run).failed, 1);
+  const auto trials = StudyFile::open_read_only(folder / "s.db").trials();
+  EXPECT_EQ(trials[14].error, "Cholesky: not positive-definite");
+  EXPECT_EQ(trials[13].state, TrialState::kComplete);
+}
+
+TEST(RunStudy, WhatFailsForEverySubnetIsAnErrorAndLeavesNoTrials) {
+  const Folder folder;
+  Plan broken{.path = folder / "s.db"};
+  broken.evaluator.fail_every_ = 1;
+  EXPECT_THAT(error_of<NumericError>([&] { go(broken); }),
+              HasSubstr("none of 12 subnets could be scored: it did not work"));
+  EXPECT_TRUE(StudyFile::open_read_only(folder / "s.db").trials().empty());
+  go({.path = folder / "s.db"});
+  go({.path = folder / "whole.db"});
+  EXPECT_EQ(dump(folder / "s.db"), dump(folder / "whole.db"));
 }
 
 class NanEvaluator : public FormulaEvaluator {
@@ -158,35 +232,65 @@ TEST(RunStudy, ASmallSpaceEndsTheStudyEarly) {
       space.size());
 }
 
-template <class Action>
-std::string input_error(const Action& action) {
-  try {
-    action();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "";
-}
-
 TEST(RunStudy, RefusesAnotherSpaceScorerOrObjective) {
   const Folder folder;
   go({.path = folder / "s.db", .trials = 12});
   Plan other_space{.path = folder / "s.db"};
   other_space.space = tiny_space();
-  EXPECT_THAT(input_error([&] { go(other_space); }), HasSubstr("another search space"));
+  EXPECT_THAT(error_of<InputError>([&] { go(other_space); }), HasSubstr("another search space"));
   Plan other_scorer{.path = folder / "s.db"};
-  other_scorer.evaluator.fingerprint_ = "other";
-  EXPECT_THAT(input_error([&] { go(other_scorer); }), HasSubstr("another model, data or settings"));
+  other_scorer.evaluator.formula_ = "another";
+  EXPECT_THAT(error_of<InputError>([&] { go(other_scorer); }),
+              HasSubstr("of loss: formula is saturating there and another here"));
   StudyHeader header = formula_header();
   header.objectives[1].name = "mac";
   StudyFile study = StudyFile::create(folder / "typo.db", header);
   const SearchSpace space = pocket_space();
   const auto searcher = make_searcher(options_of({}), space);
   const auto executor = make_tbb_executor(1);
-  EXPECT_THAT(input_error([&] {
+  EXPECT_THAT(error_of<InputError>([&] {
                 run_study(space, *searcher, FormulaEvaluator(), *executor, study, {12}, {});
               }),
               HasSubstr("objective 'mac' (did you mean 'macs'?)"));
+}
+
+TEST(RunStudy, RefusesOtherSettingsAndListsThem) {
+  const Folder folder;
+  go({.path = folder / "s.db", .trials = 12});
+  const std::string before = dump(folder / "s.db");
+  Plan other{.path = folder / "s.db", .population = 8, .mutation = 0.5};
+  EXPECT_THAT(error_of<InputError>([&] { go(other); }),
+              AllOf(HasSubstr("search.population is 12 there and 8 here"),
+                    HasSubstr("search.mutation is 0.1 there and 0.5 here")));
+  other.kind = "random";  // no mutation: what is not used says nothing
+  EXPECT_THAT(error_of<InputError>([&] { go(other); }), Not(HasSubstr("mutation")));
+  EXPECT_EQ(dump(folder / "s.db"), before);
+}
+
+TEST(SameStudy, ListsWhatDiffers) {
+  StudyHeader there = formula_header();
+  there.settings = {{"seed", "1"}, {"search.population", "12"}};
+  there.fingerprints = {{"loss", {{"supernet", "a"}}}, {"macs", {{"version", "1"}}}};
+  EXPECT_TRUE(study_differences(there, there).empty());
+  StudyHeader moved = there;
+  moved.config = "search: {trials: 400}\n";
+  moved.versions = "other", moved.device = "other", moved.data = "other";
+  moved.model = R"({"path":"elsewhere/m.safetensors","sha256":"00"})";
+  moved.fingerprints.erase("macs");
+  EXPECT_TRUE(study_differences(there, moved).empty());
+  StudyHeader other = there;
+  other.model = R"({"path":"m.safetensors","sha256":"11"})";
+  other.objectives.pop_back();
+  other.settings["search.population"] = "8";
+  other.fingerprints["loss"]["supernet"] = "b";
+  EXPECT_THAT(study_differences(there, other),
+              ElementsAre("the supernet is 00 there and 11 here",
+                          "search.objectives is loss, macs there and loss here",
+                          "search.population is 12 there and 8 here",
+                          "of loss: supernet is a there and b here"));
+  there.settings.clear();  // of an older version
+  EXPECT_THAT(study_differences(there, moved),
+              ElementsAre("its settings are not on record, for an older version began it"));
 }
 
 }  // namespace

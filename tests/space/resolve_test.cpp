@@ -27,11 +27,52 @@ TEST(Resolve, NamesAndKeys) {
   EXPECT_EQ(pocket.resolve(pocket.smallest().key()), pocket.smallest());
 }
 
-TEST(Resolve, AcceptsWhatTheStorageCovers) {
+TEST(Resolve, LargestIsTheLargestMemberAndWholeAllThatIsStored) {
+  const SearchSpace small = load_space("lighthubert-small.yaml");
+  EXPECT_EQ(small.resolve("largest"), small.largest());
+  EXPECT_EQ(small.resolve("whole"), small.whole());
+  EXPECT_TRUE(small.contains(small.resolve("largest")));
+  EXPECT_EQ(small.resolve("whole").embed_dim(), 768);
+  EXPECT_EQ(small.resolve(small.whole().key()), small.whole());
+}
+
+TEST(Resolve, EveryGeneOutsideTheSpaceIsRefusedWithTheNearestChoice) {
+  const SearchSpace pocket = load_space("pocket.yaml"), wave = load_space("pocket-wave.yaml");
+  const std::pair<const char*, const char*> mel[] = {
+      {"e=112 p=20000 L=0-3:2x224",
+       "e=112 is not in the space: embed_dim has 96, 128, 192, 256; the nearest is 96"},
+      {"e=1000 p=20000 L=0-3:2x224", "the nearest is 256"},
+      {"e=96 p=60000 L=0-3:2x192",
+       "p=60000 is not in the space: frame_period_ms has 20, 40; the nearest is 40"},
+      {"e=96 p=20000 L=0:2x192",
+       "a depth of 1 is not in the space: depth keeps 2, 3, 4 of 4 layers; the nearest is 2"},
+      {"e=96 p=20000 L=0-3:0x192",
+       "0 heads in layer 0 is not in the space: heads has 2, 3, 4; the nearest is 2"},
+      {"e=96 p=20000 L=0-3:2x200",
+       "FFN width 200 in layer 0 is not in the space: ffn_ratio has 2, 3, 4; the nearest is 192 at "
+       "e=96"},
+      {"e=96 p=20000 L=0-3:2x192w8",
+       "window 8 in layer 0 is not in the space: window has 0; the nearest is 0 (global)"},
+      {"e=96 p=20000 L=1:2x192,2:2x192",
+       "layer 1 is not in the space: at depth 2 the layers are 0,3"}};
+  for (const auto& [key, expected] : mel)
+    EXPECT_THAT(refusal(pocket, key), HasSubstr(expected)) << key;
+  EXPECT_THAT(
+      refusal(wave, "c=48 e=96 p=20000 L=0-3:2x192"),
+      HasSubstr("is not in the space: conv_channels has 32, 64, 96, 128; the nearest is 32"));
+  const SearchSpace one =
+      SearchSpace::single(pocket.blueprint(), {pocket.largest(), SlicingRule::kPrefix});
+  EXPECT_THAT(refusal(one, pocket.smallest().key()),
+              HasSubstr("its one member is '" + pocket.largest().key()));
+}
+
+TEST(Resolve, WhatTheStorageCoversOnlyWhenAsked) {
   const SearchSpace pocket = load_space("pocket.yaml");
-  const Architecture net = pocket.resolve("e=112 p=60000 L=1:3x100,2:0x224");
-  EXPECT_FALSE(pocket.contains(net));
-  EXPECT_EQ(net.embed_dim(), 112);
+  const std::string key = "e=112 p=60000 L=1:3x100,2:0x224";
+  EXPECT_THAT(refusal(pocket, key), HasSubstr("not in the space"));
+  EXPECT_EQ(pocket.resolve_covered(key).embed_dim(), 112);
+  EXPECT_EQ(pocket.resolve_covered("smallest"), pocket.smallest());
+  EXPECT_THROW(pocket.resolve_covered("e=272 p=20000 L=0-3:2x192"), InputError);
 }
 
 TEST(Resolve, NamesTheMembersNearby) {
@@ -86,9 +127,11 @@ TEST(Resolve, SlideWindowsOfLightHubertsDict) {
     widths += comma + "256";
     windows += comma + (i < 7 ? "16" : i == 9 ? "32" : "\"global\"");
   }
-  const Architecture net = small.resolve(R"({"layer_num":10,"embed_dim":256,"heads_num":[)" +
-                                         heads + R"(],"ffn_embed":[)" + ffn + R"(],"atten_dim":[)" +
-                                         widths + R"(],"slide_wsz":[)" + windows + "]}");
+  const std::string dict = R"({"layer_num":10,"embed_dim":256,"heads_num":[)" + heads +
+                           R"(],"ffn_embed":[)" + ffn + R"(],"atten_dim":[)" + widths +
+                           R"(],"slide_wsz":[)" + windows + "]}";
+  EXPECT_THAT(refusal(small, dict), HasSubstr("window 16 in layer 0 is not in the space"));
+  const Architecture net = small.resolve_covered(dict);
   EXPECT_EQ(net.key(), "c=512 e=256 p=20000 L=0-6:4x768w16,8-9:4x768,10:4x768w32");
 }
 

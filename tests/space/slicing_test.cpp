@@ -216,9 +216,9 @@ TEST(TensorSlices, RefusesWhatTiedPartsForbid) {
 
 TEST(TensorSlices, AConvJoinsAsManyFramesAsItWasTrainedFor) {
   const SearchSpace space = joined_space(RateKind::kConv);
-  EXPECT_THROW(space.resolve("c=64 e=128 p=60000 L=0:1x256"), InputError);
+  EXPECT_THROW(space.resolve_covered("c=64 e=128 p=60000 L=0:1x256"), InputError);
   const SearchSpace average = joined_space(RateKind::kAverage);
-  EXPECT_NO_THROW(average.resolve("c=64 e=128 p=60000 L=0:1x256"));
+  EXPECT_NO_THROW(average.resolve_covered("c=64 e=128 p=60000 L=0:1x256"));
 }
 
 }  // namespace

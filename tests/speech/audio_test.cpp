@@ -95,6 +95,46 @@ TEST(ReadAudio, ResamplesEveryFormatToTheSameTone) {
   }
 }
 
+TEST(AudioStream, GivesTheSamplesOfReadAudioPieceByPiece) {
+  const TempFolder folder;
+  std::vector<float> stereo;
+  for (const float x : sine(700, 100000, 44100)) stereo.insert(stereo.end(), {x, x / 2});
+  write_sound(folder / "stereo.flac", stereo, 44100, 2, SF_FORMAT_FLAC | SF_FORMAT_PCM_16);
+  write_sound(folder / "high.wav", sine(700, 300000, 96000), 96000, 1,
+              SF_FORMAT_WAV | SF_FORMAT_FLOAT);
+  write_wav(folder / "plain.wav", sine(700, 50000));
+  write_wav(folder / "low.wav", sine(700, 30001, 8000), 8000);
+  write_file(folder / "a.g722", g722_of(sine(1000, 16000)));
+  for (const char* name : {"stereo.flac", "high.wav", "plain.wav", "low.wav", "a.g722"}) {
+    const Audio whole = read_audio(folder / name);
+    AudioStream stream(folder / name);
+    std::vector<float> samples;
+    size_t pieces = 0;
+    while (stream.read(samples)) ++pieces;
+    ASSERT_EQ(samples.size(), whole.samples.size()) << name;
+    float difference = 0;
+    for (size_t i = 0; i < samples.size(); ++i)
+      difference = std::max(difference, std::abs(samples[i] - whole.samples[i]));
+    EXPECT_LE(difference, 1e-6F) << name;
+    EXPECT_GT(pieces, name == std::string("a.g722") ? 0U : 1U) << name;
+    EXPECT_EQ(stream.source().samples, whole.source.samples) << name;
+    EXPECT_EQ(stream.source().channels, whole.source.channels) << name;
+  }
+}
+
+TEST(AudioStream, SaysWhatIsWrongWithAFile) {
+  const TempFolder folder;
+  write_file(folder / "text.wav", "no audio here");
+  write_sound(folder / "empty.wav", {}, 16000, 1, SF_FORMAT_WAV | SF_FORMAT_PCM_16);
+  EXPECT_THAT(message_of<InputError>([&] { AudioStream(folder / "text.wav"); }),
+              HasSubstr("not an audio file"));
+  EXPECT_THAT(message_of<InputError>([&] {
+                std::vector<float> samples;
+                AudioStream(folder / "empty.wav").read(samples);
+              }),
+              HasSubstr("holds no samples"));
+}
+
 TEST(ReadAudio, DecodesG722) {
   const TempFolder folder;
   write_file(folder / "a.g722", g722_of(sine(1000, 16000)));

@@ -215,7 +215,7 @@ TEST(AugmentOptions, ReportEveryProblem) {
       "  noise: {probability: 0.3, snr: 4}\n  band_limit: {cutoff: [2000, 9000]}\n  reverb: 1\n");
   AugmentOptions::from_config(file.root().section("augment"));
   EXPECT_THAT(message_of<InputError>([&] { file.finish(); }),
-              AllOf(HasSubstr("expected a probability, 0 to 1"), HasSubstr("noise_probability"),
+              AllOf(HasSubstr("probability: expected 0 to 1"), HasSubstr("noise_probability"),
                     HasSubstr("utterance_snr: expected [lowest, highest] within -100 to 100"),
                     HasSubstr("needs augment.noise_clips"), HasSubstr("snr"),
                     HasSubstr("cutoff: expected [lowest, highest] within 100 to 7999"),

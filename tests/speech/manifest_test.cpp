@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
+
 #include "core/errors.h"
+#include "speech/audio.h"
 #include "tests/speech/made_up_data.h"
 
 namespace concertina {
@@ -66,6 +69,49 @@ TEST(Manifest, FingerprintSeesIdsSizesAndSplits) {
   EXPECT_NE(manifest.fingerprint(), before);
 }
 
+std::string fingerprint_of(const std::filesystem::path& path) {
+  return read_manifest(path).fingerprint();
+}
+
+void write_sound(const std::filesystem::path& path, float first) {
+  const std::vector<float> samples = {first, 0.25F, -0.5F};
+  write_wav(path, samples);
+}
+
+void set_age(const std::filesystem::path& path, int seconds) {
+  std::filesystem::last_write_time(
+      path, std::filesystem::file_time_type::clock::now() - std::chrono::seconds(seconds));
+}
+
+TEST(Manifest, FingerprintSeesAudioThatChanged) {
+  const TempFolder folder;
+  Clip clip = clip_named("a");
+  clip.path = "a.wav";
+  write_sound(folder / "a.wav", 0.5F);
+  clip.hash = pcm_hash(std::vector<float>{0.5F, 0.25F, -0.5F});
+  set_age(folder / "a.wav", 100);
+  write_manifest({folder.path(), {clip}}, folder / "m.tsv");
+  const std::string before = fingerprint_of(folder / "m.tsv");
+  EXPECT_EQ(read_manifest(folder / "m.tsv").clips[0].hash, clip.hash);
+
+  set_age(folder / "a.wav", -100);  // a copy: newer, but the same
+  EXPECT_EQ(fingerprint_of(folder / "m.tsv"), before);
+  write_sound(folder / "a.wav", 0.75F);
+  set_age(folder / "a.wav", -100);
+  EXPECT_NE(fingerprint_of(folder / "m.tsv"), before);
+}
+
+TEST(Manifest, SizeAndTimeStandInForAHash) {
+  const TempFolder folder;
+  write_sound(folder / "x.wav", 0.5F);
+  set_age(folder / "x.wav", 100);
+  write_file(folder / "m.tsv", "id\tpath\tsamples\nx\tx.wav\t3\n");
+  const std::string before = fingerprint_of(folder / "m.tsv");
+  EXPECT_EQ(fingerprint_of(folder / "m.tsv"), before);
+  set_age(folder / "x.wav", 50);
+  EXPECT_NE(fingerprint_of(folder / "m.tsv"), before);
+}
+
 TEST(Manifest, NamesLineAndColumnOfWhatIsWrong) {
   const TempFolder folder;
   const auto message = [&](const std::string& text) {
@@ -87,6 +133,12 @@ TEST(Manifest, NamesLineAndColumnOfWhatIsWrong) {
   EXPECT_THAT(message("id\tpath\n"), HasSubstr("column 'samples' is missing"));
   EXPECT_THAT(message(""), HasSubstr("empty (0 bytes)"));
   EXPECT_THROW(read_manifest(folder / "missing.tsv"), SystemError);
+}
+
+TEST(Manifest, AByteOrderMarkIsNoPartOfTheHeader) {
+  const TempFolder folder;
+  write_file(folder / "m.tsv", "\xEF\xBB\xBFid\tpath\tsamples\na\ta.wav\t9\n");
+  EXPECT_EQ(read_manifest(folder / "m.tsv").clips.at(0).id, "a");
 }
 
 TEST(Phones, ReadsFestvoxLabels) {

@@ -1,0 +1,88 @@
+// Options that say what they accept: numbers with bounds, files that a verb reads, files that it
+// writes. One check before a verb runs refuses a result that would overwrite what the verb reads,
+// or a file that is no earlier result of its kind.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+#include <filesystem>
+#include <optional>
+#include <set>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "core/bounds.h"
+
+namespace concertina {
+
+// A CLI11 check whose description is describe(bounds).
+CLI::Validator within(const Bounds& bounds, bool whole_number);
+
+// A number that must lie in `bounds`: what lies outside is a usage error (exit code 2).
+template <class Number>
+CLI::Option* add_number(CLI::App& verb, const std::string& names, Number& value,
+                        const Bounds& bounds, const std::string& help) {
+  return verb.add_option(names, value, help)->check(within(bounds, std::is_integral_v<Number>));
+}
+
+enum class FileKind {
+  kModel,     // a Concertina model
+  kHeads,     // objective.safetensors
+  kWeights,   // safetensors of another package
+  kTorch,     // torch.save
+  kStudy,     // SQLite
+  kManifest,  // manifest.tsv
+  kTrials,    // CSV or JSON of a study's trials
+  kPage,      // HTML
+  kJson,
+  kFeatures,  // .npy
+  kFolder,
+};
+
+// Which options of the verbs name files.
+class PathOptions {
+ public:
+  struct Output {
+    const CLI::App* verb;
+    const CLI::Option* option;
+    FileKind kind;
+  };
+
+  CLI::Option* reads(CLI::Option* option) {
+    inputs_.push_back(option);
+    return option;
+  }
+  CLI::Option* writes(const CLI::App& verb, CLI::Option* option, FileKind kind) {
+    outputs_.push_back({&verb, option, kind});
+    return option;
+  }
+  const std::vector<const CLI::Option*>& inputs() const { return inputs_; }
+  const std::vector<Output>& outputs() const { return outputs_; }
+
+  // After parsing: InputError for a result that would overwrite an input or a file of another kind.
+  // Removes what killed runs were writing for the same results.
+  void check() const;
+
+ private:
+  std::vector<const CLI::Option*> inputs_;
+  std::vector<Output> outputs_;
+};
+
+// Refuses results one by one; PathOptions has one for the options, verbs whose results have names
+// of their own use another.
+class OutputCheck {
+ public:
+  explicit OutputCheck(const std::vector<std::filesystem::path>& inputs);
+  // InputError when `output` is an input, also through links; when it lies in an input folder and
+  // is no manifest; when it is a file of another kind. What is not there, is empty, a device or a
+  // pipe is fine.
+  void operator()(const std::filesystem::path& output, FileKind kind) const;
+
+ private:
+  std::set<std::pair<uint64_t, uint64_t>> files_;  // device, inode
+  std::vector<std::filesystem::path> folders_;     // canonical
+};
+
+}  // namespace concertina

@@ -1,0 +1,117 @@
+#include "apps/results_text.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+namespace concertina {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number_or_null(double value) { return std::isnan(value) ? Json() : Json(value); }
+
+std::string unit_after(std::string_view metric) {
+  const Metric* known = find_metric(metric);
+  const bool shown = known != nullptr && known->format == NumberFormat::kPercent;
+  return shown ? fmt::format(" {}", known->unit) : "";
+}
+
+std::string test_line(const SubnetResults& results) {
+  std::string line;
+  for (const auto& [name, score] : results.test) {
+    line += fmt::format("{}{} {}{}", line.empty() ? "  on test  " : "; ", name,
+                        score_number(name, score), unit_after(name));
+    if (!score.setting.empty()) line += fmt::format(" ({})", score.setting);
+  }
+  return line.empty() ? line : line + '\n';
+}
+
+std::string time_line(const SubnetResults& results) {
+  if (!results.time) return "";
+  const LatencyPoint& time = results.time->time;
+  std::string line = fmt::format("  time     {:.2f} ms measured", time.p50_ms);
+  if (results.predicted_ms) line += fmt::format(", {:.2f} ms predicted", *results.predicted_ms);
+  if (results.prediction_error) line += fmt::format(" ({:+.1f} %)", 100 * *results.prediction_error);
+  return line + fmt::format("; {}\n", workload_text(time));
+}
+
+std::string missing_line(const SubnetResults& results, const Architecture& architecture,
+                         const std::string& command) {
+  if (results.complete()) return "";
+  return fmt::format("  missing  {}: {} '{}'\n",
+                     !results.test.empty() ? "a fresh time"
+                     : results.time        ? "scores on test"
+                                           : "scores on test and a fresh time",
+                     command, architecture.key());
+}
+
+std::string terms_line(const FrontResults& results, const Budget& budget) {
+  const TimeTerms terms = results.time_terms(*budget.time);
+  if (!terms.workload) return "latency: the study has no latency model, so its workload is unknown\n";
+  std::string line = fmt::format(
+      "latency: {:.2f} ms holds for {}; predictions up to {:.2f} ms count", budget.limit,
+      workload_text(*terms.workload), terms.predicted_limit(budget.limit));
+  line += fmt::format(" (margin {:.1f} %{}, scale {:.3f})\n", 100 * terms.margin,
+                      budget.time->margin ? "" : ": the model's own held-out error", terms.scale);
+  return line;
+}
+
+}  // namespace
+
+Json results_json(const SubnetResults& results) {
+  Json test = Json::object();
+  for (const auto& [name, score] : results.test) {
+    test[name] = {{"value", score.value},
+                  {"low", number_or_null(score.low)},
+                  {"high", number_or_null(score.high)},
+                  {"setting", score.setting}};
+  }
+  Json json = {{"test", test}, {"time", Json()}};
+  if (results.time) {
+    const LatencyPoint& time = results.time->time;
+    json["time"] = {{"p50_ms", time.p50_ms},   {"p95_ms", number_or_null(time.p95_ms)},
+                    {"device", time.device},   {"threads", time.threads},
+                    {"seconds", time.seconds}, {"dtype", time.dtype},
+                    {"date", results.time->date}};
+  }
+  if (results.predicted_ms) json["predicted_ms"] = *results.predicted_ms;
+  if (results.corrected_ms) json["corrected_ms"] = *results.corrected_ms;
+  if (results.prediction_error) json["prediction_error"] = *results.prediction_error;
+  return json;
+}
+
+std::string score_command(const StudyFile& study, const std::filesystem::path& path) {
+  std::string config = "CONFIG";
+  for (const Artefact& artefact : study.artefacts())
+    if (artefact.name == kPipelineArtefact) config = artefact.path;
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  return fmt::format("concertina search {} --out {} --resume --score", config, folder.string());
+}
+
+std::string results_text(const SubnetResults& results, const Architecture& architecture,
+                         const std::string& command) {
+  return test_line(results) + time_line(results) + missing_line(results, architecture, command);
+}
+
+std::string latency_terms_text(const FrontResults& results, std::span<const Budget> budgets) {
+  std::string text;
+  for (const Budget& budget : budgets) {
+    if (budget.time) text += terms_line(results, budget);
+    if (budget.metric == "latency.p50_ms" && results.workload)
+      text += fmt::format("latency: measured on {}\n", workload_text(*results.workload));
+  }
+  return text;
+}
+
+std::string correction_text(const FrontResults& results) {
+  if (!results.check || results.check->scale == 1 || !results.model || !results.model->held_out())
+    return "";
+  const LatencyError& error = *results.model->held_out();
+  return fmt::format(
+      "{} of {} fresh times lie outside the prediction's 90 % interval ({:.2f} to {:.2f} of it): "
+      "predictions are corrected by {:.3f}; objective values stay as the search saw them",
+      results.check->outside, results.check->times, error.low, error.high, results.check->scale);
+}
+
+}  // namespace concertina

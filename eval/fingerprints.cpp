@@ -1,0 +1,108 @@
+#include "eval/fingerprints.h"
+
+#include <ATen/Version.h>
+#include <c10/core/ScalarType.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <torch/version.h>
+
+#include "core/files.h"
+#include "eval/latency.h"
+#include "eval/subnet_evaluator.h"
+
+namespace concertina {
+namespace {
+
+// A change of how a metric is computed raises its version.
+constexpr const char* kSizeVersion = "1";
+constexpr const char* kDistillVersion = "1";
+constexpr const char* kTaskVersion = "2";
+
+void add_machine(Facts& facts) {
+  facts["LibTorch"] = TORCH_VERSION;
+  facts["CPU"] = fmt::format("{}, {}", cpu_name(), at::get_cpu_capability());
+}
+
+// Hash of what `line` says of each clip; clips of which it says nothing do not count.
+template <class Line>
+std::string hash_of_clips(const Manifest& manifest, const Line& line) {
+  std::string lines;
+  for (const Clip& clip : manifest.clips) {
+    if (const std::string said = line(clip); !said.empty()) lines += said + '\n';
+  }
+  return sha256(lines);
+}
+
+std::string audio_of(const Clip& clip) {
+  return fmt::format("{}\t{}\t{}\t{}", clip.id, clip.samples, split_name(clip.split), clip.hash);
+}
+
+std::string dev_audio(const Manifest& manifest) {
+  return hash_of_clips(manifest, [](const Clip& clip) {
+    return clip.split == Split::kDev ? fmt::format("{}\t{}", audio_of(clip), clip.source)
+                                     : std::string();
+  });
+}
+
+std::string phone_data(const Manifest& manifest) {
+  return hash_of_clips(manifest, [&](const Clip& clip) {
+    if (clip.phones.empty() || clip.split == Split::kTest) return std::string();
+    return fmt::format("{}\t{}", audio_of(clip), sha256_file(manifest.phones_path(clip)));
+  });
+}
+
+std::string speaker_data(const Manifest& manifest) {
+  return hash_of_clips(manifest, [](const Clip& clip) {
+    if (clip.speaker.empty() || clip.group.empty()) return std::string();
+    return fmt::format("{}\t{}\t{}\t{}", audio_of(clip), clip.source, clip.speaker, clip.group);
+  });
+}
+
+Facts distill_facts(const ScoreSources& sources) {
+  const DistillScoreOptions& options = *sources.distill;
+  Facts facts = {{"version", kDistillVersion},
+                 {"supernet", sources.supernet},
+                 {"teacher", sources.teacher},
+                 {"objective", sources.objective},
+                 {"data", dev_audio(*sources.manifest)},
+                 {"crops", fmt::format("{}", options.crops)},
+                 {"seconds", fmt::format("{}", options.seconds)},
+                 {"seed", fmt::format("{}", options.seed)}};
+  for (const auto& [source, weight] : options.source_weight)
+    facts[fmt::format("source_weight.{}", source)] = fmt::format("{}", weight);
+  add_machine(facts);
+  return facts;
+}
+
+Facts task_facts(const ScoreSources& sources, const std::string& task) {
+  const TaskOptions& options = sources.tasks;
+  Facts facts = {{"version", kTaskVersion},
+                 {"supernet", sources.supernet},
+                 {"tasks.clip_seconds", fmt::format("{}", options.clip_seconds)},
+                 {"tasks.layers", options.layers},
+                 {"dtype", c10::toString(sources.task_dtype)}};
+  facts["data"] = task == "pr" ? phone_data(*sources.manifest) : speaker_data(*sources.manifest);
+  if (task == "pr") facts["tasks.pr_every"] = fmt::format("{}", options.pr_every);
+  if (task != "pr") facts["tasks.sid_min_clips"] = fmt::format("{}", options.sid_min_clips);
+  if (task == "asv") facts["tasks.asv_trials"] = fmt::format("{}", options.asv_trials);
+  add_machine(facts);
+  return facts;
+}
+
+}  // namespace
+
+Fingerprints metric_fingerprints(const ScoreSources& sources) {
+  Fingerprints all = {
+      {"params", {{"version", kSizeVersion}}},
+      {"macs", {{"version", kSizeVersion}, {"seconds", fmt::format("{}", kMacsSeconds)}}}};
+  if (sources.latency) all["latency.pred_ms"] = {{"latency model", sources.latency->sha256()}};
+  if (sources.distill) all[kDistillMetric] = distill_facts(sources);
+  for (const std::string& task : sources.tasks.tasks) {
+    const Facts facts = task_facts(sources, task);
+    for (const Metric& metric : known_metrics())
+      if (metric.name.starts_with(task + ".")) all[std::string(metric.name)] = facts;
+  }
+  return all;
+}
+
+}  // namespace concertina

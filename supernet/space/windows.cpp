@@ -1,0 +1,76 @@
+#include "supernet/space/windows.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/errors.h"
+
+namespace concertina {
+namespace {
+
+constexpr double kShortest_s = 1;
+
+// Base frames after which base frames and the subnet's begin together again.
+int64_t alignment(const Blueprint& blueprint, int32_t frame_period_us) {
+  const int64_t base = blueprint.base_frame_period_us();
+  return std::lcm(base, int64_t{frame_period_us}) / base;
+}
+
+int64_t down_to(int64_t frames, int64_t unit) { return frames / unit * unit; }
+
+void check(const Blueprint& blueprint, int32_t frame_period_us, const WindowOptions& options) {
+  const double period_s = blueprint.base_frame_period_us() * 1e-6;
+  const double shortest = std::max(
+      kShortest_s, 4 * period_s * static_cast<double>(alignment(blueprint, frame_period_us)));
+  if (!(options.seconds >= shortest))
+    throw InputError(fmt::format("a window of {:g} s is too short: it takes {:g} s at least",
+                                 options.seconds, shortest));
+  if (!(options.overlap >= 0 && options.overlap <= options.seconds / 2))
+    throw InputError(
+        fmt::format("windows of {:g} s cannot share {:g} s: between 0 and half of them",
+                    options.seconds, options.overlap));
+}
+
+}  // namespace
+
+int64_t samples_for_frames(const Blueprint& blueprint, int64_t frames) {
+  if (frames <= 0) return 0;
+  int64_t low = 0, high = blueprint.base_frame_samples();
+  while (blueprint.frames(high) < 1) high *= 2;
+  while (high - low > 1) {
+    const int64_t middle = (low + high) / 2;
+    (blueprint.frames(middle) < 1 ? low : high) = middle;
+  }
+  return high + (frames - 1) * blueprint.base_frame_samples();
+}
+
+int64_t frames_before(const Blueprint& blueprint, int32_t frame_period_us, int64_t base_frames) {
+  return compressed_frames(blueprint, base_frames, frame_period_us);
+}
+
+std::vector<Window> plan_windows(const Blueprint& blueprint, int32_t frame_period_us,
+                                 int64_t frames, const WindowOptions& options) {
+  check(blueprint, frame_period_us, options);
+  const int64_t unit = alignment(blueprint, frame_period_us);
+  const auto in_units = [&](double seconds) {
+    return down_to(static_cast<int64_t>(seconds * 1e6 / blueprint.base_frame_period_us()), unit);
+  };
+  const int64_t length = in_units(options.seconds);
+  const int64_t step = length - 2 * in_units(options.overlap / 2);
+  std::vector<Window> windows;
+  for (int64_t first = 0;; first += step) {
+    const bool last = first + length >= frames;
+    if (last && !windows.empty()) first = down_to(frames - length + unit - 1, unit);
+    windows.push_back({first, std::min(length, frames - first), 0, frames});
+    if (last) break;
+  }
+  for (size_t i = 1; i < windows.size(); ++i) {
+    const int64_t shared = windows[i].first + windows[i - 1].first + windows[i - 1].frames;
+    windows[i].begin = windows[i - 1].end = down_to(shared / 2, unit);
+  }
+  return windows;
+}
+
+}  // namespace concertina

@@ -1,0 +1,33 @@
+// The work of one forward pass, kernel by kernel, at the frame rate where each runs: what cost.h
+// adds up to MACs and what the latency model is fitted on.
+#pragma once
+
+#include <cstdint>
+
+#include "supernet/space/architecture.h"
+#include "supernet/space/blueprint.h"
+
+namespace concertina {
+
+struct ForwardWork {
+  // Frames before the rate unit, of projection and positional conv, and of the layers. CIF comes
+  // before the projection, what joins frames after the positional conv.
+  int64_t base_frames = 0, input_frames = 0, frames = 0;
+  // MACs: conv sum_i L_i*c_i*c_{i-1}*k_i; projection T_in*C*E; positional T_in*E*(E/groups)*k;
+  // attention T*4EA (T*2EA where a map is reused) and the gate of a position bias 8TA; scores
+  // 2T*keys*A (T*keys*A); FFN T*2EF. Rate unit: cif T0(5C^2+C), conv and linear T*r*E^2 for r
+  // joined frames. A = head_dim*heads; a window w leaves min(T, w+1) keys.
+  int64_t front_end = 0, rate = 0, projection = 0, positional = 0;
+  int64_t attention_linear = 0, attention_scores = 0, ffn = 0;
+  int64_t front_end_elements = 0;  // outputs of the convolutions
+
+  int64_t macs() const;  // the sum
+};
+
+// InputError when the architecture is not of the blueprint's front end.
+ForwardWork work_of(const Blueprint& blueprint, const Architecture& architecture, int64_t samples);
+
+// How many keys a frame attends to.
+int64_t attended_keys(const LayerShape& layer, int64_t frames);
+
+}  // namespace concertina

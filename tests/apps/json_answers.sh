@@ -1,0 +1,59 @@
+#!/usr/bin/env bash
+# Every verb that prints an answer prints it as JSON with --json, and nothing else on stdout; a study that is asked about
+# another model refuses; what a file was written to is said.
+# Usage: json_answers.sh PROGRAM SMOKE_FOLDER (made by smoke_line.sh)
+set -euo pipefail
+program=$1 one=$2/one
+model=$one/stage2/model.safetensors study=$one/study.db
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failures=0
+
+json() {  # json PYTHON_CONDITION ARGUMENTS...: stdout is JSON; the condition holds of `x`, what was read
+  local condition=$1
+  shift
+  if ! "$program" "$@" --json --quiet >"$work/stdout" 2>"$work/stderr" ||
+    ! python3 -c 'import json, sys; x = json.load(open(sys.argv[1])); assert eval(sys.argv[2]), x' "$work/stdout" "$condition" 2>>"$work/stderr"; then
+    printf 'FAILED: concertina %s --json\n' "$*"
+    tail -3 "$work/stderr" | cut -c1-300 | sed 's/^/  | /'
+    failures=$((failures + 1))
+  fi
+}
+
+clip=$(find data/smoke -name '*.wav' | sort | sed -n 1p)
+json 'len(x["trials"]) == 12 and "wall_s" in x["trials"][0]' study dump "$study"
+json '"wall_s" not in x["trials"][0] and "artefacts" not in x' study dump --no-times "$study"
+json 'len(x) == 12 and x[0]["values"]["params"] > 0' study export "$study"
+json 'x["trials"] == 12 and x["format"] == "csv"' study export "$study" -o "$work/trials.csv"
+[ "$(wc -l <"$work/trials.csv")" = 13 ] || { echo "FAILED: the table that was exported has other than 12 trials"; failures=$((failures + 1)); }
+json 'len(x) >= 1' pareto "$study"
+json 'len(x) == 1' pareto "$study" --knee
+json 'x["file"].endswith("page.html") and x["trials"] == 12 and x["bytes"] > 1000' report "$study" -o "$work/page.html"
+json 'x["subnets"] == 6 and x["fastest_p50_ms"] > 0' latency profile "$model" -o "$work/times.db" --points 6 --seconds 1
+json 'len(x) == 6' latency export "$work/times.db"
+json 'len(x["sha256"]) == 64' latency fit "$work/times.db"
+json 'x["latency.pred_ms"] > 0' latency predict "$study" --arch smallest
+json 'len(x["sha256"]) == 64 and x["whole"] == x["largest"]' model show "$model"
+json 'x["largest"]["params"] > x["smallest"]["params"]' space show "$model"
+json 'x["params"] > 0' space profile "$model" --arch largest
+json 'len(x) == 3' space sample "$model" -n 3
+json 'x["bytes"] > 0' extract "$model" --study "$study" --max-params 10M -o "$work/subnet.safetensors"
+json 'x["architecture"]' model export "$model" --arch smallest --format concertina -o "$work/again.safetensors"
+json 'x[0]["shape"][0] > 1' encode "$work/subnet.safetensors" "$clip" -o "$work/features.npy"
+json 'x["p50_ms"] > 0' bench "$work/subnet.safetensors" --seconds 1 --repetitions 3
+json 'x["clips"] > 0' corpus show data/smoke/manifest.tsv
+json 'all(row["state"] == "up to date" for row in x)' run configs/smoke.yaml --out "$one" --set search.workers=1 --dry-run
+json 'len(x["front"]) >= 1 and len(x["budgets"]) == 2 and x["subnet"].endswith("subnet.safetensors")' run configs/smoke.yaml --out "$one" --set search.workers=1
+
+# The study says which model it is of.
+"$program" extract "$one/subnet.safetensors" --study "$study" --max-params 10M --force -o "$work/forced.safetensors" >"$work/stdout" 2>"$work/stderr" || true
+grep -q "is not the model of $study" "$work/stderr" || { echo "FAILED: --force kept quiet about another model"; failures=$((failures + 1)); }
+
+# Metrics that the help of pareto speaks of exist: a misspelt one is answered with all there are.
+"$program" search configs/smoke.yaml --out "$one" --set "search.front.score=[none]" >"$work/stdout" 2>"$work/known" || true
+for metric in $("$program" pareto --help | grep -oE "'(test\.)?[a-z0-9]+\.[a-z0-9_]+[<>=]" | tr -d "'<>=" | sed 's/^test\.//'); do
+  grep -q "metrics are .*\b$metric\b" "$work/known" || { echo "FAILED: pareto --help names $metric"; failures=$((failures + 1)); }
+done
+
+[ "$failures" = 0 ] && echo "json answers: well"
+exit "$((failures > 0))"

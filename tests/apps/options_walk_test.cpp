@@ -1,0 +1,305 @@
+// Every option of every verb, as the program describes itself, with values that nobody means: an
+// exit code of core/errors.h with one sentence, and every input as it was. Runs in this process: a
+// start of the program costs most of a second.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <set>
+
+#include "apps/pipeline_config.h"
+#include "apps/verb.h"
+#include "core/errors.h"
+#include "core/files.h"
+#include "db/study_file.h"
+#include "supernet/model/model_file.h"
+
+namespace concertina {
+namespace {
+
+namespace fs = std::filesystem;
+using Words = std::vector<std::string>;
+
+const std::string kHuge(5000, 'x');
+
+struct Outcome {
+  int code = 0;
+  std::string errors;
+};
+
+Outcome run(Words words) {
+  words.insert(words.begin(), "--quiet");
+  std::reverse(words.begin(), words.end());  // as CLI11 wants them
+  Globals globals;
+  const auto app = make_program(globals);
+  ::testing::internal::CaptureStdout();
+  ::testing::internal::CaptureStderr();
+  Outcome outcome;
+  outcome.code = run_guarded(*app, [&] { app->parse(std::move(words)); });
+  outcome.errors = ::testing::internal::GetCapturedStderr();
+  ::testing::internal::GetCapturedStdout();
+  return outcome;
+}
+
+struct Verb {
+  Words path;  // "study", "export"
+  const CLI::App* app;
+};
+
+void collect(const CLI::App& app, const Words& path, std::vector<Verb>& verbs) {
+  const auto below = app.get_subcommands([](const CLI::App*) { return true; });
+  if (below.empty()) verbs.push_back({path, &app});
+  for (const CLI::App* verb : below) {
+    Words longer = path;
+    longer.push_back(verb->get_name());
+    collect(*verb, longer, verbs);
+  }
+}
+
+// A folder of inputs of every kind, and one where results go, which is the working folder.
+class OptionsWalk : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    root_ = fs::temp_directory_path() / ("concertina-walk-" + std::to_string(::getpid()));
+    fs::remove_all(root_);
+    fs::create_directories(root_ / "inputs/none");
+    fs::create_directories(root_ / "work");
+    before_ = fs::current_path();
+    fs::current_path(root_ / "work");
+    make_inputs();
+    for (const auto& entry : fs::directory_iterator(root_ / "inputs")) {
+      if (entry.is_regular_file()) hashes_[entry.path()] = sha256_file(entry.path());
+    }
+  }
+  void TearDown() override {
+    fs::current_path(before_);
+    fs::remove_all(root_);
+  }
+
+  std::string input(const std::string& name) const { return (root_ / "inputs" / name).string(); }
+
+  // One second of 16 kHz mono 16-bit silence.
+  static std::string silence() {
+    constexpr char kHeader[] =
+        "RIFF\x24\x7d\0\0WAVEfmt "
+        "\x10\0\0\0\x01\0\x01\0\x80\x3e\0\0\0\x7d\0\0\x02\0\x10\0data\0\x7d\0";
+    return std::string(kHeader, sizeof(kHeader)) + std::string(32000, '\0');
+  }
+
+  void make_inputs() const {
+    const SearchSpace space =
+        SearchSpace::load(fs::path(CONCERTINA_SOURCE_DIR) / "configs/spaces/tiny.yaml");
+    save_model(Supernet::random(space, Rng(1)), input("model.safetensors"));
+    StudyHeader header;
+    header.space_json = space.to_json();
+    header.objectives = {{"distill.l1", Direction::kMinimise, ""}};
+    StudyFile::create(input("study.db"), header);
+    write_atomically(input("a.wav"), silence());
+    write_atomically(input("m.tsv"), "id\tpath\tsamples\na\ta.wav\t16000\n");
+    write_atomically(input("metrics.jsonl"), "{\"step\": 1}\n");
+    std::string config = read_text(fs::path(CONCERTINA_SOURCE_DIR) / "configs/smoke.yaml");
+    const std::string from = "spaces/tiny.yaml";
+    config.replace(config.find(from), from.size(),
+                   CONCERTINA_SOURCE_DIR "/configs/spaces/tiny.yaml");
+    const std::string tier = "tier: smoke";
+    config.replace(config.find(tier), tier.size(), "manifest: gone.tsv");
+    write_atomically(input("c.yaml"), config);
+  }
+
+  // What an option that a verb needs gets, by its name; a verb with a new one says so here.
+  std::string sound_value(const std::string& option) const {
+    static const std::map<std::string, std::string> kInputs = {
+        {"MODEL", "model.safetensors"}, {"CHECKPOINT", "model.safetensors"},
+        {"SPACE", "model.safetensors"}, {"study", "study.db"},
+        {"STUDY", "study.db"},          {"CONFIG", "c.yaml"},
+        {"pipeline", "c.yaml"},         {"AUDIO", "a.wav"},
+        {"MANIFEST", "m.tsv"},          {"PATH", "a.wav"}};
+    static const std::map<std::string, std::string> kValues = {
+        {"--output", "out"}, {"--out", "out"},       {"--root", "root"}, {"--study", "new.db"},
+        {"--format", "pt"},  {"--arch", "smallest"}, {"--stage", "1"}};
+    if (const auto found = kInputs.find(option); found != kInputs.end())
+      return input(found->second);
+    const auto found = kValues.find(option);
+    EXPECT_TRUE(found != kValues.end()) << "sound_value() does not know " << option;
+    return found == kValues.end() ? "" : found->second;
+  }
+
+  // Options that keep a verb short or off the network.
+  std::map<std::string, std::string> extras(const Words& path) const {
+    if (path == Words{"bench"}) return {{"--seconds", "0.2"}, {"--repetitions", "1"}};
+    if (path == Words{"latency", "profile"}) return {{"--points", "1"}, {"--seconds", "0.2"}};
+    if (path == Words{"corpus", "fetch"}) return {{"--from", input("none")}};
+    if (path == Words{"eval"}) return {{"--data", input("m.tsv")}};
+    if (path == Words{"extract"}) return {{"--arch", "smallest"}};
+    if (path == Words{"model", "sort"}) return {{"--score", "magnitude"}};
+    return {};
+  }
+
+  static std::string name_of(const CLI::Option& option) {
+    if (!option.get_lnames().empty()) return "--" + option.get_lnames().front();
+    if (!option.get_snames().empty()) return "-" + option.get_snames().front();
+    return option.get_name(/*positional=*/true);
+  }
+
+  // The verb with all it needs, but `walked` is `value`.
+  Words command(const Verb& verb, const CLI::Option& walked, const std::string& value) const {
+    std::map<std::string, std::string> flags = extras(verb.path);
+    std::vector<std::string> places;
+    for (const CLI::Option* option : verb.app->get_options()) {
+      const std::string name = name_of(*option);
+      if (!option->nonpositional()) {
+        places.push_back(option == &walked ? value : sound_value(name));
+      } else if (option->get_required()) {
+        flags[name] = sound_value(name);
+      }
+    }
+    if (walked.nonpositional()) flags[name_of(walked)] = value;
+    Words words = verb.path;
+    for (const auto& [name, given] : flags) words.insert(words.end(), {name, given});
+    words.emplace_back("--");
+    words.insert(words.end(), places.begin(), places.end());
+    return words;
+  }
+
+  void expect_inputs_unchanged(const std::string& line) const {
+    for (const auto& [path, hash] : hashes_) {
+      ASSERT_TRUE(fs::exists(path)) << line << " removed " << path;
+      ASSERT_EQ(sha256_file(path), hash) << line << " changed " << path;
+    }
+  }
+
+  void expect_sound_end(const Words& words, bool must_fail) const {
+    std::string line = "concertina";
+    for (const std::string& word : words) line += " '" + word.substr(0, 60) + "'";
+    std::fprintf(stderr, "%s\n", line.c_str());  // names what a crash was at
+    const Outcome outcome = run(words);
+    EXPECT_THAT(outcome.code, ::testing::AnyOf(0, 1, 2, 3, 4, 5)) << line << outcome.errors;
+    if (must_fail) {
+      EXPECT_EQ(outcome.code, 2) << line;
+    }
+    if (outcome.code != 0) {
+      EXPECT_THAT(outcome.errors, ::testing::StartsWith("concertina: ")) << line;
+      EXPECT_EQ(std::count(outcome.errors.begin(), outcome.errors.end(), '\n'), 1)
+          << line << "\n"
+          << outcome.errors;
+    }
+    expect_inputs_unchanged(line);
+  }
+
+  fs::path root_, before_;
+  std::map<fs::path, std::string> hashes_;
+};
+
+// Bounds of a number; nothing for other options.
+std::optional<Bounds> bounds_of(const CLI::Option& option) {
+  Bounds bounds;
+  const std::string type = option.get_type_name();
+  const size_t colon = type.find(':');
+  if (colon == std::string::npos) return std::nullopt;
+  const int read = std::sscanf(type.c_str() + colon + 1, "%lf to %lf", &bounds.low, &bounds.high);
+  return read == 2 ? std::optional(bounds) : std::nullopt;
+}
+
+TEST_F(OptionsWalk, NoValueCrashesOrDestroysAnInput) {
+  Globals globals;
+  const auto program = make_program(globals);
+  std::vector<Verb> verbs;
+  collect(*program, {}, verbs);
+  ASSERT_GT(verbs.size(), 20u);
+  std::set<std::string> numbers;
+  for (const Verb& verb : verbs) {
+    std::vector<const CLI::Option*> options = verb.app->get_options();
+    if (verb.path == Words{"space", "show"}) {
+      for (const CLI::Option* option : program->get_options()) options.push_back(option);
+    }
+    for (const CLI::Option* option : options) {
+      if (option->get_items_expected_max() == 0) continue;  // a flag
+      const auto bounds = bounds_of(*option);
+      if (option->get_type_name().starts_with("INT") ||
+          option->get_type_name().starts_with("UINT") ||
+          option->get_type_name().starts_with("FLOAT")) {
+        EXPECT_TRUE(bounds) << name_of(*option) << " has no bounds";
+        numbers.insert(name_of(*option));
+      }
+      for (const std::string& value : Words{"0", "-1", "nan", "", "1e300", "1000000000000"}) {
+        const double number = std::strtod(value.c_str(), nullptr);
+        if (bounds && !value.empty() && bounds->holds(number)) continue;  // it means something
+        expect_sound_end(command(verb, *option, value), bounds.has_value());
+      }
+      if (bounds) continue;
+      expect_sound_end(command(verb, *option, kHuge), false);
+      for (const auto& [path, hash] : hashes_)
+        expect_sound_end(command(verb, *option, path.string()), false);
+      fs::remove_all(root_ / "work");
+      fs::create_directories(root_ / "work");
+      fs::current_path(root_ / "work");
+    }
+  }
+  EXPECT_GE(numbers.size(), 8u);
+}
+
+// Every result that would be an input is refused, and so is every file of another kind.
+TEST_F(OptionsWalk, ResultsDoNotReplaceInputs) {
+  Globals globals;
+  const auto program = make_program(globals);
+  std::vector<Verb> verbs;
+  collect(*program, {}, verbs);
+  int checked = 0;
+  for (const Verb& verb : verbs) {
+    for (const CLI::Option* option : verb.app->get_options()) {
+      const std::string name = name_of(*option);
+      if (name != "--output" && name != "--out" && !(name == "--study" && option->get_required()))
+        continue;
+      for (const auto& [path, hash] : hashes_) {
+        const Words words = command(verb, *option, path.string());
+        const bool read = std::count(words.begin(), words.end(), path.string()) > 0;
+        const Outcome outcome = run(words);
+        if (read) {
+          EXPECT_EQ(outcome.code, 2) << verb.path.back() << " " << path << outcome.errors;
+        }
+        expect_inputs_unchanged(verb.path.back());
+        ++checked;
+      }
+      fs::create_hard_link(input("model.safetensors"), root_ / "work/link");
+      run(command(verb, *option, (root_ / "work/link").string()));
+      expect_inputs_unchanged(verb.path.back());
+      fs::remove_all(root_ / "work/link");
+    }
+  }
+  EXPECT_GT(checked, 40);
+}
+
+// Every number of a pipeline file has bounds, and what lies outside is named.
+TEST_F(OptionsWalk, ConfigNumbersHaveBounds) {
+  const auto parse = [&](const std::string& assignment) {
+    ConfigFile file = ConfigFile::load(input("c.yaml"));
+    file.set("sort.score=magnitude");
+    if (!assignment.empty()) file.set(assignment);
+    PipelineConfig::parse(file);
+    return file.numbers();
+  };
+  const std::vector<ConfigNumber> numbers = parse("");
+  EXPECT_GT(numbers.size(), 60u);
+  for (const ConfigNumber& number : numbers) {
+    ASSERT_TRUE(number.bounds) << number.key << " has no bounds";
+    const double low = number.bounds->low, high = number.bounds->high;
+    for (const std::string& value :
+         {std::to_string(low - 1), std::to_string(2 * high + 1), std::string("nan"),
+          std::string(".inf"), std::string("-.inf"), std::string("''"), std::string("[]")}) {
+      try {
+        parse(number.key + "=" + value);
+        ADD_FAILURE() << number.key << "=" << value << " was taken";
+      } catch (const InputError& error) {
+        EXPECT_THAT(error.what(), ::testing::AllOf(::testing::HasSubstr(number.key + ": expected"),
+                                                   ::testing::HasSubstr("found")));
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace concertina
