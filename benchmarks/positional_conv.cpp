@@ -2,6 +2,7 @@
 // table; "old" is at::conv2d on channels-last memory, which oneDNN computes.
 // Usage: positional_conv_bench [THREADS]
 #include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 #include <torch/csrc/autograd/autograd.h>
 

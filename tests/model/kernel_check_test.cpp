@@ -1,5 +1,7 @@
 #include "supernet/nn/kernel_check.h"
 
+#include <ATen/core/grad_mode.h>
+#include <c10/core/InferenceMode.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,4 +1,5 @@
 // bf16 against fp32 of every kind of blueprint at the papers' kernels, over all widths.
+#include <c10/core/InferenceMode.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
