@@ -193,7 +193,7 @@ struct GroupedConv : torch::autograd::Function<GroupedConv> {
     if (context->needs_input_grad(1)) result[1] = weight_gradient(s, padded, dy);
     if (const auto bias = context->saved_data.find("bias dtype");
         bias != context->saved_data.end()) {
-      result[2] = dy.sum({0, 1}, /*keepdim=*/false, at::kFloat)
+      result[2] = dy.sum(at::IntArrayRef{0, 1}, /*keepdim=*/false, at::kFloat)
                       .to(static_cast<at::ScalarType>(bias->second.toInt()));
     }
     return result;
