@@ -7,6 +7,7 @@
 #include <cmath>
 #include <fstream>
 #include <map>
+#include <nlohmann/json.hpp>
 
 #include "core/errors.h"
 #include "core/files.h"
@@ -41,9 +42,9 @@ std::string beginning(const fs::path& path) {
   return text;
 }
 
-bool is_json(const std::string& text) {
+bool begins_with(const std::string& text, char wanted) {
   const size_t first = text.find_first_not_of(" \t\r\n");
-  return first != std::string::npos && (text[first] == '{' || text[first] == '[');
+  return first != std::string::npos && text[first] == wanted;
 }
 
 bool is_page(std::string text) {
@@ -70,9 +71,9 @@ bool is_of_kind(const fs::path& path, FileKind kind, const std::string& head) {
   if (kind == FileKind::kTorch) return is_torch_file(MappedFile(path).bytes());
   if (kind == FileKind::kStudy) return head.starts_with("SQLite format 3");
   if (kind == FileKind::kManifest) return head.starts_with("id\t");
-  if (kind == FileKind::kTrials) return is_json(head) || head.starts_with("trial,generation,");
+  if (kind == FileKind::kTrials) return begins_with(head, '[') || head.starts_with("trial,generation,");
   if (kind == FileKind::kPage) return is_page(head);
-  if (kind == FileKind::kJson) return is_json(head);
+  if (kind == FileKind::kJson) return begins_with(head, '{') && nlohmann::json::accept(read_text(path));
   return head.starts_with("\x93NUMPY");
 }
 

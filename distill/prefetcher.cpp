@@ -13,9 +13,8 @@ constexpr int32_t kStepsAhead = 3;
 }  // namespace
 
 Prefetcher::Prefetcher(const BatchSource& source, int64_t first_step, at::Device device)
-    : source_(source), step_(first_step), uploader_(device) {
+    : source_(source), uploader_(device), next_(first_step), begun_(first_step) {
   start_threads();
-  for (int32_t i = 0; i < kStepsAhead; ++i) add_task();
 }
 
 // LibTorch's number of threads is part the thread's own, part what new threads take when they first
@@ -38,27 +37,32 @@ void Prefetcher::start_threads() {
 void Prefetcher::work(const std::stop_token& stop) {
   while (true) {
     std::unique_lock lock(mutex_);
-    if (!added_.wait(lock, stop, [this] { return !tasks_.empty(); })) return;
-    Task task = std::move(tasks_.front());
-    tasks_.pop_front();
+    if (!changed_.wait(lock, stop, [this] { return begun_ < next_ + kStepsAhead; })) return;
+    const int64_t step = begun_++;
     lock.unlock();
-    task();
+    Made made = make(step);
+    lock.lock();
+    made_.emplace(step, std::move(made));
+    changed_.notify_all();
   }
 }
 
-void Prefetcher::add_task() {
-  Task task([this, step = step_++] { return uploader_.send(source_.at(step)); });
-  ahead_.push_back(task.get_future());
-  const std::scoped_lock lock(mutex_);
-  tasks_.push_back(std::move(task));
-  added_.notify_one();
+Prefetcher::Made Prefetcher::make(int64_t step) const {
+  try {
+    return uploader_.send(source_.at(step));
+  } catch (...) {
+    return std::current_exception();
+  }
 }
 
 Crops Prefetcher::next() {
-  Uploader::Sent sent = ahead_.front().get();
-  ahead_.pop_front();
-  add_task();
-  return uploader_.receive(std::move(sent));
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return made_.contains(next_); });
+  Made made = std::move(made_.extract(next_++).mapped());
+  changed_.notify_all();
+  lock.unlock();
+  if (const auto* error = std::get_if<std::exception_ptr>(&made)) std::rethrow_exception(*error);
+  return uploader_.receive(std::get<Uploader::Sent>(std::move(made)));
 }
 
 }  // namespace concertina

@@ -4,10 +4,11 @@
 
 #include <condition_variable>
 #include <cstdint>
-#include <deque>
-#include <future>
+#include <exception>
+#include <map>
 #include <mutex>
 #include <thread>
+#include <variant>
 #include <vector>
 
 #include "distill/crops.h"
@@ -17,24 +18,27 @@ namespace concertina {
 
 // Errors of reading come out of next(). `source` must outlive it. Its threads live as long as it
 // does, and LibTorch runs on one thread in each: they are not to take turns with those that train.
+//
+// Not std::future: its inline functions in a program stand in for those that LibTorch was built
+// with, and where the compilers differ, oneDNN crashes in them.
 class Prefetcher {
  public:
   Prefetcher(const BatchSource& source, int64_t first_step, at::Device device);
   Crops next();
 
  private:
-  using Task = std::packaged_task<Uploader::Sent()>;
+  using Made = std::variant<Uploader::Sent, std::exception_ptr>;
   void start_threads();
-  void add_task();
   void work(const std::stop_token& stop);
+  Made make(int64_t step) const;
 
   const BatchSource& source_;
-  int64_t step_;
   Uploader uploader_;
-  std::mutex mutex_;  // of tasks_
-  std::condition_variable_any added_;
-  std::deque<Task> tasks_;
-  std::deque<std::future<Uploader::Sent>> ahead_;
+  std::mutex mutex_;  // of the four below
+  std::condition_variable_any changed_;
+  int64_t next_;              // the step that next() gives
+  int64_t begun_;             // the step that a free thread begins with
+  std::map<int64_t, Made> made_;
   std::vector<std::jthread> threads_;  // the last member: joined before the others end
 };
 
