@@ -61,8 +61,8 @@ endfunction()
 # `test` again under the name NAME_ATEN, LibTorch capped to ATEN's instructions and oneDNN to ONEDNN's.
 function(_concertina_capped test aten onednn filter)
   add_test(NAME ${test}_${aten} COMMAND ${test} --gtest_filter=${filter})
-  set_tests_properties(${test}_${aten} PROPERTIES LABELS "torch;capped"
-                       ENVIRONMENT "ATEN_CPU_CAPABILITY=${aten};ONEDNN_MAX_CPU_ISA=${onednn}")
+  set_tests_properties(${test}_${aten} PROPERTIES LABELS "torch;capped" PROCESSORS 2
+    ENVIRONMENT "OMP_WAIT_POLICY=passive;ATEN_CPU_CAPABILITY=${aten};ONEDNN_MAX_CPU_ISA=${onednn}")
 endfunction()
 
 # concertina_test(NAME SOURCES ... LINK rooms [TORCH] [LABELS ...]): torch-free cases are discovered one by one;
@@ -79,7 +79,8 @@ function(concertina_test name)
   if(TEST_TORCH)
     concertina_precompile(${name} torch)
     add_test(NAME ${name} COMMAND ${name})
-    set_tests_properties(${name} PROPERTIES LABELS "torch;${TEST_LABELS}")
+    set_tests_properties(${name} PROPERTIES LABELS "torch;${TEST_LABELS}" PROCESSORS 2
+                         ENVIRONMENT OMP_WAIT_POLICY=passive)  # spinning threads stop the tests beside them
     if(TEST_CAPPED)
       _concertina_capped(${name} avx2 AVX2 "${TEST_CAPPED}")
       _concertina_capped(${name} avx512 AVX512_CORE "${TEST_CAPPED}")

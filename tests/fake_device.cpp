@@ -8,6 +8,7 @@
 #include <torch/library.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <mutex>
 #include <set>
 
@@ -240,6 +241,7 @@ TORCH_LIBRARY_IMPL(aten, PrivateUse1, m) {
 
 at::Device fake_device() {
   static const bool is_registered = [] {
+    setenv("CUDA_VISIBLE_DEVICES", "", /*overwrite=*/1);
     static DeviceMemory memory;
     static Hooks hooks;
     c10::register_privateuse1_backend("fake");
@@ -251,10 +253,9 @@ at::Device fake_device() {
   return {kFake, 0};
 }
 
-std::vector<at::Device> other_devices() {
-  std::vector<at::Device> devices = {fake_device()};
-  if (at::hasCUDA()) devices.emplace_back(at::kCUDA, 0);
-  return devices;
+at::Device other_device() {
+  const char* named = std::getenv("CONCERTINA_TEST_DEVICE");
+  return named == nullptr ? fake_device() : at::Device(named);
 }
 
 int64_t host_waits() { return waits; }

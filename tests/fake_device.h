@@ -6,13 +6,13 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
-#include <vector>
 
 namespace concertina::testing {
 
 at::Device fake_device();
-// The device above, and the machine's GPU where LibTorch finds one.
-std::vector<at::Device> other_devices();
+// What tests that need a device beside the CPU run on: the device above or, with
+// CONCERTINA_TEST_DEVICE=cuda:0, that one. Never both in a process: LibTorch has one accelerator.
+at::Device other_device();
 // So far: values read, copies that block, operations that make a shape out of values.
 int64_t host_waits();
 

@@ -70,7 +70,7 @@ void add_listed(at::Tensor full, Marks& touched, const at::Tensor& gradient, dou
   }
   const auto axis = static_cast<int64_t>(d);
   const at::Tensor rows = placed(at::tensor(slice.dims[d].indices, at::kLong), full.device());
-  full.index_add_(axis, rows, gradient, scale);
+  full.index_add_(axis, rows, gradient.to(full.scalar_type()), scale);
   touched.add_rows(full, axis, rows);
 }
 
