@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <map>
+#include <regex>
 #include <set>
 #include <sstream>
 
@@ -183,19 +184,24 @@ class OptionsWalk : public ::testing::Test {
       EXPECT_EQ(outcome.code, 2) << line;
     }
     if (outcome.code != 0) {
-      EXPECT_THAT(outcome.errors, ::testing::StartsWith("concertina: ")) << line;
       expect_a_sentence(line, outcome.errors);
     }
     expect_inputs_unchanged(line);
   }
 
-  // One line; the problems of a config are a line each, with its place.
+  // One sentence, after lines of the log; the problems of a config are a line each, with its place.
   static void expect_a_sentence(const std::string& line, const std::string& errors) {
+    const std::regex log("[0-9:]{8} (info|warning) .*"), problem("/.*:[0-9]+:[0-9]+: .*");
     std::istringstream lines(errors);
-    std::string first, next;
-    EXPECT_TRUE(std::getline(lines, first)) << line;
-    while (std::getline(lines, next))
-      EXPECT_THAT(next, ::testing::MatchesRegex("/.*:[0-9]+:[0-9]+: .*")) << line << "\n" << errors;
+    int sentences = 0;
+    for (std::string next; std::getline(lines, next);) {
+      if (next.starts_with("concertina: ")) ++sentences;
+      const bool known = next.starts_with("concertina: ") ||
+                         (sentences == 0 ? std::regex_match(next, log)
+                                         : std::regex_match(next, problem));
+      EXPECT_TRUE(known) << line << "\n" << errors;
+    }
+    EXPECT_EQ(sentences, 1) << line << "\n" << errors;
   }
 
   fs::path root_, before_;

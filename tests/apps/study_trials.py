@@ -1,4 +1,5 @@
 """Prints every trial of the given study files: number, architecture and scores, one a line."""
+import os
 import sqlite3
 import sys
 
@@ -12,7 +13,9 @@ def rows_of(path):
     try:  # beside a running search: leaves the file alone
         return sqlite3.connect(f"file:{path}?mode=ro", uri=True).execute(QUERY).fetchall()
     except sqlite3.OperationalError:  # what a killed one left is recovered first
-        return sqlite3.connect(path).execute(QUERY).fetchall()
+        if not os.path.exists(path):  # moved meanwhile
+            return []
+        return sqlite3.connect(f"file:{path}?mode=rw", uri=True).execute(QUERY).fetchall()
 
 
 for path in sys.argv[1:]:
