@@ -26,6 +26,7 @@ void check_outputs(const EncodeArgs& args) {
   std::vector<std::filesystem::path> inputs(args.audio.begin(), args.audio.end());
   inputs.emplace_back(args.model);
   const OutputCheck refuse(inputs);
+  if (!args.to_file()) refuse(args.out, FileKind::kFolder);
   for (const std::filesystem::path& output : output_paths(args))
     refuse(output, FileKind::kFeatures);
   remove_abandoned(args.out);

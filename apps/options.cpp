@@ -147,6 +147,8 @@ void OutputCheck::operator()(const fs::path& output, FileKind kind) const {
     throw InputError(
         fmt::format("{} is a folder: expected the name of a {}", output.string(), name_of(kind)));
   }
+  if (kind == FileKind::kFolder)
+    throw InputError(fmt::format("{} is no folder: name another one", output.string()));
   if (!S_ISREG(info.st_mode)) return;
   std::error_code error;
   const fs::path real = fs::canonical(output, error);
@@ -157,7 +159,7 @@ void OutputCheck::operator()(const fs::path& output, FileKind kind) const {
     }
   }
   const std::string head = beginning(output);
-  if (kind != FileKind::kFolder && !head.empty() && !is_of_kind(output, kind, head)) {
+  if (!head.empty() && !is_of_kind(output, kind, head)) {
     throw InputError(
         fmt::format("{} is there and is no {}, so it is not overwritten: name another file",
                     output.string(), name_of(kind)));
