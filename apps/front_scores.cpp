@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <ctime>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "apps/results_text.h"
@@ -46,7 +47,9 @@ class TestScorer {
         stop_(stop),
         distill_(distill_score(inputs, Split::kTest)),
         tasks_(tasks_for(inputs.config, *inputs.manifest, inputs.config.search.front_score,
-                         Split::kTest)) {}
+                         Split::kTest)) {
+    if (!tasks_.tasks.empty()) prepared_.emplace(*inputs.manifest, tasks_, Split::kTest, stop);
+  }
 
   bool scores_anything() const { return distill_ != nullptr || !tasks_.tasks.empty(); }
 
@@ -75,11 +78,10 @@ class TestScorer {
     FrontScore scored{architecture, {}};
     const Supernet& supernet = *inputs_.supernet;
     if (distill_) scored.scores[kDistillMetric] = {distill_->score(supernet.slice(architecture))};
-    if (tasks_.tasks.empty()) return scored;
+    if (!prepared_) return scored;
     const auto features =
         subnet_features(supernet.slice(architecture, training_dtype(tasks_.dtype, at::kCPU)));
-    for (const TaskScore& score :
-         score_tasks(*inputs_.manifest, features, tasks_, Split::kTest, stop_)) {
+    for (const TaskScore& score : prepared_->score(features, Intervals::kBootstrap, stop_)) {
       if (is_scored(score.metric))
         scored.scores[score.metric] = {score.value, score.low, score.high, score.setting};
     }
@@ -96,6 +98,7 @@ class TestScorer {
   const StopToken& stop_;
   std::shared_ptr<const DistillScore> distill_;
   TaskOptions tasks_;
+  std::optional<PreparedTasks> prepared_;  // empty: no tasks
 };
 
 std::vector<Architecture> members_of(const SearchInputs& inputs, const StudyFile& study,
