@@ -103,10 +103,13 @@ std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>&
   BudgetAnswer answer = within_budgets(study, budgets);
   if (!answer.fitting.empty()) return std::move(answer.fitting);
   const auto& nearest = answer.nearest->values;
+  const FrontResults results = front_results(study);
   const auto value = [&](const Budget& budget) {
     const auto found = nearest.find(budget.metric);
-    return found == nearest.end() ? "no " + budget.metric
-                                  : describe(Budget{budget.metric, found->second});
+    if (found == nearest.end()) return "no " + budget.metric;
+    const double counted = budget.time ? found->second / results.time_terms(*budget.time).predicted_limit(1)
+                                       : found->second;
+    return describe(Budget{budget.metric, counted, std::nullopt, budget.time});
   };
   throw NoAnswer(fmt::format("no subnet fits {}; the nearest has {}: {}",
                              listed(budgets, [](const Budget& b) { return describe(b); }),

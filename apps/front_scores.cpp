@@ -135,6 +135,7 @@ void check_model(StudyFile& study) {
   std::vector<LatencyPoint> times;
   for (const auto& [member, fresh] : results.times) times.push_back(fresh.time);
   LatencyCheck check = check_latency(*results.model, times);
+  if (check.times == 0) return;
   check.date = utc_now();
   study.add_latency_check(check);
   if (const std::string text = correction_text(front_results(study)); !text.empty())

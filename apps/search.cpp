@@ -82,9 +82,16 @@ void say_hypervolume(const StudyFile& study) {
 }
 
 void ensure_latency_model(const SearchInputs& inputs, const Globals& globals) {
-  const bool known = std::filesystem::exists(inputs.space.study()) &&
-                     StudyFile::open_read_only(inputs.space.study()).latency_model().has_value();
-  if (!known && inputs.wants("latency.pred_ms"))
+  bool known = false, has_trials = false;
+  if (std::filesystem::exists(inputs.space.study())) {
+    const StudyFile study = StudyFile::open_read_only(inputs.space.study());
+    known = study.latency_model().has_value();
+    has_trials = study.trial_count() > 0;
+  }
+  const bool in_budget =
+      !has_trials &&
+      std::ranges::count(inputs.config.budgets, "latency.pred_ms", &Budget::metric) > 0;
+  if (!known && (inputs.wants("latency.pred_ms") || in_budget))
     run_latency_stage(inputs.config, inputs.space, globals);
 }
 
@@ -133,6 +140,7 @@ void run_search_stage(const PipelineConfig& config, const Workspace& space, cons
   log_info("search: {} trials, {} failed{}", report.trials, report.failed,
            report.stopped ? "; the time cap came first, --resume goes on" : "");
   say_hypervolume(study);
+  if (report.stopped) return;  // test is looked at once the search is done
   score_front(inputs, study, flags.score, globals.stop);
 }
 

@@ -181,7 +181,8 @@ std::vector<ObjectiveBounds> StudyFile::Database::bounds() {
 void StudyFile::Database::insert_facts(const Facts& settings, const Fingerprints& fingerprints) {
   Statement setting(connection, "INSERT OR IGNORE INTO setting VALUES(?, ?)");
   for (const auto& [name, value] : settings) setting.bind(name, value).run();
-  Statement fact(connection, "INSERT OR IGNORE INTO fingerprint VALUES(?, ?, ?)");
+  // Replaced only while the study has no trials: later, record() comes after the comparison.
+  Statement fact(connection, "INSERT OR REPLACE INTO fingerprint VALUES(?, ?, ?)");
   for (const auto& [metric, facts] : fingerprints) {
     for (const auto& [name, value] : facts) fact.bind(metric_id(metric), name, value).run();
   }

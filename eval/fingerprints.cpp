@@ -47,7 +47,8 @@ std::string dev_audio(const Manifest& manifest) {
 std::string phone_data(const Manifest& manifest) {
   return hash_of_clips(manifest, [&](const Clip& clip) {
     if (clip.phones.empty() || clip.split == Split::kTest) return std::string();
-    return fmt::format("{}\t{}", audio_of(clip), sha256_file(manifest.phones_path(clip)));
+    return fmt::format("{}\t{}\t{}\t{}\t{}", audio_of(clip), clip.source, clip.speaker, clip.group,
+                       sha256_file(manifest.phones_path(clip)));
   });
 }
 

@@ -25,7 +25,9 @@ std::vector<Architecture> named_members(const StudyFile& study, int64_t keep,
   const std::vector<Trial> front = within_budgets(header, results, trials, {}).fitting;
   add(front.front().architecture);
   add(knee_of(header, front).architecture);
+  const std::vector<std::string> known = metric_columns(header, trials);
   for (const Budget& budget : budgets) {
+    if (std::ranges::find(known, budget.metric) == known.end()) continue;  // nothing answers it
     const BudgetAnswer answer = within_budgets(header, results, trials, {&budget, 1});
     add(answer.fitting.empty() ? answer.nearest->architecture
                                : answer.fitting.front().architecture);

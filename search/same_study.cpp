@@ -57,8 +57,11 @@ std::vector<std::string> study_differences(const StudyHeader& there, const Study
   compare_facts("", there.settings, wanted.settings, found);
   for (const auto& [metric, facts] : wanted.fingerprints) {
     const auto known = there.fingerprints.find(metric);
-    if (known != there.fingerprints.end())
-      compare_facts(fmt::format("of {}: ", metric), known->second, facts, found);
+    if (known == there.fingerprints.end()) continue;
+    const std::string of = fmt::format("of {}: ", metric);
+    compare_facts(of, known->second, facts, found);
+    for (const auto& [name, value] : known->second)
+      if (!facts.contains(name)) compare(of + name, value, "not set", found);
   }
   return found;
 }
