@@ -145,7 +145,7 @@ void take_teacher(const Supernet& teacher, const Workspace& space, const StageFl
         space.teacher_dir().string()));
   }
   const auto alone = lone_communicator();
-  if (trained) StageFolder(space.teacher_dir(), Existing::kSetAside, *alone);
+  if (trained) StageFolder(space.teacher_dir(), Existing::kSetAside, *alone).set_aside_now();
   make_directories(space.teacher_dir());
   save_model(teacher, space.teacher());
 }

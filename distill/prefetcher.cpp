@@ -3,6 +3,7 @@
 #include <ATen/Parallel.h>
 
 #include <latch>
+#include <memory>
 #include <utility>
 
 namespace concertina {
@@ -21,23 +22,24 @@ Prefetcher::Prefetcher(const BatchSource& source, int64_t first_step, at::Device
 // ask: these ask before they set theirs, and the caller sets the latter back once all have.
 void Prefetcher::start_threads() {
   const int callers = at::get_num_threads();
-  std::latch ready(kStepsAhead);
+  const auto ready = std::make_shared<std::latch>(kStepsAhead);
   for (int32_t i = 0; i < kStepsAhead; ++i) {
-    threads_.emplace_back([this, &ready](const std::stop_token& stop) {
+    threads_.emplace_back([this, ready](const std::stop_token& stop) {
       (void)at::get_num_threads();
       at::set_num_threads(1);
-      ready.count_down();
+      ready->count_down();
       work(stop);
     });
   }
-  ready.wait();
+  ready->wait();
   at::set_num_threads(callers);
 }
 
 void Prefetcher::work(const std::stop_token& stop) {
   while (true) {
     std::unique_lock lock(mutex_);
-    if (!changed_.wait(lock, stop, [this] { return begun_ < next_ + kStepsAhead; })) return;
+    const bool free = changed_.wait(lock, stop, [this] { return begun_ < next_ + kStepsAhead; });
+    if (!free || stop.stop_requested()) return;
     const int64_t step = begun_++;
     lock.unlock();
     Made made = make(step);

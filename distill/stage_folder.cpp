@@ -52,7 +52,11 @@ StageFolder::StageFolder(fs::path folder, Existing existing, Communicator& commu
   refuse_or_set_aside();
 }
 
-bool StageFolder::has_checkpoint() const { return !checkpoints_in(path_).empty(); }
+bool StageFolder::has_checkpoint() const { return !old_ && !checkpoints_in(path_).empty(); }
+
+void StageFolder::set_aside_now() {
+  if (old_) set_aside();
+}
 
 void StageFolder::refuse_or_set_aside() {
   const bool checkpoint = has_checkpoint();
@@ -75,14 +79,17 @@ void StageFolder::refuse_or_set_aside() {
     case Existing::kSetAside:
       break;
   }
-  set_aside();
+  old_ = true;
 }
 
 at::ScalarType StageFolder::settle(RecipeParts& parts, const std::string& dtype,
                                    at::Device device) {
   at::ScalarType result = agreed_dtype(dtype, device, communicator_);
   parts.dtype = c10::toString(result);
-  communicator_.first_does([&] { compare(parts, dtype, device); });
+  communicator_.first_does([&] {
+    set_aside_now();
+    compare(parts, dtype, device);
+  });
   const at::Tensor code =
       at::full({1}, parts.dtype == c10::toString(at::kBFloat16) ? 1 : 0, at::kLong);
   communicator_.broadcast(code);
@@ -128,6 +135,7 @@ void StageFolder::set_aside() {
         fmt::format("cannot move {} out of the way: {}", path_.string(), error.message()));
   }
   log_warn("the run in {} is kept as {}; starting afresh", path_.string(), aside.string());
+  old_ = false;
   lock_.reset();
   make_directories(path_);
   lock_ = std::make_unique<FolderLock>(path_);

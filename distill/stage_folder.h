@@ -31,6 +31,7 @@ class StageFolder {
 
   const std::filesystem::path& path() const { return path_; }
   bool has_checkpoint() const;
+  void set_aside_now();  // what settle() would; for a caller that has no recipe
 
   // Completes the recipe with the dtype to compute in, which for `auto` is that of the checkpoint
   // where there is one, and compares it with the checkpoint's: InputError lists the keys that
@@ -46,6 +47,7 @@ class StageFolder {
   Existing existing_;
   Communicator& communicator_;
   std::unique_ptr<FolderLock> lock_;
+  bool old_ = false;  // what is there is set aside once all processes agree
 };
 
 }  // namespace concertina

@@ -12,6 +12,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/units.h"
+#include "core/stop.h"
 #include "distill/target_file.h"
 #include "supernet/model/safetensors.h"
 
@@ -170,6 +171,7 @@ TargetCache::TargetCache(const fs::path& folder, const Source& source, CacheDtyp
   path_ = folder / fmt::format("targets-{:016x}.safetensors", hash64(name));
   const fs::path& path = path_;
   if (!fs::exists(path)) {
+    const SavesOnStop saves;  // a stop is waited for: what the teacher said so far is kept
     make_directories(folder);
     const int64_t frames = source.clips.total_frames(), dim = target_dim(source);
     const double seconds =

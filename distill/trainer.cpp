@@ -83,6 +83,7 @@ TrainOutcome Trainer::train(StopToken stop) {
     why = agree(stop.reason());
   }
   settle(0);
+  check_weights();
   save();
   throw_if_interrupted(why, "training state saved in " + checkpoints_.folder().string());
   if (outcome.validation.sizes.empty()) outcome.validation = validate(/*scheduled=*/false);
@@ -120,9 +121,12 @@ void Trainer::check_weights() {
 // whole, good steps. Older checkpoints stay beside it.
 void Trainer::rescue() noexcept {
   try {
+    // On GPUs a step whose sum another process never joined may be under way: waiting for it could
+    // last for ever, and its update is not to be kept.
+    if (!communicator_.alone() && !learner_.device().is_cpu()) return;
     for (; !begun_.empty(); begun_.pop_front()) count(begun_.front());
     state_.bad_in_a_row = 0;
-    if (!communicator_.first() || in_doubt_) return;
+    if (!communicator_.first() || in_doubt_ || state_.step == 0) return;
     checkpoints_.add({state_, wall_s_}, learner_.parameters(), optimizer_);
     log_warn("the state after step {} is saved in {}; --resume goes on from it", state_.step,
              checkpoints_.folder().string());
