@@ -84,6 +84,16 @@ void Connection::execute(const std::string& sql) const {
   check(sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr));
 }
 
+void Connection::execute_patiently(const std::string& sql) const {
+  constexpr int kPauseMs = 50;
+  for (int waited = 0; waited < kBusyTimeoutMs; waited += kPauseMs) {
+    const int code = sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr);
+    if ((code & 0xff) != SQLITE_BUSY) return check(code);
+    sqlite3_sleep(kPauseMs);
+  }
+  execute(sql);
+}
+
 Connection Connection::copy_in_memory() const {
   Connection copy(path_, ":memory:", open_flags(OpenMode::kCreate));
   sqlite3_backup* backup = sqlite3_backup_init(copy.handle(), "main", handle(), "main");

@@ -21,6 +21,9 @@ class Connection {
  public:
   Connection(std::filesystem::path path, OpenMode mode);
   void execute(const std::string& sql) const;  // any number of statements, rows ignored
+  // The same, tried again while another process has the file open: SQLite does not wait by itself
+  // where the journal's mode changes. SystemError after as long as other statements wait.
+  void execute_patiently(const std::string& sql) const;
   Connection copy_in_memory() const;  // of the same path() in messages; writes leave the file alone
   sqlite3* handle() const { return handle_.get(); }
   const std::filesystem::path& path() const { return path_; }

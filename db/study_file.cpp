@@ -82,7 +82,7 @@ StudyFile StudyFile::open(const std::filesystem::path& path) {
   auto database =
       std::make_unique<Database>(Connection(path, OpenMode::kReadWrite), OpenMode::kReadWrite);
   const int64_t version = check_schema(database->connection);
-  database->connection.execute("PRAGMA journal_mode = WAL");
+  database->connection.execute_patiently("PRAGMA journal_mode = WAL");
   migrate_schema(database->connection, version);
   return StudyFile(std::move(database));
 }
@@ -97,7 +97,7 @@ StudyFile StudyFile::open_read_only(const std::filesystem::path& path) {
 }
 
 void StudyFile::move(const std::filesystem::path& from, const std::filesystem::path& to) {
-  Connection(from, OpenMode::kReadWrite).execute(kFoldWal);
+  Connection(from, OpenMode::kReadWrite).execute_patiently(kFoldWal);
   if (holds_bytes(with_suffix(from, "-wal")))
     throw SystemError(fmt::format("{} is open in another process", from.string()));
   std::filesystem::rename(from, to);

@@ -18,7 +18,7 @@ line() {  # line ARGUMENTS...: replaces the shell. A space that is not used up, 
 population=6
 search() { line --stages latency,search --set search.workers=2 --set search.population=$population --set search.trials="$1"; }
 count() { if [ -e "$run/study.db" ]; then python3 "$trials_of" "$run/study.db" 2>/dev/null | wc -l; else echo 0; fi; }
-moved_on() { local now; now=$(count); [ "$now" != "$before" ] && [ "$now" != 0 ]; }
+moved_on() { sleep 0.02; local now; now=$(count); [ "$now" != "$before" ] && [ "$now" != 0 ]; }
 
 (line --stages corpus,teacher,stage1,stage2) || fail "$(tail -1 "$folder/log.txt")"
 inside=0
