@@ -266,7 +266,10 @@ ValidationReport Trainer::validate(bool scheduled) {
   report.sizes = losses_of_sizes(learner_, validation_, options_.validation_crops, communicator_);
   TrainState after = state_;
   if (scheduled) judge(report, after);
-  for (TrainObserver* observer : observers_) observer->on_validation(report);
+  const bool reported = state_.validated == state_.step;  // by the run that this one goes on with
+  for (TrainObserver* observer : observers_) {
+    if (!reported) observer->on_validation(report);
+  }
   state_ = after;  // done only once the best model is written too
   return report;
 }

@@ -43,6 +43,15 @@ class IoErrors : public testing::Training {
     return (folder.path / run / "checkpoint" / fmt::format("step-{:09}.safetensors", step)).string();
   }
   void teach(const StageContext& where) { pretrain_teacher(options, space, manifest, where); }
+  static size_t validations(const StageContext& where) {  // reported in metrics.jsonl
+    const std::string metrics = read_text(where.folder / "metrics.jsonl");
+    size_t count = 0;
+    for (size_t at = metrics.find("\"validation\""); at != std::string::npos;
+         at = metrics.find("\"validation\"", at + 1)) {
+      ++count;
+    }
+    return count;
+  }
   PretrainOptions options = tiny_pretraining();
 };
 
@@ -104,13 +113,16 @@ TEST_F(IoErrors, AFailedLastValidationCostsNoStep) {
     EXPECT_EQ(sha256_file(folder.path / "whole" / file), sha256_file(folder.path / "parts" / file))
         << file;
   }
-  const std::string metrics = read_text(parts.folder / "metrics.jsonl");
-  size_t validations = 0;
-  for (size_t at = metrics.find("\"validation\""); at != std::string::npos;
-       at = metrics.find("\"validation\"", at + 1)) {
-    ++validations;
-  }
-  EXPECT_EQ(validations, 3U);  // of steps 4, 8 and 12, each once
+  EXPECT_EQ(validations(parts), 3U);  // of steps 4, 8 and 12, each once
+}
+
+// A run whose last step is saved but whose model is not: killed in between, or the disk was full.
+TEST_F(IoErrors, ARunThatOnlyLacksItsModelReportsNoValidationTwice) {
+  teach(context("whole"));
+  fs::remove(folder.path / "whole" / "model.safetensors");
+  teach(context("whole"));
+  EXPECT_TRUE(fs::exists(folder.path / "whole" / "model.safetensors"));
+  EXPECT_EQ(validations(context("whole")), 3U);
 }
 
 TEST_F(IoErrors, OneMissingClipIsSkippedTheSameWayEachTime) {
