@@ -1,8 +1,8 @@
 # install and export: find_package(concertina) gives concertina::core, concertina::model and the rest.
 include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
-get_property(_rooms GLOBAL PROPERTY CONCERTINA_ROOMS)
-install(TARGETS ${_rooms} EXPORT concertinaTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+get_property(_modules GLOBAL PROPERTY CONCERTINA_MODULES)
+install(TARGETS ${_modules} EXPORT concertinaTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/concertina)
 if(TARGET concertina)
   # The libraries stay where they are: LibTorch's, and those of .deps.

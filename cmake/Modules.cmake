@@ -1,7 +1,7 @@
-# A room is one static library, concertina::NAME, with the headers and sources of one folder.
-#   concertina_room(NAME SOURCES a.cpp ... [LINK public deps] [PRIVATE private deps] [TORCH])
-# The layer check below holds the arrows of ARCHITECTURE.md: a room without TORCH may not reach LibTorch.
-define_property(TARGET PROPERTY CONCERTINA_TORCH BRIEF_DOCS "room of the torch half")
+# A module is one static library, concertina::NAME, with the headers and sources of one folder.
+#   concertina_module(NAME SOURCES a.cpp ... [LINK public deps] [PRIVATE private deps] [TORCH])
+# The layer check below holds the arrows of ARCHITECTURE.md: a module without TORCH may not reach LibTorch.
+define_property(TARGET PROPERTY CONCERTINA_TORCH BRIEF_DOCS "module of the torch half")
 
 # One precompiled header a kind of target, made by the first that asks for it. Sources still include what they use:
 # CONCERTINA_PCH=OFF builds without. Left out on purpose: nlohmann/json.hpp, which few sources need and whose inline
@@ -33,7 +33,7 @@ function(concertina_precompile target kind)  # kind: torch, plain or test
   endif()
 endfunction()
 
-# Sources of the calling room that hold TBB's templates; see core/tsan.h.
+# Sources of the calling module that hold TBB's templates; see core/tsan.h.
 function(concertina_tbb_sources)
   if(CONCERTINA_SANITIZE MATCHES "thread")
     set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -fno-sanitize=thread
@@ -41,21 +41,21 @@ function(concertina_tbb_sources)
   endif()
 endfunction()
 
-function(concertina_room name)
-  cmake_parse_arguments(ROOM "TORCH" "" "SOURCES;LINK;PRIVATE" ${ARGN})
+function(concertina_module name)
+  cmake_parse_arguments(MODULE "TORCH" "" "SOURCES;LINK;PRIVATE" ${ARGN})
   set(target concertina_${name})
-  add_library(${target} STATIC ${ROOM_SOURCES})
+  add_library(${target} STATIC ${MODULE_SOURCES})
   add_library(concertina::${name} ALIAS ${target})
-  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} CONCERTINA_TORCH ${ROOM_TORCH})
-  target_link_libraries(${target} PUBLIC ${ROOM_LINK} PRIVATE $<BUILD_INTERFACE:concertina_flags> ${ROOM_PRIVATE})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} CONCERTINA_TORCH ${MODULE_TORCH})
+  target_link_libraries(${target} PUBLIC ${MODULE_LINK} PRIVATE $<BUILD_INTERFACE:concertina_flags> ${MODULE_PRIVATE})
   target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
-  if(ROOM_TORCH)
+  if(MODULE_TORCH)
     target_link_libraries(${target} PUBLIC torch)
     concertina_precompile(${target} torch)
   else()
     concertina_precompile(${target} plain)
   endif()
-  set_property(GLOBAL APPEND PROPERTY CONCERTINA_ROOMS ${target})
+  set_property(GLOBAL APPEND PROPERTY CONCERTINA_MODULES ${target})
 endfunction()
 
 # `test` again under the name NAME_ATEN, LibTorch capped to ATEN's instructions and oneDNN to ONEDNN's.
@@ -65,7 +65,7 @@ function(_concertina_capped test aten onednn filter)
     ENVIRONMENT "OMP_WAIT_POLICY=passive;ATEN_CPU_CAPABILITY=${aten};ONEDNN_MAX_CPU_ISA=${onednn}")
 endfunction()
 
-# concertina_test(NAME SOURCES ... LINK rooms [TORCH] [LABELS ...]): torch-free cases are discovered one by one;
+# concertina_test(NAME SOURCES ... LINK modules [TORCH] [LABELS ...]): torch-free cases are discovered one by one;
 # a torch binary is one ctest entry, because each start costs most of a second. CAPPED: a filter of its tests that run
 # again as on CPUs with AVX2, and with AVX-512 but no bf16: kernels differ by instruction set.
 function(concertina_test name)
@@ -86,7 +86,7 @@ function(concertina_test name)
       _concertina_capped(${name} avx512 AVX512_CORE "${TEST_CAPPED}")
     endif()
   else()
-    target_compile_options(${name} PRIVATE ${concertina_pch_options_test})  # only the rooms need to be fast
+    target_compile_options(${name} PRIVATE ${concertina_pch_options_test})  # only the modules need to be fast
     concertina_precompile(${name} test)
     gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS "torch-free;${TEST_LABELS}")
   endif()
@@ -116,12 +116,12 @@ function(_concertina_reaches target needle result)
 endfunction()
 
 function(concertina_check_layers)
-  get_property(rooms GLOBAL PROPERTY CONCERTINA_ROOMS)
-  foreach(room ${rooms})
-    get_target_property(is_torch ${room} CONCERTINA_TORCH)
-    _concertina_reaches(${room} torch reaches)
+  get_property(modules GLOBAL PROPERTY CONCERTINA_MODULES)
+  foreach(module ${modules})
+    get_target_property(is_torch ${module} CONCERTINA_TORCH)
+    _concertina_reaches(${module} torch reaches)
     if(reaches AND NOT is_torch)
-      message(FATAL_ERROR "${room} is torch-free by design but links LibTorch: see ARCHITECTURE.md, the house.")
+      message(FATAL_ERROR "${module} is torch-free by design but links LibTorch: see ARCHITECTURE.md, the house.")
     endif()
   endforeach()
 endfunction()
