@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "db/study_file.h"
-#include "search/study.h"
+#include "study/study_file.h"
+#include "search/run_study.h"
 
 namespace concertina {
 

@@ -18,9 +18,9 @@
 #include "distill/precision.h"
 #include "eval/fingerprints.h"
 #include "eval/latency.h"
-#include "search/front_members.h"
-#include "search/front_results.h"
-#include "search/latency_check.h"
+#include "study/front_members.h"
+#include "study/front_results.h"
+#include "study/latency/check.h"
 
 namespace concertina {
 namespace {

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "apps/search_inputs.h"
-#include "db/study_file.h"
+#include "study/study_file.h"
 
 namespace concertina {
 

@@ -10,7 +10,7 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "eval/latency.h"
-#include "search/latency_model.h"
+#include "study/latency/model.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "db/study_file.h"
-#include "search/front_results.h"
-#include "search/pareto.h"
+#include "study/study_file.h"
+#include "study/front_results.h"
+#include "study/pareto.h"
 
 namespace concertina {
 

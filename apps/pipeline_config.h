@@ -12,7 +12,7 @@
 #include "distill/sort.h"
 #include "eval/latency.h"
 #include "eval/tasks.h"
-#include "search/pareto.h"
+#include "study/pareto.h"
 #include "search/searcher.h"
 #include "supernet/space/search_space.h"
 

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "search/front_results.h"
+#include "study/front_results.h"
 
 namespace concertina {
 

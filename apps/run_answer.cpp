@@ -6,7 +6,7 @@
 
 #include "apps/pareto_table.h"
 #include "apps/results_text.h"
-#include "search/study.h"
+#include "search/run_study.h"
 
 namespace concertina {
 namespace {

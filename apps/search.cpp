@@ -17,7 +17,7 @@
 #include "core/threads.h"
 #include "distill/precision.h"
 #include "eval/subnet_evaluator.h"
-#include "search/study.h"
+#include "search/run_study.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/cost.h"
 

@@ -13,8 +13,8 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "report/report.h"
-#include "search/front_members.h"
-#include "search/study.h"
+#include "study/front_members.h"
+#include "search/run_study.h"
 
 namespace concertina {
 namespace {

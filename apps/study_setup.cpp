@@ -13,7 +13,7 @@
 #include "distill/precision.h"
 #include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
-#include "search/same_study.h"
+#include "study/same_study.h"
 #include "search/searcher.h"
 #include "supernet/model/model_file.h"
 

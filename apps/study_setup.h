@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "apps/stages.h"
-#include "db/study_file.h"
+#include "study/study_file.h"
 #include "eval/distill_score.h"
 #include "eval/tasks.h"
-#include "search/latency_model.h"
+#include "study/latency/model.h"
 #include "supernet/model/supernet.h"
 
 namespace concertina {

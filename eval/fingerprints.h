@@ -4,10 +4,10 @@
 
 #include <string>
 
-#include "db/trial.h"
+#include "study/trial.h"
 #include "eval/distill_score.h"
 #include "eval/tasks.h"
-#include "search/latency_model.h"
+#include "study/latency/model.h"
 #include "speech/manifest.h"
 
 namespace concertina {

@@ -14,7 +14,7 @@
 
 #include "core/config.h"
 #include "core/stop.h"
-#include "db/trial.h"
+#include "study/trial.h"
 #include "speech/manifest.h"
 #include "supernet/model/supernet.h"
 

@@ -8,7 +8,7 @@
 
 #include "report/svg.h"
 #include "report/text.h"
-#include "search/latency_model.h"
+#include "study/latency/model.h"
 
 namespace concertina {
 namespace {

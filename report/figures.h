@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "db/study_file.h"
+#include "study/study_file.h"
 #include "report/report.h"
-#include "search/front_results.h"
+#include "study/front_results.h"
 
 namespace concertina {
 

@@ -7,7 +7,7 @@
 #include "core/errors.h"
 #include "report/figures.h"
 #include "report/tables.h"
-#include "search/latency_model.h"
+#include "study/latency/model.h"
 
 namespace concertina {
 namespace {

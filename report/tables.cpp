@@ -6,7 +6,7 @@
 #include <cctype>
 
 #include "report/text.h"
-#include "search/study.h"
+#include "search/run_study.h"
 
 namespace concertina {
 namespace {

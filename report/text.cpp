@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "report/report.h"
-#include "search/study.h"
+#include "search/run_study.h"
 
 namespace concertina {
 namespace {

@@ -4,8 +4,8 @@
 #include <string>
 #include <string_view>
 
-#include "db/study_file.h"
-#include "search/pareto.h"
+#include "study/study_file.h"
+#include "study/pareto.h"
 
 namespace concertina {
 

@@ -6,7 +6,7 @@
 #include <unordered_set>
 
 #include "core/rng.h"
-#include "db/trial.h"
+#include "study/trial.h"
 #include "supernet/space/search_space.h"
 
 namespace concertina {

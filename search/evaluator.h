@@ -11,7 +11,7 @@
 #include <vector>
 
 #include "core/stop.h"
-#include "db/trial.h"
+#include "study/trial.h"
 
 namespace concertina {
 

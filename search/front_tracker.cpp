@@ -4,7 +4,7 @@
 #include <optional>
 
 #include "core/errors.h"
-#include "search/study.h"
+#include "search/run_study.h"
 
 namespace concertina {
 namespace {

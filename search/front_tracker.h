@@ -6,9 +6,9 @@
 #include <span>
 #include <vector>
 
-#include "db/study_file.h"
+#include "study/study_file.h"
 #include "search/evaluator.h"
-#include "search/pareto.h"
+#include "study/pareto.h"
 
 namespace concertina {
 

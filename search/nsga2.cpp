@@ -4,7 +4,7 @@
 
 #include "core/errors.h"
 #include "search/archive.h"
-#include "search/pareto.h"
+#include "study/pareto.h"
 #include "search/searchers.h"
 
 namespace concertina {

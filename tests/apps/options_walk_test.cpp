@@ -17,7 +17,7 @@
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
-#include "db/study_file.h"
+#include "study/study_file.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {

@@ -9,7 +9,7 @@
 #include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
 #include "search/searcher.h"
-#include "search/study.h"
+#include "search/run_study.h"
 #include "tests/eval/toy_corpus.h"
 #include "tests/model/models.h"
 

@@ -5,7 +5,7 @@
 #include "core/errors.h"
 #include "report/report.h"
 #include "report/svg.h"
-#include "tests/db/studies.h"
+#include "tests/study/studies.h"
 
 namespace concertina {
 namespace {

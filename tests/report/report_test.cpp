@@ -6,10 +6,10 @@
 #include <regex>
 
 #include "core/errors.h"
-#include "search/front_members.h"
-#include "search/latency_model.h"
+#include "study/front_members.h"
+#include "study/latency/model.h"
 #include "tests/search/formulas.h"
-#include "tests/search/many_trials.h"
+#include "tests/study/many_trials.h"
 
 namespace concertina {
 namespace {

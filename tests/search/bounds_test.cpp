@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
-#include "search/study.h"
+#include "search/run_study.h"
 #include "tests/search/formulas.h"
 
 namespace concertina {

@@ -10,7 +10,7 @@
 #include "search/evaluator.h"
 #include "supernet/space/cost.h"
 #include "supernet/space/search_space.h"
-#include "tests/db/studies.h"
+#include "tests/study/studies.h"
 
 namespace concertina {
 

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "core/errors.h"
-#include "search/pareto.h"
+#include "study/pareto.h"
 #include "tests/search/formulas.h"
 
 namespace concertina {
