@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "study/study_file.h"
-#include "search/run_study.h"
+#include "study/queries.h"
 
 namespace concertina {
 

@@ -11,6 +11,7 @@
 #include "core/progress.h"
 #include "eval/latency.h"
 #include "study/latency/model.h"
+#include "study/latency/point_json.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {
@@ -120,18 +121,8 @@ void export_points(const std::string& path, const Globals& globals) {
   const auto points = StudyFile::open_read_only(path).latency_points();
   if (globals.json) {
     nlohmann::json rows = nlohmann::json::array();
-    for (const LatencyPoint& p : points) {
-      rows.push_back({{"architecture", p.architecture.key()},
-                      {"device", p.device},
-                      {"threads", p.threads},
-                      {"seconds", p.seconds},
-                      {"dtype", p.dtype},
-                      {"n", p.n},
-                      {"mean_ms", p.mean_ms},
-                      {"p50_ms", p.p50_ms},
-                      {"p95_ms", p.p95_ms},
-                      {"spread_ms", p.spread_ms}});
-    }
+    for (const LatencyPoint& p : points)
+      rows.push_back(nlohmann::json(latency_point_json(p)));
     fmt::print("{}\n", rows.dump(1));
     return;
   }

@@ -7,7 +7,7 @@
 
 #include "apps/results_text.h"
 #include "apps/text_table.h"
-#include "search/run_study.h"
+#include "study/queries.h"
 
 namespace concertina {
 namespace {

@@ -6,9 +6,9 @@
 #include <string>
 #include <vector>
 
-#include "study/study_file.h"
+#include "study/budget.h"
 #include "study/front_results.h"
-#include "study/pareto.h"
+#include "study/study_file.h"
 
 namespace concertina {
 

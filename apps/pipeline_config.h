@@ -12,8 +12,8 @@
 #include "distill/sort.h"
 #include "eval/latency.h"
 #include "eval/tasks.h"
-#include "study/pareto.h"
 #include "search/searcher.h"
+#include "study/budget.h"
 #include "supernet/space/search_space.h"
 
 namespace concertina {

@@ -10,7 +10,7 @@
 #include "core/log.h"
 #include "distill/recipe.h"
 #include "report/report.h"
-#include "search/run_study.h"
+#include "study/queries.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {

@@ -6,7 +6,7 @@
 
 #include "apps/pareto_table.h"
 #include "apps/results_text.h"
-#include "search/run_study.h"
+#include "study/queries.h"
 
 namespace concertina {
 namespace {

@@ -18,6 +18,8 @@
 #include "distill/precision.h"
 #include "eval/subnet_evaluator.h"
 #include "search/run_study.h"
+#include "study/hypervolume.h"
+#include "study/latency/model.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/cost.h"
 

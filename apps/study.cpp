@@ -14,7 +14,7 @@
 #include "core/files.h"
 #include "report/report.h"
 #include "study/front_members.h"
-#include "search/run_study.h"
+#include "study/queries.h"
 
 namespace concertina {
 namespace {

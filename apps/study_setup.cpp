@@ -13,8 +13,8 @@
 #include "distill/precision.h"
 #include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
-#include "study/same_study.h"
 #include "search/searcher.h"
+#include "study/same_study.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {

@@ -5,10 +5,10 @@
 #include <vector>
 
 #include "apps/stages.h"
-#include "study/study_file.h"
 #include "eval/distill_score.h"
 #include "eval/tasks.h"
 #include "study/latency/model.h"
+#include "study/study_file.h"
 #include "supernet/model/supernet.h"
 
 namespace concertina {
@@ -24,7 +24,7 @@ Fingerprints search_fingerprints(const PipelineConfig& config, const Workspace& 
                                  const Manifest& manifest, const LatencyModel* latency);
 
 // The workspace's study, begun when there is none. InputError when the one there is another
-// (search/same_study.h), with all that differs.
+// (study/same_study.h), with all that differs.
 StudyFile open_or_begin_study(const PipelineConfig& config, const Workspace& space,
                               const Supernet& supernet, const Manifest& manifest);
 // A study is hours of work: one that is another is kept as study-N.db, with a warning that lists

@@ -30,20 +30,20 @@ void Archive::restart(std::span<const Trial> told) {
   for (const Trial& trial : told) asked_.insert(trial.genome);
 }
 
-std::optional<Genome> Archive::fresh(Rng& rng) {
+std::optional<Genome> Archive::new_random_genome(Rng& rng) {
   for (int draw = 0; draw < kDraws; ++draw) {
     Genome genome = space_.encode(space_.sample(rng));
-    if (add(genome)) return genome;
+    if (add_genome(genome)) return genome;
   }
-  return first_left();
+  return first_unasked();
 }
 
-std::optional<Genome> Archive::first_left() {
+std::optional<Genome> Archive::first_unasked() {
   const std::vector<int32_t> cardinalities = space_.gene_cardinalities();
   Genome genome(cardinalities.size(), 0);
   do {
     Genome canonical = space_.canonical(genome);
-    if (add(canonical)) return canonical;
+    if (add_genome(canonical)) return canonical;
   } while (advance(genome, cardinalities));
   return std::nullopt;
 }

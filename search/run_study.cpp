@@ -11,6 +11,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "search/front_tracker.h"
+#include "search/objective_bounds.h"
 #include "study/same_study.h"
 
 namespace concertina {
@@ -42,12 +43,12 @@ class StudyLoop {
     restore();
     while (in_generation() || begin_generation()) {
       evaluate();
-      if (is_cut_short()) {
+      if (is_interrupted()) {
         report_.stopped = true;
         return report_;
       }
-      refuse_if_nothing_works();
-      if (!is_whole()) break;  // the trials that were asked for end inside the generation
+      fail_if_all_failed();
+      if (!is_generation_complete()) break;  // options_.trials ends inside it
       end_generation();
     }
     return report_;
@@ -62,7 +63,7 @@ class StudyLoop {
     if (study_.trials().empty()) study_.record(wanted.settings, wanted.fingerprints);
     const std::vector<std::string> differences = study_differences(study_.header(), wanted);
     if (!differences.empty()) {
-      throw InputError(fmt::format("this is not the study to go on with: {}; start a new study",
+      throw InputError(fmt::format("this study cannot be resumed: {}; start a new study",
                                    fmt::join(differences, "; ")));
     }
     study_.record(wanted.settings, wanted.fingerprints);  // of metrics that are new
@@ -75,7 +76,7 @@ class StudyLoop {
     for (const MetricInfo& metric : given) names.push_back(metric.name);
     for (const MetricInfo& objective : objectives_) {
       if (std::find(names.begin(), names.end(), objective.name) != names.end()) continue;
-      throw InputError(fmt::format("nothing measures the objective '{}'{}", objective.name,
+      throw InputError(fmt::format("no evaluator measures the objective '{}'{}", objective.name,
                                    did_you_mean(objective.name, names)));
     }
   }
@@ -91,26 +92,26 @@ class StudyLoop {
     const auto open = std::ranges::find_if(
         trials, [&](const Trial& trial) { return trial.generation >= generation_; });
     const std::span<const Trial> told(trials.begin(), open);
-    front_.add(told);
+    front_.add_trials(told);
     if (bounds_.empty() && !told.empty())
-      keep_bounds(spanned_bounds(objectives_, first_generation(told)));
+      set_bounds(spanned_bounds(objectives_, first_generation(told)));
     if (const auto pending = study_.pending_generation()) {
       searcher_.restore_state(pending->record.searcher_state, told);
-      enter(pending->proposals);
+      open_generation(pending->proposals);
       for (auto trial = open; trial != trials.end(); ++trial) slot(trial->number) = *trial;
     } else if (last) {
       searcher_.restore_state(last->searcher_state, told);
     }
   }
 
-  // Only a study of an older version has trials and no bounds.
+  // Used for studies of older versions, which have trials and no bounds.
   static std::span<const Trial> first_generation(std::span<const Trial> trials) {
     const auto end = std::ranges::find_if(
         trials, [&](const Trial& t) { return t.generation != trials[0].generation; });
     return {trials.begin(), end};
   }
 
-  void keep_bounds(std::vector<ObjectiveBounds> bounds) {
+  void set_bounds(std::vector<ObjectiveBounds> bounds) {
     if (bounds.empty()) return;
     study_.set_bounds(bounds);
     bounds_ = std::move(bounds);
@@ -118,7 +119,7 @@ class StudyLoop {
 
   bool in_generation() const { return !proposals_.empty(); }
 
-  void enter(std::vector<Proposal> proposals) {
+  void open_generation(std::vector<Proposal> proposals) {
     proposals_ = std::move(proposals);
     slots_.assign(proposals_.size(), std::nullopt);
   }
@@ -130,7 +131,7 @@ class StudyLoop {
   }
 
   // Always asks for a whole generation, so that a study may end inside one and be extended later.
-  // False when the trials are there, a stop was asked for or the space is used up.
+  // False when all trials are done, a stop was requested or the space is exhausted.
   bool begin_generation() {
     if (report_.trials >= options_.trials) return false;
     if (stop_.stop_requested()) {
@@ -146,21 +147,21 @@ class StudyLoop {
     if (proposals.empty()) return false;
     study_.begin_generation(
         {generation_, searcher_.save_state(), hash_of(evaluator_.fingerprints()), 0}, proposals);
-    enter(std::move(proposals));
+    open_generation(std::move(proposals));
     return true;
   }
 
-  std::vector<Proposal> left() const {
-    std::vector<Proposal> left;
+  std::vector<Proposal> remaining() const {
+    std::vector<Proposal> remaining;
     for (size_t i = 0; i < proposals_.size(); ++i) {
-      if (!slots_[i] && proposals_[i].number < options_.trials) left.push_back(proposals_[i]);
+      if (!slots_[i] && proposals_[i].number < options_.trials) remaining.push_back(proposals_[i]);
     }
-    return left;
+    return remaining;
   }
 
   // Writes each group's trials as it ends.
   void evaluate() {
-    executor_.run(evaluator_, evaluator_.plan(left()), stop_, [&](const GroupResult& result) {
+    executor_.run(evaluator_, evaluator_.plan(remaining()), stop_, [&](const GroupResult& result) {
       std::vector<Trial> trials;
       for (const Evaluation& evaluation : result) {
         const int64_t at = evaluation.number - proposals_[0].number;
@@ -174,18 +175,18 @@ class StudyLoop {
     });
   }
 
-  bool is_cut_short() const {
-    if (left().empty()) return false;
+  bool is_interrupted() const {
+    if (remaining().empty()) return false;
     CONCERTINA_ASSERT(stop_.stop_requested());
     return true;
   }
 
-  bool is_whole() const {
+  bool is_generation_complete() const {
     return std::ranges::all_of(slots_, [](const auto& trial) { return trial.has_value(); });
   }
 
-  // What makes every subnet fail is no property of one: a study begins with a trial that works.
-  void refuse_if_nothing_works() {
+  // An error that makes every subnet fail is not a property of one of them.
+  void fail_if_all_failed() {
     if (report_.trials == 0 || report_.failed < report_.trials) return;
     const auto first =
         std::ranges::find_if(slots_, [](const auto& trial) { return trial.has_value(); });
@@ -226,12 +227,12 @@ class StudyLoop {
     std::vector<Trial> trials;
     for (std::optional<Trial>& trial : slots_) trials.push_back(std::move(*trial));
     searcher_.tell(trials);
-    front_.add(trials);
-    if (bounds_.empty()) keep_bounds(fixed_bounds(space_, evaluator_, objectives_, trials));
-    hypervolume_ = front_.volume(bounds_);
+    front_.add_trials(trials);
+    if (bounds_.empty()) set_bounds(fixed_bounds(space_, evaluator_, objectives_, trials));
+    hypervolume_ = front_.hypervolume(bounds_);
     study_.end_generation(
         {generation_++, searcher_.save_state(), hash_of(evaluator_.fingerprints()), hypervolume_});
-    enter({});
+    open_generation({});
     report_progress();
   }
 

@@ -1,44 +1,40 @@
+#include "study/database.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
-#include <nlohmann/json.hpp>
 
 #include "core/errors.h"
-#include "study/database.h"
 
 namespace concertina {
 namespace {
 
-std::string_view direction_name(Direction direction) {
-  return direction == Direction::kMinimise ? "minimise" : "maximise";
-}
-
-// The registry comes before what a caller or an older file says.
+// The registry takes precedence over what a caller or an older file says.
 MetricInfo registered(MetricInfo metric) {
   const Metric* known = find_metric(metric.name);
   return known == nullptr ? std::move(metric) : known->info();
 }
 
-std::string_view state_name(TrialState state) {
-  return state == TrialState::kComplete ? "complete" : "failed";
-}
-
 }  // namespace
-
-ModelRecord model_record(const StudyHeader& header) {
-  const auto json = nlohmann::json::parse(header.model, nullptr, false);
-  const auto text = [&](const char* key) {
-    const bool there = json.is_object() && json.contains(key) && json[key].is_string();
-    return there ? json[key].get<std::string>() : std::string();
-  };
-  return {text("path"), text("sha256")};
-}
 
 std::string genome_text(const Genome& genome) { return fmt::format("{}", fmt::join(genome, ",")); }
 
-void StudyFile::Database::damaged(const std::string& what) const {
+StudyFile::Database::Database(Connection opened, OpenMode mode)
+    : connection(std::move(opened)), writable(mode != OpenMode::kReadOnly) {}
+
+// Folds the WAL into the file. While another process reads, SQLite keeps the WAL, which is as safe.
+StudyFile::Database::~Database() {
+  if (!writable) return;
+  try {
+    connection.execute(fmt::format("PRAGMA busy_timeout = 0; {}", kFoldWal));
+  } catch (const Error&) {
+    // On purpose: the file is complete with its WAL, and destructors do not throw.
+  }
+}
+
+void StudyFile::Database::fail_damaged(const std::string& what) const {
   throw InputError(fmt::format("{} is a damaged study: {}", connection.path().string(), what));
 }
 
@@ -46,7 +42,7 @@ Architecture StudyFile::Database::architecture(const std::string& key) {
   try {
     return Architecture::parse(key, conv_layers());
   } catch (const InputError& error) {
-    damaged(error.what());
+    fail_damaged(error.what());
   }
 }
 
@@ -57,7 +53,7 @@ Genome StudyFile::Database::genome(std::string_view text) const {
   while (at < end) {
     int32_t gene = 0;
     const auto result = std::from_chars(at, end, gene);
-    if (result.ec != std::errc()) damaged(fmt::format("'{}' is no genome", text.substr(0, 80)));
+    if (result.ec != std::errc()) fail_damaged(fmt::format("'{}' is no genome", text.substr(0, 80)));
     genome.push_back(gene);
     at = result.ptr + 1;
   }
@@ -67,12 +63,13 @@ Genome StudyFile::Database::genome(std::string_view text) const {
 TrialState StudyFile::Database::state(const std::string& name) const {
   if (name == state_name(TrialState::kComplete)) return TrialState::kComplete;
   if (name == state_name(TrialState::kFailed)) return TrialState::kFailed;
-  damaged(fmt::format("a trial's state is '{}'", name));
+  fail_damaged(fmt::format("a trial's state is '{}'", name));
 }
 
-void StudyFile::Database::require_writable() const {
+const Connection& StudyFile::Database::writable_connection() const {
   if (!writable)
     throw SystemError(fmt::format("{} was opened for reading only", connection.path().string()));
+  return connection;
 }
 
 int32_t StudyFile::Database::conv_layers() {
@@ -84,7 +81,7 @@ int32_t StudyFile::Database::conv_layers() {
       conv_layers_cache =
           std::max<int32_t>(1, static_cast<int32_t>(space.blueprint().wave.layers.size()));
     } catch (const InputError& error) {
-      damaged(error.what());
+      fail_damaged(error.what());
     }
   }
   return conv_layers_cache;
@@ -117,7 +114,7 @@ int64_t StudyFile::Database::metric_id(const std::string& name) {
 void StudyFile::Database::insert_metric(std::string_view name, std::string_view direction,
                                         std::string_view unit, std::string_view role,
                                         int64_t position) {
-  // A metric may be named both as an objective and as recorded: the first role stays.
+  // Of a metric that is both an objective and recorded the first role stays.
   Statement(
       connection,
       "INSERT OR IGNORE INTO metric(name, direction, unit, role, position) VALUES(?, ?, ?, ?, ?)")
@@ -142,7 +139,7 @@ std::vector<MetricInfo> StudyFile::Database::metrics(std::string_view role) {
   while (read.step()) {
     const std::string way = read.text(1);
     if (way != "maximise" && way != "minimise" && way != "unknown")
-      damaged(fmt::format("the direction of {} is '{}'", read.text(0), way));
+      fail_damaged(fmt::format("the direction of {} is '{}'", read.text(0), way));
     found.push_back(registered(
         {read.text(0), way == "maximise" ? Direction::kMaximise : Direction::kMinimise,
          read.text(2)}));
@@ -209,13 +206,9 @@ void StudyFile::Database::insert_trial(const Trial& trial, int64_t generation) {
       .bind(trial.number, architecture_id(trial.architecture, trial.genome), generation,
             trial.fidelity, state_name(trial.state), trial.error, trial.worker, trial.wall_s)
       .run();
-  insert_values("INSERT INTO value VALUES(?, ?, ?)", trial.number, trial.values);
-}
-
-void StudyFile::Database::insert_values(const char* sql, int64_t owner,
-                                        const std::map<std::string, double>& values) {
-  Statement insert(connection, sql);
-  for (const auto& [name, value] : values) insert.bind(owner, metric_id(name), value).run();
+  Statement insert(connection, "INSERT INTO value VALUES(?, ?, ?)");
+  for (const auto& [name, value] : trial.values)
+    insert.bind(trial.number, metric_id(name), value).run();
 }
 
 }  // namespace concertina

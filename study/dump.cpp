@@ -8,7 +8,7 @@
 namespace concertina {
 namespace {
 
-// Texts may hold line breaks; one record stays one line.
+// Text may hold line breaks; one record is one line.
 std::string one_line(std::string_view text) {
   std::string out = "\"";
   for (const char c : text) {
@@ -55,8 +55,7 @@ std::string metrics_text(std::string_view role, const std::vector<MetricInfo>& m
   std::string out;
   for (const MetricInfo& m : metrics) {
     out += fmt::format("{} {} {} {}\n", role, m.name,
-                       m.direction == Direction::kMinimise ? "minimise" : "maximise",
-                       one_line(m.unit));
+                       direction_name(m.direction), one_line(m.unit));
   }
   return out;
 }
@@ -86,7 +85,7 @@ std::string trial_text(const Trial& t, bool with_times) {
   std::string out =
       fmt::format("trial {} generation={} architecture={} genome={} fidelity={} state={}", t.number,
                   t.generation, one_line(t.architecture.key()), fmt::join(t.genome, ","),
-                  one_line(t.fidelity), t.state == TrialState::kComplete ? "complete" : "failed");
+                  one_line(t.fidelity), state_name(t.state));
   if (!t.error.empty()) out += " error=" + one_line(t.error);
   if (with_times) out += fmt::format(" worker={} wall_s={}", t.worker, number(t.wall_s));
   return out + values_text(t.values, with_times) + '\n';
@@ -94,9 +93,8 @@ std::string trial_text(const Trial& t, bool with_times) {
 
 std::string latency_text(std::string_view kind, const LatencyPoint& p) {
   return fmt::format(
-      "{} architecture={} device={} threads={} seconds={} dtype={} n={} mean_ms={} "
-      "p50_ms={} p95_ms={} "
-      "spread_ms={}\n",
+      "{} architecture={} device={} threads={} seconds={} dtype={} n={} mean_ms={} p50_ms={} "
+      "p95_ms={} spread_ms={}\n",
       kind, one_line(p.architecture.key()), one_line(p.device), p.threads, number(p.seconds), p.dtype,
       p.n, number(p.mean_ms), number(p.p50_ms), number(p.p95_ms), number(p.spread_ms));
 }

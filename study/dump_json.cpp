@@ -1,5 +1,6 @@
 #include <nlohmann/json.hpp>
 
+#include "study/latency/point_json.h"
 #include "study/study_file.h"
 
 namespace concertina {
@@ -7,13 +8,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A text of the study that should be JSON; null when it is not.
+// Parsed JSON text; null when it is invalid.
 Json parsed(const std::string& text) {
   Json json = Json::parse(text, nullptr, false);
   return json.is_discarded() ? Json() : json;
 }
 
-// NaN has no JSON: null. Measured times are left out without `with_times`.
+// NaN is written as null. Measured times are left out without `with_times`.
 Json to_json(const std::map<std::string, double>& values, bool with_times) {
   Json json = Json::object();
   for (const auto& [name, value] : values)
@@ -24,8 +25,8 @@ Json to_json(const std::map<std::string, double>& values, bool with_times) {
 Json to_json(const std::vector<MetricInfo>& metrics) {
   Json json = Json::array();
   for (const MetricInfo& m : metrics) {
-    const char* better = m.direction == Direction::kMinimise ? "minimise" : "maximise";
-    json.push_back({{"name", m.name}, {"direction", better}, {"unit", m.unit}});
+    json.push_back(
+        {{"name", m.name}, {"direction", direction_name(m.direction)}, {"unit", m.unit}});
   }
   return json;
 }
@@ -54,7 +55,7 @@ Json to_json(const Trial& t, bool with_times) {
                {"architecture", t.architecture.key()},
                {"genome", t.genome},
                {"fidelity", t.fidelity},
-               {"state", t.state == TrialState::kComplete ? "complete" : "failed"}};
+               {"state", state_name(t.state)}};
   if (!t.error.empty()) json["error"] = t.error;
   if (with_times) json["worker"] = t.worker, json["wall_s"] = t.wall_s;
   json["values"] = to_json(t.values, with_times);
@@ -79,19 +80,6 @@ Json to_json(const PendingGeneration& pending) {
                                  {"fidelity", p.fidelity}});
   }
   return json;
-}
-
-Json to_json(const LatencyPoint& p) {
-  return {{"architecture", p.architecture.key()},
-          {"device", p.device},
-          {"threads", p.threads},
-          {"seconds", p.seconds},
-          {"dtype", p.dtype},
-          {"n", p.n},
-          {"mean_ms", p.mean_ms},
-          {"p50_ms", p.p50_ms},
-          {"p95_ms", p.p95_ms},
-          {"spread_ms", p.spread_ms}};
 }
 
 Json to_json(const TestLook& look, bool with_times) {
@@ -119,7 +107,7 @@ std::string text_of(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
-// One record a line: a study of many trials is never held as one tree.
+// One record per line: a study of many trials is never held as one tree.
 template <class Items, class ToJson>
 std::string lines(const char* name, const Items& items, const ToJson& to_json) {
   std::string out = std::string(",\n\"") + name + "\": [";
@@ -141,12 +129,12 @@ std::string StudyFile::dump_json(bool with_times) const {
   out += lines("generations", generations(), [](const GenerationRecord& g) { return to_json(g); });
   if (const auto pending = pending_generation())
     out += ",\n\"pending_generation\": " + text_of(to_json(*pending));
-  out += lines("looks", dumped_looks(with_times), [&](const TestLook& look) { return to_json(look, with_times); });
+  out += lines("looks", dumped_looks(with_times),
+               [&](const TestLook& look) { return to_json(look, with_times); });
   if (with_times) {
-    out += lines("latency_points", latency_points(),
-                 [](const LatencyPoint& p) { return to_json(p); });
+    out += lines("latency_points", latency_points(), latency_point_json);
     out += lines("fresh_times", fresh_times(), [](const FreshTime& fresh) {
-      Json json = to_json(fresh.time);
+      Json json = latency_point_json(fresh.time);
       json["date"] = fresh.date;
       return json;
     });

@@ -1,9 +1,6 @@
 #include "study/front_results.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <cmath>
 
 namespace concertina {
 namespace {
@@ -73,11 +70,20 @@ FrontResults front_results(const StudyFile& study) {
   return results;
 }
 
-std::string score_number(std::string_view metric, const TestScore& score) {
-  const std::string value = metric_number(metric, score.value);
-  if (std::isnan(score.low)) return value;
-  return fmt::format("{} [{}, {}]", value, metric_number(metric, score.low),
-                     metric_number(metric, score.high));
+void add_results(const FrontResults& results, std::span<Trial> trials) {
+  if (results.test.empty() && results.times.empty()) return;
+  for (Trial& trial : trials) {
+    if (trial.state != TrialState::kComplete) continue;
+    if (const auto scored = results.test.find(trial.architecture); scored != results.test.end()) {
+      for (const auto& [name, score] : scored->second) {
+        const Metric* metric = find_metric(name);
+        const bool of_split = metric == nullptr || metric->scored_on == ScoredOn::kClips;
+        if (of_split) trial.values.emplace("test." + name, score.value);
+      }
+    }
+    if (const auto timed = results.times.find(trial.architecture); timed != results.times.end())
+      trial.values.emplace("latency.p50_ms", timed->second.time.p50_ms);
+  }
 }
 
 }  // namespace concertina

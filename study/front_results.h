@@ -1,16 +1,17 @@
-// What a study knows of single subnets beyond their scores on dev: scores on test, fresh times, and
-// how far off the predicted times were.
+// Results of single subnets beyond their scores on dev: scores on test, fresh times, and the error
+// of the predicted times.
 #pragma once
 
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include "study/study_file.h"
+#include "study/budget.h"
 #include "study/latency/model.h"
-#include "study/pareto.h"
+#include "study/study_file.h"
 
 namespace concertina {
 
@@ -24,10 +25,10 @@ struct SubnetResults {
   bool complete() const { return !test.empty() && time.has_value(); }
 };
 
-// How a limit on the time itself becomes one on the prediction: prediction * scale * (1 + margin)
-// has to stay within it.
+// Converts a limit on the time into one on the prediction: prediction * scale * (1 + margin) must
+// not exceed it.
 struct TimeTerms {
-  std::optional<LatencyPoint> workload;  // what the prediction is for; absent: no latency model
+  std::optional<LatencyPoint> workload;  // of the prediction; absent: no latency model
   double scale = 1;                      // of the latest check
   double margin = 0;
 
@@ -35,25 +36,25 @@ struct TimeTerms {
 };
 
 struct FrontResults {
-  // Scores are those of looks with the newest look's settings, times those of
-  // the newest time's workload; the newest of each counts.
+  // Scores of the looks with the newest look's settings, times of the newest time's workload; of
+  // several for one subnet the newest counts.
   std::unordered_map<Architecture, std::map<std::string, TestScore>> test;
   std::unordered_map<Architecture, FreshTime> times;
   std::vector<Architecture> members;  // of both, in the order they were first scored or timed
   std::optional<LatencyPoint> workload;  // of the times
-  int64_t looks = 0;  // how often test data was looked at
+  int64_t looks = 0;  // at test data
   std::optional<LatencyModel> model;
   std::optional<LatencyCheck> check;  // the latest
 
   SubnetResults of(const Architecture& architecture) const;
-  // Without a margin of its own, a limit takes the model's: the upper end of its 90 % interval, so
-  // that 95 % of held-out subnets stay within the limit. 0 where the model stores no error.
+  // A limit without a margin takes the model's: the upper end of its 90 % interval, so that 95 % of
+  // held-out subnets stay within the limit. 0 where the model stores no error.
   TimeTerms time_terms(const TimeLimit& limit) const;
 };
 
 FrontResults front_results(const StudyFile& study);
 
-// "85.02 [83.90, 86.10]", the interval where there is one; without the unit.
-std::string score_number(std::string_view metric, const TestScore& score);
+// Adds results to complete trials: scores on test as "test.NAME", fresh times as latency.p50_ms.
+void add_results(const FrontResults& results, std::span<Trial> trials);
 
 }  // namespace concertina

@@ -54,10 +54,8 @@ int64_t StudyFile::Database::pending_number() {
 
 void StudyFile::begin_generation(const GenerationRecord& generation,
                                  const std::vector<Proposal>& proposals) {
-  const Guard guard(database_->mutex);
-  database_->require_writable();
+  Database::WriteTransaction transaction(*database_);
   const Connection& connection = database_->connection;
-  Transaction transaction(connection);
   insert_generation(connection, generation, /*ended=*/false);
   Statement insert(connection, "INSERT INTO proposal VALUES(?, ?, ?)");
   for (const Proposal& p : proposals)
@@ -66,9 +64,7 @@ void StudyFile::begin_generation(const GenerationRecord& generation,
 }
 
 void StudyFile::add_trials(const std::vector<Trial>& trials) {
-  const Guard guard(database_->mutex);
-  database_->require_writable();
-  Transaction transaction(database_->connection);
+  Database::WriteTransaction transaction(*database_);
   refuse_if_there(database_->connection, trials);
   const int64_t pending = database_->pending_number();
   for (const Trial& trial : trials) {
@@ -81,10 +77,8 @@ void StudyFile::add_trials(const std::vector<Trial>& trials) {
 }
 
 void StudyFile::end_generation(const GenerationRecord& generation) {
-  const Guard guard(database_->mutex);
-  database_->require_writable();
+  Database::WriteTransaction transaction(*database_);
   const Connection& connection = database_->connection;
-  Transaction transaction(connection);
   if (database_->pending_number() != generation.number)
     fail_written_meanwhile(connection, fmt::format("generation {} is not open", generation.number));
   Statement(connection,
@@ -98,9 +92,7 @@ void StudyFile::end_generation(const GenerationRecord& generation) {
 }
 
 void StudyFile::drop_generation() {
-  const Guard guard(database_->mutex);
-  database_->require_writable();
-  Transaction transaction(database_->connection);
+  Database::WriteTransaction transaction(*database_);
   database_->connection.execute(
       "DELETE FROM value WHERE trial IN (SELECT t.number FROM trial t JOIN generation g ON "
       "g.number = t.generation WHERE g.ended = 0);"
@@ -111,16 +103,14 @@ void StudyFile::drop_generation() {
 
 void StudyFile::commit_generation(const std::vector<Trial>& trials,
                                   const GenerationRecord& generation) {
-  const Guard guard(database_->mutex);
-  database_->require_writable();
-  Transaction transaction(database_->connection);
+  Database::WriteTransaction transaction(*database_);
   insert_generation(database_->connection, generation, /*ended=*/true);
   for (const Trial& trial : trials) database_->insert_trial(trial, generation.number);
   transaction.commit();
 }
 
 std::optional<PendingGeneration> StudyFile::pending_generation() const {
-  const Guard guard(database_->mutex);
+  const auto lock = database_->lock();
   const Connection& connection = database_->connection;
   Statement read(connection, fmt::format("{}WHERE ended = 0", kSelectGeneration));
   if (!read.step()) return std::nullopt;
@@ -137,7 +127,7 @@ std::optional<PendingGeneration> StudyFile::pending_generation() const {
 }
 
 std::optional<GenerationRecord> StudyFile::last_generation() const {
-  const Guard guard(database_->mutex);
+  const auto lock = database_->lock();
   Statement read(database_->connection,
                  fmt::format("{}WHERE ended = 1 ORDER BY number DESC LIMIT 1", kSelectGeneration));
   if (!read.step()) return std::nullopt;
@@ -145,7 +135,7 @@ std::optional<GenerationRecord> StudyFile::last_generation() const {
 }
 
 std::vector<GenerationRecord> StudyFile::generations() const {
-  const Guard guard(database_->mutex);
+  const auto lock = database_->lock();
   return read_all(database_->connection,
                   fmt::format("{}WHERE ended = 1 ORDER BY number", kSelectGeneration),
                   read_generation);

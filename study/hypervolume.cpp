@@ -1,14 +1,17 @@
+#include "study/hypervolume.h"
+
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 
 #include "core/errors.h"
-#include "study/pareto.h"
 
 namespace concertina {
 namespace {
 
-// The dominated area of two coordinates, kept up to date as points come in: a staircase of the
-// points that nobody beats.
+// The area dominated in two coordinates, updated as points are added: a staircase of the
+// non-dominated points.
 class Area {
  public:
   Area(double reference_x, double reference_y) : x_end_(reference_x), y_end_(reference_y) {}
@@ -17,7 +20,7 @@ class Area {
     auto right = stairs_.upper_bound(x);
     const double above = right == stairs_.begin() ? y_end_ : std::prev(right)->second;
     if (above <= y) return;
-    // What the new point adds over the steps it covers, from left to right.
+    // The area added over the steps that the new point covers, from left to right.
     double from = x, height = above;
     while (right != stairs_.end() && right->second >= y) {
       area_ += (right->first - from) * (height - y);
@@ -32,11 +35,11 @@ class Area {
 
  private:
   double x_end_, y_end_, area_ = 0;
-  std::map<double, double> stairs_;  // x -> y, falling
+  std::map<double, double> stairs_;  // x -> y, decreasing
 };
 
-// Slices along the last of `dims` coordinates; each slab's base is what the points seen so far
-// dominate in the others.
+// Slices along the last of `dims` coordinates; the base of each slab is dominated by the points so
+// far in the others.
 double volume(std::vector<ObjectivePoint> points, const ObjectivePoint& reference, size_t dims) {
   if (points.empty()) return 0;
   const size_t last = dims - 1;
@@ -66,6 +69,24 @@ double hypervolume(std::vector<ObjectivePoint> points, const ObjectivePoint& ref
     return false;
   });
   return volume(std::move(points), reference, reference.size());
+}
+
+std::vector<std::pair<std::string, double>> reference_point(const StudyHeader& header) {
+  std::vector<std::pair<std::string, double>> point;
+  for (const ObjectiveBounds& bound : header.bounds) {
+    const auto metric = metric_info(header, bound.metric);
+    const double beyond = kReferenceMargin * (bound.high - bound.low);
+    const bool is_minimised = !metric || metric->direction == Direction::kMinimise;
+    point.emplace_back(bound.metric, is_minimised ? bound.high + beyond : bound.low - beyond);
+  }
+  return point;
+}
+
+std::string reference_point_text(const StudyHeader& header) {
+  std::string text;
+  for (const auto& [metric, value] : reference_point(header))
+    text += fmt::format("{}{} {}", text.empty() ? "" : ", ", metric, metric_text(metric, value));
+  return text;
 }
 
 }  // namespace concertina

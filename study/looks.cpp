@@ -1,13 +1,9 @@
-// What is added to a study after the search: looks at test, fresh times and how they compare with
-// the latency model.
 #include <map>
 
 #include "study/database.h"
 
 namespace concertina {
 namespace {
-
-using Guard = std::lock_guard<std::mutex>;
 
 int64_t last_row(const Connection& connection) {
   Statement last(connection, "SELECT last_insert_rowid()");
@@ -18,10 +14,8 @@ int64_t last_row(const Connection& connection) {
 }  // namespace
 
 void StudyFile::add_look(const TestLook& look) {
-  const Guard guard(database_->mutex);
-  database_->require_writable();
+  Database::WriteTransaction transaction(*database_);
   const Connection& connection = database_->connection;
-  Transaction transaction(connection);
   Statement(connection, "INSERT INTO look VALUES(NULL, ?, ?, ?)")
       .bind(look.date, look.scored_with, look.fingerprint)
       .run();
@@ -41,7 +35,7 @@ void StudyFile::add_look(const TestLook& look) {
 }
 
 std::vector<TestLook> StudyFile::looks() const {
-  const Guard guard(database_->mutex);
+  const auto lock = database_->lock();
   const Connection& connection = database_->connection;
   std::vector<TestLook> looks;
   std::map<int64_t, size_t> place;
@@ -80,56 +74,6 @@ std::vector<TestLook> StudyFile::dumped_looks(bool with_times) const {
   std::vector<TestLook> all = looks();
   if (!with_times && all.size() > 1) all.resize(1);
   return all;
-}
-
-void StudyFile::add_fresh_times(const std::vector<FreshTime>& times) {
-  const Guard guard(database_->mutex);
-  database_->require_writable();
-  Transaction transaction(database_->connection);
-  Statement insert(database_->connection,
-                   "INSERT INTO fresh_time VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  for (const auto& [date, p] : times) {
-    insert
-        .bind(date, database_->architecture_id(p.architecture), p.device, p.threads, p.seconds,
-              p.dtype, p.n, p.mean_ms, p.p50_ms, p.p95_ms, p.spread_ms)
-        .run();
-  }
-  transaction.commit();
-}
-
-std::vector<FreshTime> StudyFile::fresh_times() const {
-  const Guard guard(database_->mutex);
-  std::vector<FreshTime> times;
-  Statement row(database_->connection,
-                "SELECT f.date, a.key, f.device, f.threads, f.seconds, f.dtype, f.n, f.mean_ms, "
-                "f.p50_ms, f.p95_ms, f.spread_ms "
-                "FROM fresh_time f JOIN architecture a ON a.id = f.architecture ORDER BY f.id");
-  while (row.step()) {
-    times.push_back({row.text(0),
-                     {database_->architecture(row.text(1)), row.text(2),
-                      static_cast<int32_t>(row.integer(3)), row.real(4), row.text(5),
-                      static_cast<int32_t>(row.integer(6)), row.real(7), row.real(8), row.real(9),
-                      row.real(10)}});
-  }
-  return times;
-}
-
-void StudyFile::add_latency_check(const LatencyCheck& check) {
-  const Guard guard(database_->mutex);
-  database_->require_writable();
-  Statement(database_->connection, "INSERT INTO latency_check VALUES(NULL, ?, ?, ?, ?)")
-      .bind(check.date, check.times, check.outside, check.scale)
-      .run();
-}
-
-std::vector<LatencyCheck> StudyFile::latency_checks() const {
-  const Guard guard(database_->mutex);
-  std::vector<LatencyCheck> checks;
-  Statement row(database_->connection,
-                "SELECT date, times, outside, scale FROM latency_check ORDER BY id");
-  while (row.step())
-    checks.push_back({row.text(0), row.integer(1), row.integer(2), row.real(3)});
-  return checks;
 }
 
 }  // namespace concertina

@@ -28,7 +28,8 @@ constexpr std::array kMetrics = {
     count("macs", "MACs"),
     time("latency.pred_ms", ScoredOn::kArchitecture),
     Metric{"distill.l1", kDown, "", NumberFormat::kNumber, ScoredOn::kClips},
-    // Phones: a ridge or an LDA probe; non-pause frames with the setting that all frames chose.
+    // Phone recognition with a ridge or an LDA probe; non-pause frames use the setting chosen on all
+    // frames.
     per_cent("pr.frame_acc", kUp),
     per_cent("pr.frame_acc_lda", kUp),
     per_cent("pr.nonpause_acc", kUp),
@@ -48,6 +49,10 @@ NumberFormat format_of(std::string_view name) {
 }
 
 }  // namespace
+
+std::string_view direction_name(Direction direction) {
+  return direction == Direction::kMinimise ? "minimise" : "maximise";
+}
 
 std::span<const Metric> known_metrics() { return kMetrics; }
 

@@ -13,9 +13,9 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// Takes points in lexicographic order, so that nobody is dominated by a later one. Of two and three
-// objectives it keeps what the rest of the point has to beat: O(log n) a point (Kung, Luccio and
-// Preparata 1975); with more, every point of the front.
+// Takes points in lexicographic order, so that no point is dominated by a later one. With two and
+// three objectives it keeps the minima over the remaining coordinates: O(log n) per point (Kung,
+// Luccio and Preparata 1975); with more, every point of the front.
 class Sweep {
  public:
   explicit Sweep(size_t objectives) : objectives_(objectives) {}
@@ -24,28 +24,28 @@ class Sweep {
   bool add(const ObjectivePoint& point) {
     return objectives_ > 3
                ? add_to_front(point)
-               : add_to_stairs(objectives_ > 1 ? point[1] : 0.0, objectives_ > 2 ? point[2] : 0.0);
+               : add_to_minima(objectives_ > 1 ? point[1] : 0.0, objectives_ > 2 ? point[2] : 0.0);
   }
 
  private:
-  // The stairs: the least z of all points with at most this y; z falls as y grows.
-  bool add_to_stairs(double y, double z) {
-    auto after = stairs_.upper_bound(y);
-    if (after != stairs_.begin() && std::prev(after)->second <= z) return false;
-    while (after != stairs_.end() && after->second >= z) after = stairs_.erase(after);
-    stairs_[y] = z;
+  // minima_ maps y to the least z of all points with at most this y; z decreases as y grows.
+  bool add_to_minima(double y, double z) {
+    auto after = minima_.upper_bound(y);
+    if (after != minima_.begin() && std::prev(after)->second <= z) return false;
+    while (after != minima_.end() && after->second >= z) after = minima_.erase(after);
+    minima_[y] = z;
     return true;
   }
 
   bool add_to_front(const ObjectivePoint& point) {
-    const auto beats = [&](const ObjectivePoint& other) { return dominates(other, point); };
-    if (std::any_of(front_.rbegin(), front_.rend(), beats)) return false;
+    const auto dominates_it = [&](const ObjectivePoint& other) { return dominates(other, point); };
+    if (std::any_of(front_.rbegin(), front_.rend(), dominates_it)) return false;
     front_.push_back(point);
     return true;
   }
 
   size_t objectives_;
-  std::map<double, double> stairs_;
+  std::map<double, double> minima_;
   std::vector<ObjectivePoint> front_;
 };
 
@@ -63,14 +63,14 @@ bool dominates(const ObjectivePoint& a, const ObjectivePoint& b) {
 
 std::vector<int32_t> non_dominated_sort(std::span<const ObjectivePoint> points) {
   const size_t n = points.size();
-  std::vector<std::vector<size_t>> beaten(n);
+  std::vector<std::vector<size_t>> dominated(n);
   std::vector<int32_t> dominators(n, 0), rank(n, 0);
   for (size_t i = 0; i < n; ++i) {
     for (size_t j = i + 1; j < n; ++j) {
       if (dominates(points[i], points[j]))
-        beaten[i].push_back(j), ++dominators[j];
+        dominated[i].push_back(j), ++dominators[j];
       else if (dominates(points[j], points[i]))
-        beaten[j].push_back(i), ++dominators[i];
+        dominated[j].push_back(i), ++dominators[i];
     }
   }
   std::vector<size_t> current;
@@ -80,7 +80,7 @@ std::vector<int32_t> non_dominated_sort(std::span<const ObjectivePoint> points) 
     std::vector<size_t> next;
     for (const size_t i : current) {
       rank[i] = front;
-      for (const size_t j : beaten[i])
+      for (const size_t j : dominated[i])
         if (--dominators[j] == 0) next.push_back(j);
     }
     current = std::move(next);
@@ -149,14 +149,22 @@ std::vector<int64_t> pareto_front(std::span<const Trial> trials,
   std::vector<int64_t> front;
   std::unordered_set<Architecture> seen;
   Sweep sweep(metrics.size());
-  bool beaten = false;
+  bool is_dominated = false;
   for (size_t i = 0; i < sorted.size(); ++i) {
     const auto& [point, index] = sorted[i];
     // Equal points do not dominate each other.
-    if (i == 0 || point != sorted[i - 1].first) beaten = !sweep.add(point);
-    if (!beaten && seen.insert(trials[static_cast<size_t>(index)].architecture).second)
+    if (i == 0 || point != sorted[i - 1].first) is_dominated = !sweep.add(point);
+    if (!is_dominated && seen.insert(trials[static_cast<size_t>(index)].architecture).second)
       front.push_back(index);
   }
+  return front;
+}
+
+std::vector<Trial> front_trials(std::span<const Trial> trials,
+                                std::span<const MetricInfo> metrics) {
+  std::vector<Trial> front;
+  for (const int64_t i : pareto_front(trials, metrics))
+    front.push_back(trials[static_cast<size_t>(i)]);
   return front;
 }
 

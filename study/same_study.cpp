@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include <nlohmann/json.hpp>
-
 namespace concertina {
 namespace {
 
@@ -16,9 +14,9 @@ std::string names_of(const std::vector<MetricInfo>& metrics) {
   return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
 }
 
-std::string sha256_of(const std::string& model) {
-  const auto json = nlohmann::json::parse(model, nullptr, false);
-  return json.is_object() ? json.value("sha256", model) : model;
+std::string model_identity(const StudyHeader& header) {
+  const std::string sha256 = model_record(header).sha256;
+  return sha256.empty() ? header.model : sha256;
 }
 
 std::string shortened(const std::string& value) {
@@ -47,11 +45,11 @@ void compare_facts(const std::string& of, const Facts& there, const Facts& wante
 std::vector<std::string> study_differences(const StudyHeader& there, const StudyHeader& wanted) {
   Differences found;
   if (there.space_json != wanted.space_json) found.emplace_back("it has another search space");
-  compare("the supernet", sha256_of(there.model), sha256_of(wanted.model), found);
+  compare("the supernet", model_identity(there), model_identity(wanted), found);
   compare("search.objectives", names_of(there.objectives), names_of(wanted.objectives), found);
   compare("search.record", names_of(there.recorded), names_of(wanted.recorded), found);
   if (there.settings.empty() && !wanted.settings.empty()) {
-    found.emplace_back("its settings are not on record, for an older version began it");
+    found.emplace_back("its settings are not on record: it was begun by an older version");
     return found;
   }
   compare_facts("", there.settings, wanted.settings, found);

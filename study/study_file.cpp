@@ -2,17 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "core/errors.h"
-#include "core/files.h"
-#include "study/database.h"
 #include "db/schema.h"
+#include "study/database.h"
 
 namespace concertina {
 namespace {
-
-constexpr const char* kFoldWal = "PRAGMA wal_checkpoint(TRUNCATE); PRAGMA journal_mode = DELETE";
 
 std::filesystem::path with_suffix(std::filesystem::path path, const char* suffix) {
   return path += suffix;
@@ -29,29 +24,6 @@ bool holds_bytes(const std::filesystem::path& path) {
 }
 
 }  // namespace
-
-std::optional<MetricInfo> metric_info(const StudyHeader& header, std::string_view name) {
-  if (const Metric* known = find_metric(name)) return known->info();
-  for (const auto* metrics : {&header.objectives, &header.recorded}) {
-    const auto found = std::ranges::find(*metrics, without_split(name), &MetricInfo::name);
-    if (found != metrics->end()) return *found;
-  }
-  return std::nullopt;
-}
-
-StudyFile::Database::Database(Connection opened, OpenMode mode)
-    : connection(std::move(opened)), writable(mode != OpenMode::kReadOnly) {}
-
-// Leaves one plain file behind. While someone else reads, SQLite keeps the WAL instead, which is as
-// safe.
-StudyFile::Database::~Database() {
-  if (!writable) return;
-  try {
-    connection.execute(std::string("PRAGMA busy_timeout = 0; ") + kFoldWal);
-  } catch (
-      const Error&) {  // On purpose: the file is whole with its WAL, and destructors keep quiet
-  }
-}
 
 StudyFile::StudyFile(std::unique_ptr<Database> database) : database_(std::move(database)) {}
 StudyFile::StudyFile(StudyFile&&) noexcept = default;
@@ -104,7 +76,7 @@ void StudyFile::move(const std::filesystem::path& from, const std::filesystem::p
 }
 
 StudyHeader StudyFile::header() const {
-  const Guard guard(database_->mutex);
+  const auto lock = database_->lock();
   Statement read(database_->connection,
                  "SELECT space, seed, config, versions, data, model, device FROM study");
   if (!read.step())
@@ -126,23 +98,19 @@ StudyHeader StudyFile::header() const {
 }
 
 void StudyFile::set_bounds(const std::vector<ObjectiveBounds>& bounds) {
-  const Guard guard(database_->mutex);
-  database_->require_writable();
-  Transaction transaction(database_->connection);
+  Database::WriteTransaction transaction(*database_);
   database_->replace_bounds(bounds);
   transaction.commit();
 }
 
 void StudyFile::record(const Facts& settings, const Fingerprints& fingerprints) {
-  const Guard guard(database_->mutex);
-  database_->require_writable();
-  Transaction transaction(database_->connection);
+  Database::WriteTransaction transaction(*database_);
   database_->insert_facts(settings, fingerprints);
   transaction.commit();
 }
 
 std::vector<Trial> StudyFile::trials() const {
-  const Guard guard(database_->mutex);
+  const auto lock = database_->lock();
   const Connection& connection = database_->connection;
   auto trials = read_all(
       connection,
@@ -174,75 +142,22 @@ std::vector<Trial> StudyFile::trials() const {
 }
 
 int64_t StudyFile::trial_count() const {
-  const Guard guard(database_->mutex);
+  const auto lock = database_->lock();
   Statement count(database_->connection, "SELECT count(*) FROM trial");
   count.step();
   return count.integer(0);
 }
 
-void StudyFile::add_latency_points(const std::vector<LatencyPoint>& points) {
-  const Guard guard(database_->mutex);
-  database_->require_writable();
-  Transaction transaction(database_->connection);
-  Statement insert(database_->connection,
-                   "INSERT INTO latency_point VALUES(NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
-  for (const LatencyPoint& p : points) {
-    insert
-        .bind(database_->architecture_id(p.architecture), p.device, p.threads, p.seconds, p.dtype,
-              p.n, p.mean_ms, p.p50_ms, p.p95_ms, p.spread_ms)
-        .run();
-  }
-  transaction.commit();
-}
-
-std::vector<LatencyPoint> StudyFile::latency_points() const {
-  const Guard guard(database_->mutex);
-  return read_all(database_->connection,
-                  "SELECT a.key, p.device, p.threads, p.seconds, p.dtype, p.n, p.mean_ms, "
-                  "p.p50_ms, p.p95_ms, p.spread_ms "
-                  "FROM latency_point p JOIN architecture a ON a.id = p.architecture ORDER BY p.id",
-                  [&](Statement& row) {
-                    return LatencyPoint{database_->architecture(row.text(0)),
-                                        row.text(1),
-                                        static_cast<int32_t>(row.integer(2)),
-                                        row.real(3),
-                                        row.text(4),
-                                        static_cast<int32_t>(row.integer(5)),
-                                        row.real(6),
-                                        row.real(7),
-                                        row.real(8),
-                                        row.real(9)};
-                  });
-}
-
-void StudyFile::set_latency_model(const LatencyModelRecord& model) {
-  const Guard guard(database_->mutex);
-  database_->require_writable();
-  Statement(database_->connection, "INSERT OR REPLACE INTO latency_model VALUES(1, ?, ?)")
-      .bind(model.json, model.sha256)
-      .run();
-}
-
-std::optional<LatencyModelRecord> StudyFile::latency_model() const {
-  const Guard guard(database_->mutex);
-  Statement read(database_->connection, "SELECT json, sha256 FROM latency_model");
-  if (!read.step()) return std::nullopt;
-  LatencyModelRecord record{read.text(0), read.text(1)};
-  if (sha256(record.json) != record.sha256)
-    database_->damaged("its latency model is not the one that its hash was made of");
-  return record;
-}
-
 void StudyFile::add_artefact(const Artefact& artefact) {
-  const Guard guard(database_->mutex);
-  database_->require_writable();
+  Database::WriteTransaction transaction(*database_);
   Statement(database_->connection, "INSERT OR REPLACE INTO artefact VALUES(?, ?, ?)")
       .bind(artefact.name, artefact.path, artefact.sha256)
       .run();
+  transaction.commit();
 }
 
 std::vector<Artefact> StudyFile::artefacts() const {
-  const Guard guard(database_->mutex);
+  const auto lock = database_->lock();
   return read_all(database_->connection, "SELECT name, path, sha256 FROM artefact ORDER BY name",
                   [](Statement& row) { return Artefact{row.text(0), row.text(1), row.text(2)}; });
 }

@@ -4,10 +4,12 @@
 #include <cmath>
 #include <vector>
 
+#include "study/latency/model.h"
+
 namespace concertina {
 namespace {
 
-constexpr double kOutside = 0.1;  // of the times, when nothing is wrong
+constexpr double kOutside = 0.1;  // expected share of times outside the interval
 constexpr double kSignificance = 0.05;
 
 double median(std::vector<double> values) {

@@ -1,5 +1,5 @@
-// What a forward pass does, counted in closed form per kind of work; the regressors of the latency
-// model. Private to search/.
+// The regressors of the latency model: the work of a forward pass by kind, in closed form.
+// Private to study/latency/.
 #pragma once
 
 #include <string>
@@ -14,8 +14,8 @@ inline constexpr int32_t kLatencyFormat = 2;  // of the latency model; see Laten
 
 // Names and values are in the same order. `*_macs` are those of supernet/space/work.h and sum to
 // Cost::macs; element counts stand for memory-bound work (norms, activations, residuals), layer
-// counts for fixed costs per call. No feature falls when width, heads, FFN or depth grow. `format`
-// 1 is that of models fitted before, which counted the projection, the positional convolution and
+// counts for fixed costs per call. No feature decreases when width, heads, FFN or depth grow.
+// `format` 1 is that of older models, which counted the projection, the positional convolution and
 // reused attention maps otherwise: it is only read.
 const std::vector<std::string>& latency_feature_names(int32_t format = kLatencyFormat);
 std::vector<double> latency_features(const Blueprint& blueprint, const Architecture& architecture,

@@ -19,8 +19,8 @@ struct NormalEquations {
   double weight = 0;  // the sum of the rows' squared weights
 };
 
-// Standard deviations of the features, by which weights are made comparable; 0: the feature does not
-// vary among the rows and says nothing.
+// Standard deviations of the features, which standardise the weights; 0: the feature is constant
+// among the rows and gets no weight.
 std::vector<double> deviations(const TimedRows& rows) {
   const auto count = static_cast<double>(rows.ms.size());
   std::vector<double> scale;
@@ -73,7 +73,7 @@ struct Fold {
   std::vector<size_t> kept, held_out;
 };
 
-// Groups take turns in the order they appear.
+// Groups are dealt to the folds in the order they appear.
 std::vector<Fold> folds_of(const TimedRows& rows, int64_t most) {
   std::map<int64_t, int64_t> turn;
   for (const int64_t group : rows.group) turn.emplace(group, static_cast<int64_t>(turn.size()));

@@ -1,5 +1,5 @@
 // The regression behind the latency model: milliseconds as a non-negative sum of features.
-// Private to search/.
+// Private to study/latency/.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 namespace concertina {
 
-// One row for each timed subnet. Rows of one group are the same subnet: they are held out together.
+// One row per measured time. Rows of one group are of the same subnet: they are held out together.
 struct TimedRows {
   std::vector<std::vector<double>> features;
   std::vector<double> ms;
@@ -24,12 +24,12 @@ struct NonNegativeSum {
 };
 
 // Least squares of the relative error with a ridge penalty on the standardised weights (not on the
-// intercept), whose strength 5-fold cross-validation within `rows` chooses. NumericError when the
-// rows are degenerate.
+// intercept); its strength is chosen by 5-fold cross-validation within `rows`. NumericError when
+// the rows are degenerate.
 NonNegativeSum fit_non_negative(const TimedRows& rows);
 
-// What each row is predicted by a fit_non_negative() of other groups, in 10 folds: the choice of
-// the penalty is made without the rows that are predicted (nested cross-validation).
+// Each row's prediction by a fit_non_negative() of the other groups, in 10 folds: the penalty is
+// chosen without the predicted rows (nested cross-validation).
 std::vector<double> held_out_ms(const TimedRows& rows);
 
 }  // namespace concertina

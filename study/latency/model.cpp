@@ -18,7 +18,6 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int64_t kLeastPoints = 8;
-constexpr double kCoverage = 0.9;
 
 int64_t workload_samples(const Blueprint& blueprint, double seconds) {
   return std::llround(seconds * blueprint.sample_rate);
@@ -38,7 +37,7 @@ void check_points(std::span<const LatencyPoint> points) {
   }
 }
 
-// Times of one subnet, from several profiles, form a group.
+// The times of one subnet, from one or several profiles, form a group.
 TimedRows rows_of(const Blueprint& blueprint, std::span<const LatencyPoint> points) {
   TimedRows rows;
   std::map<std::string, int64_t> groups;
@@ -56,31 +55,10 @@ TimedRows rows_of(const Blueprint& blueprint, std::span<const LatencyPoint> poin
   return rows;
 }
 
-LatencyError error_of(std::span<const double> predicted, std::span<const double> measured) {
-  LatencyError error;
-  error.points = static_cast<int64_t>(measured.size());
-  const auto n = static_cast<double>(error.points);
-  std::vector<double> ratios;
-  for (size_t r = 0; r < measured.size(); ++r) {
-    if (!(predicted[r] > 0))
-      throw NumericError("the latency model could not be fitted: its points are degenerate");
-    error.mape += std::abs(predicted[r] - measured[r]) / measured[r] / n;
-    ratios.push_back(measured[r] / predicted[r]);
-  }
-  error.kendall_tau = kendall_tau(predicted, measured);
-  // Ranks of split conformal prediction; with few points they are the extremes.
-  std::ranges::sort(ratios);
-  const auto low = static_cast<int64_t>(std::floor((n + 1) * (1 - kCoverage) / 2));
-  const auto high = static_cast<int64_t>(std::ceil((n + 1) * (1 + kCoverage) / 2));
-  error.low = ratios[static_cast<size_t>(std::max<int64_t>(low, 1) - 1)];
-  error.high = ratios[static_cast<size_t>(std::min(high, error.points) - 1)];
-  return error;
-}
-
 std::vector<double> read_numbers(const Json& json, const char* key, int32_t format) {
   auto numbers = json.at(key).get<std::vector<double>>();
   if (numbers.size() != latency_feature_names(format).size())
-    throw InputError(fmt::format("the latency model's '{}' has a wrong length", key));
+    throw InputError(fmt::format("the latency model's '{}' has the wrong length", key));
   return numbers;
 }
 
@@ -92,7 +70,7 @@ LatencyError read_error(const Json& json) {
   json.at("low").get_to(error.low);
   json.at("high").get_to(error.high);
   if (!(error.low > 0) || !(error.high >= error.low))
-    throw InputError("the latency model's interval is not one");
+    throw InputError("the latency model's interval is invalid");
   return error;
 }
 
@@ -111,7 +89,7 @@ LatencyModel LatencyModel::fit(const Blueprint& blueprint, std::span<const Laten
   model.format_ = kLatencyFormat;
   model.intercept_ = sum.intercept;
   model.weights_ = std::move(sum.weights);
-  model.held_out_ = error_of(held_out_ms(rows), rows.ms);
+  model.held_out_ = latency_error(held_out_ms(rows), rows.ms);
   return model;
 }
 
@@ -128,7 +106,7 @@ double LatencyModel::predict_ms(const Architecture& architecture) const {
   for (size_t i = 0; i < features.size(); ++i) {
     if (scale_[i] > 0) ms += weights_[i] * (features[i] - mean_[i]) / scale_[i];
   }
-  return std::max(0.0, ms);  // what studies of that format were searched with
+  return std::max(0.0, ms);  // as the studies of that format predicted
 }
 
 std::string LatencyModel::to_json() const {
@@ -149,7 +127,7 @@ std::string LatencyModel::to_json() const {
     json["held_out"] = {{"points", held_out_->points},
                         {"mape", held_out_->mape},
                         {"kendall_tau", held_out_->kendall_tau},
-                        {"coverage", kCoverage},
+                        {"coverage", kLatencyCoverage},
                         {"low", held_out_->low},
                         {"high", held_out_->high}};
   }
@@ -186,35 +164,5 @@ LatencyModel LatencyModel::from_json(std::string_view text) {
 }
 
 std::string LatencyModel::sha256() const { return concertina::sha256(to_json()); }
-
-bool same_workload(const LatencyPoint& a, const LatencyPoint& b) {
-  return a.device == b.device && a.threads == b.threads && a.seconds == b.seconds &&
-         a.dtype == b.dtype;
-}
-
-std::string workload_text(const LatencyPoint& point) {
-  if (point.device.empty()) return "a workload that was not recorded";
-  return fmt::format("{}, {} thread{}, {:g} s of audio, {}", point.device, point.threads,
-                     point.threads == 1 ? "" : "s", point.seconds, point.dtype);
-}
-
-double kendall_tau(std::span<const double> a, std::span<const double> b) {
-  CONCERTINA_ASSERT(a.size() == b.size());
-  int64_t concordant = 0, discordant = 0, tied_a = 0, tied_b = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    for (size_t j = i + 1; j < a.size(); ++j) {
-      const int da = (a[i] > a[j]) - (a[i] < a[j]);
-      const int db = (b[i] > b[j]) - (b[i] < b[j]);
-      concordant += da * db > 0;
-      discordant += da * db < 0;
-      tied_a += da == 0;
-      tied_b += db == 0;
-    }
-  }
-  const auto pairs = static_cast<double>(a.size()) * (static_cast<double>(a.size()) - 1) / 2;
-  const double scale =
-      std::sqrt((pairs - static_cast<double>(tied_a)) * (pairs - static_cast<double>(tied_b)));
-  return scale > 0 ? static_cast<double>(concordant - discordant) / scale : 0;
-}
 
 }  // namespace concertina

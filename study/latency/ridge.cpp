@@ -31,7 +31,7 @@ class ActiveSets {
   }
 
  private:
-  // The column at zero whose weight should grow most; -1: none should, which is the minimum.
+  // The column at zero with the steepest descent; -1: none, which is the minimum.
   int64_t steepest(double tolerance) const {
     int64_t best = -1;
     double most = tolerance;
@@ -45,8 +45,8 @@ class ActiveSets {
     return best;
   }
 
-  // Towards the free columns' own minimum, as far as no weight gets negative; those that reach zero
-  // are held there. True when the minimum was reached.
+  // A step towards the minimum over the free columns that keeps every weight non-negative; columns
+  // that reach zero are no longer free. True when the minimum was reached.
   bool step() {
     std::vector<size_t> columns;
     for (size_t i = 0; i < free_.size(); ++i)

@@ -1,4 +1,4 @@
-// Ridge regression whose weights cannot be negative, for tens of columns. Torch-free.
+// Ridge regression with non-negative weights, for tens of columns.
 #pragma once
 
 #include <span>

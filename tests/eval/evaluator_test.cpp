@@ -8,8 +8,8 @@
 #include "distill/objective/layer_mean.h"
 #include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
-#include "search/searcher.h"
 #include "search/run_study.h"
+#include "search/searcher.h"
 #include "tests/eval/toy_corpus.h"
 #include "tests/model/models.h"
 

@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "core/errors.h"
-#include "report/report.h"
 #include "report/svg.h"
+#include "report/training_curve.h"
 #include "tests/study/studies.h"
 
 namespace concertina {
@@ -25,7 +25,7 @@ TEST(Chart, TicksAreRoundAndHoldTheData) {
 }
 
 TEST(Chart, SkipsWhatIsNoNumberAndEscapesText) {
-  const Axis axis{"a <b>", [](double) { return std::string("t"); }};
+  const ChartAxis axis{"a <b>", [](double) { return std::string("t"); }};
   Chart chart{"c & d",
               axis,
               axis,

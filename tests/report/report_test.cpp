@@ -6,8 +6,10 @@
 #include <regex>
 
 #include "core/errors.h"
+#include "search/run_study.h"
 #include "study/front_members.h"
 #include "study/latency/model.h"
+#include "study/queries.h"
 #include "tests/search/formulas.h"
 #include "tests/study/many_trials.h"
 

@@ -2,6 +2,7 @@
 #include <sqlite3.h>
 
 #include "search/run_study.h"
+#include "study/hypervolume.h"
 #include "tests/search/formulas.h"
 
 namespace concertina {

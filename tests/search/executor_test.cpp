@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/errors.h"
+#include "search/executor.h"
 #include "tests/search/formulas.h"
 
 namespace concertina {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <chrono>
-#include <cmath>
 #include <functional>
 #include <stdexcept>
 #include <thread>
@@ -13,17 +12,6 @@
 #include "tests/study/studies.h"
 
 namespace concertina {
-
-// Layers matter unequally and saturate, so that good subnets are uneven and pay for what they use.
-inline double formula_loss(const Architecture& architecture) {
-  double capacity = 0.2 * std::log(static_cast<double>(architecture.embed_dim()));
-  for (const LayerShape& layer : architecture.layers()) {
-    const double weight = 1.0 / (1 + layer.index);
-    capacity += weight * (std::sqrt(static_cast<double>(layer.heads)) +
-                          0.3 * std::log1p(layer.ffn_dim / 96.0));
-  }
-  return std::exp(-0.3 * capacity) + (architecture.frame_period_us() > 20000 ? 0.02 : 0.0);
-}
 
 class FormulaEvaluator : public Evaluator {
  public:
@@ -84,18 +72,6 @@ class FormulaEvaluator : public Evaluator {
 
   Blueprint blueprint_ = pocket_space().blueprint();
 };
-
-inline std::vector<MetricInfo> formula_objectives() {
-  return {{"loss", Direction::kMinimise, ""}, {"macs", Direction::kMinimise, "MACs"}};
-}
-
-inline StudyHeader formula_header() {
-  StudyHeader header = small_header();
-  header.seed = 1;
-  header.objectives = formula_objectives();
-  header.recorded = {{"params", Direction::kMinimise, "params"}};
-  return header;
-}
 
 // Twelve members: enough to be used up.
 inline SearchSpace tiny_space() {

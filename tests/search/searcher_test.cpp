@@ -5,7 +5,7 @@
 #include <set>
 
 #include "core/errors.h"
-#include "study/pareto.h"
+#include "study/hypervolume.h"
 #include "tests/search/formulas.h"
 
 namespace concertina {

@@ -6,8 +6,9 @@
 
 #include "study/front_members.h"
 #include "study/latency/check.h"
-#include "search/run_study.h"
-#include "tests/search/formulas.h"
+#include "study/queries.h"
+#include "supernet/space/cost.h"
+#include "tests/study/studies.h"
 
 namespace concertina {
 namespace {

@@ -2,7 +2,8 @@
 
 #include <gmock/gmock.h>
 
-#include "search/run_study.h"
+#include "study/hypervolume.h"
+#include "study/queries.h"
 
 namespace concertina {
 namespace {

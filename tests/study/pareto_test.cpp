@@ -6,7 +6,8 @@
 #include <limits>
 
 #include "core/rng.h"
-#include "tests/search/formulas.h"
+#include "study/hypervolume.h"
+#include "tests/study/studies.h"
 
 namespace concertina {
 namespace {

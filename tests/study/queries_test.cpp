@@ -1,8 +1,9 @@
 #include <gmock/gmock.h>
 
 #include "core/errors.h"
-#include "search/run_study.h"
-#include "tests/search/formulas.h"
+#include "study/front_members.h"
+#include "study/queries.h"
+#include "tests/study/studies.h"
 
 namespace concertina {
 namespace {

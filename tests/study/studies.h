@@ -1,8 +1,9 @@
-// A small study the tests share.
+// A small study that tests share.
 #pragma once
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -33,6 +34,17 @@ class Folder {
   std::filesystem::path path_;
 };
 
+// A loss for tests: layers matter unequally and saturate, so that good subnets are uneven.
+inline double formula_loss(const Architecture& architecture) {
+  double capacity = 0.2 * std::log(static_cast<double>(architecture.embed_dim()));
+  for (const LayerShape& layer : architecture.layers()) {
+    const double weight = 1.0 / (1 + layer.index);
+    capacity += weight * (std::sqrt(static_cast<double>(layer.heads)) +
+                          0.3 * std::log1p(layer.ffn_dim / 96.0));
+  }
+  return std::exp(-0.3 * capacity) + (architecture.frame_period_us() > 20000 ? 0.02 : 0.0);
+}
+
 inline StudyHeader small_header() {
   StudyHeader header;
   header.space_json = pocket_space().to_json();
@@ -46,6 +58,18 @@ inline StudyHeader small_header() {
                        {"latency.pred_ms", Direction::kMinimise, "ms"}};
   header.recorded = {{"pr.frame_acc", Direction::kMaximise, "%"},
                      {"params", Direction::kMinimise, "params"}};
+  return header;
+}
+
+inline std::vector<MetricInfo> formula_objectives() {
+  return {{"loss", Direction::kMinimise, ""}, {"macs", Direction::kMinimise, "MACs"}};
+}
+
+inline StudyHeader formula_header() {
+  StudyHeader header = small_header();
+  header.seed = 1;
+  header.objectives = formula_objectives();
+  header.recorded = {{"params", Direction::kMinimise, "params"}};
   return header;
 }
 

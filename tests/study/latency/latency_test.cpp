@@ -5,7 +5,8 @@
 #include "core/errors.h"
 #include "study/latency/features.h"
 #include "study/latency/model.h"
-#include "tests/search/formulas.h"
+#include "supernet/space/cost.h"
+#include "tests/study/studies.h"
 
 namespace concertina {
 namespace {

@@ -1,3 +1,5 @@
+#include "report/training_curve.h"
+
 #include <fmt/format.h>
 
 #include <limits>
@@ -7,7 +9,6 @@
 
 #include "core/errors.h"
 #include "core/files.h"
-#include "report/report.h"
 
 namespace concertina {
 namespace {
@@ -26,7 +27,7 @@ double number_at(const Json& json, const std::string& key) {
   return found != json.end() && found->is_number() ? found->get<double>() : kNone;
 }
 
-void add_line(const Json& json, std::map<double, Row>& rows) {
+void parse_line(const Json& json, std::map<double, Row>& rows) {
   const double step = number_at(json, "step");
   if (!(step >= 0)) return;
   if (json.contains("loss")) rows[step].loss = number_at(json, "loss");
@@ -38,8 +39,6 @@ void add_line(const Json& json, std::map<double, Row>& rows) {
 
 }  // namespace
 
-// The last line may be cut short: the file is read while a training writes it, or after it was
-// killed.
 TrainingCurve read_training_curve(const std::filesystem::path& metrics_jsonl,
                                   const std::string& title) {
   std::map<double, Row> rows;
@@ -49,7 +48,7 @@ TrainingCurve read_training_curve(const std::filesystem::path& metrics_jsonl,
     ++number;
     const Json json = Json::parse(line, nullptr, false);
     if (json.is_object())
-      add_line(json, rows);
+      parse_line(json, rows);
     else if (!line.empty() && !lines.eof())
       throw InputError(fmt::format("{}:{}: not a line of training metrics (a JSON object)",
                                    metrics_jsonl.string(), number));
