@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "distill/objective/objective_file.h"
-#include "distill/stage.h"
+#include "distill/train/stage.h"
 
 namespace concertina {
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "distill/adamw.h"
+#include "distill/train/adamw.h"
 
 namespace concertina {
 namespace {
