@@ -9,6 +9,7 @@
 
 #include "core/config.h"
 #include "distill/options.h"
+#include "distill/pretrain/options.h"
 #include "distill/importance/sort.h"
 #include "eval/latency.h"
 #include "eval/tasks.h"
@@ -42,7 +43,7 @@ struct PipelineConfig {
   uint64_t seed = 0;
   CorpusConfig corpus;
   SearchSpace space;
-  PretrainOptions teacher;  // distill/options.h
+  PretrainOptions teacher;  // distill/pretrain/options.h
   std::filesystem::path
       teacher_model;  // an existing model file instead of pretraining; "" otherwise
   DistillOptions stage1, stage2;

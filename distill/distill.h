@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "distill/objective/objective_file.h"
+#include "distill/options.h"
 #include "distill/train/stage.h"
 
 namespace concertina {

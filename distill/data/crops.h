@@ -9,9 +9,9 @@
 #include <optional>
 
 #include "core/rng.h"
+#include "distill/data/options.h"
 #include "distill/data/read_failures.h"
 #include "distill/data/target_cache.h"
-#include "distill/options.h"
 #include "speech/augmentation.h"
 #include "speech/joined_clips.h"
 #include "speech/mask.h"

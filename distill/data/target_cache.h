@@ -16,8 +16,8 @@
 #include <vector>
 
 #include "core/stop.h"
+#include "distill/data/options.h"
 #include "distill/objective/objective.h"
-#include "distill/options.h"
 #include "speech/joined_clips.h"
 
 namespace concertina {

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <filesystem>
 
-#include "distill/options.h"
+#include "distill/data/options.h"
 
 namespace concertina {
 

@@ -2,6 +2,7 @@
 // unmasked frames; with augment.mixing WavLM's denoising: noisy audio, units of the clean audio).
 #pragma once
 
+#include "distill/pretrain/options.h"
 #include "distill/train/stage.h"
 
 namespace concertina {

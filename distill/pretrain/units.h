@@ -7,7 +7,7 @@
 #include <functional>
 
 #include "core/rng.h"
-#include "distill/options.h"
+#include "distill/pretrain/options.h"
 #include "speech/joined_clips.h"
 #include "supernet/model/supernet.h"
 

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "distill/options.h"
+#include "distill/train/options.h"
 #include "supernet/model/parameters.h"
 
 namespace concertina {

@@ -12,64 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json json_of(const OptimizerOptions& o) {
-  return {{"lr", o.lr},
-          {"warmup", o.warmup},
-          {"final_lr", o.final_lr},
-          {"beta1", o.beta1},
-          {"beta2", o.beta2},
-          {"eps", o.eps},
-          {"weight_decay", o.weight_decay},
-          {"clip", o.clip}};
-}
-
-Json json_of(const BatchOptions& o) {
-  Json json = {{"crops", o.crops}, {"seconds", o.seconds}, {"sources", o.source_weight}};
-  if (o.within_clips) json.update({{"within_clips", true}, {"shortest", o.shortest}});
-  if (o.whole_clips) {
-    json = {{"whole_clips", true},
-            {"budget", o.budget},
-            {"longest", o.longest},
-            {"shortest", o.shortest},
-            {"sources", o.source_weight}};
-  }
-  return json;
-}
-
-Json json_of(const DecibelRange& range) { return {range.low, range.high}; }
-
-// Noise clips count by their content, among the run's inputs.
-Json json_of(const AugmentOptions& o) {
-  Json json;
-  if (o.mixing.probability > 0) {
-    json["mixing"] = {{"probability", o.mixing.probability},
-                      {"noise_probability", o.mixing.noise_probability},
-                      {"longest", o.mixing.longest},
-                      {"utterance_snr", json_of(o.mixing.utterance_snr)},
-                      {"noise_snr", json_of(o.mixing.noise_snr)}};
-  }
-  if (o.noise.probability > 0)
-    json["noise"] = {{"probability", o.noise.probability}, {"snr", json_of(o.noise.snr)}};
-  if (o.band_limit.probability > 0) {
-    json["band_limit"] = {{"probability", o.band_limit.probability},
-                          {"cutoff", {o.band_limit.lowest, o.band_limit.highest}}};
-  }
-  return json;
-}
-
-void add_common(Json& json, const TrainOptions& o) {
-  json["steps"] = o.steps;
-  json["optimizer"] = json_of(o.optimizer);
-  json["batch"] = json_of(o.batch);
-  if (o.augment.any()) json["augment"] = json_of(o.augment);
-  json["validate_every"] = o.validate_every;
-  json["validation_crops"] = o.validation_crops;
-}
-
-Json mask_of(double probability, int32_t length) {
-  return {{"probability", probability}, {"length", length}};
-}
-
 void append_yaml(const Json& json, int32_t indent, std::string& out) {
   for (const auto& [key, value] : json.items()) {
     out += fmt::format("{:{}}{}:", "", indent, key);
@@ -83,44 +25,6 @@ void append_yaml(const Json& json, int32_t indent, std::string& out) {
 }
 
 }  // namespace
-
-std::string to_json(const PretrainOptions& o) {
-  Json json;
-  add_common(json, o.train);
-  json["units"] = {{"features", o.units.features},
-                   {"coefficients", o.units.coefficients},
-                   {"splice", o.units.splice},
-                   {"clusters", o.units.clusters},
-                   {"sample_frames", o.units.sample_frames},
-                   {"iterations", o.units.iterations}};
-  if (o.units.layer > 0) json["units"]["layer"] = o.units.layer;  // of which model: an input
-  json["mask"] = mask_of(o.mask_probability, o.mask_length);
-  json["unmasked_weight"] = o.unmasked_weight;
-  json["layers"] = o.layers;
-  return json.dump();
-}
-
-std::string to_json(const DistillOptions& o) {
-  constexpr const char* kInits[] = {"teacher", "random", "previous", "folder"};
-  constexpr const char* kSamplers[] = {"largest", "random", "sandwich", "pareto", "whole"};
-  Json json;
-  add_common(json, o.train);
-  json["objective"] = {{"kind", o.objective.kind},
-                       {"top", o.objective.top},
-                       {"distance", o.objective.distance},
-                       {"instance_norm", o.objective.instance_norm}};
-  json["init"] = kInits[static_cast<size_t>(o.init)];
-  json["sampler"] = {{"kind", kSamplers[static_cast<size_t>(o.sampler.kind)]},
-                     {"random", o.sampler.random},
-                     {"in_place", o.in_place}};
-  if (o.sampler.kind == SamplerKind::kPareto) json["sampler"]["candidates"] = o.sampler.candidates;
-  if (o.sampler.progressive > 0) json["sampler"]["progressive"] = o.sampler.progressive;
-  json["mask"] = mask_of(o.mask_probability, o.mask_length);
-  if (o.cache != CacheDtype::kNone) {
-    json["cache"] = {{"dtype", o.cache == CacheDtype::kInt8 ? "int8" : "fp16"}};
-  }
-  return json.dump();
-}
 
 std::string recipe_json(const RecipeParts& parts) {
   Json json;

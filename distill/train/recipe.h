@@ -6,15 +6,10 @@
 #include <memory>
 #include <string>
 
-#include "distill/options.h"
+#include "speech/augmentation.h"
 #include "supernet/model/supernet.h"
 
 namespace concertina {
-
-// JSON with everything that settles a run's numbers; time caps, checkpoint rhythm and the
-// guard are left out, so that a stopped run may go on with others.
-std::string to_json(const PretrainOptions& options);
-std::string to_json(const DistillOptions& options);
 
 // {"NAME": options, "seed": ..., "data": ..., "space": ..., "inputs": {...}} in one JSON text.
 struct RecipeParts {

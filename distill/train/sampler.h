@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "core/rng.h"
-#include "distill/options.h"
+#include "distill/train/options.h"
 #include "supernet/space/search_space.h"
 
 namespace concertina {

@@ -8,8 +8,8 @@
 #include <memory>
 
 #include "core/files.h"
-#include "distill/options.h"
 #include "distill/train/communicator.h"
+#include "distill/train/options.h"
 #include "distill/train/recipe.h"
 
 namespace concertina {

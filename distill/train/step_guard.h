@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "distill/objective/loss_values.h"
-#include "distill/options.h"
+#include "distill/train/options.h"
 
 namespace concertina {
 

@@ -12,11 +12,11 @@
 #include "core/stop.h"
 #include "distill/data/crops.h"
 #include "distill/data/prefetcher.h"
-#include "distill/options.h"
 #include "distill/train/checkpoint.h"
 #include "distill/train/communicator.h"
 #include "distill/train/gradient_exchange.h"
 #include "distill/train/learner.h"
+#include "distill/train/options.h"
 #include "distill/train/step_guard.h"
 
 namespace concertina {

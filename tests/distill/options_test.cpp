@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/errors.h"
+#include "distill/pretrain/options.h"
 #include "distill/train/recipe.h"
 
 namespace concertina {
