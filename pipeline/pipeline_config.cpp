@@ -1,8 +1,8 @@
-#include "apps/pipeline_config.h"
+#include "pipeline/pipeline_config.h"
 
 #include <optional>
 
-#include "apps/config_checks.h"
+#include "pipeline/config_checks.h"
 #include "distill/stage.h"
 #include "speech/corpus.h"
 
