@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "study/queries.h"
+#include "study/budget.h"
 
 namespace concertina {
 
@@ -24,10 +24,5 @@ struct BudgetFlags {
 // "params=2M", "latency<=15ms", "pr.frame_acc>=60": with `=` the metric's direction says which
 // side, see bound_of(). InputError otherwise.
 Budget parse_budget(const std::string& text);
-
-// The front within the budgets, best first; NoAnswer names the nearest when none fits, and says what
-// makes fresh times where a budget needs them and there are none.
-std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>& budgets);
-Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets);
 
 }  // namespace concertina
