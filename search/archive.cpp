@@ -9,7 +9,7 @@ namespace {
 
 constexpr int kDraws = 200;
 
-// Counts up like an odometer; false after the last combination.
+// The next combination; false after the last one.
 bool advance(Genome& genome, const std::vector<int32_t>& cardinalities) {
   for (size_t i = genome.size(); i-- > 0;) {
     if (++genome[i] < cardinalities[i]) return true;

@@ -49,7 +49,7 @@ class Nsga2 : public Searcher {
 
   std::vector<Genome> ask(int64_t count) override {
     std::vector<Genome> genomes;
-    if (archive_.empty()) add_corners(genomes, count);
+    if (archive_.empty()) add_reference_members(genomes, count);
     while (static_cast<int64_t>(genomes.size()) < count) {
       auto genome = breed();
       if (!genome) genome = archive_.new_random_genome(rng_);
@@ -102,11 +102,11 @@ class Nsga2 : public Searcher {
     return {trial.number, trial.genome, objective_point(trial.values, options_.objectives)};
   }
 
-  void add_corners(std::vector<Genome>& genomes, int64_t count) {
-    for (const Architecture& corner :
+  void add_reference_members(std::vector<Genome>& genomes, int64_t count) {
+    for (const Architecture& member :
          {space_.smallest(), space_.largest(), space_.default_architecture()}) {
-      if (static_cast<int64_t>(genomes.size()) >= count || !space_.contains(corner)) continue;
-      Genome genome = space_.encode(corner);
+      if (static_cast<int64_t>(genomes.size()) >= count || !space_.contains(member)) continue;
+      Genome genome = space_.encode(member);
       if (archive_.add_genome(genome)) genomes.push_back(std::move(genome));
     }
   }

@@ -1,4 +1,4 @@
-// The generations of a study: begun, filled with trials, ended.
+// The generations of a study.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -37,11 +37,11 @@ void insert_generation(const Connection& connection, const GenerationRecord& gen
       .run();
 }
 
-void refuse_if_there(const Connection& connection, const std::vector<Trial>& trials) {
+void fail_if_present(const Connection& connection, const std::vector<Trial>& trials) {
   Statement find(connection, "SELECT 1 FROM trial WHERE number = ?");
   for (const Trial& trial : trials) {
     if (find.bind(trial.number).step())
-      fail_written_meanwhile(connection, fmt::format("trial {} is there", trial.number));
+      fail_written_meanwhile(connection, fmt::format("trial {} exists", trial.number));
   }
 }
 
@@ -65,7 +65,7 @@ void StudyFile::begin_generation(const GenerationRecord& generation,
 
 void StudyFile::add_trials(const std::vector<Trial>& trials) {
   Database::WriteTransaction transaction(*database_);
-  refuse_if_there(database_->connection, trials);
+  fail_if_present(database_->connection, trials);
   const int64_t pending = database_->pending_number();
   for (const Trial& trial : trials) {
     if (trial.generation != pending)

@@ -13,7 +13,7 @@ std::filesystem::path with_suffix(std::filesystem::path path, const char* suffix
   return path += suffix;
 }
 
-std::filesystem::path aside(const std::filesystem::path& path) {
+std::filesystem::path temporary_path(const std::filesystem::path& path) {
   return path.parent_path() / fmt::format(".{}.tmp", path.filename().string());
 }
 
@@ -34,12 +34,12 @@ StudyFile StudyFile::create(const std::filesystem::path& path, const StudyHeader
   if (std::filesystem::exists(path))
     throw InputError(
         fmt::format("{} exists already; resume it or name another file", path.string()));
-  const std::filesystem::path unfinished = aside(path);
+  const std::filesystem::path unfinished = temporary_path(path);
   std::error_code ignored;
-  std::filesystem::remove(unfinished, ignored);  // of a process that was killed here
+  std::filesystem::remove(unfinished, ignored);  // left by a killed process
   try {
     Database database(Connection(unfinished, OpenMode::kCreate), OpenMode::kCreate);
-    database.connection.execute("PRAGMA journal_mode = MEMORY");  // no side file to leave behind
+    database.connection.execute("PRAGMA journal_mode = MEMORY");  // no journal file
     migrate_schema(database.connection, 0);
     database.insert_header(header);
   } catch (...) {
@@ -82,7 +82,7 @@ StudyHeader StudyFile::header() const {
   if (!read.step())
     throw InputError(fmt::format("{} holds an empty study: it is damaged",
                                  database_->connection.path().string()));
-  database_->conv_layers();  // its space can be read
+  database_->conv_layers();  // fails if its space is invalid
   return {read.text(0),
           static_cast<uint64_t>(read.integer(1)),
           read.text(2),

@@ -58,7 +58,7 @@ std::vector<double> features_now(const Blueprint& blueprint, const Architecture&
 }
 
 // Format 1: the projection at the base rate, the positional convolution at the layers' rate, the
-// whole attention in layers that reuse a map, no rate unit and no gate.
+// full attention in layers that reuse a map, no rate unit and no gate.
 std::vector<double> features_of_format_1(const Blueprint& blueprint,
                                          const Architecture& architecture, int64_t samples) {
   const ForwardWork work = work_of(blueprint, architecture, samples);

@@ -24,7 +24,7 @@ TEST(Chart, TicksAreRoundAndHoldTheData) {
   }
 }
 
-TEST(Chart, SkipsWhatIsNoNumberAndEscapesText) {
+TEST(Chart, SkipsNonFiniteValuesAndEscapesText) {
   const ChartAxis axis{"a <b>", [](double) { return std::string("t"); }};
   Chart chart{"c & d",
               axis,
@@ -65,7 +65,7 @@ TEST_F(Curves, JoinsLossAndValidationByStep) {
   EXPECT_EQ(curve.validation[0].second[2], 2.8);
 }
 
-TEST_F(Curves, ALineCutShortAtTheEndIsLeftOut) {
+TEST_F(Curves, ATruncatedLastLineIsIgnored) {
   EXPECT_THAT(read("{\"step\":1,\"loss\":2}\n{\"step\":2,\"lo").step, ElementsAre(1));
 }
 

@@ -1,4 +1,4 @@
-// An evaluator whose scores are formulas, so that a search can be tested without a network.
+// An evaluator whose scores are formulas, so that searches are tested without a network.
 #pragma once
 
 #include <chrono>
@@ -51,7 +51,7 @@ class FormulaEvaluator : public Evaluator {
   }
 
   std::string formula_ = "saturating";
-  bool shuffle_ = false;    // groups take unequal time and end out of order
+  bool shuffle_ = false;    // groups take different times and end out of order
   int64_t fail_every_ = 0;  // every n-th trial fails
   int64_t throw_at_ = -1;   // this trial's group throws
   std::function<void()> after_group_;
@@ -73,7 +73,7 @@ class FormulaEvaluator : public Evaluator {
   Blueprint blueprint_ = pocket_space().blueprint();
 };
 
-// Twelve members: enough to be used up.
+// Twelve members: small enough to be exhausted.
 inline SearchSpace tiny_space() {
   SearchSpace::Choices choices = pocket_space().choices();
   choices.embed_dim = {96, 128, 192};

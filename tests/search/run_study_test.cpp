@@ -153,7 +153,7 @@ TEST(RunStudy, AStudyEndsInsideAGeneration) {
   EXPECT_EQ(StudyFile::open_read_only(folder / "s.db").generations().size(), 2u);
 }
 
-TEST(RunStudy, AFinishedStudyIsLeftAlone) {
+TEST(RunStudy, AFinishedStudyIsNotChanged) {
   const Folder folder;
   go({.path = folder / "s.db"});
   const std::string before = dump(folder / "s.db");
@@ -205,7 +205,7 @@ class NanEvaluator : public FormulaEvaluator {
   }
 };
 
-TEST(RunStudy, ScoresThatAreNoNumbersFail) {
+TEST(RunStudy, NonFiniteScoresFail) {
   const Folder folder;
   StudyFile study = StudyFile::create(folder / "s.db", formula_header());
   const SearchSpace space = pocket_space();
@@ -260,7 +260,7 @@ TEST(RunStudy, RefusesOtherSettingsAndListsThem) {
   EXPECT_THAT(error_of<InputError>([&] { go(other); }),
               AllOf(HasSubstr("search.population is 12 there and 8 here"),
                     HasSubstr("search.mutation is 0.1 there and 0.5 here")));
-  other.kind = "random";  // no mutation: what is not used says nothing
+  other.kind = "random";  // has no mutation: unused settings are not compared
   EXPECT_THAT(error_of<InputError>([&] { go(other); }), Not(HasSubstr("mutation")));
   EXPECT_EQ(dump(folder / "s.db"), before);
 }

@@ -77,13 +77,13 @@ TEST_P(EverySearcher, NeverAsksTwice) {
   EXPECT_EQ(seen.size(), 300u);
 }
 
-TEST_P(EverySearcher, UsesUpASmallSpaceAndStops) {
+TEST_P(EverySearcher, ExhaustsASmallSpaceAndStops) {
   const SearchSpace space = tiny_space();
   const auto searcher = make_searcher(options_of(GetParam()), space);
   EXPECT_EQ(std::to_string(search(*searcher, space, 1000).size()), space.size());
 }
 
-TEST_P(EverySearcher, RestoredSearcherGoesOnTheSame) {
+TEST_P(EverySearcher, ARestoredSearcherContinuesIdentically) {
   const SearchSpace space = pocket_space();
   const auto whole = make_searcher(options_of(GetParam()), space);
   const auto told = search(*whole, space, 100);
@@ -102,7 +102,7 @@ TEST_P(EverySearcher, RefusesAForeignState) {
   }
 }
 
-TEST(Nsga2, FirstAskHoldsTheCorners) {
+TEST(Nsga2, FirstAskHoldsSmallestLargestAndDefault) {
   const SearchSpace space = pocket_space();
   const auto genomes = make_searcher(options_of("nsga2"), space)->ask(20);
   EXPECT_EQ(space.decode(genomes[0]), space.smallest());

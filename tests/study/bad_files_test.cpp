@@ -86,7 +86,7 @@ TEST(BadFiles, TruncatedDatabaseIsAnInputError) {
   EXPECT_FALSE(message_of<InputError>([&] { StudyFile::open(folder / "s.db").trials(); }).empty());
 }
 
-// What was changed behind the program's back is an InputError that names the file.
+// Invalid contents are an InputError that names the file.
 TEST(BadFiles, DamagedRowsNameTheFile) {
   const std::pair<const char*, const char*> damages[] = {
       {"UPDATE metric SET direction = 'sideways'", "the direction of distill.l1 is 'sideways'"},

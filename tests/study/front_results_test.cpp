@@ -16,7 +16,8 @@ namespace {
 using ::testing::Contains;
 using ::testing::DoubleNear;
 
-// A study whose latency.pred_ms is its model's, of a machine with 40 GMAC/s and some noise.
+// A study whose latency.pred_ms is its model's prediction, of a machine with 40 GMAC/s and some
+// noise.
 class FrontResultsTest : public ::testing::Test {
  protected:
   FrontResultsTest() : study_(StudyFile::create(folder_ / "s.db", small_header())), model_(fit()) {
@@ -100,7 +101,7 @@ TEST_F(FrontResultsTest, ALaterLookAddsMembers) {
   EXPECT_EQ(front_results(study_).of(front_[1].architecture).test.at("sid.acc").value, 86);
 }
 
-// A limit on the time leaves room for the model's own error, or for the margin that is given.
+// A limit on the time includes the model's own error, or the margin that is given.
 TEST_F(FrontResultsTest, ATimeBudgetHasAMargin) {
   const double high = model_.held_out()->high;
   ASSERT_GT(high, 1.01);
@@ -133,7 +134,7 @@ TEST_F(FrontResultsTest, TimesInOneDirectionCorrectTheModel) {
   const Architecture& net = front_[1].architecture;
   const SubnetResults subnet = front_results(study_).of(net);
   EXPECT_THAT(*subnet.corrected_ms, DoubleNear(1.3 * *subnet.predicted_ms, 1e-9));
-  // The study's own values stay as they are, and a budget on the time follows the correction.
+  // The stored values do not change; a budget on the time uses the correction.
   EXPECT_EQ(study_.trials()[static_cast<size_t>(front_[1].number)].values.at("latency.pred_ms"),
             *subnet.predicted_ms);
   const Budget budget = time_budget(*subnet.predicted_ms * 1.29, 0.0);
@@ -147,7 +148,7 @@ TEST_F(FrontResultsTest, OneTimeOutsideIsChance) {
   EXPECT_EQ(check_latency(model_, mixed).outside, 1);
   EXPECT_EQ(check_latency(model_, mixed).scale, 1);
   for (LatencyPoint& time : mixed) time.threads = 2, time.p50_ms *= 2;
-  EXPECT_EQ(check_latency(model_, mixed).times, 0);  // the model says nothing of two threads
+  EXPECT_EQ(check_latency(model_, mixed).times, 0);  // the model is of one thread
 }
 
 TEST(ChanceOfAtLeast, KnownValues) {
@@ -157,7 +158,7 @@ TEST(ChanceOfAtLeast, KnownValues) {
   EXPECT_NEAR(chance_of_at_least(0, 5, 0.1), 1, 1e-12);
 }
 
-// Only the spread members were scored; what the budgets, --best and --knee name was not among them.
+// The answers of the budgets, --best and --knee need scores too, besides the spread members.
 TEST_F(FrontResultsTest, EveryNamedMemberIsToBeScored) {
   const std::vector<Budget> budgets = {time_budget(front_[front_.size() / 2].values.at("latency.pred_ms")),
                                        {"latency.pred_ms", 1e-3, {}}};

@@ -35,7 +35,7 @@ TEST(Looks, AreAppendedWithIntervalsAndSettings) {
   EXPECT_THAT(looks[1].members[0].scores.at("sid.acc").low, IsNan());
 }
 
-// Fresh times say which members a budget names next, and so what later looks are about.
+// Fresh times decide which members a budget selects, and so which members later looks score.
 TEST(Looks, AfterTheFirstDependOnClocks) {
   const Folder folder;
   StudyFile study = StudyFile::create(folder / "s.db", small_header());
@@ -62,8 +62,8 @@ TEST(FreshTimes, ComeBackWithTheirWorkload) {
   EXPECT_EQ(study.latency_checks()[0].scale, 1.25);
 }
 
-// What a study of schema 1 knew of its front is one look without date and settings, and times
-// without a workload.
+// The front of a study of schema 1 becomes one look without date and settings, and times without a
+// workload.
 TEST(Looks, OfSchema1AreRead) {
   const Folder folder;
   {

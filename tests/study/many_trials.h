@@ -1,4 +1,4 @@
-// A made-up study of very many trials, written by SQL, for tests of what questions to it cost.
+// A made-up study of very many trials, written by SQL, for tests of the cost of queries.
 #pragma once
 
 #include <sqlite3.h>
@@ -7,7 +7,7 @@
 
 namespace concertina {
 
-// `count` different subnets of a space like pocket's; their loss falls with their size, with noise.
+// `count` different subnets of a space like pocket's; the loss decreases with size, with noise.
 inline StudyFile made_up_study(const std::filesystem::path& path, int64_t count) {
   StudyHeader header = small_header();
   header.objectives = {{"distill.l1", Direction::kMinimise, ""},
@@ -40,7 +40,7 @@ inline StudyFile made_up_study(const std::filesystem::path& path, int64_t count)
   return StudyFile::open(path);
 }
 
-// How many statements with `text` in them SQLite ran while `action` was at work.
+// How many statements that contain `text` SQLite ran during `action`.
 template <class Action>
 int64_t statements_with(const std::string& text, const Action& action) {
   struct Count {

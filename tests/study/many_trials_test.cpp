@@ -15,7 +15,7 @@ std::vector<MetricInfo> objectives(size_t count) {
   return metrics;
 }
 
-// Everyone is on the front: the hardest case.
+// All trials are non-dominated: the hardest case.
 std::vector<Trial> trials_on_a_plane(int64_t count, size_t dims) {
   Rng rng(5);
   std::vector<Trial> trials(static_cast<size_t>(count));
@@ -34,7 +34,7 @@ std::vector<Trial> trials_on_a_plane(int64_t count, size_t dims) {
   return trials;
 }
 
-// A quadratic way would not end within the test's time limit.
+// A quadratic algorithm would exceed the test's time limit.
 TEST(ManyTrials, TheFrontOfAHundredThousandIsFound) {
   for (const size_t dims : {2u, 3u}) {
     const auto trials = trials_on_a_plane(100'000, dims);

@@ -23,17 +23,17 @@ std::vector<ObjectivePoint> random_points(int64_t count, size_t objectives, uint
   return points;
 }
 
-// Peels one front after the other, by the definition.
-std::vector<int32_t> peeled(const std::vector<ObjectivePoint>& points) {
+// Removes one front after the other, by the definition.
+std::vector<int32_t> sorted_by_definition(const std::vector<ObjectivePoint>& points) {
   std::vector<int32_t> rank(points.size(), -1);
   for (int32_t front = 0; std::count(rank.begin(), rank.end(), -1) > 0; ++front) {
     std::vector<size_t> members;
     for (size_t i = 0; i < points.size(); ++i) {
       if (rank[i] != -1) continue;
-      bool beaten = false;
+      bool is_dominated = false;
       for (size_t j = 0; j < points.size(); ++j)
-        beaten = beaten || (rank[j] == -1 && dominates(points[j], points[i]));
-      if (!beaten) members.push_back(i);
+        is_dominated = is_dominated || (rank[j] == -1 && dominates(points[j], points[i]));
+      if (!is_dominated) members.push_back(i);
     }
     for (const size_t i : members) rank[i] = front;
   }
@@ -50,7 +50,7 @@ TEST(Pareto, SortEqualsBruteForce) {
   for (const size_t objectives : {2, 3, 4}) {
     for (const int64_t levels : {4, 1000}) {  // few levels: many ties
       const auto points = random_points(120, objectives, 10 * objectives, levels);
-      EXPECT_EQ(non_dominated_sort(points), peeled(points));
+      EXPECT_EQ(non_dominated_sort(points), sorted_by_definition(points));
     }
   }
 }

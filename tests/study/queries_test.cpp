@@ -14,7 +14,7 @@ class Queries : public ::testing::Test {
  protected:
   Queries() : study_(StudyFile::create(folder_ / "s.db", small_header())) {
     std::vector<Trial> trials;
-    // Loss falls and latency rises with size; trial 3 is dominated but small.
+    // Loss decreases and latency increases with size; trial 3 is dominated but small.
     const double rows[][3] = {
         {0.9, 5, 1.0e6}, {0.5, 9, 2.0e6}, {0.2, 20, 3.0e6}, {0.6, 10, 1.2e6}, {0.1, 40, 2.9e6}};
     for (size_t i = 0; i < 5; ++i) {
@@ -87,7 +87,7 @@ TEST_F(Queries, ABudgetWithoutABoundNeedsAKnownDirection) {
   }
 }
 
-// Was left out when it happened to be the dev score.
+// It was omitted when it equalled the dev score.
 TEST_F(Queries, ATestScoreThatEqualsTheDevScoreIsShown) {
   const auto trials = study_.trials();
   study_.add_look(small_look({{trials[1].architecture, {{"pr.frame_acc", {55}}}}}));
@@ -100,7 +100,7 @@ TEST_F(Queries, NothingFitsNamesTheNearest) {
   EXPECT_TRUE(answer.fitting.empty());
   EXPECT_EQ(answer.nearest->number, 0);
   const std::vector<Budget> conflicting = {{"params", 2.8e6, {}}, {"distill.l1", 0.15, {}}};
-  EXPECT_EQ(within_budgets(study_, conflicting).nearest->number, 4);  // 4 % over beats 33 %
+  EXPECT_EQ(within_budgets(study_, conflicting).nearest->number, 4);  // 4 % over rather than 33 %
 }
 
 TEST_F(Queries, UnknownMetricsNameTheNearest) {

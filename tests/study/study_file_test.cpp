@@ -244,13 +244,13 @@ TEST(StudyFile, IsOnePlainFileOnceClosed) {
     study.commit_generation({small_trial(0, 1, 1)}, {0, "a", "scorer", 0});
     EXPECT_TRUE(std::filesystem::exists(folder / "s.db-wal"));
     EXPECT_EQ(StudyFile::open_read_only(folder / "s.db").trials().size(),
-              1u);  // readers need not wait
+              1u);  // readers do not wait
   }
   EXPECT_FALSE(std::filesystem::exists(folder / "s.db-wal"));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
-TEST(StudyFile, ACopyTakenMidWayIsReadable) {  // what a kill -9 leaves: the file and its WAL
+TEST(StudyFile, ACopyTakenMidWayIsReadable) {  // as after kill -9: the file and its WAL
   const Folder folder;
   StudyFile study = StudyFile::create(folder / "s.db", small_header());
   study.commit_generation({small_trial(0, 1, 1)}, {0, "a", "scorer", 0});
@@ -261,7 +261,7 @@ TEST(StudyFile, ACopyTakenMidWayIsReadable) {  // what a kill -9 leaves: the fil
   EXPECT_EQ(StudyFile::open(folder / "killed/s.db").trials().size(), 1u);
 }
 
-// Leaves `name` with its trial in the WAL, as a kill -9 does.
+// Writes `name` with its trial in the WAL, as after kill -9.
 void leave_killed(const Folder& folder, const std::string& name) {
   const std::string running = "running-" + name;
   StudyFile study = StudyFile::create(folder / running, small_header());
@@ -281,7 +281,7 @@ TEST(StudyFile, MovingAKilledStudyTakesItsWalAlong) {
   EXPECT_TRUE(StudyFile::open_read_only(folder / "s.db").trials().empty());
 }
 
-TEST(StudyFile, WhatAKilledCreateLeftIsInNobodysWay) {
+TEST(StudyFile, TheTemporaryFileOfAKilledCreateIsReplaced) {
   const Folder folder;
   std::ofstream(folder / ".s.db.tmp") << "half a file";
   StudyFile::create(folder / "s.db", small_header());

@@ -50,8 +50,8 @@ TEST(LatencyModel, HeldOutErrorIsNotTheTrainingError) {  // pure noise cannot be
   EXPECT_LT(std::abs(model.held_out()->kendall_tau), 0.5);
 }
 
-// On noise every subnet is the mean; an error that is also the one the penalty was chosen by comes
-// out below what new subnets show.
+// On noise the model predicts the mean; an error that also chose the penalty would be lower than
+// that of new subnets.
 TEST(LatencyModel, TheStoredErrorIsThatOfNewSubnets) {
   const Blueprint blueprint = pocket_space().blueprint();
   double stored = 0, found = 0;
@@ -89,7 +89,7 @@ TEST(LatencyModel, TimesOfOneSubnetAreHeldOutTogether) {
   EXPECT_NEAR(LatencyModel::fit(blueprint, points).held_out()->mape, once, 1e-9);
 }
 
-// A slow small net and a fast large one, as spells of a busy machine give them.
+// A slow small net and a fast large one, as on a busy machine.
 std::vector<LatencyPoint> misleading_profile() {
   auto points = profile(16, 0.1, 4);
   const SearchSpace space = pocket_space();
@@ -112,11 +112,11 @@ TEST(LatencyModel, MoreIsNeverPredictedToBeFaster) {
   EXPECT_LE(ms("e=128 p=20000 L=0-3:2x512w16"), ms("e=128 p=20000 L=0-3:2x512"));
 }
 
-// A time of 0 cannot be beaten; such a subnet would rule every search.
+// A subnet with a predicted time of 0 would never be dominated.
 TEST(LatencyModel, NothingIsFree) {
   const SearchSpace space = pocket_space();
   auto points = profile(12, 0, 1);
-  for (LatencyPoint& p : points)  // steeper than any work: a line through it cuts zero
+  for (LatencyPoint& p : points)  // steeper than the work: an unconstrained line would cross zero
     p.p50_ms = std::pow(p.p50_ms, 4);
   const LatencyModel model = LatencyModel::fit(space.blueprint(), points);
   Rng rng(8);
@@ -142,8 +142,7 @@ TEST(LatencyModel, ComesBackFromJson) {
     EXPECT_THROW(LatencyModel::from_json(text), InputError);
 }
 
-// A study that was searched with a model of format 1 keeps its predictions to the bit, its hash, and
-// says that no error is stored.
+// A model of format 1 keeps its predictions to the bit and its hash, and has no stored error.
 TEST(LatencyModel, ReadsFormat1) {
   const Blueprint blueprint = pocket_space().blueprint();
   std::string weights = "[0.0,0.0,2.0", ones = "[1.0";  // projection_macs
@@ -176,7 +175,7 @@ TEST(LatencyModel, RefusesWhatCannotBeFitted) {
   EXPECT_THROW(LatencyModel::fit(blueprint, zero), InputError);
 }
 
-// What the model counts for each kernel is what the program reports as MACs.
+// The MACs of the features sum to those that the program reports.
 TEST(LatencyFeatures, TheirMacsAreTheCostsMacs) {
   Rng rng(3);
   Blueprint joined, reuse, wavlm;

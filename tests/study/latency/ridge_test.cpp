@@ -24,7 +24,7 @@ struct Equations {
   }
 };
 
-// Columns 4 and 5 are nearly the same; the target falls with column 1 and 3.
+// Columns 4 and 5 are nearly the same; the target decreases with columns 1 and 3.
 Equations random_equations(uint64_t seed) {
   Rng rng(seed);
   Equations equations;
