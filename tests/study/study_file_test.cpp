@@ -321,6 +321,14 @@ TEST(StudyFile, OlderSchemasAreReadAndMigrated) {
   EXPECT_EQ(StudyFile::open(folder / "s.db").last_generation()->searcher_state, "state");
 }
 
+// Written by version 0.1, with the dump that it printed.
+TEST(StudyFile, AFileOfVersion01HasTheSameDump) {
+  const std::filesystem::path files =
+      std::filesystem::path(CONCERTINA_SOURCE_DIR) / "tests/files/v0.1";
+  EXPECT_EQ(StudyFile::open_read_only(files / "run/study.db").dump(true),
+            read_text(files / "expected/dump.txt"));
+}
+
 TEST(StudyFile, IndexesAnswerTheCommonQuestions) {
   const Folder folder;
   StudyFile::create(folder / "s.db", small_header());
