@@ -7,11 +7,8 @@
 #include <filesystem>
 #include <span>
 #include <string>
-#include <string_view>
 
 namespace concertina {
-
-uint32_t crc32c(std::string_view bytes);  // Castagnoli
 
 struct Scalar {
   std::string tag;  // "loss/largest": the part before the slash names a group

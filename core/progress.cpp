@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "core/terminal.h"
-#include "core/units.h"
+#include "core/format.h"
 
 namespace concertina {
 namespace {

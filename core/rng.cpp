@@ -7,7 +7,7 @@
 #include <numbers>
 
 #include "core/errors.h"
-#include "core/files.h"
+#include "core/hash.h"
 #include "core/philox.h"
 
 namespace concertina {

@@ -1,10 +1,11 @@
 #include "speech/audio.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sndfile.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -12,7 +13,8 @@
 #include <utility>
 
 #include "core/errors.h"
-#include "core/files.h"
+#include "core/file_handle.h"
+#include "core/mapped_file.h"
 #include "speech/resample.h"
 
 namespace concertina {
@@ -116,10 +118,8 @@ Audio decode(Sound sound, const SF_INFO& info, const std::string& name, int32_t 
 void check_readable(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path))
     throw InputError(path.string() + ": is a folder, not an audio file");
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file)
-    throw SystemError(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
-  if (std::fgetc(file.get()) == EOF)
+  std::array<char, 1> first{};
+  if (FileHandle(path, O_RDONLY, "read").read_some(first) == 0)
     throw InputError(path.string() + ": not an audio file: empty (0 bytes)");
 }
 

@@ -6,12 +6,12 @@
 #include <charconv>
 #include <iterator>
 #include <map>
-#include <sstream>
 
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
+#include "core/text.h"
 #include "core/threads.h"
 #include "speech/deb_packages.h"
 #include "speech/process.h"
@@ -69,8 +69,9 @@ constexpr const char* kFormat = "1";
 Stamp read_stamp(const fs::path& root) {
   Stamp stamp;
   if (!fs::exists(root / "corpus.stamp")) return stamp;
-  std::istringstream lines(read_text(root / "corpus.stamp"));
-  for (std::string line; std::getline(lines, line);) {
+  const std::string text = read_text(root / "corpus.stamp");
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string line(take_line(rest));
     const size_t equals = line.find('=');
     if (equals != std::string::npos) stamp[line.substr(0, equals)] = line.substr(equals + 1);
   }
@@ -85,14 +86,12 @@ void write_stamp(const fs::path& root, const Stamp& stamp) {
 
 std::vector<std::vector<std::string>> read_table(const fs::path& path, size_t columns) {
   std::vector<std::vector<std::string>> rows;
-  std::istringstream lines(read_text(path));
-  std::string line;
-  std::getline(lines, line);
-  while (std::getline(lines, line)) {
-    std::istringstream fields(line);
-    std::vector<std::string> row(columns);
-    for (std::string& field : row) std::getline(fields, field, '\t');
-    rows.push_back(std::move(row));
+  const std::string text = read_text(path);
+  std::string_view rest = text;
+  take_line(rest);  // the header
+  while (!rest.empty()) {
+    const auto fields = split_text(take_line(rest), '\t');
+    rows.emplace_back(fields.begin(), fields.end()).resize(columns);
   }
   return rows;
 }

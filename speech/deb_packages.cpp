@@ -8,16 +8,12 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/hash.h"
+#include "core/text.h"
 #include "speech/process.h"
 
 namespace concertina {
 namespace {
-
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
 
 // apt and dpkg put what matters in their last line.
 std::string last_line(std::string_view text) {

@@ -11,6 +11,8 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/hash.h"
+#include "core/text.h"
 #include "core/threads.h"
 #include "speech/audio.h"
 
@@ -124,30 +126,11 @@ std::string sound_of(const Clip& clip, const std::filesystem::path& path,
   return fmt::format("\t{} bytes of {}", size, time.time_since_epoch().count());
 }
 
-std::vector<std::string_view> split_fields(std::string_view line) {
-  std::vector<std::string_view> fields;
-  for (size_t at = 0; at <= line.size();) {
-    const size_t end = std::min(line.find('\t', at), line.size());
-    fields.push_back(line.substr(at, end - at));
-    at = end + 1;
-  }
-  return fields;
-}
-
-// Takes the next line off `rest`, without its end ("\n" or "\r\n").
-std::string_view take_line(std::string_view& rest) {
-  const size_t end = std::min(rest.find('\n'), rest.size());
-  std::string_view line = rest.substr(0, end);
-  rest.remove_prefix(std::min(end + 1, rest.size()));
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
-}
-
 std::vector<const Column*> read_header(std::string_view line, const std::filesystem::path& path) {
   std::vector<std::string> names;
   for (const Column& column : columns()) names.push_back(column.name);
   std::vector<const Column*> result;
-  for (const std::string_view field : split_fields(line)) {
+  for (const std::string_view field : split_text(line, '\t')) {
     const auto found = std::find(names.begin(), names.end(), field);
     if (found == names.end()) {
       throw InputError(fmt::format(
@@ -201,7 +184,7 @@ Manifest read_manifest(const std::filesystem::path& path) {
   Manifest manifest{path.parent_path(), {}, std::filesystem::last_write_time(path)};
   std::unordered_set<std::string> ids;
   for (int64_t line = 2; !rest.empty(); ++line) {
-    const auto fields = split_fields(take_line(rest));
+    const auto fields = split_text(take_line(rest), '\t');
     if (fields.size() == 1 && fields[0].empty()) continue;
     if (fields.size() != header.size()) {
       throw InputError(fmt::format("{}:{}: {} columns where the header has {}", path.string(), line,

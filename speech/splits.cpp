@@ -6,7 +6,7 @@
 #include <string_view>
 #include <utility>
 
-#include "core/files.h"
+#include "core/hash.h"
 
 namespace concertina {
 namespace {
@@ -40,6 +40,16 @@ std::map<std::string, Character> by_character(const std::vector<Dialogue>& dialo
   return characters;
 }
 
+// `names` without repetitions, ordered by hash: a shuffle that is the same everywhere. SHA-256,
+// because the order of a weaker hash keeps names together that differ in their last letter only.
+std::vector<std::string> hash_order(const std::vector<std::string>& names) {
+  std::map<std::string, std::string> by_hash;
+  for (const std::string& name : names) by_hash.emplace(sha256(name), name);
+  std::vector<std::string> result;
+  for (auto& [hash, name] : by_hash) result.push_back(std::move(name));
+  return result;
+}
+
 }  // namespace
 
 std::vector<Split> dialogue_splits(const std::vector<Dialogue>& dialogues, int64_t test_files) {
@@ -67,16 +77,6 @@ std::vector<Split> dialogue_splits(const std::vector<Dialogue>& dialogues, int64
     give(*least, Split::kTest);
   }
   return splits;
-}
-
-std::vector<std::string> hash_order(std::vector<std::string> names) {
-  // SHA-256, because the order of a weaker hash keeps names together that differ in their last
-  // letter only.
-  std::map<std::string, std::string> by_hash;
-  for (std::string& name : names) by_hash.emplace(sha256(name), std::move(name));
-  std::vector<std::string> result;
-  for (auto& [hash, name] : by_hash) result.push_back(std::move(name));
-  return result;
 }
 
 std::vector<Split> hash_splits(const std::vector<std::string>& names) {

@@ -14,9 +14,6 @@ namespace concertina {
 // are all train. The result is in the order of `names`, which may repeat.
 std::vector<Split> hash_splits(const std::vector<std::string>& names);
 
-// `names` without repetitions, ordered by hash: a shuffle that is the same everywhere.
-std::vector<std::string> hash_order(std::vector<std::string> names);
-
 // Which dialogue files of a game are held out, so that every character who has several is heard in
 // train and in test.
 // 1. Each character with two or more gives test the one nearest to a third of the character's

@@ -17,7 +17,7 @@
 #include <string_view>
 
 #include "core/errors.h"
-#include "core/files.h"
+#include "core/mapped_file.h"
 #include "speech/readers/readers.h"
 #include "speech/splits.h"
 

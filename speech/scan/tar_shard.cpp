@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
-#include "core/files.h"
+#include "core/mapped_file.h"
 #include "speech/scan/found_clips.h"
 #include "speech/tar.h"
 

@@ -1,4 +1,4 @@
-#include "core/units.h"
+#include "core/format.h"
 
 #include <fmt/format.h>
 
@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/errors.h"
+#include "core/text.h"
 
 namespace concertina {
 namespace {
@@ -16,12 +17,6 @@ struct Quantity {
   std::string_view number;
   std::string_view unit;
 };
-
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 std::optional<double> parse_number(std::string_view text) {
   double value = 0;
