@@ -25,8 +25,8 @@ constexpr const char* kTemporary = ".tmp";
 // A younger temporary file may not have its writer's lock yet.
 constexpr auto kYoung = std::chrono::seconds(10);
 
-// The buffer of an output stream that keeps the error of a failed write, which std::ofstream does not
-// promise.
+// The buffer of an output stream that keeps the error of a failed write, which std::ofstream does
+// not promise.
 class FileBuffer : public std::streambuf {
  public:
   explicit FileBuffer(FileHandle& file) : file_(file), buffer_(size_t{1} << 16) { reset(); }

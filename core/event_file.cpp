@@ -69,7 +69,7 @@ std::optional<int64_t> step_of(std::string_view event) {
   return std::nullopt;
 }
 
-// The whole records of `bytes`, from its start, whose step is at most `last`.
+// The complete records from the start of `bytes` whose step is at most `last`.
 std::string records_up_to(std::string_view bytes, int64_t last) {
   std::string kept;
   while (bytes.size() >= kLengthBytes + 2 * kCrcBytes) {
@@ -89,7 +89,7 @@ std::string records_up_to(std::string_view bytes, int64_t last) {
 
 EventFile::EventFile(std::filesystem::path path) : path_(std::move(path)) {}
 
-void EventFile::go_on_after(int64_t step) {
+void EventFile::resume_after(int64_t step) {
   std::string kept;
   if (std::filesystem::exists(path_)) kept = records_up_to(read_text(path_), step);
   if (kept.empty()) kept = record(head_of_event(0) + message(kFileVersion, "brain.Event:2"));

@@ -1,4 +1,4 @@
-// Files and folders: read with clear errors, written aside, synced and renamed.
+// Files and folders: read with clear errors; written to a temporary file, synced and renamed.
 #pragma once
 
 #include <filesystem>

@@ -80,7 +80,7 @@ double parse_count(std::string_view text) {
   const auto exponent = count_exponent(quantity.unit);
   const auto value = exponent ? parse_scaled(quantity.number, *exponent) : std::nullopt;
   if (!value) {
-    throw InputError(fmt::format("'{}' is no number: expected one like 1500, 27M or 5G", text));
+    throw InputError(fmt::format("'{}' is not a number: expected one like 1500, 27M or 5G", text));
   }
   return *value;
 }
@@ -89,7 +89,7 @@ double parse_seconds(std::string_view text, double bare_unit_s) {
   const auto value = seconds_of(split_unit(text), bare_unit_s);
   if (!value || *value < 0) {
     throw InputError(
-        fmt::format("'{}' is no duration: expected one like 40ms, 1.5s, 2min or 2h", text));
+        fmt::format("'{}' is not a duration: expected one like 40ms, 1.5s, 2min or 2h", text));
   }
   return *value;
 }

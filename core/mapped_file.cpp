@@ -48,7 +48,7 @@ MappedFile::MappedFile(const fs::path& path, Reading reading) {
     void* data = map_pages(size, PROT_READ, MAP_PRIVATE, file.descriptor(), path);
     data_ = static_cast<const std::byte*>(data);
     size_ = size;
-    note_mapping(data, size, path);
+    register_mapping(data, size, path);
     return;
   }
   void* data = map_pages(size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, path);
@@ -73,7 +73,7 @@ MappedFile& MappedFile::operator=(MappedFile&& other) noexcept {
 
 MappedFile::~MappedFile() {
   if (data_ == nullptr) return;
-  forget_mapping(data_);
+  unregister_mapping(data_);
   ::munmap(const_cast<std::byte*>(data_), size_);
 }
 

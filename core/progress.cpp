@@ -8,8 +8,8 @@
 #include <mutex>
 #include <utility>
 
-#include "core/terminal.h"
 #include "core/format.h"
+#include "core/terminal.h"
 
 namespace concertina {
 namespace {

@@ -23,9 +23,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kGoOn = "packages stay where they are; the same command goes on";
+constexpr const char* kGoOn = "packages are kept; run the same command again to continue";
 
-// A tier is data: its packages, the reader of each, and whether the readers' splits stand.
+// Its packages, the reader of each, and whether the readers' splits are used.
 struct TierPackage {
   std::string name;
   PackageReader reader;
@@ -33,7 +33,7 @@ struct TierPackage {
 struct Tier {
   std::string name;
   std::vector<TierPackage> packages;
-  bool split_by_group;  // a tenth of the groups dev, a tenth test, instead of the readers' splits
+  bool split_by_group;  // instead: a tenth of the groups dev, a tenth test
 };
 
 const std::vector<Tier>& tiers() {
@@ -61,8 +61,8 @@ const Tier& tier_named(const std::string& name) {
                                fmt::join(names, ", ")));
 }
 
-// root/corpus.stamp: "key=value" lines. It is there from the start of a fetch, so that a folder
-// with somebody else's manifest is told from a broken-off fetch.
+// root/corpus.stamp: "key=value" lines. Written at the start of a fetch, so that an interrupted
+// fetch is distinguished from a folder with another manifest.
 using Stamp = std::map<std::string, std::string>;
 constexpr const char* kFormat = "1";
 
@@ -103,7 +103,7 @@ void write_packages(const std::vector<DebPackage>& packages, const fs::path& pat
   write_atomically(path, text);
 }
 
-// The report of a finished root, from its files; nothing when a clip of its manifest is gone.
+// The report of a finished root, from its files; false when a clip of its manifest is missing.
 bool report_finished(const fs::path& root, const Stamp& stamp, CorpusReport& report) {
   const Manifest manifest = read_manifest(root / "manifest.tsv");
   const bool whole =
@@ -124,7 +124,7 @@ bool report_finished(const fs::path& root, const Stamp& stamp, CorpusReport& rep
   return true;
 }
 
-// True when `root` holds the whole tier. Refuses a root that holds anything else of that kind.
+// Whether `root` has the complete tier. InputError when it has another corpus.
 bool is_finished(const fs::path& root, const std::string& tier, const Stamp& stamp) {
   if (stamp.empty() && fs::exists(root / "manifest.tsv")) {
     throw InputError(

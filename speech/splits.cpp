@@ -11,7 +11,7 @@
 namespace concertina {
 namespace {
 
-// What one character says, and how much of it is held out so far.
+// One character's files, and how much of them is held out so far.
 struct Character {
   std::vector<size_t> files;  // the nearest to a third of the clips first
   double clips = 0;

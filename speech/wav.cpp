@@ -1,4 +1,4 @@
-// The 16-bit mono WAV that corpora are stored in: training reads crops of it straight from disk.
+// 16-bit mono WAV, the format of corpora: training reads crops of it directly from disk.
 #include <fcntl.h>
 #include <fmt/format.h>
 
@@ -17,7 +17,7 @@
 namespace concertina {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "WAV samples are read as they lie");
+static_assert(std::endian::native == std::endian::little, "WAV files are little-endian");
 
 FileHandle open_wav(const std::filesystem::path& path) { return {path, O_RDONLY, "read"}; }
 
@@ -98,6 +98,14 @@ void read_wav_segment(const std::filesystem::path& path, int64_t first, std::spa
     std::memcpy(&value, raw.data() + i * 2, 2);
     out[static_cast<size_t>(i)] = static_cast<float>(value) / 32768.0F;
   }
+}
+
+std::optional<std::vector<float>> read_wav(const std::filesystem::path& path) {
+  const auto layout = wav_layout(path);
+  if (!layout) return std::nullopt;
+  std::vector<float> samples(static_cast<size_t>(layout->samples));
+  read_wav_segment(path, 0, samples);
+  return samples;
 }
 
 std::vector<int16_t> to_int16(std::span<const float> samples) {

@@ -43,7 +43,7 @@ std::optional<Split> split_of_folders(const fs::path& folders) {
   return std::nullopt;
 }
 
-// Names come from archives and lists too: an id never leads out of a folder.
+// Names come from archives and lists too: an id must not lead out of a folder.
 std::string inner_path(const fs::path& path) {
   fs::path inner;
   for (const fs::path& part : path.relative_path()) {
