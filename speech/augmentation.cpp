@@ -14,7 +14,7 @@ void read_probability(ConfigSection& section, std::string_view key, double& valu
   section.read(key, value, kShareBounds);
 }
 
-// "[low, high]" within `least` and `most`.
+// "[low, high]" within what is sensible.
 void read_range(ConfigSection& section, std::string_view key, double least, double most,
                 double& low, double& high) {
   std::vector<double> values = {low, high};
@@ -131,7 +131,7 @@ void Augmentation::add_noise(std::span<float> utterance, double power, Rng rng) 
   add_part(utterance, sound, {.length = static_cast<int64_t>(utterance.size())}, gain);
 }
 
-// A part of the noise clips, repeated where it is shorter than the utterance.
+// A stretch of the noise clips; what is shorter than the utterance is repeated.
 std::vector<float> Augmentation::noise_of(size_t length, Rng& rng) const {
   const auto taken = std::min(length, static_cast<size_t>(noise_->longest_stream()));
   std::vector<float> noise(length);

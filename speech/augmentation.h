@@ -1,5 +1,5 @@
-// Augmentation of training audio. Length and timing of the speech do not change, so units and
-// targets of the clean audio stay aligned with it frame by frame.
+// What a model in training hears instead of its clean crops. Length and place of everything said
+// stay, so units and targets of the clean audio still fit, frame by frame.
 #pragma once
 
 #include <filesystem>
@@ -19,8 +19,8 @@ namespace concertina {
 // WavLM's utterance mixing: a part of another utterance, or of a noise clip.
 struct MixingOptions {
   double probability = 0;          // of an utterance; WavLM: 0.2
-  double noise_probability = 0.1;  // share of mixtures that use noise; 0 without noise clips
-  double longest = 0.5;            // longest mixed part, as a share of the utterance
+  double noise_probability = 0.1;  // of a mixed one: by noise; 0 where there are no noise clips
+  double longest = 0.5;            // share of the utterance that is mixed at most
   DecibelRange utterance_snr{-5, 5}, noise_snr{-5, 20};
 };
 
@@ -29,9 +29,9 @@ struct NoiseOptions {  // over the whole utterance
   DecibelRange snr{0, 20};
 };
 
-struct BandLimitOptions {  // as in telephone speech and old recordings
+struct BandLimitOptions {  // as a telephone or an old recording does
   double probability = 0;
-  double lowest = 2000, highest = 7500;  // Hz: range of the cutoff
+  double lowest = 2000, highest = 7500;  // Hz, between which the cutoff is drawn
 };
 
 // In the order in which they are applied. Levels are relative to the clean utterance.
@@ -46,11 +46,12 @@ struct AugmentOptions {
 
 class Augmentation {
  public:
-  // Reads the manifest of noise clips, whose train split is used. InputError, SystemError.
+  // Reads the manifest of noise clips, of which those of the train split are used, one after the
+  // other. InputError, SystemError.
   explicit Augmentation(AugmentOptions options);
 
-  // Changes `utterance` in place: 16 kHz, a whole number of frames of `clips`, from which a second
-  // utterance is drawn. All draws depend on `rng` alone. Thread-safe.
+  // Changes `utterance` in place: 16 kHz, a whole number of frames of `clips`, which a second
+  // utterance is drawn from. What is drawn depends on `rng` alone. Thread-safe.
   void apply(std::span<float> utterance, const JoinedClips& clips, const Rng& rng) const;
 
   std::string noise_fingerprint() const;  // of the noise manifest; "" without
@@ -64,7 +65,7 @@ class Augmentation {
   std::optional<JoinedClips> noise_;
 };
 
-// Null when `options` enable nothing.
+// Null where `options` ask for nothing.
 std::shared_ptr<const Augmentation> make_augmentation(const AugmentOptions& options);
 
 }  // namespace concertina

@@ -15,8 +15,8 @@ struct MaskOptions {
   int32_t min_spans = 2;
 };
 
-// One value per frame, 1 = masked. Number of spans = probability * frames / length + U[0,1), at
-// least min_spans; starts are drawn without replacement.
+// true = masked; `frames` long. Number of spans = probability * frames / length + U[0,1), at least
+// min_spans; starts are drawn without replacement.
 std::vector<uint8_t> span_mask(int64_t frames, const MaskOptions& options, Rng& rng);
 
 }  // namespace concertina
