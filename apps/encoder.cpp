@@ -8,6 +8,7 @@
 
 #include "core/errors.h"
 #include "speech/audio.h"
+#include "supernet/space/frames.h"
 #include "supernet/space/slicing.h"
 
 namespace concertina {
@@ -180,7 +181,7 @@ int64_t Encoder::frames(const Frames& all, int64_t row, int64_t samples) const {
 
 int64_t Encoder::output_frames(int64_t base_frames) const {
   return options_.native()
-             ? frames_before(blueprint(), subnet_.architecture.frame_period_us(), base_frames)
+             ? compressed_frames(blueprint(), base_frames, subnet_.architecture.frame_period_us())
              : base_frames;
 }
 

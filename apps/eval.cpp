@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "distill/precision.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -30,7 +31,7 @@ Supernet random_of_shape(const Supernet& model, const Architecture& architecture
 
 void evaluate(const EvalFlags& flags, const Globals& globals) {
   const Supernet model = load_model(flags.model, Reading::kCopied);
-  const Architecture architecture = model.space().resolve(flags.architecture);
+  const Architecture architecture = resolve_architecture(model.space(), flags.architecture);
   const Manifest manifest = read_manifest(flags.data);
   TaskOptions options;
   options.tasks = flags.tasks == std::vector<std::string>{"all"} ? task_names() : flags.tasks;

@@ -12,6 +12,8 @@
 #include "eval/latency.h"
 #include "search/latency_model.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/resolve.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -38,7 +40,7 @@ void fit_into(StudyFile& study, const Blueprint& blueprint,
 }
 
 SearchSpace space_of(const StudyFile& study) {
-  return SearchSpace::from_json(study.header().space_json);
+  return search_space_from_json(study.header().space_json);
 }
 
 LatencyModel model_of(const StudyFile& study, const std::string& path) {
@@ -51,7 +53,7 @@ LatencyModel model_of(const StudyFile& study, const std::string& path) {
 StudyFile open_or_begin(const std::string& path, const Supernet& supernet) {
   if (std::filesystem::exists(path)) return StudyFile::open(path);
   StudyHeader header;
-  header.space_json = supernet.space().to_json();
+  header.space_json = json_of(supernet.space());
   header.versions = versions_json();
   header.device = cpu_name();
   return StudyFile::create(path, header);
@@ -105,7 +107,7 @@ void fit(const std::string& path, const Globals& globals) {
 
 void predict(const std::string& path, const std::string& text, const Globals& globals) {
   const StudyFile study = StudyFile::open_read_only(path);
-  const Architecture architecture = space_of(study).resolve(text);
+  const Architecture architecture = resolve_architecture(space_of(study), text);
   const double ms = model_of(study, path).predict_ms(architecture);
   if (globals.json) {
     fmt::print(

@@ -16,7 +16,10 @@
 #include "core/units.h"
 #include "eval/latency.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/blueprint_config.h"
 #include "supernet/space/cost.h"
+#include "supernet/space/resolve.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -26,7 +29,7 @@ constexpr int64_t kWorkloadSamples = 160000;  // 10 s: what MACs are quoted for
 
 Json cost_json(const Blueprint& blueprint, const Storage& storage,
                const Architecture& architecture) {
-  const Cost cost = cost_of(blueprint, architecture, kWorkloadSamples, storage.largest.embed_dim());
+  const Cost cost = cost_of(blueprint, architecture, kWorkloadSamples, storage.shape.embed_dim());
   return {{"architecture", architecture.key()},
           {"params", cost.params},
           {"params_lighthubert", cost.params_lighthubert},
@@ -67,7 +70,7 @@ void print_space(const SearchSpace& space, bool as_json, const Json& extra) {
 
 // A space YAML, or the space inside a model file.
 SearchSpace space_of(const std::string& path) {
-  return path.ends_with(".safetensors") ? load_model(path).space() : SearchSpace::load(path);
+  return path.ends_with(".safetensors") ? load_model(path).space() : load_search_space(path);
 }
 
 void add_model(CLI::App& app, Globals& globals) {
@@ -86,7 +89,7 @@ void add_model(CLI::App& app, Globals& globals) {
                         {"sha256", sha256_file(*path)},
                         {"load_ms", std::round(took.count() * 10) / 10},
                         {"tensors", supernet.weights().size()},
-                        {"blueprint", Json::parse(supernet.blueprint().to_json())},
+                        {"blueprint", Json::parse(json_of(supernet.blueprint()))},
                         {"provenance", supernet.provenance()}};
     print_space(supernet.space(), globals.json, extra);
   });
@@ -134,8 +137,9 @@ void add_space(CLI::App& app, Globals& globals) {
   profile->add_option("--arch", args->arch, kArchitectureHelp)->default_str("default");
   profile->callback([args, &globals] {
     const SearchSpace s = space_of(args->path);
-    const Json cost = cost_json(s.blueprint(), s.storage(),
-                                s.resolve(args->arch.empty() ? "default" : args->arch));
+    const Json cost =
+        cost_json(s.blueprint(), s.storage(),
+                  resolve_architecture(s, args->arch.empty() ? "default" : args->arch));
     fmt::print("{}", globals.json ? cost.dump(2) + "\n" : cost_line("subnet", cost));
   });
 
@@ -184,8 +188,8 @@ Chosen best_of(const std::string& study_path, const std::string& model, const Bu
 }
 
 Architecture asked_for(const SearchSpace& space, const std::string& text, bool force) {
-  if (!force) return space.resolve(text);
-  const Architecture architecture = space.resolve_covered(text);
+  if (!force) return resolve_architecture(space, text);
+  const Architecture architecture = resolve_architecture(space, text, Accept::kSliceable);
   if (!space.contains(architecture) && architecture != space.whole())
     log_warn("{} is no member of the space: nobody trained or scored it", architecture.key());
   return architecture;
@@ -262,7 +266,7 @@ void add_bench(CLI::App& app, Globals& globals) {
   bench->callback([args, &globals] {
     const Supernet supernet = load_model(args->model);
     args->options.threads = globals.threads > 0 ? globals.threads : at::get_num_threads();
-    const Architecture architecture = supernet.space().resolve(args->arch);
+    const Architecture architecture = resolve_architecture(supernet.space(), args->arch);
     const LatencyPoint point =
         profile_latency(supernet, {architecture}, args->options, globals.stop).at(0);
     const Cost cost =

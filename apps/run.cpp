@@ -17,6 +17,7 @@
 #include "core/log.h"
 #include "core/units.h"
 #include "speech/manifest.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -63,7 +64,7 @@ std::vector<Stage> make_stages(ConfigFile& file, const Line& line) {
   const Workspace& space = line.space;
   const std::string seed = fmt::format("seed {}\n", config.seed);
   const std::string corpus = section_text(file, "corpus") + file_hash(config.corpus.manifest);
-  const std::string shape = config.space.to_json();
+  const std::string shape = json_of(config.space);
   const auto files = [](const TrainOptions& train) {
     return file_hash(train.augment.noise_clips) +
            (train.init_from.empty() ? "" : file_hash(train.init_from / "model.safetensors"));

@@ -20,6 +20,7 @@
 #include "search/study.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/cost.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -109,7 +110,8 @@ void search(const SearchFlags& flags, const Globals& globals) {
   if (flags.workers > 0) config.search.workers = flags.workers;
   const Workspace space{flags.out};
   StageFlags stage = flags.stage;
-  for (const std::string& text : flags.score) stage.score.push_back(config.space.resolve(text));
+  for (const std::string& text : flags.score)
+    stage.score.push_back(resolve_architecture(config.space, text));
   run_search_stage(config, space, globals, stage);
   print_front(space, globals);
 }

@@ -43,7 +43,7 @@ std::string cell(const ScoredModel& model, const std::string& metric) {
 Supernet untrained_twin(const Supernet& trained, const SearchSpace& space, uint64_t seed) {
   Supernet twin = Supernet::random(space, Rng(seed).fork("teacher").fork("weights"));
   for (const TensorSlice& slice :
-       tensor_slices(space.blueprint(), twin.storage(), twin.storage().largest)) {
+       tensor_slices(space.blueprint(), twin.storage(), twin.storage().shape)) {
     if (!slice.trained) twin.weights()[slice.name] = trained.weights().at(slice.name);
   }
   return twin;

@@ -217,20 +217,4 @@ Architecture Architecture::parse(std::string_view key, int32_t conv_layers) {
   return Architecture(channels.value_or(std::vector<int32_t>{}), *embed_dim, *period, *layers);
 }
 
-bool covers(const Architecture& outer, const Architecture& inner) {
-  if (outer.conv_channels().size() != inner.conv_channels().size()) return false;
-  for (size_t i = 0; i < inner.conv_channels().size(); ++i) {
-    if (inner.conv_channels()[i] > outer.conv_channels()[i]) return false;
-  }
-  if (inner.embed_dim() > outer.embed_dim()) return false;
-  return std::ranges::all_of(inner.layers(), [&](const LayerShape& layer) {
-    const auto found =
-        std::ranges::lower_bound(outer.layers(), layer.index, {}, &LayerShape::index);
-    return found != outer.layers().end() && found->index == layer.index &&
-           layer.heads <= found->heads && layer.ffn_dim <= found->ffn_dim &&
-           (layer.heads == 0 || found->window == 0 ||
-            (layer.window > 0 && layer.window <= found->window));
-  });
-}
-
 }  // namespace concertina

@@ -56,10 +56,6 @@ class Architecture {
   std::vector<LayerShape> layers_;
 };
 
-// True when every dimension of `inner` fits into `outer`: widths, kept layers a subset, windows not
-// wider (global is the widest). The frame period is a rate, not a width, and is left out.
-bool covers(const Architecture& outer, const Architecture& inner);
-
 }  // namespace concertina
 
 template <>

@@ -2,11 +2,7 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <string_view>
 #include <vector>
-
-#include "core/config.h"
 
 namespace concertina {
 
@@ -79,28 +75,19 @@ struct Blueprint {
   // Layers without queries and keys of their own, ascending: they take the attention map of the
   // last kept layer before them that made one (ARMHuBERT).
   std::vector<int32_t> attention_reuse;
-  RateKind rate =
-      RateKind::kNone;  // the unit that compresses frames when frame_period_us is above the base
+  // The rate unit, which compresses frames where frame_period_us is above the base.
+  RateKind rate = RateKind::kNone;
 
   int32_t base_frame_samples() const;    // 320: product of strides, or hop * stack
   int32_t base_frame_period_us() const;  // 20000
-  int64_t frames(int64_t samples)
-      const;  // base frames of an utterance, before any rate unit; 0 when too short
-  int32_t front_end_dim(
-      const std::vector<int32_t>& conv_channels) const;  // width that reaches the projection
+  // Base frames of an utterance, before any rate unit; 0 when it is too short.
+  int64_t frames(int64_t samples) const;
+  // Width of the features that reach the projection.
+  int32_t front_end_dim(const std::vector<int32_t>& conv_channels) const;
   bool reuses_attention(int32_t layer) const;
   bool joins_frames() const;  // rate conv, linear or average
 
-  // Canonical: sorted keys, no spaces; options added since version 0.1 only where they are used.
-  std::string to_json() const;
-  static Blueprint from_json(std::string_view json);  // InputError
-  static Blueprint from_config(
-      ConfigSection section);  // problems are collected in the section's file
   bool operator==(const Blueprint&) const = default;
 };
-
-// Frames after the rate unit, at least 1 when base_frames > 0: round(base_frames * base period /
-// period) for CIF, base_frames / (period / base period) rounded down where whole frames are joined.
-int64_t compressed_frames(const Blueprint& blueprint, int64_t base_frames, int32_t frame_period_us);
 
 }  // namespace concertina

@@ -1,10 +1,11 @@
+#include "supernet/space/depth_policy.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <numeric>
 
 #include "core/errors.h"
-#include "supernet/space/search_space.h"
 
 namespace concertina {
 namespace {

@@ -35,21 +35,6 @@ void check(const Blueprint& blueprint, int32_t frame_period_us, const WindowOpti
 
 }  // namespace
 
-int64_t samples_for_frames(const Blueprint& blueprint, int64_t frames) {
-  if (frames <= 0) return 0;
-  int64_t low = 0, high = blueprint.base_frame_samples();
-  while (blueprint.frames(high) < 1) high *= 2;
-  while (high - low > 1) {
-    const int64_t middle = (low + high) / 2;
-    (blueprint.frames(middle) < 1 ? low : high) = middle;
-  }
-  return high + (frames - 1) * blueprint.base_frame_samples();
-}
-
-int64_t frames_before(const Blueprint& blueprint, int32_t frame_period_us, int64_t base_frames) {
-  return compressed_frames(blueprint, base_frames, frame_period_us);
-}
-
 std::vector<Window> plan_windows(const Blueprint& blueprint, int32_t frame_period_us,
                                  int64_t frames, const WindowOptions& options) {
   check(blueprint, frame_period_us, options);

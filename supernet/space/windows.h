@@ -27,10 +27,4 @@ struct Window {
 std::vector<Window> plan_windows(const Blueprint& blueprint, int32_t frame_period_us,
                                  int64_t frames, const WindowOptions& options);
 
-// The fewest samples that make so many base frames.
-int64_t samples_for_frames(const Blueprint& blueprint, int64_t frames);
-
-// How many frames of the subnet's period lie before a window's first, begin or end.
-int64_t frames_before(const Blueprint& blueprint, int32_t frame_period_us, int64_t base_frames);
-
 }  // namespace concertina

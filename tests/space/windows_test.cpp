@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/errors.h"
+#include "supernet/space/frames.h"
 
 namespace concertina {
 namespace {
@@ -51,8 +52,8 @@ TEST(Windows, FramesOfTheSubnetLineUpWithThoseOfOnePiece) {
         for (const Window& window : windows) {
           EXPECT_EQ(window.first % (period / 20000), 0);
           EXPECT_EQ(window.begin % (period / 20000), 0);
-          EXPECT_EQ(frames_before(blueprint, period, window.first + window.frames),
-                    frames_before(blueprint, period, window.first) +
+          EXPECT_EQ(compressed_frames(blueprint, window.first + window.frames, period),
+                    compressed_frames(blueprint, window.first, period) +
                         compressed_frames(blueprint, window.frames, period));
         }
       }
@@ -61,16 +62,6 @@ TEST(Windows, FramesOfTheSubnetLineUpWithThoseOfOnePiece) {
   const auto windows =
       plan_windows(mel(RateKind::kCif), 90000, 5000, {.seconds = 10, .overlap = 2});
   for (const Window& window : windows) EXPECT_EQ(window.first % 9, 0);
-}
-
-TEST(Windows, SamplesForFrames) {
-  for (const Blueprint& blueprint : {wave(), mel(RateKind::kNone)}) {
-    for (const int64_t frames : {1, 2, 7, 1500}) {
-      const int64_t samples = samples_for_frames(blueprint, frames);
-      EXPECT_EQ(blueprint.frames(samples), frames);
-      EXPECT_EQ(blueprint.frames(samples - 1), frames - 1);
-    }
-  }
 }
 
 TEST(Windows, WhatCannotBeIsRefused) {
