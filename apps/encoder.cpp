@@ -105,14 +105,14 @@ std::vector<at::Tensor> Encoder::operator()(const std::vector<std::vector<float>
   return encoded(subnet_, clips);
 }
 
-std::vector<Window> Encoder::windows(const AudioMeasure& audio,
-                                     const WindowOptions& options) const {
+std::vector<AudioWindow> Encoder::windows(const AudioMeasure& audio,
+                                          const WindowOptions& options) const {
   return plan_windows(blueprint(), subnet_.architecture.frame_period_us(),
                       blueprint().frames(audio.samples), options);
 }
 
 at::Tensor Encoder::in_windows(const std::string& path, const AudioMeasure& audio,
-                               const std::vector<Window>& windows,
+                               const std::vector<AudioWindow>& windows,
                                const std::function<void(size_t)>& before_window) const {
   Subnet subnet = subnet_;
   subnet.blueprint.normalize_waveform = false;  // done below
@@ -123,7 +123,7 @@ at::Tensor Encoder::in_windows(const std::string& path, const AudioMeasure& audi
   at::Tensor all;
   for (size_t i = 0; i < windows.size(); ++i) {
     before_window(i);
-    const Window& window = windows[i];
+    const AudioWindow& window = windows[i];
     std::vector<float> clip = samples.take(window.first * blueprint().base_frame_samples(),
                                            samples_for_frames(blueprint(), window.frames));
     if (normalise) {

@@ -81,7 +81,8 @@ void read_reuse(ConfigSection& section, std::vector<int32_t>& layers) {
   section.read("attention_reuse", given);
   if (std::ranges::adjacent_find(given, std::ranges::greater_equal()) != given.end() ||
       (!given.empty() && given.front() < 1)) {
-    section.problem("attention_reuse", "layers must be ascending, and layer 0 makes its own map");
+    section.problem("attention_reuse",
+                    "layers must be ascending, and layer 0 computes its own map");
     return;
   }
   layers = std::move(given);
@@ -111,8 +112,7 @@ nlohmann::json front_end_json(const Blueprint& blueprint) {
   return json;
 }
 
-// Options that older files do not know; left out where they have their default, so that a model
-// which does not use them has the file it always had.
+// Options since version 0.1, left out at their defaults: files that do not use them stay the same.
 void add_newer_options(const Blueprint& blueprint, nlohmann::json& json) {
   const Blueprint plain;
   if (blueprint.normalize_eps != plain.normalize_eps) {
@@ -144,7 +144,7 @@ std::string json_of(const Blueprint& blueprint) {
   return json.dump();
 }
 
-// JSON is read as the YAML it also is: one parser, one set of checks, places in the messages.
+// JSON is YAML: one parser, one set of checks, places in the messages.
 Blueprint blueprint_from_json(std::string_view json) {
   ConfigFile file = ConfigFile::parse(std::string(json), "blueprint");
   Blueprint blueprint = blueprint_from_config(file.root());

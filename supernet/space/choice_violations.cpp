@@ -40,7 +40,7 @@ class Checker {
   void channels(const Blueprint& blueprint) {
     const bool wave = blueprint.front_end == FrontEndKind::kWave;
     if (wave == choices_.conv_channels.empty()) {
-      add("conv_channels", wave ? "at least one width is needed by a waveform front end"
+      add("conv_channels", wave ? "a waveform front end needs at least one width"
                                 : "a log-mel front end has no conv layers");
       return;
     }
@@ -68,7 +68,8 @@ class Checker {
     }
   }
 
-  // A layer that reuses an attention map has the heads and the window of the layer that makes it.
+  // A layer that reuses an attention map has the heads and the window of the layer that computes
+  // it.
   void reuse(const Blueprint& blueprint) {
     if (blueprint.attention_reuse.empty()) return;
     for (const auto& [key, values] :

@@ -11,7 +11,7 @@ namespace {
 
 using nlohmann::json;
 
-[[noreturn]] void bad_dict(const std::string& message) {
+[[noreturn]] void invalid_dict(const std::string& message) {
   throw InputError("LightHuBERT's architecture dict: " + message);
 }
 
@@ -20,15 +20,15 @@ int32_t number(const json& value, const std::string& key) {
     const auto wide = value.get<int64_t>();
     if (wide >= 0 && wide <= 1'000'000) return static_cast<int32_t>(wide);
   }
-  bad_dict(fmt::format("{} must be a whole number, not {}", key, value.dump()));
+  invalid_dict(fmt::format("{} must be a whole number, not {}", key, value.dump()));
 }
 
 const json& member(const json& dict, const char* key) {
   const auto found = dict.find(key);
   if (found == dict.end()) {
-    bad_dict(
+    invalid_dict(
         fmt::format("'{}' is missing: expected atten_dim, embed_dim, ffn_embed, heads_num, "
-                    "layer_num and maybe slide_wsz",
+                    "layer_num and optionally slide_wsz",
                     key));
   }
   return *found;
@@ -37,7 +37,8 @@ const json& member(const json& dict, const char* key) {
 std::vector<int32_t> numbers(const json& dict, const char* key, size_t count) {
   const json& list = member(dict, key);
   if (!list.is_array() || list.size() != count) {
-    bad_dict(fmt::format("{} must be a list of {} values, one for each kept layer", key, count));
+    invalid_dict(
+        fmt::format("{} must be a list of {} values, one for each kept layer", key, count));
   }
   std::vector<int32_t> values;
   for (const json& value : list) {
@@ -50,7 +51,7 @@ json parsed(const std::string& text) {
   try {
     return json::parse(text);
   } catch (const json::exception& error) {
-    bad_dict(fmt::format("not JSON: {}", error.what()));
+    invalid_dict(fmt::format("not JSON: {}", error.what()));
   }
 }
 
@@ -70,8 +71,8 @@ Architecture architecture_from_lighthubert(const SearchSpace& space, const std::
   std::vector<LayerShape> layers;
   for (size_t i = 0; i < count; ++i) {
     if (widths[i] != heads[i] * head_dim) {
-      bad_dict(fmt::format("atten_dim[{}] is {}, but {} heads of {} make {}", i, widths[i],
-                           heads[i], head_dim, heads[i] * head_dim));
+      invalid_dict(fmt::format("atten_dim[{}] is {}, but {} heads of {} make {}", i, widths[i],
+                               heads[i], head_dim, heads[i] * head_dim));
     }
     layers.push_back({kept[i], heads[i], ffn[i], windows[i]});
   }

@@ -12,7 +12,7 @@
 namespace concertina {
 namespace {
 
-// The window 0 sees all keys: it is as wide as can be.
+// The window 0 is global: the widest.
 int64_t width_of(int32_t window) {
   return window == 0 ? std::numeric_limits<int32_t>::max() : window;
 }

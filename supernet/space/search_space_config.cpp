@@ -48,7 +48,7 @@ Blueprint read_blueprint(ConfigSection& section, const ConfigFile& file) {
 }
 
 int32_t to_us(double milliseconds) {
-  // Out-of-range values become 0, which the checks refuse.
+  // Out-of-range values become 0, which is a violation.
   return milliseconds > 0 && milliseconds < 1e6
              ? static_cast<int32_t>(std::lround(milliseconds * 1000))
              : 0;
@@ -86,10 +86,11 @@ std::vector<std::vector<int32_t>> read_stacks(ConfigSection& section, const Blue
     if (auto widths = parse_stack(text, blueprint.wave.layers.size())) {
       stacks.push_back(std::move(*widths));
     } else {
-      section.problem("conv_channels",
-                      fmt::format("'{}' is no width: expected a number for the whole stack, or a "
-                                  "comma list with one for each conv layer",
-                                  text));
+      section.problem(
+          "conv_channels",
+          fmt::format("'{}' is not a width: expected a number for the whole stack, or a "
+                      "comma list with one for each conv layer",
+                      text));
     }
   }
   return stacks;
@@ -146,8 +147,7 @@ SlicingRule read_rule(ConfigSection storage) {
   return rule;
 }
 
-// The storage named in the file: `largest` is a key; the numbers change one equal shape of all
-// layers.
+// `largest` is a key; the numbers replace those of the widest layer, which all layers have.
 std::optional<Architecture> read_storage(ConfigSection storage, const Blueprint& blueprint,
                                          const Architecture& own) {
   std::string key;
@@ -196,7 +196,7 @@ SearchSpace load_search_space(const std::filesystem::path& path) {
 SearchSpace search_space_from_json(std::string_view json) {
   ConfigFile file = ConfigFile::parse(std::string(json), "search space");
   if (!file.root().is_map("blueprint")) {
-    throw InputError("search space: its blueprint is missing or no map");
+    throw InputError("search space: its blueprint is missing or not a map");
   }
   SearchSpace space = search_space_from_config(file.root(), file);
   file.finish();

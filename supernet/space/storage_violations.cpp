@@ -43,8 +43,8 @@ std::optional<Violation> layer_violation(const Storage& storage, int32_t embed,
   return std::nullopt;
 }
 
-// What ties a layer to the embedding or to the layers before it. `source`: the last layer that made
-// an attention map.
+// What depends on the embedding or on earlier layers. `source`: the last layer that computed an
+// attention map.
 std::optional<Violation> attention_violation(const Blueprint& blueprint, int32_t embed,
                                              const LayerShape& layer, const LayerShape* source) {
   const std::string at = fmt::format(" in layer {}", layer.index);
@@ -57,7 +57,7 @@ std::optional<Violation> attention_violation(const Blueprint& blueprint, int32_t
   }
   if (source == nullptr) {
     return Violation{"depth", fmt::format("layer {}", layer.index),
-                     "it reuses an attention map, and no kept layer before it makes one"};
+                     "it reuses an attention map, and no kept layer before it computes one"};
   }
   if (layer.heads > source->heads) {
     return Violation{"heads", fmt::format("{} heads", layer.heads) + at,

@@ -34,7 +34,7 @@ TEST(Architecture, ALayerWithoutHeadsHasNoWindow) {
             Architecture({}, 16, 20000, {{0, 0, 8, 0}}));
 }
 
-TEST(Architecture, NamesTheBadPart) {
+TEST(Architecture, NamesTheInvalidPart) {
   const auto message = [](const char* key) -> std::string {
     try {
       Architecture::parse(key);

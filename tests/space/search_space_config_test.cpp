@@ -20,8 +20,8 @@ std::string problems_of(const std::string& yaml) {
 }
 
 TEST(SearchSpace, JsonOpensNoFile) {
-  EXPECT_THAT(problems_of("{blueprint: /etc/hostname, heads: 2}"), HasSubstr("no map"));
-  EXPECT_THAT(problems_of("{heads: 2}"), HasSubstr("no map"));
+  EXPECT_THAT(problems_of("{blueprint: /etc/hostname, heads: 2}"), HasSubstr("not a map"));
+  EXPECT_THAT(problems_of("{heads: 2}"), HasSubstr("not a map"));
 }
 
 TEST(SearchSpace, JsonRoundTrips) {
