@@ -6,16 +6,14 @@
 #include <ranges>
 
 #include "core/errors.h"
+#include "supernet/space/limits.h"
 #include "supernet/space/violations.h"
 
 namespace concertina {
 namespace {
 
-constexpr int32_t kMaxWidth = 65'536;
 constexpr int32_t kMaxHeads = 1'024;
 constexpr double kMaxRatio = 64;
-constexpr int32_t kMaxLayers = 1'000;
-constexpr int32_t kMaxPeriodUs = 10'000'000;
 
 class Checker {
  public:
@@ -128,7 +126,7 @@ std::vector<Violation> find_violations(const Blueprint& blueprint, const SpaceCh
   Checker checker(choices);
   checker.channels(blueprint);
   checker.list("embed_dim", choices.embed_dim, 1, kMaxWidth);
-  checker.list("frame_period_ms", choices.frame_period_us, 1, kMaxPeriodUs);
+  checker.list("frame_period_ms", choices.frame_period_us, 1, kMaxFramePeriodUs);
   checker.layers();
   checker.reuse(blueprint);
   checker.depth();

@@ -49,7 +49,7 @@ SearchSpace::SearchSpace(Blueprint blueprint, SpaceChoices choices, SpaceDefault
       rule_(rule),
       stored_(std::move(stored)) {
   throw_violations(find_violations(blueprint_, choices_, default_));
-  choices_ = sorted(std::move(choices_));
+  choices_ = sorted_choices(std::move(choices_));
   throw_violations(find_violations(blueprint_, choices_, storage()));
 }
 

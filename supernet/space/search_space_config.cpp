@@ -10,13 +10,14 @@
 #include "core/errors.h"
 #include "supernet/space/blueprint_config.h"
 #include "supernet/space/enum_text.h"
+#include "supernet/space/limits.h"
 #include "supernet/space/resolve.h"
 #include "supernet/space/violations.h"
 
 namespace concertina {
 namespace {
 
-constexpr Bounds kWidths{0, 65'536};
+constexpr Bounds kWidths{0, kMaxWidth};
 
 void report(ConfigSection section, const Violation& violation) {
   const size_t dot = violation.key.find('.');
@@ -97,7 +98,7 @@ std::vector<std::vector<int32_t>> read_stacks(ConfigSection& section, const Blue
 }
 
 void read_depth(ConfigSection depth, SpaceChoices& choices) {
-  depth.read("of", choices.storage_depth, {0, 1000});
+  depth.read("of", choices.storage_depth, {0, kMaxLayers});
   depth.read("keep", choices.depth);
   read_enum(depth, "policy", kPolicyNames, choices.policy);
   ConfigSection sets = depth.section("sets");
@@ -134,7 +135,7 @@ SpaceDefault read_default(ConfigSection section, const Blueprint& blueprint) {
   section.read("heads", values.heads, kWidths);
   section.read("ffn_ratio", values.ffn_ratio, {0, 1000});
   section.read("window", values.window, {0, 1e6});
-  section.read("depth", values.depth, {0, 1000});
+  section.read("depth", values.depth, {0, kMaxLayers});
   double period = 0;
   section.read("frame_period_ms", period, {0, 1e4});
   if (section.has("frame_period_ms")) values.frame_period_us = to_us(period);
@@ -157,11 +158,13 @@ std::optional<Architecture> read_storage(ConfigSection storage, const Blueprint&
   storage.read("embed_dim", embed, kWidths);
   storage.read("heads", shape.heads, kWidths);
   storage.read("ffn_dim", shape.ffn_dim, {0, 1e6});
-  storage.read("depth", depth, {1, 1000});
+  storage.read("depth", depth, {1, kMaxLayers});
   const auto stacks = read_stacks(storage, blueprint);
   try {
     if (!key.empty()) return architecture_from_key(blueprint, key);
-    if (depth < 1 || depth > 1000) throw InputError("depth must be 1 to 1000");
+    if (depth < 1 || depth > kMaxLayers) {
+      throw InputError(fmt::format("depth must be 1 to {}", kMaxLayers));
+    }
     std::vector<LayerShape> layers;
     for (shape.index = 0; shape.index < depth; ++shape.index) layers.push_back(shape);
     return Architecture(stacks.empty() ? own.conv_channels() : stacks.front(), embed,

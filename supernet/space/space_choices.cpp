@@ -19,7 +19,7 @@ void sort_unique(std::vector<T>& values) {
 
 }  // namespace
 
-SpaceChoices sorted(SpaceChoices choices) {
+SpaceChoices sorted_choices(SpaceChoices choices) {
   sort_unique(choices.embed_dim);
   sort_unique(choices.frame_period_us);
   sort_unique(choices.heads);
@@ -86,7 +86,7 @@ SpaceChoices choices_of(const Architecture& only) {
     choices.window.push_back(layer.window);
     choices.explicit_sets[0].push_back(layer.index);
   }
-  return sorted(std::move(choices));
+  return sorted_choices(std::move(choices));
 }
 
 }  // namespace concertina

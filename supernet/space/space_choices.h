@@ -33,7 +33,7 @@ struct SpaceDefault {
 };
 
 // Every list ascending and without duplicates; the widest window is 0 (global) and comes last.
-SpaceChoices sorted(SpaceChoices choices);
+SpaceChoices sorted_choices(SpaceChoices choices);
 
 // The layers kept at this depth, ascending. InputError when there are none, or a set is invalid.
 std::vector<int32_t> kept_layers(const SpaceChoices& choices, int32_t depth);

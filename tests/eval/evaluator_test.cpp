@@ -128,7 +128,7 @@ TEST_F(EvaluatorTest, ASubnetThatCannotBeCutFailsAlone) {
   ASSERT_EQ(ended.size(), 3u);
   EXPECT_EQ(ended[0].values, alone[0].values);
   EXPECT_EQ(ended[2].values, alone[0].values);
-  EXPECT_NE(ended[1].error.find("cannot be cut"), std::string::npos) << ended[1].error;
+  EXPECT_NE(ended[1].error.find("cannot be sliced"), std::string::npos) << ended[1].error;
 }
 
 TEST_F(EvaluatorTest, OneAndTwoWorkersWriteTheSameStudy) { EXPECT_EQ(dump_with(1), dump_with(2)); }
