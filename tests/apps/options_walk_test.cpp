@@ -13,11 +13,11 @@
 #include <set>
 #include <sstream>
 
-#include "apps/pipeline_config.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
 #include "db/study_file.h"
+#include "pipeline/pipeline_config.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/search_space_config.h"
 
