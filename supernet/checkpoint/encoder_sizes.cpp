@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "supernet/checkpoint/conv_spec.h"
+#include "supernet/space/blueprint_config.h"
 
 namespace concertina {
 namespace {
@@ -51,7 +52,7 @@ std::vector<int32_t> read_fairseq_front_end(SettingsReader& reader, WaveFrontEnd
 
 Architecture homogeneous(const Blueprint& blueprint, std::vector<int32_t> conv_channels,
                          const EncoderSizes& sizes) {
-  const Blueprint checked = Blueprint::from_json(blueprint.to_json());
+  const Blueprint checked = blueprint_from_json(json_of(blueprint));
   std::vector<LayerShape> shapes;
   for (int32_t i = 0; i < sizes.layers; ++i) shapes.push_back({i, sizes.heads, sizes.ffn_dim, 0});
   return Architecture(std::move(conv_channels), sizes.embed_dim, checked.base_frame_period_us(),

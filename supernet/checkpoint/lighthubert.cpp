@@ -2,9 +2,9 @@
 
 namespace concertina {
 
-SearchSpace::Choices lighthubert_choices(LightHubertSpace which) {
+SpaceChoices lighthubert_choices(LightHubertSpace which) {
   const bool small = which == LightHubertSpace::kSmall;
-  SearchSpace::Choices choices;
+  SpaceChoices choices;
   choices.conv_channels = {std::vector<int32_t>(7, 512)};
   choices.embed_dim = small ? std::vector<int32_t>{256, 384, 512} : std::vector{512, 640, 768};
   choices.frame_period_us = {20000};
@@ -18,7 +18,7 @@ SearchSpace::Choices lighthubert_choices(LightHubertSpace which) {
 SearchSpace lighthubert_space(LightHubertSpace which, const Blueprint& blueprint,
                               const Architecture& storage) {
   const bool small = which == LightHubertSpace::kSmall;
-  SearchSpace::Default named{
+  SpaceDefault named{
       .embed_dim = small ? 384 : 640, .depth = 12, .heads = small ? 6 : 10, .ffn_ratio = 4.0};
   return SearchSpace(blueprint, lighthubert_choices(which), named, SlicingRule::kLightHubert,
                      storage);

@@ -8,7 +8,7 @@ namespace concertina {
 
 enum class LightHubertSpace { kBase, kSmall };
 
-SearchSpace::Choices lighthubert_choices(LightHubertSpace which);
+SpaceChoices lighthubert_choices(LightHubertSpace which);
 // `storage`: the shape of the checkpoint's tensors.
 SearchSpace lighthubert_space(LightHubertSpace which, const Blueprint& blueprint,
                               const Architecture& storage);

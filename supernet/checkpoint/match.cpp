@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/errors.h"
+#include "supernet/space/slicing.h"
 
 namespace concertina {
 namespace {
@@ -36,8 +37,7 @@ TensorPlan match_tensors(const ForeignModel& model, const LayoutMap& tensors,
   const auto add = [&](const std::string& what) {
     problems += (problems.empty() ? "" : "; ") + what;
   };
-  for (const TensorSlice& slice :
-       tensor_slices(model.space.blueprint(), storage, storage.largest)) {
+  for (const TensorSlice& slice : tensor_slices(model.space.blueprint(), storage, storage.shape)) {
     const std::string theirs = prefix + foreign_name(slice.name, model.naming);
     const auto found = find_tensor(tensors, theirs);
     if (found == tensors.end()) {

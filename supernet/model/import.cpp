@@ -51,7 +51,7 @@ TensorMap take_tensors(const TensorPlan& plan, const Found& found) {
   }
   for (const std::string& ours : plan.zeros) {
     CONCERTINA_ASSERT(ours == "mask_emb");
-    tensors[ours] = at::zeros({found.model.space.storage().largest.embed_dim()});
+    tensors[ours] = at::zeros({found.model.space.storage().shape.embed_dim()});
   }
   return tensors;
 }

@@ -118,13 +118,13 @@ Supernet::Supernet(SearchSpace space, TensorMap weights, std::string provenance)
       storage_(space_.storage()),
       weights_(std::move(weights)),
       provenance_(std::move(provenance)) {
-  check_weights(tensor_slices(space_.blueprint(), storage_, storage_.largest), weights_);
+  check_weights(tensor_slices(space_.blueprint(), storage_, storage_.shape), weights_);
 }
 
 Supernet Supernet::random(const SearchSpace& space, const Rng& rng) {
   const Storage storage = space.storage();
   TensorMap weights;
-  for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.largest)) {
+  for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.shape)) {
     at::Generator generator =
         at::make_generator<at::CPUGeneratorImpl>(rng.fork("init " + slice.name).next_u64());
     weights[slice.name] = initial_value(slice, space.blueprint().positional, generator);

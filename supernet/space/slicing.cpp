@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/errors.h"
+#include "supernet/space/violations.h"
 
 namespace concertina {
 namespace {
@@ -93,7 +93,7 @@ class SliceList {
       vector("rate.conv.bias", embed_);
       return;
     }
-    const int32_t stored = storage_.largest.embed_dim();
+    const int32_t stored = storage_.shape.embed_dim();
     DimSlice frames = {joined * embed_, {}};  // the first channels of each frame
     if (embed_ != stored) {
       frames.indices = interleaved_ffn_rows(stored, static_cast<int32_t>(embed_),
@@ -120,7 +120,7 @@ class SliceList {
     const std::string name = "encoder.pos_conv.0";
     std::vector<DimSlice> dims = {{embed_, {}}, {embed_ / conv.groups, {}}, {conv.kernel, {}}};
     if (conv.weight_norm) {
-      const bool whole = embed_ == storage_.largest.embed_dim();
+      const bool whole = embed_ == storage_.shape.embed_dim();
       const SliceKind kind = whole ? SliceKind::kPlain : SliceKind::kBakedWeightNorm;
       add(name + ".weight_g", {{1, {}}, {1, {}}, {conv.kernel, {}}}, false, kind);
       add(name + ".weight_v", std::move(dims), true, kind);
@@ -131,7 +131,7 @@ class SliceList {
   }
 
   DimSlice ffn_rows(int64_t ffn_dim) const {
-    const int32_t stored = storage_.largest.embed_dim();
+    const int32_t stored = storage_.shape.embed_dim();
     if (storage_.rule == SlicingRule::kPrefix || embed_ == stored || ffn_dim <= embed_) {
       return {ffn_dim, {}};
     }
@@ -200,25 +200,9 @@ int64_t most_mapping_heads(const Blueprint& blueprint, const Architecture& archi
   return most;
 }
 
-void check_front_end(const Blueprint& blueprint, const Architecture& architecture) {
-  const size_t given = architecture.conv_channels().size();
-  const size_t layers =
-      blueprint.front_end == FrontEndKind::kWave ? blueprint.wave.layers.size() : 0;
-  if (given == layers) return;
-  const std::string expected =
-      layers == 0 ? "none, for the front end is log-mel" : fmt::format("{} (c=)", layers);
-  throw InputError(fmt::format("architecture '{}' has {} conv channels: expected {}",
-                               architecture.key(), given, expected));
-}
-
 std::vector<TensorSlice> tensor_slices(const Blueprint& blueprint, const Storage& storage,
                                        const Architecture& architecture) {
-  check_front_end(blueprint, architecture);
-  if (const auto found = misfit(blueprint, storage, architecture)) {
-    throw InputError(fmt::format("architecture '{}' cannot be cut from '{}': {}: {}",
-                                 architecture.key(), storage.largest.key(), found->value,
-                                 found->why));
-  }
+  check_fit(blueprint, storage, architecture);
   return SliceList(blueprint, storage, architecture).build();
 }
 

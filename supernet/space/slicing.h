@@ -5,21 +5,14 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "supernet/space/architecture.h"
 #include "supernet/space/blueprint.h"
+#include "supernet/space/storage.h"
 
 namespace concertina {
-
-enum class SlicingRule {
-  kPrefix,  // leading rows and columns; FFN units 0..F-1; positional conv channels in groups c mod
-            // groups
-  kLightHubert,  // FFN block-interleave; positional conv normalised on the full weight, then
-                 // regrouped
-};
 
 // One dimension of one tensor: the first `size` entries, or the listed ones when `indices` is not
 // empty.
@@ -49,11 +42,6 @@ struct TensorSlice {
   int64_t numel() const;
 };
 
-struct Storage {
-  Architecture largest;  // the shape the stored tensors have
-  SlicingRule rule = SlicingRule::kPrefix;
-};
-
 // Whether the architecture has tensors of a rate unit: only where its frame period is above the
 // base. A storage whose period is above the base has the unit. cif: Conv1d(C, C, kRateKernel),
 // LayerNorm, ReLU, Linear(C, 1) over the front end's features (Chen et al. 2022, OFA). conv,
@@ -69,20 +57,8 @@ inline constexpr int64_t kGateOutputs = 8;
 // The most heads of any layer that makes an attention map: columns of the table of position biases.
 int64_t most_mapping_heads(const Blueprint& blueprint, const Architecture& architecture);
 
-// InputError unless the architecture has one width for each conv layer (none for log-mel).
-void check_front_end(const Blueprint& blueprint, const Architecture& architecture);
-
-// The first thing of an architecture that cannot be cut from a storage.
-struct Misfit {
-  std::string value;  // "e=100"
-  std::string gene;   // its key in a space file: "embed_dim"
-  std::string why;    // "it must be a multiple of 16"
-};
-std::optional<Misfit> misfit(const Blueprint& blueprint, const Storage& storage,
-                             const Architecture& architecture);
-
-// Shapes of the supernet's own tensors: tensor_slices(blueprint, storage, storage.largest).
-// Throws InputError when `architecture` is not covered by the storage (see misfit).
+// Shapes of the supernet's own tensors: tensor_slices(blueprint, storage, storage.shape).
+// Throws InputError when `architecture` cannot be sliced from the storage (violations.h).
 std::vector<TensorSlice> tensor_slices(const Blueprint& blueprint, const Storage& storage,
                                        const Architecture& architecture);
 

@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "core/errors.h"
-#include "supernet/space/space_checks.h"
+#include "supernet/space/slicing.h"
 
 namespace concertina {
 namespace {
@@ -151,7 +151,7 @@ std::vector<UnitAxis> unit_axes(const Blueprint& blueprint, const std::string& t
 }
 
 std::vector<UnitCount> unit_groups(const Blueprint& blueprint, const Storage& storage) {
-  const Architecture& whole = storage.largest;
+  const Architecture& whole = storage.shape;
   std::vector<UnitCount> groups;
   for (size_t i = 0; i < whole.conv_channels().size(); ++i) {
     groups.push_back({{UnitKind::kConv, static_cast<int32_t>(i)}, whole.conv_channels()[i]});
@@ -177,7 +177,7 @@ std::vector<int64_t> places_by_use(const SearchSpace& space, const UnitCount& gr
   for (const int32_t embed : space.choices().embed_dim) {
     for (const double ratio : space.choices().ffn_ratio) {
       for (const int64_t row :
-           interleaved_ffn_rows(storage.largest.embed_dim(), embed, ffn_dim_of(ratio, embed))) {
+           interleaved_ffn_rows(storage.shape.embed_dim(), embed, ffn_dim_of(ratio, embed))) {
         if (row < group.units) ++uses[static_cast<size_t>(row)];
       }
     }

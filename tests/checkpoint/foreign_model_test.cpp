@@ -11,6 +11,8 @@
 #include "supernet/checkpoint/lighthubert.h"
 #include "supernet/checkpoint/match.h"
 #include "supernet/checkpoint/transformers.h"
+#include "supernet/space/search_space_config.h"
+#include "supernet/space/slicing.h"
 #include "tests/checkpoint/samples.h"
 #include "tests/container/pickles.h"
 
@@ -40,8 +42,7 @@ std::string error_of(const Make& make) {
 LayoutMap tensors_of(const ForeignModel& model, const std::string& prefix = "") {
   LayoutMap tensors;
   const Storage storage = model.space.storage();
-  for (const TensorSlice& slice :
-       tensor_slices(model.space.blueprint(), storage, storage.largest)) {
+  for (const TensorSlice& slice : tensor_slices(model.space.blueprint(), storage, storage.shape)) {
     TensorLayout layout;
     for (const DimSlice& dim : slice.dims) layout.sizes.push_back(dim.size);
     layout.strides = contiguous_strides(layout.sizes);
@@ -115,7 +116,7 @@ TEST(Transformers, WritesWhatItReads) {
   const ForeignModel back =
       from_config(json::parse(transformers_config(blueprint, model.space.largest())),
                   json::parse(transformers_preprocessor(blueprint)));
-  EXPECT_EQ(back.space.to_json(), model.space.to_json());
+  EXPECT_EQ(json_of(back.space), json_of(model.space));
 }
 
 TEST(Transformers, WritesStudentsAndWavLm) {
@@ -131,7 +132,7 @@ TEST(Transformers, WritesStudentsAndWavLm) {
         from_config(json::parse(transformers_config(blueprint, model.space.largest())),
                     json::parse(transformers_preprocessor(blueprint)));
     EXPECT_EQ(back.kind, model.kind);
-    EXPECT_EQ(back.space.to_json(), model.space.to_json());
+    EXPECT_EQ(json_of(back.space), json_of(model.space));
   }
 }
 
@@ -165,7 +166,7 @@ TEST(Fairseq, EqualWidthsHaveNoProjection) {
   }
   const ForeignModel back =
       from_fairseq({{"cfg", {{"model", model}, {"task", {{"normalize", true}}}}}});
-  EXPECT_EQ(back.space.to_json(), equal.space.to_json());
+  EXPECT_EQ(json_of(back.space), json_of(equal.space));
   model["encoder_embed_dim"] = 768;
   EXPECT_TRUE(from_fairseq({{"cfg", {{"model", model}}}}).space.blueprint().projection);
 }
@@ -214,15 +215,15 @@ TEST(Fairseq, LightHubertSpacesAreThoseOfItsFiles) {
                           {"pruner_supernet", "a/Supernet_" + std::string(name) + ".yaml"}}}}}});
     EXPECT_EQ(model.kind, "LightHuBERT " + std::string(name) + " supernet");
     EXPECT_EQ(model.space.size(), count);
-    const SearchSpace listed = SearchSpace::load(std::string(CONCERTINA_SOURCE_DIR) +
+    const SearchSpace listed = load_search_space(std::string(CONCERTINA_SOURCE_DIR) +
                                                  "/configs/spaces/lighthubert-" + name + ".yaml");
     EXPECT_EQ(model.space.default_architecture(), listed.default_architecture());
     EXPECT_EQ(model.space.smallest(), listed.smallest());
-    EXPECT_EQ(model.space.storage().largest, listed.storage().largest);
+    EXPECT_EQ(model.space.storage().shape, listed.storage().shape);
     EXPECT_EQ(model.space.blueprint().wave.norm, ExtractorNorm::kLayer);  // the package's default
     EXPECT_TRUE(model.space.blueprint().normalize_waveform);
 
-    NamedSettings written = fairseq_settings(model.space, model.space.storage().largest);
+    NamedSettings written = fairseq_settings(model.space, model.space.storage().shape);
     EXPECT_EQ(written[0].first, "pruner_supernet");
     EXPECT_EQ(std::get<std::string>(written[0].second), std::string(name) + ".yaml");
   }
