@@ -142,17 +142,9 @@ at::Tensor Learner::target(const Crops& crops, const SpeechBatch& batch) const {
   return target_of(*setup_.objective, *teacher_, {heard, batch.lengths, {}});
 }
 
-SpeechBatch Learner::on_device(const SpeechBatch& batch) const {
-  SpeechBatch there = batch;
-  there.waveform = placed(batch.waveform, setup_.device);
-  if (batch.mask.defined()) there.mask = placed(batch.mask, setup_.device);
-  if (batch.visible) there.visible = batch.visible->to(setup_.device);
-  return there;
-}
-
 StepLoss Learner::learn(const Crops& crops, int64_t step, GradientExchange& exchange,
                         double weight) {
-  const SpeechBatch batch = on_device(crops.speech);
+  const SpeechBatch batch = placed(crops.speech, setup_.device);
   const std::vector<SampledSubnet> subnets = setup_.sampler->draw(step);
   const double share = 1.0 / static_cast<double>(subnets.size());
   const auto arrived = [&](const std::string& parameter) { exchange.arrived(parameter); };
@@ -194,7 +186,7 @@ StepLoss Learner::learn(const Crops& crops, int64_t step, GradientExchange& exch
 std::vector<LossValues> Learner::evaluate(const Crops& crops,
                                           const std::vector<Architecture>& architectures) {
   at::NoGradGuard no_grad;
-  const SpeechBatch batch = on_device(crops.speech);
+  const SpeechBatch batch = placed(crops.speech, setup_.device);
   const at::Tensor goal = target(crops, batch);
   std::vector<LossValues> values(architectures.size());
   for (const std::vector<size_t>& group : by_front_end(architectures)) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "supernet/checkpoint/conv_spec.h"
+#include "supernet/space/slicing.h"
 
 namespace concertina {
 namespace {
@@ -54,8 +55,10 @@ Architecture homogeneous(const Blueprint& blueprint, std::vector<int32_t> conv_c
   const Blueprint checked = Blueprint::from_json(blueprint.to_json());
   std::vector<LayerShape> shapes;
   for (int32_t i = 0; i < sizes.layers; ++i) shapes.push_back({i, sizes.heads, sizes.ffn_dim, 0});
-  return Architecture(std::move(conv_channels), sizes.embed_dim, checked.base_frame_period_us(),
-                      std::move(shapes));
+  Architecture architecture(std::move(conv_channels), sizes.embed_dim,
+                            checked.base_frame_period_us(), std::move(shapes));
+  tensor_slices(checked, {architecture}, architecture);  // throws when the two do not fit
+  return architecture;
 }
 
 }  // namespace concertina

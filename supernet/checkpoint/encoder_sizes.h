@@ -38,7 +38,8 @@ std::vector<int32_t> read_fairseq_front_end(SettingsReader& reader, WaveFrontEnd
                                             std::string default_mode,
                                             const std::string& layers_key);
 
-// The one architecture over a blueprint that was checked.
+// The one architecture of these sizes. InputError when blueprint or architecture are invalid, or do
+// not fit.
 Architecture homogeneous(const Blueprint& blueprint, std::vector<int32_t> conv_channels,
                          const EncoderSizes& sizes);
 

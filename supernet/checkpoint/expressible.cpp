@@ -105,15 +105,4 @@ std::string not_expressible(const Blueprint& blueprint, const Architecture& arch
   return fmt::format("{}", fmt::join(problems, "; "));
 }
 
-std::string with_layers_counted(const std::string& name, const Architecture& architecture) {
-  const auto& layers = architecture.layers();
-  for (size_t i = 0; i < layers.size(); ++i) {
-    const std::string start = fmt::format("encoder.layers.{}.", layers[i].index);
-    if (name.starts_with(start)) {
-      return fmt::format("encoder.layers.{}.{}", i, name.substr(start.size()));
-    }
-  }
-  return name;
-}
-
 }  // namespace concertina

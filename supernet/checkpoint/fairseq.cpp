@@ -3,11 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <utility>
 
 #include "core/errors.h"
 #include "supernet/checkpoint/conv_spec.h"
 #include "supernet/checkpoint/encoder_sizes.h"
-#include "supernet/checkpoint/lighthubert.h"
 
 namespace concertina {
 namespace {
@@ -116,33 +117,26 @@ ForeignModel fairseq_model(const Settings& settings) {
   task.read("normalize", blueprint.normalize_waveform);
   task.finish();
 
-  const Architecture storage = homogeneous(blueprint, channels, sizes);
+  model.storage.largest = homogeneous(blueprint, channels, sizes);
+  if (lighthubert) model.storage.rule = SlicingRule::kLightHubert;
   if (model.kind.ends_with("supernet")) {
     const bool small = model.kind.find("small") != std::string::npos;
-    model.space = lighthubert_space(small ? LightHubertSpace::kSmall : LightHubertSpace::kBase,
-                                    blueprint, storage);
-  } else {
-    const SlicingRule rule = lighthubert ? SlicingRule::kLightHubert : SlicingRule::kPrefix;
-    model.space = SearchSpace::single(blueprint, {storage, rule});
+    model.space = small ? LightHubertSpace::kSmall : LightHubertSpace::kBase;
   }
+  model.blueprint = std::move(blueprint);
   return model;
 }
 
-NamedSettings fairseq_settings(const SearchSpace& space, const Architecture& architecture) {
-  const Blueprint& blueprint = space.blueprint();
+NamedSettings fairseq_settings(const Blueprint& blueprint, const Architecture& architecture,
+                               std::optional<LightHubertSpace> space) {
   const LayerShape& layer = architecture.layers().front();
   NamedSettings settings;
   std::string name = "hubert";
   if (fits_package(blueprint, architecture)) {
-    name = "student_hubert";
-    for (const auto& [which, file] : {std::pair{LightHubertSpace::kBase, "base.yaml"},
-                                      std::pair{LightHubertSpace::kSmall, "small.yaml"}}) {
-      if (space.storage().rule != SlicingRule::kLightHubert ||
-          space.choices().embed_dim != lighthubert_choices(which).embed_dim) {
-        continue;
-      }
-      name = "hubert_pruner";
-      settings.emplace_back("pruner_supernet", std::string(file));
+    name = space ? "hubert_pruner" : "student_hubert";
+    if (space) {
+      const bool small = *space == LightHubertSpace::kSmall;
+      settings.emplace_back("pruner_supernet", std::string(small ? "small.yaml" : "base.yaml"));
     }
   }
   const bool layer_norms = blueprint.wave.norm == ExtractorNorm::kLayer;

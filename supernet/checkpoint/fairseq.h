@@ -1,6 +1,7 @@
 // The configuration inside fairseq's, LightHuBERT's and WavLM's .pt files, read and written.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -19,6 +20,7 @@ ForeignModel fairseq_model(const Settings& settings);
 // architecture must be expressible (expressible.h). A model of the LightHuBERT package's one size
 // is called so, with its space where it has one; every other is a "hubert".
 using NamedSettings = std::vector<std::pair<std::string, Setting>>;
-NamedSettings fairseq_settings(const SearchSpace& space, const Architecture& architecture);
+NamedSettings fairseq_settings(const Blueprint& blueprint, const Architecture& architecture,
+                               std::optional<LightHubertSpace> space = {});
 
 }  // namespace concertina

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/errors.h"
 #include "supernet/checkpoint/conv_spec.h"
@@ -96,8 +97,8 @@ ForeignModel transformers_model(const Settings& config, const Settings& preproce
   waveform.read("normalize_eps", blueprint.normalize_eps);  // ours: transformers knows one only
   waveform.read("sampling_rate", blueprint.sample_rate, 1000, 192'000);
   waveform.finish();
-  const Architecture architecture = homogeneous(blueprint, channels, sizes);
-  model.space = SearchSpace::single(blueprint, {architecture, SlicingRule::kPrefix});
+  model.storage.largest = homogeneous(blueprint, channels, sizes);
+  model.blueprint = std::move(blueprint);
   return model;
 }
 

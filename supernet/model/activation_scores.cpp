@@ -20,13 +20,11 @@ class Observer {
       : subnet_(model.slice(model.space().whole())), weights_(subnet_.weights) {}
 
   void see(const SpeechBatch& batch) {
-    const Wants wants = {.all_hidden = true};
-    const EncoderOutput output =
-        encode_from(subnet_, begin(subnet_, batch, see_front_end(batch), wants), wants);
-    AttentionContext context = attention_context(subnet_, output.frames);
-    for (size_t i = 0; i < weights_.layers.size(); ++i) {
-      see_layer(weights_.layers[i], output.hidden[i], context);
-    }
+    const Wants wants = {.observe = [&](const LayerWeights& layer, const LayerActivations& inside,
+                                        AttentionContext& context) {
+      see_layer(layer, inside, context);
+    }};
+    encode_from(subnet_, begin(subnet_, batch, see_front_end(batch)), wants);
   }
 
   const std::map<UnitGroup, at::Tensor>& sums() const { return sums_; }
@@ -44,7 +42,7 @@ class Observer {
                                   batch.padding, &outputs);
     for (size_t i = 0; i < outputs.size(); ++i) {
       const bool last = i + 1 == outputs.size();
-      const at::Tensor& reader = last ? weights_.projection.weight : weights_.convs[i + 1].weight;
+      const at::Tensor& reader = last ? weights_.projection.weight : weights_.convs[i + 1].affine.weight;
       const at::Tensor& x = last ? features.x : outputs[i];
       add(UnitKind::kConv, static_cast<int64_t>(i),
           reader.defined() ? handed_on(x, reader) : x.abs().mean(at::IntArrayRef{0, 1}));
@@ -52,41 +50,36 @@ class Observer {
     return features;
   }
 
-  void see_layer(const LayerWeights& layer, const at::Tensor& x, AttentionContext& context) {
-    const bool post = subnet_.blueprint.norm_position == NormPosition::kPost;
-    at::Tensor h = x;
+  void see_layer(const LayerWeights& layer, const LayerActivations& inside,
+                 AttentionContext& context) {
     if (layer.shape.heads > 0) {
-      const at::Tensor input = post ? x : layer_norm(x, layer.attention_norm);
       for (const Affine& reader : {layer.q, layer.k, layer.v}) {
-        if (reader.weight.defined()) add(UnitKind::kEmbed, 0, handed_on(input, reader.weight));
+        if (!reader.weight.defined()) continue;
+        add(UnitKind::kEmbed, 0, handed_on(inside.attention_input, reader.weight));
       }
-      h = see_heads(layer, x, context);
+      if (!is_tied(subnet_.blueprint, UnitKind::kHeads)) see_heads(layer, inside, context);
     }
     if (layer.shape.ffn_dim > 0) {
-      const at::Tensor input = post ? h : layer_norm(h, layer.final_norm);
-      add(UnitKind::kEmbed, 0, handed_on(input, layer.fc1.weight));
-      const at::Tensor hidden = at::gelu(linear(input, layer.fc1));
+      add(UnitKind::kEmbed, 0, handed_on(inside.ffn_input, layer.fc1.weight));
+      const at::Tensor hidden = at::gelu(linear(inside.ffn_input, layer.fc1));
       add(UnitKind::kFfn, layer.shape.index, handed_on(hidden, layer.fc2.weight));
     }
   }
 
-  // Returns the attention half's output.
-  at::Tensor see_heads(const LayerWeights& layer, const at::Tensor& x, AttentionContext& context) {
-    LayerWeights half = layer;
-    half.shape.ffn_dim = 0;
-    const at::Tensor h = encoder_layer(subnet_.blueprint, half, x, context);
-    if (is_tied(subnet_.blueprint, UnitKind::kHeads)) return h;
+  // The attention half again, without one head at a time.
+  void see_heads(const LayerWeights& layer, const LayerActivations& inside,
+                 AttentionContext& context) {
     const int64_t width = subnet_.blueprint.head_dim;
     const at::Tensor moved = at::empty({layer.shape.heads});
     for (int64_t head = 0; head < layer.shape.heads; ++head) {
-      LayerWeights silent = half;
-      silent.out.weight = half.out.weight.clone();
+      LayerWeights silent = layer;
+      silent.shape.ffn_dim = 0;
+      silent.out.weight = layer.out.weight.clone();
       silent.out.weight.narrow(1, head * width, width).zero_();
-      const at::Tensor without = encoder_layer(subnet_.blueprint, silent, x, context);
-      moved.select(0, head).copy_((h - without).norm(2, -1).mean());
+      const at::Tensor without = encoder_layer(subnet_.blueprint, silent, inside.input, context);
+      moved.select(0, head).copy_((inside.attention_output - without).norm(2, -1).mean());
     }
     add(UnitKind::kHeads, layer.shape.index, moved);
-    return h;
   }
 
   Subnet subnet_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/errors.h"
 #include "supernet/nn/encoder_layer.h"
@@ -62,9 +63,19 @@ void join(const Subnet& subnet, int64_t joined, Frames& frames) {
 std::optional<VisibleFrames> plan_of(const Subnet& subnet, const SpeechBatch& batch,
                                      bool every_frame) {
   if (!batch.visible || !every_frame) return batch.visible;
-  const at::Tensor& kernel = subnet.weights.convs.front().weight;
+  const at::Tensor& kernel = subnet.weights.convs.front().affine.weight;
   if (!kernel.is_cpu() || kernel.scalar_type() != at::kFloat) return std::nullopt;
-  return visible_frames(subnet.blueprint, batch.lengths, batch.waveform.size(1), /*mask=*/{});
+  return visible_frames(subnet.blueprint, batch, /*every_frame=*/true);
+}
+
+// What the layers' attentions share, before the first of them.
+AttentionContext attention_context(const Subnet& subnet, const Frames& frames) {
+  AttentionContext context{.mask = frames.attention_mask};
+  if (subnet.weights.position_table.defined()) {
+    context.position_bias = position_bias(subnet.blueprint.relative_position,
+                                          subnet.weights.position_table, frames.x.size(1));
+  }
+  return context;
 }
 
 bool wanted(const std::vector<int32_t>& list, int32_t layer) {
@@ -72,24 +83,6 @@ bool wanted(const std::vector<int32_t>& list, int32_t layer) {
 }
 
 }  // namespace
-
-SpeechBatch make_batch(std::span<const std::vector<float>> clips, at::Device device) {
-  size_t longest = 0;
-  for (const auto& clip : clips) longest = std::max(longest, clip.size());
-  SpeechBatch batch;
-  batch.waveform = at::zeros({static_cast<int64_t>(clips.size()), static_cast<int64_t>(longest)});
-  batch.lengths = at::empty({static_cast<int64_t>(clips.size())}, at::kLong);
-  for (size_t b = 0; b < clips.size(); ++b) {
-    std::copy(clips[b].begin(), clips[b].end(), batch.waveform.data_ptr<float>() + b * longest);
-    batch.lengths.data_ptr<int64_t>()[b] = static_cast<int64_t>(clips[b].size());
-  }
-  batch.waveform = placed(batch.waveform, device);
-  return batch;
-}
-
-SpeechBatch make_batch(const at::Tensor& waveform) {
-  return {waveform, at::full({waveform.size(0)}, waveform.size(1), at::kLong), {}};
-}
 
 bool needs_every_frame(const Blueprint& blueprint, const Architecture& architecture) {
   return blueprint.rate == RateKind::kCif && has_rate_unit(blueprint, architecture);
@@ -103,7 +96,8 @@ Features features_of(const Subnet& subnet, const SpeechBatch& batch, bool every_
 }
 
 bool is_of_front_end(std::string_view tensor) {
-  return tensor.starts_with("feature_extractor.") || tensor.starts_with("layer_norm.");
+  const std::optional<TensorId> id = tensor_named(tensor);
+  return id && is_of_front_end(id->module());
 }
 
 Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants) {
@@ -137,15 +131,6 @@ Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& fea
   return frames;
 }
 
-AttentionContext attention_context(const Subnet& subnet, const Frames& frames) {
-  AttentionContext context{.mask = frames.attention_mask};
-  if (subnet.weights.position_table.defined()) {
-    context.position_bias = position_bias(subnet.blueprint.relative_position,
-                                          subnet.weights.position_table, frames.x.size(1));
-  }
-  return context;
-}
-
 EncoderOutput encode_from(const Subnet& subnet, Frames frames, const Wants& wants) {
   const auto& layers = subnet.weights.layers;
   const int32_t depth = static_cast<int32_t>(layers.size());
@@ -160,11 +145,14 @@ EncoderOutput encode_from(const Subnet& subnet, Frames frames, const Wants& want
   AttentionContext context = attention_context(subnet, frames);
   for (int32_t i = 0; i < last; ++i) {
     keep(i, frames.x);
-    at::Tensor* tap = wanted(wants.ffn_results, i + 1)
-                          ? &output.ffn_results[static_cast<size_t>(i) + 1]
-                          : nullptr;
+    const bool keeps_ffn = wanted(wants.ffn_results, i + 1);
+    const LayerWeights& layer = layers[static_cast<size_t>(i)];
+    LayerActivations inside;
+    const bool watched = keeps_ffn || wants.observe;
     frames.x =
-        encoder_layer(subnet.blueprint, layers[static_cast<size_t>(i)], frames.x, context, tap);
+        encoder_layer(subnet.blueprint, layer, frames.x, context, watched ? &inside : nullptr);
+    if (wants.observe) wants.observe(layer, inside, context);
+    if (keeps_ffn) output.ffn_results[static_cast<size_t>(i) + 1] = std::move(inside.ffn_output);
   }
   if (subnet.blueprint.norm_position == NormPosition::kPre && last == depth) {
     frames.x = layer_norm(frames.x, subnet.weights.encoder_norm);

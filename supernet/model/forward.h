@@ -9,30 +9,16 @@
 #include <ATen/ATen.h>
 
 #include <cstdint>
-#include <optional>
-#include <span>
+#include <functional>
 #include <string_view>
 #include <vector>
 
+#include "supernet/model/speech_batch.h"
 #include "supernet/model/supernet.h"
 #include "supernet/nn/encoder_layer.h"
 #include "supernet/nn/front_end.h"
 
 namespace concertina {
-
-struct SpeechBatch {
-  at::Tensor waveform;  // [B, N] float, 16 kHz, in [-1, 1]; padding is zero
-  at::Tensor lengths;   // [B] int64 on the CPU: valid samples
-  at::Tensor mask;      // [B, T] bool, base frames replaced by mask_emb; undefined: none
-  Padding padding = Padding::kExact;
-  // The frames that mask and padding leave (exact padding only), on the waveform's device: the rest
-  // of the front end's work may be left out. Unset: nothing is.
-  std::optional<VisibleFrames> visible;
-};
-
-// Pads to the longest.
-SpeechBatch make_batch(std::span<const std::vector<float>> clips, at::Device device = at::kCPU);
-SpeechBatch make_batch(const at::Tensor& waveform);  // [B, N], all samples valid
 
 // What the caller wants kept; nothing else is. Indices count kept layers: hidden 0 is the input of
 // the first layer (after positional conv and LayerNorm: the HF / fairseq-hook convention), hidden i
@@ -44,6 +30,8 @@ struct Wants {
   bool all_hidden = false;
   bool projected = false;   // Frames::projected
   int32_t last_layer = -1;  // stop after this many layers; -1: all
+  // Called after each layer, in order.
+  std::function<void(const LayerWeights&, const LayerActivations&, AttentionContext&)> observe;
 };
 
 // Running state between the pieces below.
@@ -76,8 +64,6 @@ bool is_of_front_end(std::string_view tensor);
 Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants = {});
 Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& features,
              const Wants& wants = {});
-// What the attentions of begin()'s layers share, before the first of them.
-AttentionContext attention_context(const Subnet& subnet, const Frames& frames);
 EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants = {});
 // Goes on from frames made by begin() of a subnet with the same front end, rate, width and
 // positional conv.

@@ -10,6 +10,7 @@
 #include "supernet/checkpoint/torch_checkpoint.h"
 #include "supernet/checkpoint/transformers.h"
 #include "supernet/container/safetensors_layout.h"
+#include "supernet/model/foreign_space.h"
 #include "supernet/model/model_file.h"
 #include "supernet/model/weight_files.h"
 
@@ -49,9 +50,8 @@ TensorMap take_tensors(const TensorPlan& plan, const Found& found) {
   for (const auto& [ours, theirs] : plan.taken) {
     tensors[ours] = found.weights.tensor(theirs).to(at::kFloat).contiguous();
   }
-  for (const std::string& ours : plan.zeros) {
-    CONCERTINA_ASSERT(ours == "mask_emb");
-    tensors[ours] = at::zeros({found.model.space.storage().largest.embed_dim()});
+  for (const std::string& ours : plan.zeros) {  // the mask embedding, which inference never reads
+    tensors[ours] = at::zeros({found.model.storage.largest.embed_dim()});
   }
   return tensors;
 }
@@ -105,7 +105,7 @@ Imported import_checkpoint(const fs::path& path) {
   }
   TensorPlan plan =
       match_tensors(found.model, found.weights.layouts, weights.string(), found.weights.bytes());
-  Imported imported{.model = Supernet(found.model.space, take_tensors(plan, found),
+  Imported imported{.model = Supernet(space_of(found.model), take_tensors(plan, found),
                                       provenance_of(found, weights)),
                     .kind = found.model.kind,
                     .container = found.weights.container,

@@ -1,6 +1,6 @@
 // A Supernet: blueprint, space, and the weights of its largest architecture. A teacher is a
-// Supernet whose space has one member. Weights are named by fairseq's names; see
-// supernet/space/slicing.h for the list.
+// Supernet whose space has one member. supernet/space/tensor_table.h names the
+// weights.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -146,8 +146,10 @@ UnitScores magnitude_scores(const Supernet& model) {
     scores[group].assign(static_cast<size_t>(units), 0.0);
   }
   for (const auto& [name, tensor] : model.weights()) {
-    if (tensor.dim() < 2 || name.starts_with("encoder.pos_conv")) continue;
-    for (const UnitAxis& axis : unit_axes(blueprint, name)) {
+    if (tensor.dim() < 2) continue;
+    const std::vector<UnitAxis> axes = unit_axes(blueprint, name);
+    if (std::ranges::any_of(axes, &UnitAxis::within_group)) continue;  // the positional conv
+    for (const UnitAxis& axis : axes) {
       std::vector<double>& sums = scores.at(axis.group);
       const at::Tensor squares = tensor.to(at::kDouble)
                                      .square()

@@ -89,17 +89,26 @@ at::Tensor positional_conv(const PositionalConv& shape, const Affine& conv, cons
 }
 
 at::Tensor encoder_layer(const Blueprint& blueprint, const LayerWeights& layer, const at::Tensor& x,
-                         AttentionContext& context, at::Tensor* ffn_result) {
+                         AttentionContext& context, LayerActivations* inside) {
   const bool post = blueprint.norm_position == NormPosition::kPost;
+  const auto keep = [&](at::Tensor LayerActivations::*which, const at::Tensor& value) {
+    if (inside != nullptr) inside->*which = value;
+  };
   at::Tensor h = x;
+  keep(&LayerActivations::input, x);
   if (layer.shape.heads > 0) {
-    h = post ? layer_norm(h + attention(layer, h, context), layer.attention_norm)
-             : h + attention(layer, layer_norm(h, layer.attention_norm), context);
+    const at::Tensor input = post ? h : layer_norm(h, layer.attention_norm);
+    keep(&LayerActivations::attention_input, input);
+    h = h + attention(layer, input, context);
+    if (post) h = layer_norm(h, layer.attention_norm);
+    keep(&LayerActivations::attention_output, h);
   }
   if (layer.shape.ffn_dim > 0) {
-    at::Tensor result = feed_forward(layer, post ? h : layer_norm(h, layer.final_norm));
-    if (ffn_result != nullptr) *ffn_result = result;
-    h = post ? layer_norm(h + result, layer.final_norm) : h + result;
+    const at::Tensor input = post ? h : layer_norm(h, layer.final_norm);
+    keep(&LayerActivations::ffn_input, input);
+    const at::Tensor output = feed_forward(layer, input);
+    keep(&LayerActivations::ffn_output, output);
+    h = post ? layer_norm(h + output, layer.final_norm) : h + output;
   }
   return h;
 }

@@ -17,8 +17,17 @@ struct AttentionContext {
   at::Tensor map;  // [B, heads, T, T] of the last layer whose map is reused; layers set it
 };
 
-// One layer. `ffn_result`, when given, receives fc2's output before residual and norm.
+// Activations inside a layer, [B, T, E]; undefined where the layer lacks that half.
+struct LayerActivations {
+  at::Tensor input;             // of the layer
+  at::Tensor attention_input;   // what queries, keys and values are projected from
+  at::Tensor attention_output;  // of the attention half, with residual (and norm)
+  at::Tensor ffn_input;         // of fc1
+  at::Tensor ffn_output;        // of fc2, before residual and norm
+};
+
+// One layer; `inside`, when given, receives its activations.
 at::Tensor encoder_layer(const Blueprint& blueprint, const LayerWeights& layer, const at::Tensor& x,
-                         AttentionContext& context, at::Tensor* ffn_result = nullptr);
+                         AttentionContext& context, LayerActivations* inside = nullptr);
 
 }  // namespace concertina

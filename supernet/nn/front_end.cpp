@@ -88,7 +88,7 @@ class ConvStack {
 
   at::Tensor layer(size_t i, const at::Tensor& x) {
     const bool frugal = at::GradMode::is_enabled() && outputs_ == nullptr;
-    const Again convolve = [x, conv = Affine{convs_[i].weight, convs_[i].bias},
+    const Again convolve = [x, conv = convs_[i].affine,
                             stride = wave_.layers[i].stride] {
       return conv_time(x, conv, stride, 0, 1);
     };
@@ -143,14 +143,11 @@ at::Tensor wave_features(const WaveFrontEnd& wave, const EncoderWeights& weights
       .view({rows, frames, x.size(1)});
 }
 
-at::Tensor mel_features(const LogMelFrontEnd& mel, int32_t sample_rate,
-                        const EncoderWeights& weights, const at::Tensor& waveform) {
-  MelOptions options;
-  options.sample_rate = sample_rate;
-  options.bins = mel.bins;
-  options.window = mel.window;
-  options.hop = mel.hop;
-  at::Tensor x = (log_mel(waveform, options) - weights.mel_mean) / weights.mel_std;
+at::Tensor mel_features(const Blueprint& blueprint, const EncoderWeights& weights,
+                        const at::Tensor& waveform) {
+  const LogMelFrontEnd& mel = blueprint.mel;
+  at::Tensor x = log_mel(waveform, mel_options(blueprint));
+  x = (x - weights.mel_mean) / weights.mel_std;
   const int64_t frames = x.size(1) / mel.stack;
   return x.narrow(1, 0, frames * mel.stack).reshape({x.size(0), frames, mel.stack * mel.bins});
 }
@@ -170,7 +167,7 @@ Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
   features.x = blueprint.front_end == FrontEndKind::kWave
                    ? wave_features(blueprint.wave, weights, input, counted,
                                    blueprint.frames(samples), visible, conv_outputs)
-                   : mel_features(blueprint.mel, blueprint.sample_rate, weights, input);
+                   : mel_features(blueprint, weights, input);
   features.lengths = padding == Padding::kOriginal
                          ? fairseq_frame_lengths(lengths, samples, features.x.size(1))
                          : frame_lengths(blueprint, lengths);

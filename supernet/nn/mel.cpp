@@ -51,6 +51,13 @@ at::Tensor dct_matrix(int64_t bins, int64_t count) {
 
 }  // namespace
 
+MelOptions mel_options(const Blueprint& blueprint) {
+  return {.sample_rate = blueprint.sample_rate,
+          .window = blueprint.mel.window,
+          .hop = blueprint.mel.hop,
+          .bins = blueprint.mel.bins};
+}
+
 at::Tensor log_mel(const at::Tensor& waveform, const MelOptions& o) {
   const int64_t samples = waveform.size(1);
   if (samples < o.window) return waveform.new_zeros({waveform.size(0), 0, o.bins});

@@ -89,10 +89,6 @@ StackParts parts_of(const WaveFrontEnd& wave) {
   return parts;
 }
 
-VisibleFrames VisibleFrames::to(at::Device device) const {
-  return {placed(blocks, device), placed(picks, device), placed(frames, device), rows, row_blocks};
-}
-
 std::optional<VisibleFrames> visible_frames(const Blueprint& blueprint, const at::Tensor& lengths,
                                             int64_t samples, const at::Tensor& mask) {
   if (blueprint.front_end != FrontEndKind::kWave) return std::nullopt;

@@ -34,8 +34,6 @@ struct VisibleFrames {
   at::Tensor frames;       // [n] int64, n <= R * P / frame_blocks, of the batch: B rows of T
   int64_t rows = 0;        // R
   int64_t row_blocks = 0;  // of the batch, whose rows are filled up with zeros for it
-
-  VisibleFrames to(at::Device device) const;  // the host does not wait
 };
 
 // lengths [B] int64: valid samples of each clip, in rows of `samples`. mask [B, T or more] bool,

@@ -22,8 +22,8 @@ struct Affine {
 };
 
 struct ConvWeights {
-  at::Tensor weight, bias;  // [out, in, k]; bias undefined unless the blueprint has conv biases
-  Affine norm;              // undefined where the layer has none
+  Affine affine;  // [out, in, k]; bias undefined unless the blueprint has conv biases
+  Affine norm;    // undefined where the layer has none
 };
 
 struct RateWeights {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "supernet/space/search_space.h"
+#include "supernet/space/tensor_table.h"
 
 namespace concertina {
 
@@ -41,8 +42,8 @@ struct UnitAxis {
 // embedding channels that WavLM's gate reads head by head.
 bool is_tied(const Blueprint& blueprint, UnitKind kind);
 
-// The axes of a tensor by its name (see tensor_slices); none for what no slice shortens. InputError
-// for a tensor it does not know: sorting without it would break the model.
+// The axes of a tensor by its name (tensor_table.h); none for what no slice shortens. InputError
+// for a tensor that is not in the table: sorting without it would break the model.
 std::vector<UnitAxis> unit_axes(const Blueprint& blueprint, const std::string& tensor);
 
 // Every group of a storage's tensors with its number of units, in the order of the forward pass.
