@@ -15,12 +15,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "apps/text_table.h"
+#include "pipeline/text_table.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/machine.h"
 #include "core/progress.h"
-#include "distill/communicator.h"
+#include "distill/train/communicator.h"
 #include "supernet/model/forward.h"
 #include "supernet/model/model_file.h"
 #include "supernet/nn/kernel_check.h"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "apps/results_text.h"
-#include "apps/text_table.h"
+#include "pipeline/text_table.h"
 #include "search/study.h"
 
 namespace concertina {
@@ -24,11 +24,6 @@ std::string_view state_name(const Trial& trial) {
 }
 
 }  // namespace
-
-std::string describe(const Budget& budget) {
-  return fmt::format("{} {}", metric_text(budget.metric, budget.limit),
-                     budget.time ? "latency" : budget.metric);
-}
 
 std::string pareto_table(const StudyHeader& header, std::span<const Trial> trials) {
   const std::vector<std::string> metrics = metric_columns(header, trials);

@@ -1,0 +1,147 @@
+#include "pipeline/config_checks.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <optional>
+#include <set>
+
+#include "pipeline/corpus_stage.h"
+#include "core/errors.h"
+#include "distill/pretrain/pretrain.h"
+#include "eval/subnet_evaluator.h"
+#include "speech/corpus.h"
+#include "supernet/model/model_file.h"
+
+namespace concertina {
+namespace {
+
+using Names = std::vector<std::string>;
+
+Names metric_names() {  // that an evaluator can give
+  Names names;
+  for (const Metric& metric : known_metrics())
+    if (!is_measured_time(metric.name)) names.emplace_back(metric.name);
+  return names;
+}
+
+void check_known(ConfigSection section, std::string_view key, const Names& metrics) {
+  const Names known = metric_names();
+  for (size_t i = 0; i < metrics.size(); ++i) {
+    if (std::ranges::find(known, metrics[i]) != known.end()) continue;
+    section.problem(key, i,
+                    fmt::format("unknown metric '{}'{}; metrics are {}", metrics[i],
+                                did_you_mean(metrics[i], known), fmt::join(known, ", ")));
+  }
+}
+
+std::optional<int32_t> teacher_depth(const PipelineConfig& config) {
+  if (config.space.choices().embed_dim.empty()) return std::nullopt;  // it could not be read
+  if (config.teacher_model.empty()) return teacher_architecture(config.space).depth();
+  try {
+    return load_model(config.teacher_model).space().largest().depth();
+  } catch (const Error&) {  // On purpose: the teacher's stage says why
+    return std::nullopt;
+  }
+}
+
+std::optional<Manifest> manifest_there(const PipelineConfig& config) {
+  try {
+    const std::filesystem::path path = corpus_manifest(config);
+    if (std::filesystem::exists(path)) return read_manifest(path);
+  } catch (const Error&) {  // On purpose: the corpus stage says why
+  }
+  return std::nullopt;
+}
+
+Names sources_of(const PipelineConfig& config, const std::optional<Manifest>& manifest) {
+  if (!manifest) return config.corpus.manifest.empty() ? tier_sources(config.corpus.tier) : Names{};
+  std::set<std::string> sources;
+  for (const Clip& clip : manifest->clips) sources.insert(clip.source);
+  return {sources.begin(), sources.end()};
+}
+
+void check_sources(ConfigSection stage, const TrainOptions& train, const Names& sources) {
+  ConfigSection weights = stage.section("batch").section("sources");
+  for (const auto& [key, weight] : train.batch.source_weight) {
+    const auto matches = [&](const std::string& source) { return source.starts_with(key); };
+    if (std::ranges::any_of(sources, matches)) continue;
+    weights.problem(key, fmt::format("no source of the corpus starts with it{}; sources are {}",
+                                     did_you_mean(key, sources), fmt::join(sources, ", ")));
+  }
+}
+
+void check_labels(ConfigSection search, std::string_view key, const Names& metrics,
+                  const Names& available) {
+  const Names known = metric_names();
+  for (size_t i = 0; i < metrics.size(); ++i) {
+    if (std::ranges::find(known, metrics[i]) == known.end()) continue;  // check_known() says so
+    for (const std::string& task : tasks_behind({metrics[i]})) {
+      if (std::ranges::count(available, task) > 0) continue;
+      search.problem(
+          key, i,
+          fmt::format("the corpus has no data for {}: the task {} needs {} in train and "
+                      "dev",
+                      metrics[i], task,
+                      task == "pr" ? "phone labels" : "several speakers with several groups each"));
+    }
+  }
+}
+
+}  // namespace
+
+void check_metric_names(ConfigSection root, const SearchConfig& search) {
+  ConfigSection section = root.section("search");
+  check_known(section, "objectives", search.objectives);
+  check_known(section, "record", search.record);
+  check_known(section.section("front"), "score", search.front_score);
+  for (size_t i = 0; i < search.objectives.size(); ++i) {
+    const auto before = search.objectives.begin() + static_cast<std::ptrdiff_t>(i);
+    if (std::find(search.objectives.begin(), before, search.objectives[i]) != before)
+      section.problem("objectives", i, fmt::format("'{}' is named twice", search.objectives[i]));
+  }
+}
+
+void check_teacher_layers(ConfigSection root, const PipelineConfig& config) {
+  const std::optional<int32_t> depth = teacher_depth(config);
+  if (!depth) return;
+  for (const auto& [name, stage] :
+       {std::pair("stage1", &config.stage1), {"stage2", &config.stage2}}) {
+    if (!root.has(name) || stage->objective.top <= *depth) continue;
+    root.section(name)
+        .section("objective")
+        .problem("top",
+                 fmt::format("the teacher has {} layers, not {}", *depth, stage->objective.top));
+  }
+  if (!root.has("teacher") || !config.teacher_model.empty()) return;
+  ConfigSection pretrain = root.section("teacher").section("pretrain");
+  for (size_t i = 0; i < config.teacher.layers.size(); ++i) {
+    if (config.teacher.layers[i] > *depth)
+      pretrain.problem(
+          "layers", i,
+          fmt::format("the teacher has {} layers, not {}", *depth, config.teacher.layers[i]));
+  }
+}
+
+void check_corpus(ConfigSection root, const PipelineConfig& config) {
+  const std::optional<Manifest> manifest = manifest_there(config);
+  if (const Names sources = sources_of(config, manifest); !sources.empty()) {
+    ConfigSection teacher = root.section("teacher");
+    check_sources(teacher.section("pretrain"), config.teacher.train, sources);
+    check_sources(root.section("stage1"), config.stage1.train, sources);
+    check_sources(root.section("stage2"), config.stage2.train, sources);
+  }
+  const SearchConfig& search = config.search;
+  Names metrics = search.objectives;
+  metrics.insert(metrics.end(), search.record.begin(), search.record.end());
+  TaskOptions tasks = config.tasks;
+  tasks.tasks = tasks_behind(metrics);
+  if (!manifest || tasks.tasks.empty()) return;
+  const Names available = available_tasks(*manifest, tasks, Split::kDev);
+  ConfigSection section = root.section("search");
+  check_labels(section, "objectives", search.objectives, available);
+  check_labels(section, "record", search.record, available);
+}
+
+}  // namespace concertina
