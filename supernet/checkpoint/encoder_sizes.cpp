@@ -14,10 +14,10 @@ constexpr const char* kDefaultConvs = "[(512,10,5)] + [(512,3,2)] * 4 + [(512,2,
 
 EncoderSizes read_encoder_sizes(SettingsReader& reader, const EncoderSizeKeys& keys,
                                 Blueprint& blueprint, EncoderSizes sizes) {
-  reader.read(keys.embed_dim, sizes.embed_dim, 1, kWidest);
-  reader.read(keys.layers, sizes.layers, 1, kDeepest);
-  reader.read(keys.heads, sizes.heads, 1, kWidest);
-  reader.read(keys.ffn_dim, sizes.ffn_dim, 1, kWidest);
+  reader.read(keys.embed_dim, sizes.embed_dim, 1, kMaxForeignWidth);
+  reader.read(keys.layers, sizes.layers, 1, kMaxForeignLayers);
+  reader.read(keys.heads, sizes.heads, 1, kMaxForeignWidth);
+  reader.read(keys.ffn_dim, sizes.ffn_dim, 1, kMaxForeignWidth);
   reader.read(keys.positional_kernel, blueprint.positional.kernel, 1, 4096);
   reader.read(keys.positional_groups, blueprint.positional.groups, 1, 4096);
   if (sizes.embed_dim % sizes.heads != 0 || sizes.embed_dim % blueprint.positional.groups != 0) {

@@ -9,8 +9,8 @@
 
 namespace concertina {
 
-// Everything about the model that the package of a naming has no option for - transformers'
-// HubertModel and WavLMModel, fairseq's HubertModel -, joined by "; "; "" when it has all.
+// Everything about the model that the package of a naming does not support (transformers'
+// HubertModel and WavLMModel, fairseq's HubertModel), joined by "; "; "" when it is exportable.
 std::string not_expressible(const Blueprint& blueprint, const Architecture& architecture,
                             Naming package);
 

@@ -13,9 +13,8 @@
 namespace concertina {
 namespace {
 
-// Where the encoder's own settings stand: in a fine-tuned model below those of the task, in older
-// files in "args", in WavLM's right in "cfg", in s3prl's copies in "model_cfg"; the task's are
-// beside them.
+// Prefixes of the settings of encoder and task: in a fine-tuned model below those of the task, in
+// older files in "args", in WavLM's directly in "cfg", in s3prl's copies in "model_cfg".
 struct Place {
   const char* model;
   const char* task;
@@ -38,7 +37,7 @@ Place find_place(const Settings& settings) {
   throw InputError(
       fmt::format("{} has tensors but no configuration of its model (cfg, args or model_cfg): for "
                   "a bare state dict put "
-                  "transformers' config.json beside it and give the folder",
+                  "transformers' config.json next to it and give the folder",
                   settings.name()));
 }
 
@@ -70,7 +69,7 @@ void check_options(SettingsReader& reader) {
   reader.expect("activation_fn", "gelu");
   reader.expect("layer_type", "transformer");
   int32_t depth = 1;
-  reader.read("pos_conv_depth", depth, 1, kDeepest);
+  reader.read("pos_conv_depth", depth, 1, kMaxForeignLayers);
   if (depth != 1) reader.problem("pos_conv_depth", fmt::format("{} is not supported, 1 is", depth));
 }
 
@@ -80,15 +79,15 @@ RelativePosition read_relative_position(SettingsReader& reader) {
   reader.read("relative_position_embedding", biased);
   if (!biased) return bias;
   bias.buckets = 320;
-  reader.read("num_buckets", bias.buckets, 4, kWidest);
-  reader.read("max_distance", bias.max_distance, 2, kWidest);
+  reader.read("num_buckets", bias.buckets, 4, kMaxForeignWidth);
+  reader.read("max_distance", bias.max_distance, 2, kMaxForeignWidth);
   bias.gated = false;
   reader.read("gru_rel_pos", bias.gated);
   return bias;
 }
 
-bool fits_package(const Blueprint& blueprint, const Architecture& architecture) {
-  Blueprint fixed;  // the package knows one size, in either extractor mode
+bool is_lighthubert_size(const Blueprint& blueprint, const Architecture& architecture) {
+  Blueprint fixed;  // the package supports one size, in either extractor mode
   fixed.wave.norm = blueprint.wave.norm;
   fixed.normalize_waveform = blueprint.normalize_waveform;
   return blueprint == fixed && architecture == homogeneous(fixed, std::vector<int32_t>(7, 512), {});
@@ -132,7 +131,7 @@ NamedSettings fairseq_settings(const Blueprint& blueprint, const Architecture& a
   const LayerShape& layer = architecture.layers().front();
   NamedSettings settings;
   std::string name = "hubert";
-  if (fits_package(blueprint, architecture)) {
+  if (is_lighthubert_size(blueprint, architecture)) {
     name = space ? "hubert_pruner" : "student_hubert";
     if (space) {
       const bool small = *space == LightHubertSpace::kSmall;

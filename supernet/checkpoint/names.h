@@ -13,7 +13,7 @@ namespace concertina {
 // The name that a package writes, without the prefix of a task model.
 std::string foreign_name(const TensorId& tensor, Naming naming);
 // The same with the other names of a weight norm's scale and direction, which files of other
-// versions have; equal for other tensors.
+// versions have; the same for other tensors.
 std::string other_spelling(const TensorId& tensor, Naming naming);
 
 // A layer's tensor with the layer's place among the kept ones as its index: packages count the

@@ -42,7 +42,7 @@ TensorMap foreign_tensors(const Supernet& model, const Architecture& architectur
   const std::string problems = not_expressible(model.blueprint(), architecture, naming);
   if (!problems.empty()) {
     throw InputError(fmt::format(
-        "architecture '{}' cannot be written for {}, which has no words for {}", architecture.key(),
+        "architecture '{}' cannot be exported to {}, which does not support {}", architecture.key(),
         naming == Naming::kFairseq ? "fairseq" : "transformers", problems));
   }
   const Supernet one = model.extract(architecture);
@@ -53,8 +53,8 @@ TensorMap foreign_tensors(const Supernet& model, const Architecture& architectur
   TensorMap renamed;
   for (const TensorEntry& entry : tensor_table(theirs, architecture)) {
     const auto found = ours.find(tensor_name(entry.id));
-    const at::Tensor tensor = found != ours.end() ? found->second
-                                                  : tensor_made_for_package(entry, one.weights());
+    const at::Tensor tensor =
+        found != ours.end() ? found->second : tensor_made_for_package(entry, one.weights());
     renamed[foreign_name(with_kept_layers_counted(entry.id, architecture), naming)] =
         tensor.detach().cpu().contiguous();
   }

@@ -100,13 +100,13 @@ bool is_of_front_end(std::string_view tensor) {
   return id && is_of_front_end(id->module());
 }
 
-Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants) {
+Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch, const WantedOutputs& wants) {
   const bool every_frame = needs_every_frame(subnet.blueprint, subnet.architecture);
-  return begin(subnet, batch, features_of(subnet, batch, every_frame), wants);
+  return encoder_input(subnet, batch, features_of(subnet, batch, every_frame), wants);
 }
 
-Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& features,
-             const Wants& wants) {
+Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch, const Features& features,
+                     const WantedOutputs& wants) {
   const Blueprint& blueprint = subnet.blueprint;
   const EncoderWeights& weights = subnet.weights;
   Frames frames;
@@ -131,7 +131,7 @@ Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& fea
   return frames;
 }
 
-EncoderOutput encode_from(const Subnet& subnet, Frames frames, const Wants& wants) {
+EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutputs& wants) {
   const auto& layers = subnet.weights.layers;
   const int32_t depth = static_cast<int32_t>(layers.size());
   const int32_t last = wants.last_layer < 0 ? depth : std::min(wants.last_layer, depth);
@@ -162,8 +162,8 @@ EncoderOutput encode_from(const Subnet& subnet, Frames frames, const Wants& want
   return output;
 }
 
-EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants) {
-  return encode_from(subnet, begin(subnet, batch, wants), wants);
+EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const WantedOutputs& wants) {
+  return encode_from(subnet, encoder_input(subnet, batch, wants), wants);
 }
 
 at::Tensor to_base_frames(const Frames& frames, const at::Tensor& hidden) {
@@ -174,7 +174,7 @@ at::Tensor to_base_frames(const Frames& frames, const at::Tensor& hidden) {
 at::Tensor base_valid(const Frames& frames) {
   const int64_t longest = frames.back_map.defined() ? frames.back_map.size(1) : frames.x.size(1);
   return at::arange(longest, frames.x.options().dtype(at::kLong)).unsqueeze(0) <
-         placed(frames.base_lengths, frames.x.device()).unsqueeze(1);
+         to_device(frames.base_lengths, frames.x.device()).unsqueeze(1);
 }
 
 }  // namespace concertina

@@ -16,7 +16,7 @@ SpeechBatch make_batch(std::span<const std::vector<float>> clips, at::Device dev
     std::copy(clips[b].begin(), clips[b].end(), batch.waveform.data_ptr<float>() + b * longest);
     batch.lengths.data_ptr<int64_t>()[b] = static_cast<int64_t>(clips[b].size());
   }
-  batch.waveform = placed(batch.waveform, device);
+  batch.waveform = to_device(batch.waveform, device);
   return batch;
 }
 
@@ -30,8 +30,8 @@ std::optional<VisibleFrames> visible_frames(const Blueprint& blueprint, const Sp
                         every_frame ? at::Tensor() : batch.mask);
 }
 
-SpeechBatch placed(SpeechBatch batch, at::Device device) {
-  for_each_device_tensor(batch, [&](at::Tensor& tensor) { tensor = placed(tensor, device); });
+SpeechBatch to_device(SpeechBatch batch, at::Device device) {
+  for_each_device_tensor(batch, [&](at::Tensor& tensor) { tensor = to_device(tensor, device); });
   return batch;
 }
 

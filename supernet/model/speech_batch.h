@@ -41,6 +41,6 @@ void for_each_device_tensor(SpeechBatch& batch, const Visit& visit) {
   for (at::Tensor* tensor : {&batch.visible->blocks, &batch.visible->picks, &batch.visible->frames})
     visit(*tensor);
 }
-SpeechBatch placed(SpeechBatch batch, at::Device device);
+SpeechBatch to_device(SpeechBatch batch, at::Device device);
 
 }  // namespace concertina

@@ -44,7 +44,7 @@ at::Tensor initial_value(const TensorEntry& entry, const PositionalConv& positio
     case TensorInit::kZeros:
       break;
     case TensorInit::kOnes:
-    case TensorInit::kDirectionNorm:  // the caller's, who has the direction
+    case TensorInit::kDirectionNorm:  // set by Supernet::random, which has the direction
       return at::ones(shape);
     case TensorInit::kUniform:
       return at::empty(shape).uniform_(0, 1, generator);
@@ -69,13 +69,13 @@ at::Tensor norm_of_taps(const at::Tensor& direction) {
 
 }  // namespace
 
-at::Tensor take(const at::Tensor& full, const TensorSlice& slice) {
+at::Tensor take_slice(const at::Tensor& full, const TensorSlice& slice) {
   at::Tensor part = full;
   for (size_t d = 0; d < slice.dims.size(); ++d) {
     const DimSlice& dim = slice.dims[d];
     const auto axis = static_cast<int64_t>(d);
     if (!dim.indices.empty()) {
-      part = part.index_select(axis, placed(at::tensor(dim.indices, at::kLong), part.device()));
+      part = part.index_select(axis, to_device(at::tensor(dim.indices, at::kLong), part.device()));
     } else if (part.size(axis) != dim.size) {
       part = part.narrow(axis, 0, dim.size);
     }
@@ -87,9 +87,10 @@ TensorMap slice_tensors(const TensorMap& full, const std::vector<TensorSlice>& s
   TensorMap result;
   for (const TensorSlice& slice : slices) {
     if (slice.kind == SliceKind::kPlain) {
-      result[slice.name] = take(full.at(slice.name), slice);
+      result[slice.name] = take_slice(full.at(slice.name), slice);
     } else if (!slice.scale.empty()) {
-      const at::Tensor weight = take(weight_norm(full.at(slice.scale), full.at(slice.name)), slice);
+      const at::Tensor weight =
+          take_slice(weight_norm(full.at(slice.scale), full.at(slice.name)), slice);
       result[slice.scale] = norm_of_taps(weight);
       result[slice.name] = weight;
     }

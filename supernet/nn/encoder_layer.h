@@ -1,4 +1,4 @@
-// The transformer's parts: positional convolution and encoder layer, time-major.
+// Modules of the transformer: positional convolution and encoder layer. Activations are [B, T, C].
 #pragma once
 
 #include <ATen/ATen.h>
@@ -10,7 +10,7 @@ namespace concertina {
 // x + GELU(conv(x)), x [B, T, E] zero where not valid.
 at::Tensor positional_conv(const PositionalConv& shape, const Affine& conv, const at::Tensor& x);
 
-// What the layers' attentions share. Of one forward pass.
+// State that the layers' attention shares during one forward pass.
 struct AttentionContext {
   at::Tensor mask;           // [B, 1, 1, T] bool, true where a key is valid; undefined: everywhere
   at::Tensor position_bias;  // [1, heads, T, T] before any gate; undefined: none

@@ -44,15 +44,15 @@ at::Tensor normalize(const at::Tensor& waveform, const at::Tensor& lengths, doub
 }
 
 at::Tensor activated(ExtractorNorm kind, const Affine& norm, at::Tensor x,
-                     const at::Tensor& lengths, Again* again = nullptr) {
-  if (!norm.weight.defined()) return fast_gelu(std::move(x), again);
-  if (kind == ExtractorNorm::kLayer) return layer_norm_gelu(std::move(x), norm, again);
-  return channel_norm_gelu(std::move(x), norm, lengths, again);
+                     const at::Tensor& lengths, Recompute* recompute = nullptr) {
+  if (!norm.weight.defined()) return fast_gelu(std::move(x), recompute);
+  if (kind == ExtractorNorm::kLayer) return layer_norm_gelu(std::move(x), norm, recompute);
+  return channel_norm_gelu(std::move(x), norm, lengths, recompute);
 }
 
-// Convolutions with their norm and activation, part of the stack after part. For the backward pass,
-// activations are computed again, and so is the first convolution: it takes one channel to the
-// longest of all results.
+// Convolutions with their norm and activation, one part of the stack after the other. Activations
+// are recomputed for the backward pass, and so is the first convolution, whose output is the
+// largest of the stack and cheap to compute from one channel.
 class ConvStack {
  public:
   ConvStack(const WaveFrontEnd& wave, const std::vector<ConvWeights>& convs, at::Tensor lengths,
@@ -82,23 +82,24 @@ class ConvStack {
  private:
   template <class Take>
   at::Tensor taken(const at::Tensor& x, const Take& take) {
-    if (again_) again_ = [take, again = std::move(again_)] { return take(again()); };
+    if (recompute_) {
+      recompute_ = [take, recompute = std::move(recompute_)] { return take(recompute()); };
+    }
     return take(x);
   }
 
   at::Tensor layer(size_t i, const at::Tensor& x) {
-    const bool frugal = at::GradMode::is_enabled() && outputs_ == nullptr;
-    const Again convolve = [x, conv = convs_[i].affine,
-                            stride = wave_.layers[i].stride] {
+    const bool recomputes = at::GradMode::is_enabled() && outputs_ == nullptr;
+    const Recompute convolve = [x, conv = convs_[i].affine, stride = wave_.layers[i].stride] {
       return conv_time(x, conv, stride, 0, 1);
     };
     const at::Tensor y = convolve();
-    if (frugal) recompute_for_backward(x, y, std::exchange(again_, {}));
+    if (recomputes) recompute_for_backward(x, y, std::exchange(recompute_, {}));
     lengths_ = (lengths_ - wave_.layers[i].kernel).div(wave_.layers[i].stride, "floor") + 1;
-    at::Tensor z = activated(wave_.norm, convs_[i].norm, y, lengths_, &again_);
-    if (frugal && i == 0) {
+    at::Tensor z = activated(wave_.norm, convs_[i].norm, y, lengths_, &recompute_);
+    if (recomputes && i == 0) {
       recompute_for_backward(y, z, convolve);
-      again_ = [convolve, kind = wave_.norm, norm = convs_[i].norm, lengths = lengths_] {
+      recompute_ = [convolve, kind = wave_.norm, norm = convs_[i].norm, lengths = lengths_] {
         return activated(kind, norm, convolve(), lengths);
       };
     }
@@ -110,14 +111,14 @@ class ConvStack {
   const std::vector<ConvWeights>& convs_;
   at::Tensor lengths_;
   std::vector<at::Tensor>* outputs_;
-  Again again_;  // of the last result
+  Recompute recompute_;  // of the latest activation
 };
 
-// [n, C] of the frames that are visible.
+// Features [n, C] of the visible frames.
 at::Tensor visible_convolutions(const WaveFrontEnd& wave, ConvStack& stack,
                                 const at::Tensor& waveform, const VisibleFrames& visible) {
   const StackParts parts = parts_of(wave);
-  int64_t samples = visible.row_blocks * parts.hop;  // that make so many inputs of the blocks' part
+  int64_t samples = visible.row_blocks * parts.hop;
   for (size_t i = parts.whole; i-- > 0;) {
     samples = (samples - 1) * wave.layers[i].stride + wave.layers[i].kernel;
   }

@@ -1,5 +1,5 @@
-// Log-mel energies and MFCCs on tensors: the log-mel front end, k-means units and the MFCC floor
-// share them.
+// Log-mel energies and MFCCs on tensors: for the log-mel front end, the k-means units and the MFCC
+// baseline.
 #pragma once
 
 #include <ATen/ATen.h>

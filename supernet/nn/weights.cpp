@@ -13,18 +13,19 @@
 namespace concertina {
 namespace {
 
-// The layout that conv_time multiplies with, made once a subnet.
+// The layout that conv_time reads, converted once a subnet.
 at::Tensor taps_first(const at::Tensor& kernel) {
   if (!kernel.defined()) return kernel;
   return kernel.unsqueeze(2).contiguous(at::MemoryFormat::ChannelsLast).squeeze(2);
 }
 
-// Where the tensors of a model go: the place of each row of the table.
+// Binds tensors to members of EncoderWeights: the member of each row of the table.
 class Binding {
  public:
   Binding(const Blueprint& blueprint, const Architecture& architecture) : blueprint_(blueprint) {
     weights_.convs.resize(architecture.conv_channels().size());
-    for (const LayerShape& shape : architecture.layers()) weights_.layers.push_back({.shape = shape});
+    for (const LayerShape& shape : architecture.layers())
+      weights_.layers.push_back({.shape = shape});
   }
 
   void bind(const TensorId& id, const at::Tensor& tensor) {
@@ -38,7 +39,7 @@ class Binding {
     }
   }
 
-  // Once all are bound: the forms that the forward pass reads.
+  // Once all are bound: converts them to the layouts that the forward pass reads.
   EncoderWeights finish() && {
     for (ConvWeights& conv : weights_.convs) conv.affine.weight = taps_first(conv.affine.weight);
     finish_positional_conv();

@@ -16,8 +16,8 @@ struct Cost {
   int64_t front_end_macs = 0;  // of them, the front end's convolutions
 };
 
-// MACs are those of work.h, which has the formulas; the mel filter bank, norms, CIF's sums, averages,
-// position biases and softmax count 0. InputError when the front end does not match.
+// MACs are those of work.h, which has the formulas; the mel filter bank, norms, CIF's sums,
+// averages, position biases and softmax count 0. InputError when the front end does not match.
 // `storage_embed_dim` is the width of the supernet the subnet came from (for params_lighthubert);
 // 0: its own.
 Cost cost_of(const Blueprint& blueprint, const Architecture& architecture, int64_t samples,

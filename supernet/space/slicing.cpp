@@ -9,7 +9,7 @@
 namespace concertina {
 namespace {
 
-// Rows that are not a prefix: LightHuBERT's FFN blocks, and the first channels of each joined frame.
+// Rows that are not a prefix: LightHuBERT's FFN blocks, the first channels of each joined frame.
 std::vector<int64_t> listed_rows(AxisSize size, int64_t extent, const Storage& storage,
                                  int32_t embed) {
   const int32_t stored = storage.largest.embed_dim();
@@ -32,7 +32,8 @@ TensorSlice slice_of(const TensorEntry& entry, const Storage& storage, int32_t e
   const bool normed = id.part == TensorPart::kScale || id.part == TensorPart::kDirection;
   if (normed && embed != storage.largest.embed_dim()) {
     slice.kind = SliceKind::kBakedWeightNorm;
-    if (id.part == TensorPart::kDirection) slice.scale = tensor_name(TensorId{id.row, TensorPart::kScale});
+    if (id.part == TensorPart::kDirection)
+      slice.scale = tensor_name(TensorId{id.row, TensorPart::kScale});
   }
   return slice;
 }

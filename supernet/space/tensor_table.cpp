@@ -105,8 +105,7 @@ bool TensorId::is_matrix() const {
 bool TensorId::is_trained() const { return row->form != RowForm::kStatistic; }
 
 std::span<const AxisSize> TensorId::axes() const {
-  static constexpr AxisSize kTaps[] = {AxisSize::kOne, AxisSize::kOne,
-                                       AxisSize::kPositionalKernel};
+  static constexpr AxisSize kTaps[] = {AxisSize::kOne, AxisSize::kOne, AxisSize::kPositionalKernel};
   if (part == TensorPart::kScale) return kTaps;
   return std::span(row->axes).first(part == TensorPart::kBias ? 1 : row->axes.size());
 }
@@ -120,13 +119,12 @@ int64_t TensorEntry::numel() const {
 std::vector<TensorEntry> tensor_table(const Blueprint& blueprint,
                                       const Architecture& architecture) {
   std::vector<TensorEntry> entries;
-  entries.reserve(32 + 4 * architecture.conv_channels().size() +
-                  20 * architecture.layers().size());
+  entries.reserve(32 + 4 * architecture.conv_channels().size() + 20 * architecture.layers().size());
   const std::span<const TensorRow> rows = tensor_rows();
   for (auto row = rows.begin(); row != rows.end();) {
     const RowRepeat repeat = row->repeat;
-    const auto end = std::find_if(
-        row, rows.end(), [&](const TensorRow& other) { return other.repeat != repeat; });
+    const auto end = std::find_if(row, rows.end(),
+                                  [&](const TensorRow& other) { return other.repeat != repeat; });
     const auto add = [&](size_t index, const LayerShape* layer) {
       const LayerOfModel at{blueprint, architecture, static_cast<int32_t>(index), layer};
       for (auto one = row; one != end; ++one) add_entries(*one, at, entries);

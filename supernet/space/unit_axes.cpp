@@ -23,7 +23,8 @@ std::optional<UnitGroup> units_of(const Blueprint& blueprint, AxisSize size, int
       if (index > 0) return UnitGroup{UnitKind::kConv, index - 1};
       break;
     case AxisSize::kFeatures:
-      if (wave) return UnitGroup{UnitKind::kConv, static_cast<int32_t>(blueprint.wave.layers.size()) - 1};
+      if (wave)
+        return UnitGroup{UnitKind::kConv, static_cast<int32_t>(blueprint.wave.layers.size()) - 1};
       break;
     case AxisSize::kRateChannels:
       if (wave) return UnitGroup{UnitKind::kRate};
@@ -47,8 +48,8 @@ std::vector<UnitAxis> axes_of(const Blueprint& blueprint, const TensorId& tensor
   for (size_t d = 0; d < sizes.size(); ++d) {
     const auto group = units_of(blueprint, sizes[d], tensor.index);
     if (!group || is_tied(blueprint, group->kind)) continue;
-    axes.push_back({static_cast<int64_t>(d), *group, d == 1,
-                    sizes[d] == AxisSize::kEmbedOfConvGroup});
+    axes.push_back(
+        {static_cast<int64_t>(d), *group, d == 1, sizes[d] == AxisSize::kEmbedOfConvGroup});
   }
   return axes;
 }
@@ -84,8 +85,8 @@ std::vector<UnitAxis> unit_axes(const Blueprint& blueprint, const std::string& t
         "linear layer, cannot be sorted: its channels are tied");
   }
   if (const auto id = tensor_named(tensor)) return axes_of(blueprint, *id);
-  throw InputError(fmt::format(
-      "tensor {} ties units in a way the sort does not know: this model cannot be sorted", tensor));
+  throw InputError(
+      fmt::format("tensor {} is not in the table of tensors: this model cannot be sorted", tensor));
 }
 
 std::vector<UnitCount> unit_groups(const Blueprint& blueprint, const Storage& storage) {
@@ -100,12 +101,12 @@ std::vector<UnitCount> unit_groups(const Blueprint& blueprint, const Storage& st
   return groups;
 }
 
-std::vector<int64_t> places_by_use(const SearchSpace& space, const UnitCount& group) {
-  std::vector<int64_t> places(static_cast<size_t>(group.units));
-  std::iota(places.begin(), places.end(), 0);
+std::vector<int64_t> positions_by_use(const SearchSpace& space, const UnitCount& group) {
+  std::vector<int64_t> positions(static_cast<size_t>(group.units));
+  std::iota(positions.begin(), positions.end(), 0);
   const Storage storage = space.storage();
-  if (storage.rule == SlicingRule::kPrefix || group.group.kind != UnitKind::kFfn) return places;
-  std::vector<int64_t> uses(places.size(), 0);
+  if (storage.rule == SlicingRule::kPrefix || group.group.kind != UnitKind::kFfn) return positions;
+  std::vector<int64_t> uses(positions.size(), 0);
   for (const int32_t embed : space.choices().embed_dim) {
     for (const double ratio : space.choices().ffn_ratio) {
       for (const int64_t row :
@@ -114,20 +115,20 @@ std::vector<int64_t> places_by_use(const SearchSpace& space, const UnitCount& gr
       }
     }
   }
-  std::ranges::stable_sort(places, std::ranges::greater(),
-                           [&](int64_t place) { return uses[static_cast<size_t>(place)]; });
-  return places;
+  std::ranges::stable_sort(positions, std::ranges::greater(),
+                           [&](int64_t position) { return uses[static_cast<size_t>(position)]; });
+  return positions;
 }
 
-ConvPlace conv_place(const PositionalConv& conv, int64_t embed_dim, int64_t channel) {
+ConvPosition conv_position(const PositionalConv& conv, int64_t embed_dim, int64_t channel) {
   if (conv.interleaved) return {channel % conv.groups, channel / conv.groups};
   const int64_t width = embed_dim / conv.groups;
   return {channel / width, channel % width};
 }
 
-int64_t channel_at(const PositionalConv& conv, int64_t embed_dim, const ConvPlace& at) {
-  return conv.interleaved ? at.place * conv.groups + at.group
-                          : at.group * (embed_dim / conv.groups) + at.place;
+int64_t channel_at(const PositionalConv& conv, int64_t embed_dim, const ConvPosition& at) {
+  return conv.interleaved ? at.position * conv.groups + at.group
+                          : at.group * (embed_dim / conv.groups) + at.position;
 }
 
 }  // namespace concertina

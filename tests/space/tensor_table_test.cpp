@@ -10,10 +10,14 @@ namespace concertina {
 namespace {
 
 std::vector<SearchSpace> spaces() {
-  return {load_space("pocket.yaml"),        load_space("lighthubert-small.yaml"),
-          rich_space(),                     wave_space(),
-          wavlm_space(),                    reuse_space(),
-          joined_space(RateKind::kConv),    joined_space(RateKind::kLinear)};
+  return {load_space("pocket.yaml"),
+          load_space("lighthubert-small.yaml"),
+          rich_space(),
+          wave_space(),
+          wavlm_space(),
+          reuse_space(),
+          joined_space(RateKind::kConv),
+          joined_space(RateKind::kLinear)};
 }
 
 TEST(TensorTable, NamesGoThereAndBack) {
@@ -62,8 +66,8 @@ TEST(TensorTable, SomeModulesAreNotPerLayer) {
   EXPECT_TRUE(is_of_front_end(tensor_named("layer_norm.weight")->module()));
   EXPECT_FALSE(is_of_front_end(tensor_named("encoder.layer_norm.weight")->module()));
   EXPECT_TRUE(is_of_attention(tensor_named("encoder.layers.0.self_attn.q_proj.bias")->module()));
-  EXPECT_FALSE(is_of_attention(
-      tensor_named("encoder.layers.0.self_attn_layer_norm.bias")->module()));
+  EXPECT_FALSE(
+      is_of_attention(tensor_named("encoder.layers.0.self_attn_layer_norm.bias")->module()));
 }
 
 }  // namespace
