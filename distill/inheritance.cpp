@@ -37,7 +37,8 @@ std::vector<std::string> differing_keys(const Blueprint& a, const Blueprint& b) 
 }
 
 bool is_attention(const std::string& name) {
-  return name.starts_with("encoder.layers.") && name.find(".self_attn.") != std::string::npos;
+  const std::optional<TensorId> id = tensor_named(name);
+  return id && is_of_attention(id->module());
 }
 
 void check_norms(const Blueprint& model, const Blueprint& older) {

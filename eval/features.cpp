@@ -46,7 +46,8 @@ ClipFeatures mfcc_floor(const std::vector<float>& samples) {
 FeatureExtractor subnet_features(Subnet subnet) {
   return [subnet = std::move(subnet)](const std::vector<std::vector<float>>& clips) {
     const c10::InferenceMode guard;
-    const EncoderOutput output = encode(subnet, make_batch(clips), Wants{.all_hidden = true});
+    const EncoderOutput output =
+        encode(subnet, make_batch(clips), WantedOutputs{.all_hidden = true});
     std::vector<at::Tensor> layers;
     for (const at::Tensor& hidden : output.hidden) {
       layers.push_back(to_base_frames(output.frames, hidden).to(at::kFloat));

@@ -64,7 +64,7 @@ class Encoder {
   Subnet subnet_;
   at::Device device_;
   std::vector<int32_t> layers_;
-  Wants wants_;
+  WantedOutputs wants_;
 };
 
 }  // namespace concertina

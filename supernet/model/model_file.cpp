@@ -40,7 +40,7 @@ void check_version(const std::string& text, const std::filesystem::path& path) {
   }
 }
 
-// What is stored is said twice, in the space and for whoever reads the file without one.
+// The stored shape is in the space and in a field of its own, for readers without a space.
 void check_storage(const std::string& text, const Supernet& model) {
   const std::string largest = model.storage().shape.key();
   if (text == largest) return;

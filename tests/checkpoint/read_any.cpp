@@ -11,6 +11,7 @@
 #include "supernet/checkpoint/transformers.h"
 #include "supernet/container/safetensors_layout.h"
 #include "supernet/container/shard_index.h"
+#include "supernet/space/search_space.h"
 #include "supernet/space/search_space_config.h"
 
 namespace concertina::testing {

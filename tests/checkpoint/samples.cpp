@@ -4,7 +4,9 @@
 
 #include "supernet/checkpoint/fairseq.h"
 #include "supernet/checkpoint/match.h"
+#include "supernet/checkpoint/names.h"
 #include "supernet/checkpoint/transformers.h"
+#include "supernet/space/search_space.h"
 #include "supernet/space/search_space_config.h"
 #include "supernet/space/slicing.h"
 #include "tests/container/pickles.h"
@@ -58,7 +60,9 @@ void add_tensor(Ops& ops, const std::string& name, const std::vector<int64_t>& s
 
 SearchSpace tiny_space() {
   const nlohmann::json config = transformers_json();
-  return transformers_model(Settings::from_json(config.dump(), "config.json"), {}).space;
+  const ForeignModel model =
+      transformers_model(Settings::from_json(config.dump(), "config.json"), {});
+  return SearchSpace::single(model.blueprint, model.storage);
 }
 
 // `feature_norm`: with the norm of the features and the mask embedding, which students lack.
@@ -232,7 +236,7 @@ nlohmann::json shard_index_json() {
   for (const TensorSlice& slice :
        tensor_slices(space.blueprint(), space.storage(), space.storage().shape)) {
     const bool layer = slice.name.starts_with("encoder.layers.");
-    index["weight_map"][foreign_name(slice.name, Naming::kTransformers)] =
+    index["weight_map"][foreign_name(*tensor_named(slice.name), Naming::kTransformers)] =
         layer ? "parts/model-00002-of-00002.safetensors" : "model-00001-of-00002.safetensors";
   }
   return index;

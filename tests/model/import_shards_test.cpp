@@ -128,7 +128,7 @@ TEST_F(ShardsTest, WhatAnIndexGetsWrongIsOneSentence) {
   EXPECT_THAT(error_with(changed), HasSubstr("1 has no encoder.layers.0.layer_norm.bias"));
   for (const std::string file : {"../hf/model.safetensors", "/etc/passwd"}) {
     changed["weight_map"]["encoder.layers.0.layer_norm.bias"] = file;
-    EXPECT_THAT(error_with(changed), HasSubstr("'" + file + "', which is no file of its folder"));
+    EXPECT_THAT(error_with(changed), HasSubstr("'" + file + "', which is outside its folder"));
   }
   changed = index();
   changed["weight_map"].erase("encoder.layers.0.layer_norm.bias");

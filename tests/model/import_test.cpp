@@ -182,7 +182,7 @@ TEST_F(ImportTest, EqualWidthsNeedNoProjection) {
   EXPECT_TRUE(transformers.model.blueprint().projection);
   expect_same(transformers.model, model, 0);
   EXPECT_THAT(error_of([&] { export_fairseq(transformers.model, net, folder_ / "f.pt"); }),
-              HasSubstr("fairseq, which has no words for a projection"));
+              HasSubstr("fairseq, which does not support a projection"));
 }
 
 TEST_F(ImportTest, WavLmComesBackFromItsFolder) {
@@ -237,12 +237,13 @@ TEST_F(ImportTest, FilesThatAreNoCheckpointsAreClearErrors) {
   EXPECT_THAT(error_of([&] { import_checkpoint(folder_); }),
               HasSubstr("neither model.safetensors nor pytorch_model.bin"));
   write_atomically(folder_ / "pytorch_model.bin.index.json", "{}");
-  EXPECT_THAT(error_of([&] { import_checkpoint(folder_); }), HasSubstr("no config.json beside it"));
+  EXPECT_THAT(error_of([&] { import_checkpoint(folder_); }),
+              HasSubstr("no config.json next to it"));
   const std::filesystem::path fixtures =
       std::string(CONCERTINA_SOURCE_DIR) + "/tests/model/checkpoints";
   std::filesystem::copy(fixtures / "hf_bin/pytorch_model.bin", folder_ / "bare.bin");
   EXPECT_THAT(error_of([&] { import_checkpoint(folder_ / "bare.bin"); }),
-              HasSubstr("no config.json beside it"));
+              HasSubstr("no config.json next to it"));
   write_atomically(folder_ / "text.pt", "these are no tensors");
   EXPECT_THAT(error_of([&] { import_checkpoint(folder_ / "text.pt"); }),
               HasSubstr("text.pt is neither a file of torch.save nor a safetensors file"));

@@ -65,7 +65,7 @@ at::Tensor gradients_of(const Supernet& supernet, const SpeechBatch& batch,
   const Parameters parameters(trainable(supernet.weights(), slices));
   Gradients gradients(parameters);
   const Leaves leaves(parameters, slices, precision);
-  leaves.flow_into(gradients);
+  leaves.accumulate_into(gradients);
   TensorMap tensors = leaves.tensors();
   for (const auto& [name, tensor] : supernet.weights()) {
     if (name.starts_with("feature_extractor.mel.")) tensors[name] = tensor;

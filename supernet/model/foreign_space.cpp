@@ -1,6 +1,7 @@
-#include "supernet/checkpoint/lighthubert.h"
+#include "supernet/model/foreign_space.h"
 
 namespace concertina {
+namespace {
 
 SpaceChoices lighthubert_choices(LightHubertSpace which) {
   const bool small = which == LightHubertSpace::kSmall;
@@ -15,13 +16,23 @@ SpaceChoices lighthubert_choices(LightHubertSpace which) {
   return choices;
 }
 
-SearchSpace lighthubert_space(LightHubertSpace which, const Blueprint& blueprint,
-                              const Architecture& storage) {
-  const bool small = which == LightHubertSpace::kSmall;
+}  // namespace
+
+SearchSpace space_of(const ForeignModel& model) {
+  if (!model.space) return SearchSpace::single(model.blueprint, model.storage);
+  const bool small = *model.space == LightHubertSpace::kSmall;
   SpaceDefault named{
       .embed_dim = small ? 384 : 640, .depth = 12, .heads = small ? 6 : 10, .ffn_ratio = 4.0};
-  return SearchSpace(blueprint, lighthubert_choices(which), named, SlicingRule::kLightHubert,
-                     storage);
+  return SearchSpace(model.blueprint, lighthubert_choices(*model.space), named, model.storage.rule,
+                     model.storage.shape);
+}
+
+std::optional<LightHubertSpace> lighthubert_space(const SearchSpace& space) {
+  if (space.storage().rule != SlicingRule::kLightHubert) return std::nullopt;
+  for (const LightHubertSpace which : {LightHubertSpace::kBase, LightHubertSpace::kSmall}) {
+    if (space.choices().embed_dim == lighthubert_choices(which).embed_dim) return which;
+  }
+  return std::nullopt;
 }
 
 }  // namespace concertina

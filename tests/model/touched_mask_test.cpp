@@ -1,18 +1,18 @@
-#include "supernet/model/marks.h"
+#include "supernet/model/touched_mask.h"
 
 #include <gtest/gtest.h>
 
 namespace concertina {
 namespace {
 
-int64_t count(const Marks& marks, const at::Tensor& part) {
+int64_t count(const TouchedMask& marks, const at::Tensor& part) {
   return marks.of(part).sum().item<int64_t>();
 }
 
-TEST(Marks, AreOfThePartsAdded) {
+TEST(TouchedMask, AreOfThePartsAdded) {
   const at::Tensor buffer = at::zeros({3 * 40 * 5 + 77}), tail = buffer.narrow(0, 600, 77);
   const at::Tensor cube = buffer.narrow(0, 0, 600).view({3, 40, 5});
-  Marks marks(buffer);
+  TouchedMask marks(buffer);
   for (const at::Tensor& part :
        {cube.narrow(1, 7, 21), cube.narrow(2, 1, 2), cube.select(0, 2), tail.narrow(0, 0, 1),
         tail.narrow(0, 76, 1), cube.transpose(0, 1)}) {
@@ -27,9 +27,9 @@ TEST(Marks, AreOfThePartsAdded) {
   EXPECT_EQ(count(marks, buffer), 30);
 }
 
-TEST(Marks, BlocksBeginAnywhere) {
+TEST(TouchedMask, BlocksBeginAnywhere) {
   const at::Tensor buffer = at::zeros({200});
-  Marks marks(buffer);
+  TouchedMask marks(buffer);
   marks.add(buffer.narrow(0, 70, 60));
   EXPECT_EQ(marks.block(70), ~uint64_t{0} >> 4);
   EXPECT_EQ(marks.block(69), ~uint64_t{0} >> 3 & ~uint64_t{1});

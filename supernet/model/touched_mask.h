@@ -1,5 +1,5 @@
-// Which elements of a flat buffer were written: a bit each on the CPU, where 94 M of them are
-// looked at several times a step, a byte each on other devices. Not thread-safe.
+// Which elements of a flat buffer were written: one bit each on the CPU, where 94 M of them are
+// read several times a step, one byte each on other devices. Not thread-safe.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -9,9 +9,9 @@
 
 namespace concertina {
 
-class Marks {
+class TouchedMask {
  public:
-  explicit Marks(const at::Tensor& buffer);  // [numel]
+  explicit TouchedMask(const at::Tensor& buffer);  // [numel]
 
   // Elements are named by a view of the buffer.
   void add(const at::Tensor& part);
@@ -19,8 +19,7 @@ class Marks {
   void clear();
   at::Tensor of(const at::Tensor& part) const;  // uint8 of its shape: 1 where marked
 
-  // On the CPU. A block is the marks of 64 elements, the first in the lowest bit; none beyond the
-  // end.
+  // CPU only. A block is the bits of 64 elements, the first in the lowest bit; zero beyond the end.
   uint64_t block(int64_t first) const;
   bool any(int64_t begin, int64_t count) const;  // begin a multiple of 64
   void clear(int64_t begin, int64_t count);      // as above
@@ -29,8 +28,8 @@ class Marks {
   int64_t offset(const at::Tensor& part) const;
 
   at::Tensor buffer_;
-  std::vector<uint64_t> words_;  // on the CPU, one more than needed
-  at::Tensor bytes_;             // on other devices
+  std::vector<uint64_t> words_;  // CPU; one more than needed
+  at::Tensor bytes_;             // other devices
 };
 
 }  // namespace concertina

@@ -1,4 +1,4 @@
-#include "supernet/model/marks.h"
+#include "supernet/model/touched_mask.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -24,10 +24,10 @@ void set_run(uint64_t* words, int64_t begin, int64_t count) {
   words[last] |= tail;
 }
 
-// Run by run: there are tens of thousands a step, too many to make a tensor of each.
+// Run by run: there are tens of thousands a step, too many for a tensor each.
 void set_part(uint64_t* words, int64_t offset, at::IntArrayRef sizes, at::IntArrayRef strides) {
   if (sizes.empty()) return set_run(words, offset, 1);
-  int64_t run = 1;  // elements of the dimensions from the second on, where they lie side by side
+  int64_t run = 1;  // elements of the dimensions from the second on, where they are contiguous
   for (size_t d = sizes.size(); d-- > 1;) run = strides[d] == run ? run * sizes[d] : 0;
   if (run > 0 && strides[0] == run) return set_run(words, offset, run * sizes[0]);
   for (int64_t i = 0; i < sizes[0]; ++i) {
@@ -41,7 +41,7 @@ void set_part(uint64_t* words, int64_t offset, at::IntArrayRef sizes, at::IntArr
 
 }  // namespace
 
-Marks::Marks(const at::Tensor& buffer) : buffer_(buffer) {
+TouchedMask::TouchedMask(const at::Tensor& buffer) : buffer_(buffer) {
   if (buffer.is_cpu()) {
     words_.resize(static_cast<size_t>(words_for(buffer.numel()) + 1));
   } else {
@@ -49,12 +49,12 @@ Marks::Marks(const at::Tensor& buffer) : buffer_(buffer) {
   }
 }
 
-int64_t Marks::offset(const at::Tensor& part) const {
+int64_t TouchedMask::offset(const at::Tensor& part) const {
   const auto* begin = static_cast<const std::byte*>(buffer_.const_data_ptr());
   return (static_cast<const std::byte*>(part.const_data_ptr()) - begin) / part.element_size();
 }
 
-void Marks::add(const at::Tensor& part) {
+void TouchedMask::add(const at::Tensor& part) {
   if (part.numel() == 0) return;
   if (bytes_.defined()) {
     of(part).fill_(1);
@@ -63,7 +63,7 @@ void Marks::add(const at::Tensor& part) {
   }
 }
 
-void Marks::add_rows(const at::Tensor& part, int64_t dim, const at::Tensor& rows) {
+void TouchedMask::add_rows(const at::Tensor& part, int64_t dim, const at::Tensor& rows) {
   if (bytes_.defined()) {
     of(part).index_fill_(dim, rows, 1);
   } else {
@@ -72,12 +72,12 @@ void Marks::add_rows(const at::Tensor& part, int64_t dim, const at::Tensor& rows
   }
 }
 
-void Marks::clear() {
+void TouchedMask::clear() {
   if (bytes_.defined()) bytes_.zero_();
   std::fill(words_.begin(), words_.end(), 0);
 }
 
-at::Tensor Marks::of(const at::Tensor& part) const {
+at::Tensor TouchedMask::of(const at::Tensor& part) const {
   at::Tensor bytes = bytes_;
   if (!bytes.defined()) {
     bytes = at::empty_like(buffer_, at::kByte);
@@ -89,18 +89,18 @@ at::Tensor Marks::of(const at::Tensor& part) const {
   return bytes.as_strided(part.sizes(), part.strides(), offset(part));
 }
 
-uint64_t Marks::block(int64_t first) const {
+uint64_t TouchedMask::block(int64_t first) const {
   const uint64_t* word = words_.data() + first / kBits;
   const int64_t shift = first % kBits;
   return shift == 0 ? *word : *word >> shift | word[1] << (kBits - shift);
 }
 
-bool Marks::any(int64_t begin, int64_t count) const {
+bool TouchedMask::any(int64_t begin, int64_t count) const {
   const auto first = words_.begin() + begin / kBits;
   return std::any_of(first, first + words_for(count), [](uint64_t word) { return word != 0; });
 }
 
-void Marks::clear(int64_t begin, int64_t count) {
+void TouchedMask::clear(int64_t begin, int64_t count) {
   std::fill_n(words_.begin() + begin / kBits, words_for(count), 0);
 }
 
