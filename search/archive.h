@@ -7,7 +7,6 @@
 
 #include "core/rng.h"
 #include "study/trial.h"
-#include "study/trial.h"
 #include "supernet/space/genome.h"
 #include "supernet/space/search_space.h"
 

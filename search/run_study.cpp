@@ -13,7 +13,6 @@
 #include "search/front_tracker.h"
 #include "search/objective_bounds.h"
 #include "study/same_study.h"
-#include "study/same_study.h"
 #include "supernet/space/search_space_config.h"
 
 namespace concertina {

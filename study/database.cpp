@@ -7,7 +7,6 @@
 #include <charconv>
 
 #include "core/errors.h"
-#include "study/database.h"
 #include "supernet/space/search_space_config.h"
 
 namespace concertina {

@@ -11,8 +11,6 @@
 #include "core/files.h"
 #include "study/latency/features.h"
 #include "study/latency/fit.h"
-#include "study/latency/features.h"
-#include "study/latency/fit.h"
 #include "supernet/space/blueprint_config.h"
 
 namespace concertina {

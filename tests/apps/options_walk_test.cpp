@@ -18,7 +18,6 @@
 #include "core/files.h"
 #include "study/study_file.h"
 #include "pipeline/pipeline_config.h"
-#include "study/study_file.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/search_space_config.h"
 

@@ -10,7 +10,6 @@
 #include "eval/subnet_evaluator.h"
 #include "search/run_study.h"
 #include "search/searcher.h"
-#include "search/run_study.h"
 #include "supernet/space/search_space_config.h"
 #include "tests/eval/toy_corpus.h"
 #include "tests/model/models.h"

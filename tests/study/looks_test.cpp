@@ -4,9 +4,7 @@
 
 #include "db/schema.h"
 #include "study/study_file.h"
-#include "study/study_file.h"
 #include "supernet/space/search_space_config.h"
-#include "tests/study/studies.h"
 #include "tests/study/studies.h"
 
 namespace concertina {

@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "study/study_file.h"
-#include "study/study_file.h"
+#include "supernet/space/genome.h"
 #include "supernet/space/search_space_config.h"
 
 namespace concertina {

@@ -13,7 +13,6 @@
 #include "db/sqlite.h"
 #include "supernet/space/search_space_config.h"
 #include "tests/study/studies.h"
-#include "tests/study/studies.h"
 
 namespace concertina {
 namespace {

@@ -5,8 +5,6 @@
 #include "core/errors.h"
 #include "study/latency/features.h"
 #include "study/latency/model.h"
-#include "study/latency/features.h"
-#include "study/latency/model.h"
 #include "supernet/space/blueprint_config.h"
 #include "supernet/space/cost.h"
 #include "tests/search/formulas.h"
