@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kIndex = ".index.json";
 
-bool exists(const fs::path& path) {
+bool is_there(const fs::path& path) {
   std::error_code error;
   return fs::exists(path, error);
 }
@@ -90,8 +90,8 @@ WeightFiles one_file(WeightFile file, LayoutMap layouts, std::string container) 
 
 fs::path weights_in(const fs::path& folder) {
   for (const std::string name : {"model.safetensors", "pytorch_model.bin"}) {
-    if (exists(folder / name)) return folder / name;
-    if (exists(folder / (name + std::string(kIndex)))) return folder / (name + std::string(kIndex));
+    if (is_there(folder / name)) return folder / name;
+    if (is_there(folder / (name + std::string(kIndex)))) return folder / (name + std::string(kIndex));
   }
   throw InputError(
       fmt::format("{} has neither model.safetensors nor pytorch_model.bin, in one file "
@@ -106,7 +106,7 @@ WeightFiles read_shards(const fs::path& index) {
   const fs::path folder = index.parent_path();
   std::vector<std::string> absent, incomplete;
   for (const auto& [name, tensors] : wanted) {
-    if (!exists(folder / name)) absent.push_back(name);
+    if (!is_there(folder / name)) absent.push_back(name);
   }
   if (!absent.empty()) {
     throw InputError(fmt::format("{} names files that are not there: {}", index.string(),
