@@ -9,7 +9,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "distill/sort.h"
+#include "distill/importance/sort.h"
 #include "pipeline/sort_comparison.h"
 #include "pipeline/text_table.h"
 #include "supernet/model/model_file.h"

@@ -10,7 +10,7 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/units.h"
-#include "distill/precision.h"
+#include "distill/train/precision.h"
 #include "pipeline/score_table.h"
 #include "pipeline/text_table.h"
 #include "supernet/model/model_file.h"

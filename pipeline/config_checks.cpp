@@ -8,7 +8,7 @@
 #include <set>
 
 #include "core/errors.h"
-#include "distill/pretrain.h"
+#include "distill/pretrain/pretrain.h"
 #include "eval/subnet_evaluator.h"
 #include "pipeline/corpus_stage.h"
 #include "speech/corpus.h"

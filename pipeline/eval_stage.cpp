@@ -2,7 +2,7 @@
 
 #include "core/files.h"
 #include "core/log.h"
-#include "distill/precision.h"
+#include "distill/train/precision.h"
 #include "pipeline/baselines.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/pipeline.h"

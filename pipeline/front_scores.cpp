@@ -11,7 +11,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
-#include "distill/precision.h"
+#include "distill/train/precision.h"
 #include "eval/latency.h"
 #include "pipeline/front_text.h"
 #include "pipeline/study_setup.h"

@@ -2,7 +2,7 @@
 
 #include <optional>
 
-#include "distill/stage.h"
+#include "distill/train/stage.h"
 #include "pipeline/config_checks.h"
 #include "speech/corpus.h"
 

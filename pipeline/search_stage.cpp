@@ -9,7 +9,7 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/threads.h"
-#include "distill/precision.h"
+#include "distill/train/precision.h"
 #include "eval/subnet_evaluator.h"
 #include "pipeline/front_scores.h"
 #include "pipeline/latency_profile.h"

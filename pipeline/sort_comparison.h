@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "distill/sort.h"
+#include "distill/importance/sort.h"
 #include "speech/manifest.h"
 #include "supernet/model/supernet.h"
 

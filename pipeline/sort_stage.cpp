@@ -2,7 +2,7 @@
 
 #include "core/files.h"
 #include "core/log.h"
-#include "distill/sort.h"
+#include "distill/importance/sort.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/stage.h"

@@ -4,7 +4,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
-#include "distill/pretrain.h"
+#include "distill/pretrain/pretrain.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/stage.h"

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "core/progress.h"
-#include "distill/stage.h"
+#include "distill/train/stage.h"
 #include "pipeline/run_context.h"
 #include "pipeline/training_flags.h"
 

@@ -3,7 +3,7 @@
 
 #include <chrono>
 
-#include "distill/stage_folder.h"
+#include "distill/train/stage_folder.h"
 
 namespace concertina {
 
