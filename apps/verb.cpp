@@ -207,9 +207,8 @@ void add_global_flags(CLI::App& app, Globals& globals) {
 
 std::unique_ptr<CLI::App> make_program(Globals& globals) {
   auto app = std::make_unique<CLI::App>(
-      "Trains one elastic speech encoder, searches its subnets for accuracy, size and latency, "
-      "and\n"
-      "extracts the one that fits a budget.",
+      "Trains one elastic speech encoder, searches its subnets for accuracy, size and latency,\n"
+      "and extracts the one that fits a budget.",
       "concertina");
   app->set_version_flag("--version", "concertina " CONCERTINA_VERSION);
   app->footer("Example:\n  concertina run configs/quickstart.yaml --out runs/quickstart");

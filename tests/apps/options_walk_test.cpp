@@ -324,5 +324,51 @@ TEST_F(OptionsWalk, ConfigNumbersHaveBounds) {
   }
 }
 
+bool is_known(const std::string& flag, const CLI::App& verb, const CLI::App& program) {
+  const auto has = [&](const CLI::App& app) {
+    return app.get_option_no_throw(flag.substr(0, flag.find('='))) != nullptr;
+  };
+  return has(verb) || has(program);
+}
+
+// Help is written alike everywhere: sentences start in lower case and have no full stop, each verb has
+// examples with flags that exist, and what is written is -o,--out.
+TEST(Help, IsAlike) {
+  Globals globals;
+  const auto program = make_program(globals);
+  std::vector<Verb> verbs;
+  collect(*program, {}, verbs);
+  const std::regex capital("[A-Z][a-z].*");
+  for (const Verb& verb : verbs) {
+    std::string name = "concertina";
+    for (const std::string& word : verb.path) name += " " + word;
+    Words sentences = {verb.app->get_description()};
+    for (const CLI::Option* option : verb.app->get_options()) {
+      sentences.push_back(option->get_description());
+      if (option->check_sname("o") || option->check_lname("output")) {
+        EXPECT_TRUE(option->check_lname("out") && option->check_sname("o")) << name;
+      }
+    }
+    for (const std::string& sentence : sentences) {
+      const bool is_own = sentence != "Print this help message and exit";  // CLI11's
+      EXPECT_FALSE(is_own && std::regex_match(sentence, capital)) << name << ": " << sentence;
+      EXPECT_FALSE(sentence.ends_with('.')) << name << ": " << sentence;
+    }
+    std::istringstream lines(verb.app->get_footer());
+    int examples = 0;
+    for (std::string line; std::getline(lines, line);) {
+      if (line.find("  ") != 0) continue;
+      ++examples;
+      EXPECT_NE(line.find(name), std::string::npos) << name << ": " << line;
+      std::istringstream words(line.substr(line.find("concertina")));
+      for (std::string word; words >> word;) {
+        if (word.starts_with("--") || (word.size() == 2 && word[0] == '-'))
+          EXPECT_TRUE(is_known(word, *verb.app, *program)) << line << ": " << word;
+      }
+    }
+    EXPECT_GT(examples, 0) << name;
+  }
+}
+
 }  // namespace
 }  // namespace concertina
