@@ -10,7 +10,8 @@
 #include "pipeline/pipeline_config.h"
 #include "pipeline/search_stage.h"
 #include "pipeline/workspace.h"
-#include "search/front_results.h"
+#include "study/front_results.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -42,7 +43,8 @@ void search(const SearchArgs& args, const Globals& globals) {
   if (args.workers > 0) config.search.workers = args.workers;
   const Workspace workspace{args.out};
   SearchFlags flags = args.flags;
-  for (const std::string& text : args.score) flags.score.push_back(config.space.resolve(text));
+  for (const std::string& text : args.score)
+    flags.score.push_back(resolve_architecture(config.space, text));
   search_subnets(config, workspace, globals.stop, flags);
   print_front(workspace, globals.json);
 }

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "core/stop.h"
-#include "db/study_file.h"
 #include "eval/latency.h"
-#include "search/latency_model.h"
+#include "study/latency/model.h"
+#include "study/study_file.h"
 
 namespace concertina {
 

@@ -10,6 +10,7 @@
 #include "pipeline/stage.h"
 #include "pipeline/training.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -51,7 +52,7 @@ Stage make_teacher_stage(const Pipeline& pipeline) {
   const PipelineConfig& config = pipeline.config;
   const Workspace& workspace = pipeline.workspace;
   return {.name = "teacher",
-          .settings = fmt::format("seed {}\n", config.seed) + config.space.to_json() +
+          .settings = fmt::format("seed {}\n", config.seed) + json_of(config.space) +
                       pipeline.section("teacher") + content_hash(config.teacher_model) +
                       content_hash(config.teacher.units.model) + files_hash(config.teacher.train),
           .inputs = {"corpus"},
