@@ -61,14 +61,14 @@ Supernet randomly_initialised(const Supernet& trained, const SearchSpace& space,
 }
 
 BaselineTable::BaselineTable(const Manifest& manifest, const TaskOptions& options, Split split,
-                       StopToken stop)
+                             StopToken stop)
     : data_(manifest.fingerprint()),
       tasks_(manifest, options, split, stop),
       split_(split),
       stop_(std::move(stop)) {}
 
 std::vector<TaskScore> BaselineTable::score(const std::string& name,
-                                         const FeatureExtractor& features) const {
+                                            const FeatureExtractor& features) const {
   if (tasks_.names().empty()) return {};
   const auto start = std::chrono::steady_clock::now();
   std::vector<TaskScore> scores = tasks_.score(features, Intervals::kBootstrap, stop_);
@@ -155,8 +155,9 @@ BaselineTable compare_with_baselines(const Comparison& comparison, const StopTok
                    model.slice(architecture, dtype));
   for (const std::string& other : comparison.with) {
     if (other == "random") {
-      table.add_subnet("random", random_of_shape(model, architecture, comparison.seed)
-                                     .slice(architecture, dtype));
+      table.add_subnet(
+          "random",
+          random_of_shape(model, architecture, comparison.seed).slice(architecture, dtype));
     } else if (other == "mfcc") {
       table.add_mfcc();
     } else {

@@ -42,13 +42,13 @@ std::vector<int32_t> parse_layers(const std::string& text, int32_t depth) {
   return layers;
 }
 
-// The samples of windows that move on through a file.
-class MovingSamples {
+// Samples of consecutive windows of a file.
+class WindowSamples {
  public:
-  MovingSamples(const std::string& path, int32_t sample_rate) : stream_(path, sample_rate) {}
+  WindowSamples(const std::string& path, int32_t sample_rate) : stream_(path, sample_rate) {}
 
-  // `first` never falls from call to call. Fewer than `count` only at the end of the file.
-  std::vector<float> take(int64_t first, int64_t count) {
+  // `first` never decreases from call to call. Fewer than `count` only at the end of the file.
+  std::vector<float> read(int64_t first, int64_t count) {
     while (begin_ + static_cast<int64_t>(held_.size()) < first + count) {
       if (!stream_.read(held_)) break;
       drop_before(first);
@@ -127,12 +127,12 @@ at::Tensor Encoder::in_windows(const std::string& path, const AudioMeasure& audi
   const bool normalise = blueprint().normalize_waveform;
   const auto mean = static_cast<float>(audio.mean);
   const auto scale = static_cast<float>(1 / std::sqrt(audio.variance + blueprint().normalize_eps));
-  MovingSamples samples(path, blueprint().sample_rate);
+  WindowSamples samples(path, blueprint().sample_rate);
   at::Tensor all;
   for (size_t i = 0; i < windows.size(); ++i) {
     before_window(i);
     const AudioWindow& window = windows[i];
-    std::vector<float> clip = samples.take(window.first * blueprint().base_frame_samples(),
+    std::vector<float> clip = samples.read(window.first * blueprint().base_frame_samples(),
                                            samples_for_frames(blueprint(), window.frames));
     if (normalise) {
       for (float& x : clip) x = (x - mean) * scale;

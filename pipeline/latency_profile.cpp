@@ -6,7 +6,9 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "pipeline/corpus_stage.h"
+#include "pipeline/pipeline_config.h"
 #include "pipeline/study_setup.h"
+#include "pipeline/workspace.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/search_space_config.h"
 
@@ -56,7 +58,7 @@ void measure_latency(const PipelineConfig& config, const Workspace& workspace,
   StudyFile study =
       open_or_create_study(config, workspace, supernet, read_manifest(corpus_manifest(config)));
   if (study.latency_model() && study.trial_count() > 0) {
-    log_info("latency: the study has trials, so its latency model stays as it is");
+    log_info("latency: the study has trials, so its latency model is kept");
     return;
   }
   const auto architectures =

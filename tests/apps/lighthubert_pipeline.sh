@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # LightHuBERT at its full size (768 / 12 / 3072): two steps of each stage of configs/lighthubert/small.yaml from a teacher
-# of HuBERT base's shape, in less than 12 GiB. What is cut from it has LightHuBERT's own size.
-# Usage: lighthubert_line.sh PROGRAM FOLDER      FOLDER is emptied, and again at the end: it takes several GB.
+# of HuBERT base's shape, in less than 12 GiB. The extracted subnet has LightHuBERT's own size.
+# Usage: lighthubert_pipeline.sh PROGRAM FOLDER      FOLDER is emptied, and again at the end: it takes several GB.
 set -euo pipefail
 program=$1 folder=$2
 ulimit -v $((12 * 1024 * 1024))
 rm -rf "$folder"
 trap 'rm -rf "$folder"' EXIT
 mkdir -p "$folder"
-fail() { echo "lighthubert_line: $*" >&2; exit 1; }
+fail() { echo "lighthubert_pipeline: $*" >&2; exit 1; }
 
-python3 "$(dirname "$0")/made_up_corpus.py" "$folder/corpus" 4 3
+python3 "$(dirname "$0")/synthetic_corpus.py" "$folder/corpus" 4 3
 few="{crops: 1, seconds: 1.5}"
 cat >"$folder/teacher.yaml" <<YAML
 corpus: {manifest: corpus/manifest.tsv}

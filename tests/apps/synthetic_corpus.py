@@ -1,6 +1,6 @@
-"""A corpus of tones in noise with its manifest, for tests of lines whose scores mean nothing.
+"""A corpus of tones in noise with its manifest, for pipelines whose scores mean nothing.
 
-Usage: made_up_corpus.py FOLDER CLIPS SECONDS
+Usage: synthetic_corpus.py FOLDER CLIPS SECONDS
 """
 import array
 import math

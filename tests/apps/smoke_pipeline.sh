@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The whole line on one small package of real clips: it runs, it is skipped when nothing changed, one worker and two
-# give the same study, and the extracted file encodes a clip exactly as the supernet does.
-# Usage: smoke_line.sh PROGRAM FOLDER      FOLDER is emptied; the clips are kept in data/smoke.
+# A whole pipeline on one small package of real clips: it runs, it is skipped when nothing changed, one worker and two give
+# the same study, and the extracted file encodes a clip exactly as the supernet does.
+# Usage: smoke_pipeline.sh PROGRAM FOLDER      FOLDER is emptied; the clips are kept in data/smoke.
 set -euo pipefail
 program=$1 folder=$2
 here=$(dirname "$0")
@@ -9,14 +9,14 @@ one=$folder/one two=$folder/two
 rm -rf "$folder"
 mkdir -p "$folder"
 
-fail() { echo "smoke_line: $*" >&2; exit 1; }
+fail() { echo "smoke_pipeline: $*" >&2; exit 1; }
 run() { "$program" run configs/smoke.yaml --out "$@"; }
 
 run "$one" --stages corpus,teacher,stage1,stage2,latency
 cp -r "$one" "$two"  # the same supernet and frozen latency model for both searches
 run "$one" --set search.workers=1 | tee "$folder/answer.txt"
 run "$two" --set search.workers=2 >/dev/null
-grep -q "Pareto front" "$folder/answer.txt" || fail "no Pareto table in the answer"
+grep -q "Pareto front" "$folder/answer.txt" || fail "no Pareto table in the output"
 for made in study.db subnet.safetensors report.html scores.json config.yaml; do
   [ -s "$one/$made" ] || fail "$made was not made"
 done
@@ -25,7 +25,7 @@ dump() { "$program" study dump --no-times "$1/study.db"; }
 diff <(dump "$one") <(dump "$two") >"$folder/dump.diff" || fail "1 and 2 workers gave different studies: $folder/dump.diff"
 
 run "$one" --set search.workers=1 2>"$folder/again.txt" >/dev/null
-[ "$(grep -c 'unchanged, skipped' "$folder/again.txt")" = 8 ] || fail "an unchanged line was not skipped: $folder/again.txt"
+[ "$(grep -c 'unchanged, skipped' "$folder/again.txt")" = 8 ] || fail "an unchanged pipeline was not skipped: $folder/again.txt"
 
 status=0
 "$program" pareto "$one/study.db" --max-params 1 >/dev/null 2>"$folder/none.txt" || status=$?
@@ -55,4 +55,4 @@ for arch in smallest largest; do  # the smallest has the rate unit
   "$program" extract "$one/stage2/model.safetensors" --arch $arch -o "$folder/$arch.safetensors"
   agree "$folder/$arch.safetensors"
 done
-echo "smoke line: well"
+echo "smoke pipeline: passed"

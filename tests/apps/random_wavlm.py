@@ -1,6 +1,6 @@
 """A folder of transformers' WavLMModel with random weights: two layers of width 8 over two conv layers.
 
-Usage: made_up_wavlm.py FOLDER [PARTS]      PARTS > 1: that many .safetensors files and an index
+Usage: random_wavlm.py FOLDER [PARTS]      PARTS > 1: that many .safetensors files and an index
 """
 import json
 import pathlib

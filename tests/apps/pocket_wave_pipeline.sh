@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The whole line of configs/pocket-wave.yaml in a few steps: channels and frame periods are genes like the others.
-# Usage: pocket_wave_line.sh PROGRAM FOLDER      FOLDER is emptied.
+# The pipeline of configs/pocket-wave.yaml in a few steps: channels and frame periods are genes like the others.
+# Usage: pocket_wave_pipeline.sh PROGRAM FOLDER      FOLDER is emptied.
 set -euo pipefail
 program=$1 folder=$2
 rm -rf "$folder"
 mkdir -p "$folder"
-fail() { echo "pocket_wave_line: $*" >&2; exit 1; }
+fail() { echo "pocket_wave_pipeline: $*" >&2; exit 1; }
 
-python3 "$(dirname "$0")/made_up_corpus.py" "$folder/corpus" 8 3
+python3 "$(dirname "$0")/synthetic_corpus.py" "$folder/corpus" 8 3
 short=(--set corpus="{manifest: $folder/corpus/manifest.tsv}" --set teacher.pretrain.units="{clusters: 8, sample_frames: 500, iterations: 2}")
 for stage in teacher.pretrain stage1 stage2; do
   short+=(--set "$stage.steps=4" --set "$stage.validate_every=0" --set "$stage.validation_crops=2" --set "$stage.batch={crops: 2, seconds: 2}")
