@@ -9,12 +9,14 @@
 #include "core/errors.h"
 #include "pipeline/latency_profile.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/resolve.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
 
 SearchSpace space_of(const StudyFile& study) {
-  return SearchSpace::from_json(study.header().space_json);
+  return search_space_from_json(study.header().space_json);
 }
 
 struct ProfileFlags {
@@ -65,7 +67,7 @@ void fit(const std::string& path, const Globals& globals) {
 
 void predict(const std::string& path, const std::string& text, const Globals& globals) {
   const StudyFile study = StudyFile::open_read_only(path);
-  const Architecture architecture = space_of(study).resolve(text);
+  const Architecture architecture = resolve_architecture(space_of(study), text);
   const double ms = latency_model_of(study, path).predict_ms(architecture);
   if (globals.json) {
     fmt::print(

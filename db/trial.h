@@ -9,7 +9,7 @@
 
 #include "db/metric.h"
 #include "supernet/space/architecture.h"
-#include "supernet/space/search_space.h"
+#include "supernet/space/genome.h"
 
 namespace concertina {
 

@@ -6,6 +6,7 @@
 #include "eval/tasks.h"
 #include "supernet/model/forward.h"
 #include "supernet/nn/mel.h"
+#include "supernet/space/frames.h"
 
 namespace concertina {
 namespace {
@@ -15,16 +16,7 @@ constexpr int64_t kFloorContext = 8;
 constexpr int64_t kFloorStep = 2;  // 10 ms frames of the MFCC in one of the floor
 
 double first_centre_s(const Blueprint& blueprint) {
-  int64_t field = 1, stride = 1;
-  if (blueprint.front_end == FrontEndKind::kLogMel) {
-    field = blueprint.mel.window + blueprint.mel.hop * (blueprint.mel.stack - 1);
-  } else {
-    for (const ConvLayer& conv : blueprint.wave.layers) {
-      field += (conv.kernel - 1) * stride;
-      stride *= conv.stride;
-    }
-  }
-  return static_cast<double>(field) / 2 / blueprint.sample_rate;
+  return static_cast<double>(samples_for_frames(blueprint, 1)) / 2 / blueprint.sample_rate;
 }
 
 // [F, D] -> [T, (2 * context + 1) * D], every `step`-th frame with its neighbours `step` apart;

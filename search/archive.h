@@ -7,13 +7,13 @@
 
 #include "core/rng.h"
 #include "db/trial.h"
-#include "supernet/space/search_space.h"
+#include "supernet/space/genome.h"
 
 namespace concertina {
 
 class Archive {
  public:
-  explicit Archive(const SearchSpace& space) : space_(space) {}
+  explicit Archive(const SearchSpace& space) : codec_(space) {}
 
   bool add(const Genome& genome) { return asked_.insert(genome).second; }  // false: it was there
   bool empty() const { return asked_.empty(); }
@@ -29,7 +29,7 @@ class Archive {
   std::optional<Genome>
   first_left();  // by counting through all genomes, for a space that is nearly used up
 
-  SearchSpace space_;
+  GenomeCodec codec_;
   std::unordered_set<Genome, Hash> asked_;
 };
 

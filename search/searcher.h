@@ -11,7 +11,7 @@
 
 #include "core/config.h"
 #include "search/evaluator.h"
-#include "supernet/space/search_space.h"
+#include "supernet/space/genome.h"
 
 namespace concertina {
 

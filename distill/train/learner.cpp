@@ -15,7 +15,7 @@ std::vector<Parameters::Init> all_parameters(const Learner::Setup& setup) {
   const Supernet& student = setup.student;
   const Storage& storage = student.storage();
   auto values =
-      trainable(student.weights(), tensor_slices(student.blueprint(), storage, storage.largest));
+      trainable(student.weights(), tensor_slices(student.blueprint(), storage, storage.shape));
   values.insert(values.end(), setup.heads.begin(), setup.heads.end());
   return values;
 }

@@ -45,7 +45,7 @@ ForeignModel distiller_model(const Settings& settings) {
   check_options(reader);
   reader.finish();
   blueprint.projection = channels.back() != sizes.embed_dim;
-  model.storage.largest = homogeneous(blueprint, channels, sizes);
+  model.storage.shape = homogeneous(blueprint, channels, sizes);
   model.blueprint = std::move(blueprint);
   return model;
 }

@@ -3,7 +3,8 @@
 #include <fmt/format.h>
 
 #include "supernet/checkpoint/conv_spec.h"
-#include "supernet/space/slicing.h"
+#include "supernet/space/blueprint_config.h"
+#include "supernet/space/violations.h"
 
 namespace concertina {
 namespace {
@@ -52,12 +53,12 @@ std::vector<int32_t> read_fairseq_front_end(SettingsReader& reader, WaveFrontEnd
 
 Architecture homogeneous(const Blueprint& blueprint, std::vector<int32_t> conv_channels,
                          const EncoderSizes& sizes) {
-  const Blueprint checked = Blueprint::from_json(blueprint.to_json());
+  const Blueprint checked = blueprint_from_json(json_of(blueprint));
   std::vector<LayerShape> shapes;
   for (int32_t i = 0; i < sizes.layers; ++i) shapes.push_back({i, sizes.heads, sizes.ffn_dim, 0});
   Architecture architecture(std::move(conv_channels), sizes.embed_dim,
                             checked.base_frame_period_us(), std::move(shapes));
-  tensor_slices(checked, {architecture}, architecture);  // throws when the two do not fit
+  check_fit(checked, {architecture}, architecture);
   return architecture;
 }
 

@@ -116,7 +116,7 @@ ForeignModel fairseq_model(const Settings& settings) {
   task.read("normalize", blueprint.normalize_waveform);
   task.finish();
 
-  model.storage.largest = homogeneous(blueprint, channels, sizes);
+  model.storage.shape = homogeneous(blueprint, channels, sizes);
   if (lighthubert) model.storage.rule = SlicingRule::kLightHubert;
   if (model.kind.ends_with("supernet")) {
     const bool small = model.kind.find("small") != std::string::npos;

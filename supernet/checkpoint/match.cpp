@@ -35,7 +35,7 @@ TensorPlan match_tensors(const ForeignModel& model, const LayoutMap& tensors,
   const auto add = [&](const std::string& what) {
     problems += (problems.empty() ? "" : "; ") + what;
   };
-  for (const TensorEntry& entry : tensor_table(model.blueprint, model.storage.largest)) {
+  for (const TensorEntry& entry : tensor_table(model.blueprint, model.storage.shape)) {
     const std::string ours = tensor_name(entry.id);
     const auto found = find_tensor(tensors, prefix, entry.id, model.naming);
     if (found == tensors.end()) {

@@ -97,7 +97,7 @@ ForeignModel transformers_model(const Settings& config, const Settings& preproce
   waveform.read("normalize_eps", blueprint.normalize_eps);  // ours: transformers knows one only
   waveform.read("sampling_rate", blueprint.sample_rate, 1000, 192'000);
   waveform.finish();
-  model.storage.largest = homogeneous(blueprint, channels, sizes);
+  model.storage.shape = homogeneous(blueprint, channels, sizes);
   model.blueprint = std::move(blueprint);
   return model;
 }

@@ -3,9 +3,9 @@
 namespace concertina {
 namespace {
 
-SearchSpace::Choices lighthubert_choices(LightHubertSpace which) {
+SpaceChoices lighthubert_choices(LightHubertSpace which) {
   const bool small = which == LightHubertSpace::kSmall;
-  SearchSpace::Choices choices;
+  SpaceChoices choices;
   choices.conv_channels = {std::vector<int32_t>(7, 512)};
   choices.embed_dim = small ? std::vector<int32_t>{256, 384, 512} : std::vector{512, 640, 768};
   choices.frame_period_us = {20000};
@@ -21,10 +21,10 @@ SearchSpace::Choices lighthubert_choices(LightHubertSpace which) {
 SearchSpace space_of(const ForeignModel& model) {
   if (!model.space) return SearchSpace::single(model.blueprint, model.storage);
   const bool small = *model.space == LightHubertSpace::kSmall;
-  SearchSpace::Default named{
+  SpaceDefault named{
       .embed_dim = small ? 384 : 640, .depth = 12, .heads = small ? 6 : 10, .ffn_ratio = 4.0};
   return SearchSpace(model.blueprint, lighthubert_choices(*model.space), named, model.storage.rule,
-                     model.storage.largest);
+                     model.storage.shape);
 }
 
 std::optional<LightHubertSpace> lighthubert_space(const SearchSpace& space) {

@@ -10,6 +10,7 @@
 #include "supernet/nn/ops.h"
 #include "supernet/nn/position_bias.h"
 #include "supernet/nn/rate.h"
+#include "supernet/space/frames.h"
 
 namespace concertina {
 namespace {

@@ -51,7 +51,7 @@ TensorMap take_tensors(const TensorPlan& plan, const Found& found) {
     tensors[ours] = found.weights.tensor(theirs).to(at::kFloat).contiguous();
   }
   for (const std::string& ours : plan.zeros) {  // the mask embedding, which inference never reads
-    tensors[ours] = at::zeros({found.model.storage.largest.embed_dim()});
+    tensors[ours] = at::zeros({found.model.storage.shape.embed_dim()});
   }
   return tensors;
 }

@@ -115,13 +115,13 @@ Supernet::Supernet(SearchSpace space, TensorMap weights, std::string provenance)
       storage_(space_.storage()),
       weights_(std::move(weights)),
       provenance_(std::move(provenance)) {
-  check_weights(tensor_slices(space_.blueprint(), storage_, storage_.largest), weights_);
+  check_weights(tensor_slices(space_.blueprint(), storage_, storage_.shape), weights_);
 }
 
 Supernet Supernet::random(const SearchSpace& space, const Rng& rng) {
   const Blueprint& blueprint = space.blueprint();
   TensorMap weights;
-  for (const TensorEntry& entry : tensor_table(blueprint, space.storage().largest)) {
+  for (const TensorEntry& entry : tensor_table(blueprint, space.storage().shape)) {
     const std::string name = tensor_name(entry.id);
     at::Generator generator =
         at::make_generator<at::CPUGeneratorImpl>(rng.fork("init " + name).next_u64());

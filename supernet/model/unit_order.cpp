@@ -114,7 +114,7 @@ Supernet with_interleaving(const Supernet& model, bool interleaved) {
   }
   Blueprint blueprint = model.blueprint();
   blueprint.positional.interleaved = interleaved;
-  const int64_t embed = model.storage().largest.embed_dim();
+  const int64_t embed = model.storage().shape.embed_dim();
   Order order;
   for (int64_t channel = 0; channel < embed; ++channel) {
     order.push_back(channel_at(model.blueprint().positional, embed,

@@ -8,16 +8,27 @@
 #include "supernet/nn/mel.h"
 #include "supernet/nn/norm_gelu.h"
 #include "supernet/nn/ops.h"
+#include "supernet/space/frames.h"
 
 namespace concertina {
 namespace {
 
-at::Tensor frame_lengths(const Blueprint& blueprint, const at::Tensor& lengths) {
-  at::Tensor frames = at::empty_like(lengths);
+template <class Function>
+at::Tensor each_length(const at::Tensor& lengths, const Function& function) {
+  at::Tensor result = at::empty_like(lengths);
   for (int64_t b = 0; b < lengths.size(0); ++b) {
-    frames.data_ptr<int64_t>()[b] = blueprint.frames(lengths.const_data_ptr<int64_t>()[b]);
+    result.data_ptr<int64_t>()[b] = function(lengths.const_data_ptr<int64_t>()[b]);
   }
-  return frames;
+  return result;
+}
+
+at::Tensor frame_lengths(const Blueprint& blueprint, const at::Tensor& lengths) {
+  return each_length(lengths, [&](int64_t samples) { return blueprint.frames(samples); });
+}
+
+at::Tensor conv_lengths(const at::Tensor& lengths, const ConvLayer& conv) {
+  return each_length(
+      lengths, [&](int64_t length) { return conv_outputs(length, conv.kernel, conv.stride); });
 }
 
 at::Tensor fairseq_frame_lengths(const at::Tensor& lengths, int64_t samples, int64_t frames) {
@@ -95,7 +106,7 @@ class ConvStack {
     };
     const at::Tensor y = convolve();
     if (recomputes) recompute_for_backward(x, y, std::exchange(recompute_, {}));
-    lengths_ = (lengths_ - wave_.layers[i].kernel).div(wave_.layers[i].stride, "floor") + 1;
+    lengths_ = conv_lengths(lengths_, wave_.layers[i]);
     at::Tensor z = activated(wave_.norm, convs_[i].norm, y, lengths_, &recompute_);
     if (recomputes && i == 0) {
       recompute_for_backward(y, z, convolve);
@@ -118,10 +129,7 @@ class ConvStack {
 at::Tensor visible_convolutions(const WaveFrontEnd& wave, ConvStack& stack,
                                 const at::Tensor& waveform, const VisibleFrames& visible) {
   const StackParts parts = parts_of(wave);
-  int64_t samples = visible.row_blocks * parts.hop;
-  for (size_t i = parts.whole; i-- > 0;) {
-    samples = (samples - 1) * wave.layers[i].stride + wave.layers[i].kernel;
-  }
+  const int64_t samples = conv_inputs(wave, parts.whole, visible.row_blocks * parts.hop);
   at::Tensor x = at::constant_pad_nd(waveform, {0, samples - waveform.size(1)}).unsqueeze(2);
   x = stack.take_blocks(stack.run(0, parts.whole, x), parts.hop, visible);
   x = stack.take_picks(stack.run(parts.whole, parts.overlapping, x), visible);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "supernet/nn/ops.h"
+#include "supernet/space/frames.h"
 
 namespace concertina {
 namespace {
@@ -58,14 +59,6 @@ class RowPacker {
   std::vector<int64_t> blocks_, picks_, frames_;
 };
 
-// Results of the convolutions [0, parts.whole).
-int64_t inputs_of(const WaveFrontEnd& wave, const StackParts& parts, int64_t samples) {
-  for (size_t i = 0; i < parts.whole; ++i) {
-    samples = (samples - wave.layers[i].kernel) / wave.layers[i].stride + 1;
-  }
-  return samples;
-}
-
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
@@ -96,7 +89,7 @@ std::optional<VisibleFrames> visible_frames(const Blueprint& blueprint, const at
   const int64_t frames = blueprint.frames(samples);
   const int64_t row_blocks =
       std::max(frames * parts.frame_blocks + parts.context,
-               ceil_div(inputs_of(blueprint.wave, parts, samples), parts.hop));
+               ceil_div(conv_outputs(blueprint.wave, parts.whole, samples), parts.hop));
   RowPacker rows(parts);
   for (int64_t b = 0; b < lengths.size(0); ++b) {
     const int64_t valid = blueprint.frames(lengths.const_data_ptr<int64_t>()[b]);

@@ -1,10 +1,8 @@
 #include "supernet/space/slicing.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
-#include "core/errors.h"
+#include "supernet/space/violations.h"
 
 namespace concertina {
 namespace {
@@ -12,7 +10,7 @@ namespace {
 // Rows that are not a prefix: LightHuBERT's FFN blocks, the first channels of each joined frame.
 std::vector<int64_t> listed_rows(AxisSize size, int64_t extent, const Storage& storage,
                                  int32_t embed) {
-  const int32_t stored = storage.largest.embed_dim();
+  const int32_t stored = storage.shape.embed_dim();
   const bool blocks = size == AxisSize::kJoinedChannels ||
                       (size == AxisSize::kFfn && storage.rule == SlicingRule::kLightHubert);
   if (!blocks || embed == stored || extent <= embed) return {};
@@ -30,7 +28,7 @@ TensorSlice slice_of(const TensorEntry& entry, const Storage& storage, int32_t e
   slice.decay = slice.low_precision = id.is_matrix();
   slice.trained = id.is_trained();
   const bool normed = id.part == TensorPart::kScale || id.part == TensorPart::kDirection;
-  if (normed && embed != storage.largest.embed_dim()) {
+  if (normed && embed != storage.shape.embed_dim()) {
     slice.kind = SliceKind::kBakedWeightNorm;
     if (id.part == TensorPart::kDirection)
       slice.scale = tensor_name(TensorId{id.row, TensorPart::kScale});
@@ -52,25 +50,9 @@ int64_t TensorSlice::numel() const {
   return count;
 }
 
-void check_front_end(const Blueprint& blueprint, const Architecture& architecture) {
-  const size_t given = architecture.conv_channels().size();
-  const size_t layers =
-      blueprint.front_end == FrontEndKind::kWave ? blueprint.wave.layers.size() : 0;
-  if (given == layers) return;
-  const std::string expected =
-      layers == 0 ? "none, for the front end is log-mel" : fmt::format("{} (c=)", layers);
-  throw InputError(fmt::format("architecture '{}' has {} conv channels: expected {}",
-                               architecture.key(), given, expected));
-}
-
 std::vector<TensorSlice> tensor_slices(const Blueprint& blueprint, const Storage& storage,
                                        const Architecture& architecture) {
-  check_front_end(blueprint, architecture);
-  if (const auto found = misfit(blueprint, storage, architecture)) {
-    throw InputError(fmt::format("architecture '{}' cannot be cut from '{}': {}: {}",
-                                 architecture.key(), storage.largest.key(), found->value,
-                                 found->why));
-  }
+  check_fit(blueprint, storage, architecture);
   std::vector<TensorSlice> slices;
   for (const TensorEntry& entry : tensor_table(blueprint, architecture)) {
     slices.push_back(slice_of(entry, storage, architecture.embed_dim()));

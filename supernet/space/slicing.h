@@ -3,22 +3,15 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "supernet/space/architecture.h"
 #include "supernet/space/blueprint.h"
+#include "supernet/space/storage.h"
 #include "supernet/space/tensor_table.h"
 
 namespace concertina {
-
-enum class SlicingRule {
-  kPrefix,  // leading rows and columns; FFN units 0..F-1; positional conv channels in groups c mod
-            // groups
-  kLightHubert,  // FFN block-interleave; positional conv normalised on the full weight, then
-                 // regrouped
-};
 
 // One dimension of one tensor: the first `size` entries, or the listed ones when `indices` is not
 // empty.
@@ -49,25 +42,8 @@ struct TensorSlice {
   int64_t numel() const;
 };
 
-struct Storage {
-  Architecture largest;  // the shape the stored tensors have
-  SlicingRule rule = SlicingRule::kPrefix;
-};
-
-// InputError unless the architecture has one width for each conv layer (none for log-mel).
-void check_front_end(const Blueprint& blueprint, const Architecture& architecture);
-
-// The first thing of an architecture that cannot be cut from a storage.
-struct Misfit {
-  std::string value;  // "e=100"
-  std::string gene;   // its key in a space file: "embed_dim"
-  std::string why;    // "it must be a multiple of 16"
-};
-std::optional<Misfit> misfit(const Blueprint& blueprint, const Storage& storage,
-                             const Architecture& architecture);
-
-// Shapes of the supernet's own tensors: tensor_slices(blueprint, storage, storage.largest).
-// Throws InputError when `architecture` is not covered by the storage (see misfit).
+// Shapes of the supernet's own tensors: tensor_slices(blueprint, storage, storage.shape).
+// InputError when `architecture` cannot be sliced from the storage (violations.h).
 std::vector<TensorSlice> tensor_slices(const Blueprint& blueprint, const Storage& storage,
                                        const Architecture& architecture);
 

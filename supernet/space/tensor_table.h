@@ -110,7 +110,7 @@ struct TensorEntry {
 };
 
 // All tensors of an architecture, in the order of the forward pass. The architecture fits the front
-// end (slicing.h, check_front_end).
+// end (violations.h).
 std::vector<TensorEntry> tensor_table(const Blueprint& blueprint, const Architecture& architecture);
 
 // Whose names: fairseq's are ours, LightHuBERT's and DistilHuBERT's too.

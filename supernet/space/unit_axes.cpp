@@ -8,7 +8,6 @@
 #include <span>
 
 #include "core/errors.h"
-#include "supernet/space/space_checks.h"
 
 namespace concertina {
 namespace {
@@ -91,7 +90,7 @@ std::vector<UnitAxis> unit_axes(const Blueprint& blueprint, const std::string& t
 
 std::vector<UnitCount> unit_groups(const Blueprint& blueprint, const Storage& storage) {
   std::vector<UnitCount> groups;
-  for (const TensorEntry& entry : tensor_table(blueprint, storage.largest)) {
+  for (const TensorEntry& entry : tensor_table(blueprint, storage.shape)) {
     for (const UnitAxis& axis : axes_of(blueprint, entry.id)) {
       if (axis.dim != 0 || std::ranges::count(groups, axis.group, &UnitCount::group) > 0) continue;
       const int64_t width = axis.group.kind == UnitKind::kHeads ? blueprint.head_dim : 1;
@@ -110,7 +109,7 @@ std::vector<int64_t> positions_by_use(const SearchSpace& space, const UnitCount&
   for (const int32_t embed : space.choices().embed_dim) {
     for (const double ratio : space.choices().ffn_ratio) {
       for (const int64_t row :
-           interleaved_ffn_rows(storage.largest.embed_dim(), embed, ffn_dim_of(ratio, embed))) {
+           interleaved_ffn_rows(storage.shape.embed_dim(), embed, ffn_dim_of(ratio, embed))) {
         if (row < group.units) ++uses[static_cast<size_t>(row)];
       }
     }

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 
+#include "supernet/space/frames.h"
 #include "supernet/space/slicing.h"
 #include "supernet/space/tensor_table.h"
+#include "supernet/space/violations.h"
 
 namespace concertina {
 namespace {
@@ -14,7 +16,7 @@ void add_front_end(ForwardWork& work, const Blueprint& blueprint,
   int64_t length = samples, before = 1;
   for (size_t i = 0; i < blueprint.wave.layers.size(); ++i) {
     const auto [kernel, stride] = blueprint.wave.layers[i];
-    length = length < kernel ? 0 : (length - kernel) / stride + 1;
+    length = conv_outputs(length, kernel, stride);
     work.front_end += length * channels[i] * before * kernel;
     work.front_end_elements += length * channels[i];
     before = channels[i];
@@ -71,7 +73,7 @@ int64_t ForwardWork::macs() const {
 }
 
 ForwardWork work_of(const Blueprint& blueprint, const Architecture& architecture, int64_t samples) {
-  check_front_end(blueprint, architecture);
+  check_fit(blueprint, architecture);
   ForwardWork work;
   work.base_frames = blueprint.frames(samples);
   work.frames = compressed_frames(blueprint, work.base_frames, architecture.frame_period_us());

@@ -39,7 +39,7 @@ std::string error_of(const Make& make) {
 
 LayoutMap tensors_of(const ForeignModel& model, const std::string& prefix = "") {
   LayoutMap tensors;
-  for (const TensorEntry& entry : tensor_table(model.blueprint, model.storage.largest)) {
+  for (const TensorEntry& entry : tensor_table(model.blueprint, model.storage.shape)) {
     TensorLayout layout;
     layout.sizes.assign(entry.sizes().begin(), entry.sizes().end());
     layout.strides = contiguous_strides(layout.sizes);
@@ -49,7 +49,7 @@ LayoutMap tensors_of(const ForeignModel& model, const std::string& prefix = "") 
 }
 void expect_same(const ForeignModel& a, const ForeignModel& b) {
   EXPECT_EQ(a.blueprint, b.blueprint);
-  EXPECT_EQ(a.storage.largest, b.storage.largest);
+  EXPECT_EQ(a.storage.shape, b.storage.shape);
   EXPECT_EQ(a.storage.rule, b.storage.rule);
 }
 constexpr uint64_t kLarge = uint64_t{1} << 40;
@@ -57,7 +57,7 @@ constexpr uint64_t kLarge = uint64_t{1} << 40;
 TEST(Transformers, DefaultsAreHubertBase) {
   const ForeignModel model = from_config({{"model_type", "hubert"}});
   EXPECT_EQ(model.kind, "HuBERT");
-  EXPECT_EQ(model.storage.largest.key(), "c=512 e=768 p=20000 L=0-11:12x3072");
+  EXPECT_EQ(model.storage.shape.key(), "c=512 e=768 p=20000 L=0-11:12x3072");
   Blueprint expected;
   expected.normalize_eps = 1e-7;
   EXPECT_EQ(model.blueprint, expected);
@@ -71,7 +71,7 @@ TEST(Transformers, OptionsBecomeTheBlueprint) {
                  {"conv_bias", true}});
   const ForeignModel model = from_config(config);
   EXPECT_EQ(model.kind, "wav2vec 2.0");
-  EXPECT_EQ(model.storage.largest.key(), "c=4 e=8 p=625 L=0-1:2x16");
+  EXPECT_EQ(model.storage.shape.key(), "c=4 e=8 p=625 L=0-1:2x16");
   const Blueprint& blueprint = model.blueprint;
   EXPECT_EQ(blueprint.norm_position, NormPosition::kPre);
   EXPECT_EQ(blueprint.wave.norm, ExtractorNorm::kLayer);
@@ -116,7 +116,7 @@ TEST(Transformers, WritesWhatItReads) {
   const ForeignModel model = from_config(config);
   const Blueprint& blueprint = model.blueprint;
   const ForeignModel back =
-      from_config(json::parse(transformers_config(blueprint, model.storage.largest)),
+      from_config(json::parse(transformers_config(blueprint, model.storage.shape)),
                   json::parse(transformers_preprocessor(blueprint)));
   expect_same(back, model);
 }
@@ -129,9 +129,9 @@ TEST(Transformers, WritesStudentsAndWavLm) {
   const ForeignModel wavlm = from_config({{"model_type", "wavlm"}, {"num_buckets", 64}});
   for (const ForeignModel& model : {student, wavlm}) {
     const Blueprint& blueprint = model.blueprint;
-    EXPECT_EQ(not_expressible(blueprint, model.storage.largest, Naming::kTransformers), "");
+    EXPECT_EQ(not_expressible(blueprint, model.storage.shape, Naming::kTransformers), "");
     const ForeignModel back =
-        from_config(json::parse(transformers_config(blueprint, model.storage.largest)),
+        from_config(json::parse(transformers_config(blueprint, model.storage.shape)),
                     json::parse(transformers_preprocessor(blueprint)));
     EXPECT_EQ(back.kind, model.kind);
     expect_same(back, model);
@@ -149,7 +149,7 @@ TEST(Fairseq, ReadsEveryPlaceOfTheSettings) {
         json{{"cfg", {{"model", {{"w2v_args", both}}}}}}, json{{"args", {{"w2v_args", flat}}}}}) {
     const ForeignModel found = from_fairseq(settings);
     EXPECT_EQ(found.kind, "HuBERT");
-    EXPECT_EQ(found.storage.largest.depth(), 3) << settings.dump();
+    EXPECT_EQ(found.storage.shape.depth(), 3) << settings.dump();
     EXPECT_EQ(found.blueprint.wave.norm, ExtractorNorm::kLayer);
     EXPECT_TRUE(found.blueprint.normalize_waveform) << settings.dump();
   }
@@ -162,7 +162,7 @@ TEST(Fairseq, EqualWidthsHaveNoProjection) {
   EXPECT_FALSE(equal.blueprint.projection);
   EXPECT_TRUE(equal.blueprint.normalize_waveform);
   EXPECT_FALSE(tensors_of(equal).contains("post_extract_proj.weight"));
-  const NamedSettings written = fairseq_settings(equal.blueprint, equal.storage.largest);
+  const NamedSettings written = fairseq_settings(equal.blueprint, equal.storage.shape);
   for (const auto& [key, value] : written) {
     std::visit([&, name = key](const auto& plain) { model[name] = plain; }, value);
   }

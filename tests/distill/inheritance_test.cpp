@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 SearchSpace space_of(const Blueprint& blueprint) {
-  SearchSpace::Choices choices = testing::tiny_space().choices();
+  SpaceChoices choices = testing::tiny_space().choices();
   if (blueprint.rate == RateKind::kNone) choices.frame_period_us = {20000};
   if (blueprint.head_dim == 16) choices.heads = {1};
   if (blueprint.relative_position.buckets > 0) choices.heads = {2};

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "supernet/checkpoint/fairseq.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -21,16 +22,16 @@ TEST(ForeignSpace, LightHubertSpacesAreThoseOfItsFiles) {
     const SearchSpace space = space_of(model);
     EXPECT_EQ(model.kind, "LightHuBERT " + std::string(name) + " supernet");
     EXPECT_EQ(space.size(), count);
-    const SearchSpace listed = SearchSpace::load(std::string(CONCERTINA_SOURCE_DIR) +
+    const SearchSpace listed = load_search_space(std::string(CONCERTINA_SOURCE_DIR) +
                                                  "/configs/spaces/lighthubert-" + name + ".yaml");
     EXPECT_EQ(space.default_architecture(), listed.default_architecture());
     EXPECT_EQ(space.smallest(), listed.smallest());
-    EXPECT_EQ(space.storage().largest, listed.storage().largest);
+    EXPECT_EQ(space.storage().shape, listed.storage().shape);
     EXPECT_EQ(model.blueprint.wave.norm, ExtractorNorm::kLayer);  // the package's default
     EXPECT_TRUE(model.blueprint.normalize_waveform);
 
     NamedSettings written =
-        fairseq_settings(model.blueprint, model.storage.largest, lighthubert_space(space));
+        fairseq_settings(model.blueprint, model.storage.shape, lighthubert_space(space));
     EXPECT_EQ(written[0].first, "pruner_supernet");
     EXPECT_EQ(std::get<std::string>(written[0].second), std::string(name) + ".yaml");
   }

@@ -32,7 +32,7 @@ Blueprint as_published(Blueprint blueprint) {
 }
 
 SearchSpace space_of(const Blueprint& blueprint, int32_t width) {
-  SearchSpace::Choices choices;
+  SpaceChoices choices;
   if (blueprint.front_end == FrontEndKind::kWave) {
     choices.conv_channels = {std::vector<int32_t>(7, std::clamp(width / 4, 16, 128))};
   }

@@ -47,7 +47,7 @@ std::pair<int, int> expect_leaves_agree(const SearchSpace& space) {
   const Supernet supernet = testing::perturbed(space, 1);
   const SpeechBatch batch = make_batch(testing::noise(1, 8000, 2));
   const auto storage =
-      tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().largest);
+      tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().shape);
   Parameters parameters(trainable(supernet.weights(), storage));
   Gradients gradients(parameters);
   Rng rng(3);
@@ -126,7 +126,7 @@ TEST(Leaves, GradientsMatchFiniteDifferences) {
     const auto slices = tensor_slices(supernet.blueprint(), supernet.storage(), narrow);
     Parameters parameters(trainable(
         supernet.weights(),
-        tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().largest)));
+        tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().shape)));
     const SpeechBatch batch = make_batch(testing::noise(1, 8000, 6));
     const auto loss = [&](const Leaves& leaves) {
       const Subnet subnet = make_subnet(supernet.blueprint(), narrow, leaves.tensors());
@@ -153,9 +153,9 @@ TEST(Leaves, GradientsMatchFiniteDifferences) {
 TEST(Leaves, UntouchedPartsAreNotMarked) {
   const SearchSpace space = testing::small_space(testing::mel_blueprint());
   const Supernet supernet = testing::perturbed(space, 4);
-  Parameters parameters(trainable(
-      supernet.weights(),
-      tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().largest)));
+  Parameters parameters(
+      trainable(supernet.weights(),
+                tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().shape)));
   Gradients gradients(parameters);
   Leaves leaves(parameters,
                 tensor_slices(supernet.blueprint(), supernet.storage(), space.smallest()),

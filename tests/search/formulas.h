@@ -99,7 +99,7 @@ inline StudyHeader formula_header() {
 
 // Twelve members: enough to be used up.
 inline SearchSpace tiny_space() {
-  SearchSpace::Choices choices = pocket_space().choices();
+  SpaceChoices choices = pocket_space().choices();
   choices.embed_dim = {96, 128, 192};
   choices.heads = {2};
   choices.ffn_ratio = {2};

@@ -23,7 +23,7 @@ std::vector<SearchSpace> spaces() {
 TEST(TensorTable, NamesGoThereAndBack) {
   for (const SearchSpace& space : spaces()) {
     std::set<std::string> ours, theirs;
-    for (const TensorEntry& entry : tensor_table(space.blueprint(), space.storage().largest)) {
+    for (const TensorEntry& entry : tensor_table(space.blueprint(), space.storage().shape)) {
       const std::string name = tensor_name(entry.id);
       EXPECT_TRUE(ours.insert(name).second) << name;
       EXPECT_TRUE(theirs

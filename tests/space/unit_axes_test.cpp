@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/errors.h"
+#include "supernet/space/slicing.h"
 #include "tests/space/spaces.h"
 
 namespace concertina {
@@ -35,7 +36,7 @@ TEST(UnitAxes, HaveTheSizeOfTheirTensors) {
   for (const SearchSpace& space : spaces()) {
     const auto units = counts(space);
     const Storage storage = space.storage();
-    for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.largest)) {
+    for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.shape)) {
       for (const UnitAxis& axis : unit_axes(space.blueprint(), slice.name)) {
         EXPECT_EQ(slice.dims[static_cast<size_t>(axis.dim)].size,
                   extent(space, axis, units.at(axis.group)))
@@ -51,7 +52,7 @@ TEST(UnitAxes, CoverEveryElasticDimension) {
   for (const SearchSpace& space : spaces()) {
     const Storage storage = space.storage();
     std::map<std::string, std::vector<DimSlice>> stored;
-    for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.largest)) {
+    for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.shape)) {
       stored[slice.name] = slice.dims;
     }
     for (int32_t i = 0; i < 30; ++i) {
@@ -74,7 +75,7 @@ TEST(UnitAxes, EveryGroupIsWrittenAndRead) {
   for (const SearchSpace& space : spaces()) {
     std::set<UnitGroup> written, read;
     const Storage storage = space.storage();
-    for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.largest)) {
+    for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.shape)) {
       for (const UnitAxis& axis : unit_axes(space.blueprint(), slice.name)) {
         (axis.reads ? read : written).insert(axis.group);
       }
