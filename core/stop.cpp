@@ -19,7 +19,7 @@ constexpr unsigned kGraceSeconds = 1;
 std::atomic<Flag*> signal_flag = nullptr;
 std::atomic<int32_t> first_signal = 0;  // 0: none yet
 std::atomic<int32_t> savers = 0;
-std::atomic<bool> on_terminal = false;  // stderr, where a progress bar may stand
+std::atomic<bool> on_terminal = false;  // stderr, which may show a progress bar
 
 void raise_flag(Flag& flag, StopReason reason) noexcept {
   StopReason none = StopReason::kNone;

@@ -1,4 +1,4 @@
-// Tiny made-up files for the tests of this room.
+// Small synthetic files for the tests of speech/.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace concertina::testing {
 
-// A folder that is gone when the test ends.
+// A folder that is removed when the test ends.
 class TempFolder {
  public:
   TempFolder();
