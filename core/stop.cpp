@@ -94,8 +94,8 @@ StopSource::StopSource() : flag_(std::make_shared<Flag>(StopReason::kNone)) {}
 
 StopSource StopSource::from_signals() {
   StopSource source;
-  static const std::shared_ptr<Flag> kept =
-      source.flag_;                         // a signal may arrive after main's source is destroyed
+  // A signal may arrive after main's source is destroyed.
+  static const std::shared_ptr<Flag> kept = source.flag_;
   CONCERTINA_ASSERT(kept == source.flag_);  // called once
   signal_flag = kept.get();
   on_terminal = ::isatty(STDERR_FILENO) == 1;

@@ -38,8 +38,8 @@ std::string mp3_of(const std::vector<float>& samples, int32_t sample_rate);
 
 // A POSIX ustar archive of regular files, names of up to 100 bytes.
 std::string tar_of(const std::vector<std::pair<std::string, std::string>>& files);
-std::string bytes_of_sound(const std::vector<float>& samples, int32_t rate,
-                           int format);                      // SF_FORMAT_*
+// SF_FORMAT_*
+std::string bytes_of_sound(const std::vector<float>& samples, int32_t rate, int format);
 void set_tar_checksum(std::string& archive, size_t header);  // of the header at byte `header`
 
 // An archive laid out like queen.1c from file names and contents.
