@@ -1,4 +1,4 @@
-// The weights and waveforms of scripts/golden/closed_form.py, and the comparison with what the
+// The weights and waveforms of tests/parity/golden/closed_form.py, and the comparison with what the
 // packages make of them.
 #pragma once
 

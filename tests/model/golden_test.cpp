@@ -1,4 +1,4 @@
-// Parity with the packages the checkpoints come from: hidden states made by scripts/golden/ from
+// Parity with the packages the checkpoints come from: hidden states made by tests/parity/golden/ from
 // closed-form weights.
 #include <nlohmann/json.hpp>
 

@@ -116,7 +116,7 @@ TEST_F(ImportTest, WhatPackagesCannotSayIsAnError) {
   EXPECT_FALSE(std::filesystem::exists(folder_ / "hf"));
 }
 
-// Files of torch.save and safetensors, made by scripts/golden/checkpoints.py: the same model in
+// Files of torch.save and safetensors, made by tests/parity/golden/checkpoints.py: the same model in
 // every container and dtype, contiguous or not.
 TEST_F(ImportTest, EveryContainerHoldsTheSameModel) {
   const std::filesystem::path fixtures =

@@ -1,4 +1,4 @@
-#include "core/units.h"
+#include "core/format.h"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 namespace concertina {
 namespace {
 
-TEST(Units, CountsTakeDecimalSuffixes) {
+TEST(Format, CountsTakeDecimalSuffixes) {
   EXPECT_EQ(parse_count("1500"), 1500);
   EXPECT_EQ(parse_count("27M"), 27e6);
   EXPECT_EQ(parse_count("26.9M"), 26'900'000);
@@ -17,13 +17,13 @@ TEST(Units, CountsTakeDecimalSuffixes) {
   EXPECT_EQ(parse_count("-1e3"), -1000);
 }
 
-TEST(Units, NoNumberIsAnInputError) {
+TEST(Format, NoNumberIsAnInputError) {
   for (const char* text : {"", "M", "12x", "x12", "1.2.3", "nan", "inf", "1e999", "5 6M", "--1"}) {
     EXPECT_THROW(parse_count(text), InputError) << text;
   }
 }
 
-TEST(Units, SecondsTakeUnits) {
+TEST(Format, SecondsTakeUnits) {
   EXPECT_EQ(parse_seconds("40ms"), 0.04);
   EXPECT_EQ(parse_seconds("7us"), 7e-6);
   EXPECT_EQ(parse_seconds("1.5s"), 1.5);
@@ -36,7 +36,7 @@ TEST(Units, SecondsTakeUnits) {
   EXPECT_THROW(parse_seconds("ms"), InputError);
 }
 
-TEST(Units, FormatsCounts) {
+TEST(Format, FormatsCounts) {
   EXPECT_EQ(format_count(0), "0");
   EXPECT_EQ(format_count(999), "999");
   EXPECT_EQ(format_count(999.7), "1k");
@@ -47,7 +47,7 @@ TEST(Units, FormatsCounts) {
   EXPECT_EQ(format_count(1e300), "1e+288T");  // not 300 digits
 }
 
-TEST(Units, FormatsSeconds) {
+TEST(Format, FormatsSeconds) {
   EXPECT_EQ(format_seconds(0), "0 s");
   EXPECT_EQ(format_seconds(0.0045), "4.5 ms");
   EXPECT_EQ(format_seconds(0.99999), "1 s");

@@ -1,4 +1,4 @@
-#include "core/units.h"
+#include "core/format.h"
 
 #include <fmt/format.h>
 
@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "core/errors.h"
+#include "core/text.h"
 
 namespace concertina {
 namespace {
@@ -16,12 +17,6 @@ struct Quantity {
   std::string_view number;
   std::string_view unit;
 };
-
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
 
 std::optional<double> parse_number(std::string_view text) {
   double value = 0;
@@ -85,7 +80,7 @@ double parse_count(std::string_view text) {
   const auto exponent = count_exponent(quantity.unit);
   const auto value = exponent ? parse_scaled(quantity.number, *exponent) : std::nullopt;
   if (!value) {
-    throw InputError(fmt::format("'{}' is no number: expected one like 1500, 27M or 5G", text));
+    throw InputError(fmt::format("'{}' is not a number: expected one like 1500, 27M or 5G", text));
   }
   return *value;
 }
@@ -94,7 +89,7 @@ double parse_seconds(std::string_view text, double bare_unit_s) {
   const auto value = seconds_of(split_unit(text), bare_unit_s);
   if (!value || *value < 0) {
     throw InputError(
-        fmt::format("'{}' is no duration: expected one like 40ms, 1.5s, 2min or 2h", text));
+        fmt::format("'{}' is not a duration: expected one like 40ms, 1.5s, 2min or 2h", text));
   }
   return *value;
 }
