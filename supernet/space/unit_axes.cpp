@@ -8,6 +8,7 @@
 #include <span>
 
 #include "core/errors.h"
+#include "supernet/space/slicing.h"
 
 namespace concertina {
 namespace {
