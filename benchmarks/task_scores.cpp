@@ -21,7 +21,7 @@ namespace {
 using namespace concertina;
 
 double seconds_of(const std::function<void()>& work) {
-  const std::clock_t start = std::clock();  // of the process: sound beside other work too
+  const std::clock_t start = std::clock();  // of the process: not affected by other load
   work();
   return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
 }

@@ -1,5 +1,5 @@
 // Times one distillation step at LightHuBERT-small scale with a teacher of HuBERT base's shape, and
-// prints JSON. benchmarks/train_step runs it beside the reference pipeline; run from the
+// prints JSON. benchmarks/train_step compares it with the reference pipeline; run from the
 // repository's root.
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
@@ -137,7 +137,7 @@ double peak_device_mb(at::Device device) {
   return static_cast<double>(stats.allocated_bytes[all].peak) / (1 << 20);
 }
 
-// Seconds of each step. A device that works beside the host is given all steps and waited for once,
+// Seconds of each step. On an asynchronous device all steps are queued and waited for once,
 // as in training; each is then their mean.
 std::vector<double> times_of(Step& step, const Crops& crops, const Args& args) {
   const at::Device device = step.learner.device();
@@ -166,7 +166,7 @@ nlohmann::ordered_json profile_of(Step& step, const Crops& crops, int64_t at) {
   return rows;
 }
 
-// Of a plain product of the step's dtype: what its arithmetic could at best run at. Flop/s.
+// Of a plain product of the step's dtype: an upper bound for its arithmetic. Flop/s.
 double product_rate(const Args& args) {
   constexpr int64_t kSize = 2048;
   constexpr int kRounds = 7;

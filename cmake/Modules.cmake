@@ -80,9 +80,9 @@ function(_concertina_library name)
   endif()
 endfunction()
 
-# One precompiled header a kind of target, made by the first that asks for it. Sources still include what they use:
-# CONCERTINA_PCH=OFF builds without. Left out on purpose: nlohmann/json.hpp, which few sources need and whose inline
-# functions make every source that sees them instantiate its parser (0.35 s each).
+# One precompiled header for each kind of target, made by the first that uses it. Sources still include what they use:
+# CONCERTINA_PCH=OFF builds without. nlohmann/json.hpp is not in it: few sources need it, and its inline functions make
+# every source that includes them instantiate its parser (0.35 s each).
 set(concertina_pch_torch <ATen/ATen.h> <ATen/CPUGeneratorImpl.h>)
 set(concertina_pch_plain <algorithm> <filesystem> <map> <string> <vector> <fmt/format.h>)
 set(concertina_pch_test ${concertina_pch_plain} <gmock/gmock.h> <gtest/gtest.h>)
@@ -104,13 +104,13 @@ function(concertina_precompile target kind)  # kind: torch, plain or test
   endif()
   target_precompile_headers(${target} REUSE_FROM ${carrier})
   get_target_property(type ${target} TYPE)
-  if(type STREQUAL "EXECUTABLE")  # the header was compiled with -fPIC; -fPIE would not fit it
+  if(type STREQUAL "EXECUTABLE")  # the header was compiled with -fPIC, not -fPIE
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
     target_compile_options(${target} PRIVATE -fPIC)
   endif()
 endfunction()
 
-# Sources of the calling module that hold TBB's templates; see core/tsan.h.
+# Sources of the calling module with TBB's templates; see core/tsan.h.
 function(concertina_tbb_sources)
   if(CONCERTINA_SANITIZE MATCHES "thread")
     set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -fno-sanitize=thread
@@ -118,7 +118,7 @@ function(concertina_tbb_sources)
   endif()
 endfunction()
 
-# `test` again under the name NAME_ATEN, LibTorch capped to ATEN's instructions and oneDNN to ONEDNN's.
+# `test` again under the name NAME_ATEN, with LibTorch limited to ATEN's instructions and oneDNN to ONEDNN's.
 function(_concertina_capped test aten onednn filter)
   add_test(NAME ${test}_${aten} COMMAND ${test} --gtest_filter=${filter})
   set_tests_properties(${test}_${aten} PROPERTIES LABELS "torch;capped" PROCESSORS 2
@@ -140,7 +140,7 @@ function(concertina_test name)
     concertina_precompile(${name} torch)
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES LABELS "torch;${TEST_LABELS}" PROCESSORS 2
-                         ENVIRONMENT OMP_WAIT_POLICY=passive)  # spinning threads stop the tests beside them
+                         ENVIRONMENT OMP_WAIT_POLICY=passive)  # spinning threads would slow other tests down
     if(TEST_CAPPED)
       _concertina_capped(${name} avx2 AVX2 "${TEST_CAPPED}")
       _concertina_capped(${name} avx512 AVX512_CORE "${TEST_CAPPED}")

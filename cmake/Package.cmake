@@ -16,7 +16,7 @@ list(REMOVE_DUPLICATES _folders)
 install(TARGETS ${_targets} EXPORT concertinaTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         INCLUDES DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/concertina)
 if(TARGET concertina)
-  # The libraries stay where they are: LibTorch's, and those of .deps.
+  # LibTorch's libraries and those of .deps are not installed but found where they are.
   set_target_properties(concertina PROPERTIES INSTALL_RPATH "${CONCERTINA_TORCH_LIBRARIES};${CONCERTINA_LOCAL_LIBRARIES}")
   install(TARGETS concertina RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 endif()

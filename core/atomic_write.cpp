@@ -136,7 +136,7 @@ fs::path followed(const fs::path& path) {
   return error ? path : target;
 }
 
-// Its writer has died: nobody holds its lock. A writer takes it right after making the file.
+// Its writer has ended: the lock that a writer takes right after creating the file is free.
 bool is_abandoned(const fs::path& path) {
   std::error_code error;
   const auto written = fs::last_write_time(path, error);

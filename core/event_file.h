@@ -22,8 +22,8 @@ class EventFile {
   // Creates the file, or resumes it after `step`: later events, and one that was half written, are
   // removed.
   void resume_after(int64_t step);
-  void add(int64_t step,
-           std::span<const Scalar> scalars);  // written at once, with the current time
+  // Written at once, with the current time.
+  void add(int64_t step, std::span<const Scalar> scalars);
 
  private:
   std::filesystem::path path_;

@@ -63,8 +63,8 @@ double Rng::uniform() { return static_cast<double>(next_u64() >> 11) * 0x1p-53; 
 
 double Rng::uniform(double low, double high) {
   const double value = low + (high - low) * uniform();
-  return value < high || high <= low ? value
-                                     : std::nextafter(high, low);  // rounding may reach high
+  // Rounding may reach high.
+  return value < high || high <= low ? value : std::nextafter(high, low);
 }
 
 double Rng::normal() {

@@ -19,7 +19,7 @@ constexpr unsigned kGraceSeconds = 1;
 std::atomic<Flag*> signal_flag = nullptr;
 std::atomic<int32_t> first_signal = 0;  // 0: none yet
 std::atomic<int32_t> savers = 0;
-std::atomic<bool> on_terminal = false;  // stderr, where a progress bar may stand
+std::atomic<bool> on_terminal = false;  // stderr, which may show a progress bar
 
 void raise_flag(Flag& flag, StopReason reason) noexcept {
   StopReason none = StopReason::kNone;
@@ -94,8 +94,8 @@ StopSource::StopSource() : flag_(std::make_shared<Flag>(StopReason::kNone)) {}
 
 StopSource StopSource::from_signals() {
   StopSource source;
-  static const std::shared_ptr<Flag> kept =
-      source.flag_;                         // a signal may arrive after main's source is destroyed
+  // A signal may arrive after main's source is destroyed.
+  static const std::shared_ptr<Flag> kept = source.flag_;
   CONCERTINA_ASSERT(kept == source.flag_);  // called once
   signal_flag = kept.get();
   on_terminal = ::isatty(STDERR_FILENO) == 1;

@@ -48,7 +48,7 @@ def footnote(seeds):
 
 
 def write_between(path, marker, text):
-    """Replaces what stands between the lines "<!-- MARKER: ..." and "<!-- end of MARKER -->"."""
+    """Replaces the text between the lines "<!-- MARKER: ..." and "<!-- end of MARKER -->"."""
     old = path.read_text()
     start = old.index("\n", old.index(f"<!-- {marker}:")) + 1
     path.write_text(old[:start] + text + "\n" + old[old.index(f"<!-- end of {marker} -->"):])

@@ -60,7 +60,7 @@ InputError not_audio(const std::string& name) {
       name + ": not an audio file: in no format that libsndfile reads, or its header is damaged");
 }
 
-// Blocks of a sound with its channels averaged.
+// Blocks of an audio file with its channels averaged.
 class MonoReader {
  public:
   MonoReader(Sound sound, const SF_INFO& info, std::string name)

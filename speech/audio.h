@@ -76,7 +76,7 @@ void write_wav(const std::filesystem::path& path, std::span<const float> samples
 // All samples of a 16-bit mono WAV, or nothing when `path` is not one.
 std::optional<std::vector<float>> read_wav(const std::filesystem::path& path);
 std::vector<int16_t> to_int16(std::span<const float> samples);  // as stored by write_wav
-std::string pcm_hash(
-    std::span<const float> samples);  // of the samples as stored by write_wav: 16 hex digits
+// Of the samples as stored by write_wav: 16 hex digits.
+std::string pcm_hash(std::span<const float> samples);
 
 }  // namespace concertina

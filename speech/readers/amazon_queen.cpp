@@ -2,7 +2,7 @@
 // then `count` entries of 21 bytes: name[12], a byte, u32 offset, u32 size.
 // *.DOG (a dialogue): 20 bytes, then i16 header[11] (0: lines, 2: the dialogue's key, 3 and 4:
 // strings of the hero and of the other), u16 offset of the other's strings. The hero's strings
-// stand 32 + 96 * |header[0]| bytes in. A string: u16 0, u16 line, u8 length, text, with 1 + length
+// start at byte 32 + 96 * |header[0]|. A string: u16 0, u16 line, u8 length, text, with 1 + length
 // padded to 4. Speech: KKIIIIWS.SB, an MP3: KK key, IIII line (hex; SSSS and XXXX: greeting and
 // parting), W speaker J (the hero) or P (the other), S segment, counted from 1. Segments of a line
 // are parted by codes like "*AB".

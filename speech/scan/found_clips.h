@@ -64,7 +64,7 @@ FoundClips find_in_folder(const std::filesystem::path& folder,
 FoundClips find_in_tar(const std::filesystem::path& root, const std::filesystem::path& shard);
 
 // fairseq's manifest: the root folder, then PATH <tab> SAMPLES a line. Texts are the lines of the
-// .wrd file beside it, else of the .ltr file; the split is by the manifest's name, else by folders.
+// .wrd file next to it, else of the .ltr file; the split is by the manifest's name, else by folders.
 // InputError with the line when it is not one.
 FoundClips find_in_fairseq_manifest(const std::filesystem::path& tsv);
 

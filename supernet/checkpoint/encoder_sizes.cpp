@@ -5,6 +5,7 @@
 #include "supernet/checkpoint/conv_spec.h"
 #include "supernet/space/blueprint_config.h"
 #include "supernet/space/slicing.h"
+#include "supernet/space/violations.h"
 
 namespace concertina {
 namespace {
@@ -58,7 +59,7 @@ Architecture homogeneous(const Blueprint& blueprint, std::vector<int32_t> conv_c
   for (int32_t i = 0; i < sizes.layers; ++i) shapes.push_back({i, sizes.heads, sizes.ffn_dim, 0});
   Architecture architecture(std::move(conv_channels), sizes.embed_dim,
                             checked.base_frame_period_us(), std::move(shapes));
-  tensor_slices(checked, {architecture}, architecture);  // throws when the two do not fit
+  check_fit(checked, {architecture}, architecture);
   return architecture;
 }
 

@@ -16,8 +16,8 @@ std::string foreign_name(const TensorId& tensor, Naming naming);
 // versions have; the same for other tensors.
 std::string other_spelling(const TensorId& tensor, Naming naming);
 
-// A layer's tensor with the layer's place among the kept ones as its index: packages count the
-// layers that are there. Other tensors stay as they are.
+// A layer's tensor with the layer's position among the kept ones as its index: packages count kept
+// layers only. Other tensors are unchanged.
 TensorId with_kept_layers_counted(const TensorId& tensor, const Architecture& architecture);
 
 // The prefix of the encoder's names in a task model, such as "hubert." or "w2v_encoder.w2v_model.";

@@ -94,7 +94,7 @@ ForeignModel transformers_model(const Settings& config, const Settings& preproce
   blueprint.normalize_eps = 1e-7;  // of Wav2Vec2FeatureExtractor
   SettingsReader waveform(preprocessor, "");
   waveform.read("do_normalize", blueprint.normalize_waveform);
-  waveform.read("normalize_eps", blueprint.normalize_eps);  // ours: transformers knows one only
+  waveform.read("normalize_eps", blueprint.normalize_eps);  // ours: transformers has one value only
   waveform.read("sampling_rate", blueprint.sample_rate, 1000, 192'000);
   waveform.finish();
   model.storage.shape = homogeneous(blueprint, channels, sizes);

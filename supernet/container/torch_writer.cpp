@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <limits>
 #include <ostream>
 #include <sstream>
 
+#include "core/crc.h"
 #include "core/errors.h"
 #include "core/files.h"
 
@@ -33,23 +33,6 @@ const char* storage_class(DType dtype) {
       break;
   }
   throw std::logic_error("only floats are written");
-}
-
-uint32_t crc32(ByteSpan bytes) {
-  static const auto table = [] {
-    std::array<uint32_t, 256> values{};
-    for (uint32_t i = 0; i < 256; ++i) {
-      uint32_t value = i;
-      for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) * 0xEDB88320u);
-      values[i] = value;
-    }
-    return values;
-  }();
-  uint32_t crc = 0xffffffff;
-  for (const std::byte byte : bytes) {
-    crc = table[(crc ^ static_cast<uint32_t>(byte)) & 0xff] ^ (crc >> 8);
-  }
-  return ~crc;
 }
 
 // Writes entries to a stream, the directory last.

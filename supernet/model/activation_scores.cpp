@@ -96,7 +96,7 @@ UnitScores activation_scores(const Supernet& model, std::span<const SpeechBatch>
   for (const SpeechBatch& batch : batches) scorer.score(batch);
   UnitScores scores = magnitude_scores(model);
   for (const auto& [group, sum] : scorer.sums()) {
-    if (!scores.contains(group)) continue;  // tied units keep their places
+    if (!scores.contains(group)) continue;  // tied units are not permuted
     const at::Tensor values = sum.to(at::kDouble).contiguous();
     scores.at(group).assign(values.const_data_ptr<double>(),
                             values.const_data_ptr<double>() + values.numel());

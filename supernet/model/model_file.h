@@ -17,7 +17,7 @@ inline constexpr int32_t kModelFormatVersion = 1;
 // process fails.
 Supernet load_model(const std::filesystem::path& path, Reading reading = Reading::kMapped);
 // `matrices`: dtype in which matrices and convolutions are stored (fp32, bf16, half); norms, biases
-// and the rest stay fp32. Reading gives fp32 again.
+// and the rest stay fp32. They are read as fp32.
 void save_model(const Supernet& model, const std::filesystem::path& path,
                 at::ScalarType matrices = at::kFloat);
 

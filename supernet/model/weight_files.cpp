@@ -109,8 +109,8 @@ WeightFiles read_shards(const fs::path& index) {
     if (!is_there(folder / name)) absent.push_back(name);
   }
   if (!absent.empty()) {
-    throw InputError(fmt::format("{} names files that are not there: {}", index.string(),
-                                 fmt::join(absent, ", ")));
+    throw InputError(
+        fmt::format("{} names missing files: {}", index.string(), fmt::join(absent, ", ")));
   }
   WeightFiles all;
   for (const auto& [name, tensors] : wanted) {

@@ -36,15 +36,15 @@ at::Tensor position_gate(const LayerWeights& layer, const at::Tensor& x) {
 // Additive bias of the scores, or a bool mask of the attended keys; undefined: neither.
 at::Tensor score_mask(const LayerWeights& layer, const at::Tensor& x,
                       const AttentionContext& context) {
-  at::Tensor seen = context.mask;
+  at::Tensor attended = context.mask;
   if (layer.shape.window > 0) {
     at::Tensor band = window_mask(x.size(1), layer.shape.window, x.device());
-    seen = seen.defined() ? seen.logical_and(band) : band;
+    attended = attended.defined() ? attended.logical_and(band) : band;
   }
-  if (!context.position_bias.defined()) return seen;
+  if (!context.position_bias.defined()) return attended;
   at::Tensor bias = context.position_bias.narrow(1, 0, layer.shape.heads);
   if (layer.gate.weight.defined()) bias = position_gate(layer, x) * bias;
-  return seen.defined() ? bias.masked_fill(seen.logical_not(), -INFINITY) : bias;
+  return attended.defined() ? bias.masked_fill(attended.logical_not(), -INFINITY) : bias;
 }
 
 // softmax(q k' / sqrt(d)) with the mask; a fully masked row is zero, as in ATen's attention.

@@ -12,7 +12,7 @@ namespace concertina {
 enum class Padding {
   kExact,     // a clip's frames depend on its own samples only, as in a batch of one
   kOriginal,  // as fairseq, WavLM's and LightHuBERT's packages
-  // As transformers with its attention_mask. (Without one it takes padding for audio: that is a
+  // As transformers with its attention_mask. (Without one it treats padding as audio: that is a
   // batch whose lengths are all N.)
   kOriginalHf
 };

@@ -1,7 +1,5 @@
 #include "supernet/space/slicing.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
 #include "supernet/space/violations.h"

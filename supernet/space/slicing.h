@@ -23,9 +23,9 @@ struct DimSlice {
 
 enum class SliceKind {
   kPlain,  // the sub-block given by dims
-  // Entries NAME_g and NAME_v of a narrower subnet: W = the sub-block `dims` (of NAME_v) of g * v /
-  // ||v||, taken on the full tensors; the subnet's v is W, its g the norm of W for each tap. At
-  // full width both are kPlain.
+  // Scale g and direction v of a narrower subnet: W = the sub-block `dims` (of v) of g * v / ||v||,
+  // computed on the full tensors; the subnet's v is W, its g the norm of W for each tap. At full
+  // width both are kPlain.
   kBakedWeightNorm
 };
 
@@ -33,17 +33,16 @@ struct TensorSlice {
   std::string name;
   SliceKind kind = SliceKind::kPlain;
   std::vector<DimSlice> dims;
-  bool decay = false;  // weight decay applies (matrices and convolutions)
-  bool low_precision =
-      false;  // may be held in bf16 (matrices and convolutions; norms and scalars stay fp32)
-  bool trained = true;  // false: statistics measured once (mel mean and std)
-  std::string scale;    // of a direction v that is kBakedWeightNorm: the name of its g
+  bool decay = false;          // weight decay applies (matrices and convolutions)
+  bool low_precision = false;  // bf16 is allowed (matrices and convolutions; the rest stays fp32)
+  bool trained = true;         // false: statistics measured once (mel mean and std)
+  std::string scale;           // of a direction v that is kBakedWeightNorm: the name of its g
   std::vector<int64_t> shape() const;
   int64_t numel() const;
 };
 
 // Shapes of the supernet's own tensors: tensor_slices(blueprint, storage, storage.shape).
-// Throws InputError when `architecture` cannot be sliced from the storage (violations.h).
+// InputError when `architecture` cannot be sliced from the storage (violations.h).
 std::vector<TensorSlice> tensor_slices(const Blueprint& blueprint, const Storage& storage,
                                        const Architecture& architecture);
 

@@ -58,7 +58,7 @@ cmp "$work/wavlm.npy" "$work/from-parts.npy" || fail "three files give other fea
 cmp "$work/wavlm.npy" "$work/from-export.npy" || fail "an exported WavLM is another one"
 refused "a relative position bias" model export "$work/wavlm" --format pt -o "$work/f.pt"
 mv "$work/parts/model-00002-of-00003.safetensors" "$work/elsewhere"
-refused "names files that are not there: model-00002-of-00003.safetensors" model import "$work/parts" -o "$work/o"
+refused "names missing files: model-00002-of-00003.safetensors" model import "$work/parts" -o "$work/o"
 sed -i 's|"model-00002-of-00003.safetensors"|"../elsewhere"|g' "$work/parts/model.safetensors.index.json"
 refused "which is outside its folder" model import "$work/parts" -o "$work/o"
 

@@ -11,8 +11,6 @@
 #include "supernet/checkpoint/match.h"
 #include "supernet/checkpoint/names.h"
 #include "supernet/checkpoint/transformers.h"
-#include "supernet/space/search_space_config.h"
-#include "supernet/space/slicing.h"
 #include "tests/checkpoint/samples.h"
 #include "tests/container/pickles.h"
 

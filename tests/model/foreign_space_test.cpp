@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "supernet/checkpoint/fairseq.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -21,7 +22,7 @@ TEST(ForeignSpace, LightHubertSpacesAreThoseOfItsFiles) {
     const SearchSpace space = space_of(model);
     EXPECT_EQ(model.kind, "LightHuBERT " + std::string(name) + " supernet");
     EXPECT_EQ(space.size(), count);
-    const SearchSpace listed = SearchSpace::load(std::string(CONCERTINA_SOURCE_DIR) +
+    const SearchSpace listed = load_search_space(std::string(CONCERTINA_SOURCE_DIR) +
                                                  "/configs/spaces/lighthubert-" + name + ".yaml");
     EXPECT_EQ(space.default_architecture(), listed.default_architecture());
     EXPECT_EQ(space.smallest(), listed.smallest());

@@ -122,7 +122,7 @@ TEST_F(ShardsTest, OneFileComesBeforeSeveral) {
 TEST_F(ShardsTest, WhatAnIndexGetsWrongIsOneSentence) {
   json changed = index();
   changed["weight_map"]["encoder.layers.0.layer_norm.bias"] = "3";
-  EXPECT_THAT(error_with(changed), HasSubstr("names files that are not there: 3"));
+  EXPECT_THAT(error_with(changed), HasSubstr("names missing files: 3"));
   changed = index();
   changed["weight_map"]["encoder.layers.0.layer_norm.bias"] = "1";
   EXPECT_THAT(error_with(changed), HasSubstr("1 has no encoder.layers.0.layer_norm.bias"));

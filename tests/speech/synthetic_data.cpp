@@ -1,4 +1,4 @@
-#include "tests/speech/made_up_data.h"
+#include "tests/speech/synthetic_data.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>

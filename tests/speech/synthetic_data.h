@@ -1,4 +1,4 @@
-// Tiny made-up files for the tests of this room.
+// Small synthetic files for the tests of speech/.
 #pragma once
 
 #include <cstdint>
@@ -10,7 +10,7 @@
 
 namespace concertina::testing {
 
-// A folder that is gone when the test ends.
+// A folder that is removed when the test ends.
 class TempFolder {
  public:
   TempFolder();
@@ -38,8 +38,8 @@ std::string mp3_of(const std::vector<float>& samples, int32_t sample_rate);
 
 // A POSIX ustar archive of regular files, names of up to 100 bytes.
 std::string tar_of(const std::vector<std::pair<std::string, std::string>>& files);
-std::string bytes_of_sound(const std::vector<float>& samples, int32_t rate,
-                           int format);                      // SF_FORMAT_*
+// SF_FORMAT_*
+std::string bytes_of_sound(const std::vector<float>& samples, int32_t rate, int format);
 void set_tar_checksum(std::string& archive, size_t header);  // of the header at byte `header`
 
 // An archive laid out like queen.1c from file names and contents.
