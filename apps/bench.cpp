@@ -10,6 +10,7 @@
 #include "eval/latency.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/cost.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -50,7 +51,7 @@ void run_bench(const BenchArgs& args, const Globals& globals) {
   const Supernet supernet = load_model(args.model);
   LatencyOptions options = args.options;
   options.threads = globals.threads > 0 ? globals.threads : at::get_num_threads();
-  const Architecture architecture = supernet.space().resolve(args.arch);
+  const Architecture architecture = resolve_architecture(supernet.space(), args.arch);
   const LatencyPoint point =
       profile_latency(supernet, {architecture}, options, globals.stop).at(0);
   const Cost cost =

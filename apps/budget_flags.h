@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "search/pareto.h"
+#include "study/budget.h"
 
 namespace concertina {
 

@@ -12,6 +12,7 @@
 #include "supernet/model/import.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/cost.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -138,7 +139,7 @@ void add_export(CLI::App& model, Globals& globals) {
   verb->callback([args, &globals] {
     check_export(args->model, args->format, args->out);
     const Supernet supernet = load_model(args->model);
-    const Architecture architecture = supernet.space().resolve(args->arch);
+    const Architecture architecture = resolve_architecture(supernet.space(), args->arch);
     const at::ScalarType dtype = storage_dtype(args->dtype);
     if (args->format == "hf") export_transformers(supernet, architecture, args->out, dtype);
     if (args->format == "pt") export_fairseq(supernet, architecture, args->out, dtype);

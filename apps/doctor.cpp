@@ -46,7 +46,7 @@ Part made_up(int32_t width, bool wavlm) {
   } else {
     blueprint.attention_reuse = {1};
   }
-  SearchSpace::Choices choices;
+  SpaceChoices choices;
   choices.conv_channels = {std::vector<int32_t>(7, std::min(width, 512))};
   choices.embed_dim = {width};
   choices.frame_period_us = {20000};

@@ -11,6 +11,7 @@
 #include "distill/train/precision.h"
 #include "pipeline/encode_job.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -51,8 +52,9 @@ void run_encode(const EncodeArgs& args, const Globals& globals) {
   const at::Device device = device_of(globals);
   const at::ScalarType dtype = training_dtype(args.dtype, device);
   const Supernet supernet = load_model(args.model);
-  const Encoder encoder(args, supernet.to(device).slice(supernet.space().resolve(args.arch), dtype),
-                        device);
+  const Encoder encoder(
+      args, supernet.to(device).slice(resolve_architecture(supernet.space(), args.arch), dtype),
+      device);
   if (args.window != "auto" && args.window != "none")
     encoder.windows({}, args.window_options());  // refuses windows that cannot be
   if (!args.to_file()) make_directories(args.out);

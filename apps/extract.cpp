@@ -16,6 +16,7 @@
 #include "pipeline/budget_answers.h"
 #include "pipeline/front_text.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -60,8 +61,8 @@ Chosen best_of(const std::string& study_path, const std::string& model, const Bu
 }
 
 Architecture asked_for(const SearchSpace& space, const std::string& text, bool force) {
-  if (!force) return space.resolve(text);
-  const Architecture architecture = space.resolve_covered(text);
+  if (!force) return resolve_architecture(space, text);
+  const Architecture architecture = resolve_architecture(space, text, Accept::kSliceable);
   if (!space.contains(architecture) && architecture != space.whole())
     log_warn("{} is no member of the space: nobody trained or scored it", architecture.key());
   return architecture;

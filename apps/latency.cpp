@@ -8,13 +8,16 @@
 #include "apps/latency.h"
 #include "core/errors.h"
 #include "pipeline/latency_profile.h"
+#include "study/latency/point_json.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/resolve.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
 
 SearchSpace space_of(const StudyFile& study) {
-  return SearchSpace::from_json(study.header().space_json);
+  return search_space_from_json(study.header().space_json);
 }
 
 struct ProfileFlags {
@@ -65,7 +68,7 @@ void fit(const std::string& path, const Globals& globals) {
 
 void predict(const std::string& path, const std::string& text, const Globals& globals) {
   const StudyFile study = StudyFile::open_read_only(path);
-  const Architecture architecture = space_of(study).resolve(text);
+  const Architecture architecture = resolve_architecture(space_of(study), text);
   const double ms = latency_model_of(study, path).predict_ms(architecture);
   if (globals.json) {
     fmt::print(
@@ -80,18 +83,7 @@ void export_points(const std::string& path, const Globals& globals) {
   const auto points = StudyFile::open_read_only(path).latency_points();
   if (globals.json) {
     nlohmann::json rows = nlohmann::json::array();
-    for (const LatencyPoint& p : points) {
-      rows.push_back({{"architecture", p.architecture.key()},
-                      {"device", p.device},
-                      {"threads", p.threads},
-                      {"seconds", p.seconds},
-                      {"dtype", p.dtype},
-                      {"n", p.n},
-                      {"mean_ms", p.mean_ms},
-                      {"p50_ms", p.p50_ms},
-                      {"p95_ms", p.p95_ms},
-                      {"spread_ms", p.spread_ms}});
-    }
+    for (const LatencyPoint& p : points) rows.push_back(nlohmann::json(latency_point_json(p)));
     fmt::print("{}\n", rows.dump(1));
     return;
   }

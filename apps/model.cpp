@@ -11,6 +11,7 @@
 #include "apps/verb.h"
 #include "core/files.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/blueprint_config.h"
 
 namespace concertina {
 
@@ -26,7 +27,7 @@ void show_model(const std::string& path, bool as_json) {
                       {"sha256", sha256_file(path)},
                       {"load_ms", std::round(took.count() * 10) / 10},
                       {"tensors", supernet.weights().size()},
-                      {"blueprint", Json::parse(supernet.blueprint().to_json())},
+                      {"blueprint", Json::parse(json_of(supernet.blueprint()))},
                       {"provenance", supernet.provenance()}};
   print_space(supernet.space(), as_json, extra);
 }

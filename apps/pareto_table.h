@@ -6,8 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "db/study_file.h"
-#include "search/front_results.h"
+#include "study/front_results.h"
+#include "study/study_file.h"
 
 namespace concertina {
 

@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "db/study_file.h"
-#include "search/front_results.h"
+#include "study/front_results.h"
+#include "study/study_file.h"
 
 namespace concertina {
 

@@ -8,6 +8,7 @@
 #include "apps/verb.h"
 #include "pipeline/front_text.h"
 #include "pipeline/search_stage.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -39,7 +40,8 @@ void search(const SearchArgs& args, const Globals& globals) {
   if (args.workers > 0) config.search.workers = args.workers;
   const Workspace workspace{args.out};
   SearchFlags flags = args.flags;
-  for (const std::string& text : args.score) flags.score.push_back(config.space.resolve(text));
+  for (const std::string& text : args.score)
+    flags.score.push_back(resolve_architecture(config.space, text));
   search_subnets(config, workspace, globals.stop, flags);
   print_front(workspace, globals.json);
 }

@@ -7,6 +7,8 @@
 #include "apps/cost_text.h"
 #include "apps/verb.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/resolve.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -15,7 +17,7 @@ using Json = nlohmann::ordered_json;
 
 // A space YAML, or the space inside a model file.
 SearchSpace space_of(const std::string& path) {
-  return path.ends_with(".safetensors") ? load_model(path).space() : SearchSpace::load(path);
+  return path.ends_with(".safetensors") ? load_model(path).space() : load_search_space(path);
 }
 
 // Printed as they are drawn: there may be many.
@@ -60,8 +62,9 @@ void add_space_verbs(CLI::App& app, Globals& globals) {
   profile->add_option("--arch", args->arch, kArchitectureHelp)->default_str("default");
   profile->callback([args, &globals] {
     const SearchSpace s = space_of(args->path);
-    const Json cost = cost_json(s.blueprint(), s.storage(),
-                                s.resolve(args->arch.empty() ? "default" : args->arch));
+    const Json cost =
+        cost_json(s.blueprint(), s.storage(),
+                  resolve_architecture(s, args->arch.empty() ? "default" : args->arch));
     fmt::print("{}", globals.json ? cost.dump(2) + "\n" : cost_line("subnet", cost));
   });
 

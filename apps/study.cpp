@@ -15,8 +15,8 @@
 #include "pipeline/front_text.h"
 #include "pipeline/report_stage.h"
 #include "report/report.h"
-#include "search/front_members.h"
-#include "search/study.h"
+#include "study/front_members.h"
+#include "study/queries.h"
 
 namespace concertina {
 namespace {

@@ -54,7 +54,7 @@ void add_global_flags(CLI::App& app, Globals& globals);
 // not be written to standard output, to one line on stderr and an exit code.
 int run_guarded(CLI::App& app, const std::function<void()>& body);
 
-// What --arch takes in every verb (SearchSpace::resolve).
+// What --arch takes in every verb (supernet/space/resolve.h).
 inline constexpr const char* kArchitectureHelp =
     "A member's key, smallest, largest (the largest member), default, whole (all that the file "
     "stores) or @file.json";

@@ -9,7 +9,7 @@
 #include "core/config.h"
 #include "core/machine.h"
 #include "core/stop.h"
-#include "db/trial.h"
+#include "study/latency/point.h"
 #include "supernet/model/supernet.h"
 
 namespace concertina {

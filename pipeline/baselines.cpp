@@ -15,6 +15,7 @@
 #include "pipeline/text_table.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/cost.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -53,7 +54,7 @@ Supernet random_of_shape(const Supernet& model, const Architecture& architecture
 Supernet randomly_initialised(const Supernet& trained, const SearchSpace& space, uint64_t seed) {
   Supernet random = Supernet::random(space, Rng(seed).fork("teacher").fork("weights"));
   for (const TensorSlice& slice :
-       tensor_slices(space.blueprint(), random.storage(), random.storage().largest)) {
+       tensor_slices(space.blueprint(), random.storage(), random.storage().shape)) {
     if (!slice.trained) random.weights()[slice.name] = trained.weights().at(slice.name);
   }
   return random;
@@ -141,7 +142,7 @@ std::string BaselineTable::to_json(uint64_t seed) const {
 
 BaselineTable compare_with_baselines(const Comparison& comparison, const StopToken& stop) {
   const Supernet model = load_model(comparison.model, Reading::kCopied);
-  const Architecture architecture = model.space().resolve(comparison.architecture);
+  const Architecture architecture = resolve_architecture(model.space(), comparison.architecture);
   const Manifest manifest = read_manifest(comparison.data);
   TaskOptions options;
   options.tasks = comparison.tasks;

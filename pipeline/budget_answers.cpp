@@ -7,7 +7,7 @@
 
 #include "core/errors.h"
 #include "pipeline/front_text.h"
-#include "search/study.h"
+#include "study/queries.h"
 
 namespace concertina {
 namespace {

@@ -4,9 +4,9 @@
 #include <span>
 #include <vector>
 
-#include "db/study_file.h"
-#include "search/front_results.h"
-#include "search/pareto.h"
+#include "study/budget.h"
+#include "study/front_results.h"
+#include "study/study_file.h"
 
 namespace concertina {
 

@@ -169,7 +169,7 @@ void EncodeJob::encode_batch() {
 void EncodeJob::encode_long(size_t i, const AudioMeasure& audio) {
   const std::string& path = args_.audio[i];
   const WindowOptions options = args_.window_options();
-  const std::vector<Window> windows = encoder_.windows(audio, options);
+  const std::vector<AudioWindow> windows = encoder_.windows(audio, options);
   const double seconds = static_cast<double>(audio.samples) / encoder_.blueprint().sample_rate;
   log_info(
       "{}: {} of audio in {} windows of {:g} s that share {:g} s (--window none: in one piece)",

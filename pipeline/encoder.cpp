@@ -8,6 +8,7 @@
 
 #include "core/errors.h"
 #include "speech/audio.h"
+#include "supernet/space/frames.h"
 #include "supernet/space/slicing.h"
 
 namespace concertina {
@@ -112,14 +113,14 @@ std::vector<at::Tensor> Encoder::operator()(const std::vector<std::vector<float>
   return encoded(subnet_, clips);
 }
 
-std::vector<Window> Encoder::windows(const AudioMeasure& audio,
-                                     const WindowOptions& options) const {
+std::vector<AudioWindow> Encoder::windows(const AudioMeasure& audio,
+                                          const WindowOptions& options) const {
   return plan_windows(blueprint(), subnet_.architecture.frame_period_us(),
                       blueprint().frames(audio.samples), options);
 }
 
 at::Tensor Encoder::in_windows(const std::string& path, const AudioMeasure& audio,
-                               const std::vector<Window>& windows,
+                               const std::vector<AudioWindow>& windows,
                                const std::function<void(size_t)>& before_window) const {
   Subnet subnet = subnet_;
   subnet.blueprint.normalize_waveform = false;  // done below
@@ -130,7 +131,7 @@ at::Tensor Encoder::in_windows(const std::string& path, const AudioMeasure& audi
   at::Tensor all;
   for (size_t i = 0; i < windows.size(); ++i) {
     before_window(i);
-    const Window& window = windows[i];
+    const AudioWindow& window = windows[i];
     std::vector<float> clip = samples.take(window.first * blueprint().base_frame_samples(),
                                            samples_for_frames(blueprint(), window.frames));
     if (normalise) {
@@ -188,7 +189,7 @@ int64_t Encoder::frames(const Frames& all, int64_t row, int64_t samples) const {
 
 int64_t Encoder::output_frames(int64_t base_frames) const {
   return options_.native()
-             ? frames_before(blueprint(), subnet_.architecture.frame_period_us(), base_frames)
+             ? compressed_frames(blueprint(), base_frames, subnet_.architecture.frame_period_us())
              : base_frames;
 }
 

@@ -43,12 +43,12 @@ class Encoder {
   // [states, T, E] of each clip.
   std::vector<at::Tensor> operator()(const std::vector<std::vector<float>>& clips) const;
 
-  std::vector<Window> windows(const AudioMeasure& audio, const WindowOptions& options) const;
+  std::vector<AudioWindow> windows(const AudioMeasure& audio, const WindowOptions& options) const;
   // [states, T, E] float on the CPU, T as in one piece. Reads the file piece by piece: beside the
   // result, memory is that of one window. Models that normalise the waveform do it by the whole
   // file's mean and variance. `before_window(i)` may throw.
   at::Tensor in_windows(const std::string& path, const AudioMeasure& audio,
-                        const std::vector<Window>& windows,
+                        const std::vector<AudioWindow>& windows,
                         const std::function<void(size_t)>& before_window) const;
 
  private:
@@ -64,7 +64,7 @@ class Encoder {
   Subnet subnet_;
   at::Device device_;
   std::vector<int32_t> layers_;
-  Wants wants_;
+  WantedOutputs wants_;
 };
 
 }  // namespace concertina

@@ -15,9 +15,9 @@
 #include "eval/latency.h"
 #include "pipeline/front_text.h"
 #include "pipeline/study_setup.h"
-#include "search/front_members.h"
-#include "search/front_results.h"
-#include "search/latency_check.h"
+#include "study/front_members.h"
+#include "study/front_results.h"
+#include "study/latency/check.h"
 
 namespace concertina {
 namespace {

@@ -4,8 +4,8 @@
 #include <span>
 
 #include "core/stop.h"
-#include "db/study_file.h"
 #include "pipeline/search_inputs.h"
+#include "study/study_file.h"
 
 namespace concertina {
 

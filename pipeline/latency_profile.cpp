@@ -8,6 +8,7 @@
 #include "pipeline/corpus_stage.h"
 #include "pipeline/study_setup.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 
@@ -43,7 +44,7 @@ LatencyModel latency_model_of(const StudyFile& study, const std::string& path) {
 StudyFile open_or_create_times(const std::filesystem::path& path, const Supernet& supernet) {
   if (std::filesystem::exists(path)) return StudyFile::open(path);
   StudyHeader header;
-  header.space_json = supernet.space().to_json();
+  header.space_json = json_of(supernet.space());
   header.versions = versions_json();
   header.device = cpu_name();
   return StudyFile::create(path, header);

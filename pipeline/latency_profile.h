@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "core/stop.h"
-#include "db/study_file.h"
 #include "eval/latency.h"
 #include "pipeline/pipeline_config.h"
 #include "pipeline/workspace.h"
-#include "search/latency_model.h"
+#include "study/latency/model.h"
+#include "study/study_file.h"
 
 namespace concertina {
 

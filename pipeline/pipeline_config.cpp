@@ -2,9 +2,10 @@
 
 #include <optional>
 
-#include "pipeline/config_checks.h"
 #include "distill/train/stage.h"
+#include "pipeline/config_checks.h"
 #include "speech/corpus.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -37,11 +38,11 @@ SearchSpace read_space(const ConfigFile& file, ConfigSection root) {
     root.problem("space", "is missing: the path of a space file, or its content");
     return {};
   }
-  if (root.is_map("space")) return SearchSpace::from_config(root.section("space"), file);
+  if (root.is_map("space")) return search_space_from_config(root.section("space"), file);
   std::filesystem::path path;
   root.read("space", path);
   try {
-    return SearchSpace::load(file.resolve(path));
+    return load_search_space(file.resolve(path));
   } catch (const Error& error) {
     root.problem("space", error.what());
     return {};

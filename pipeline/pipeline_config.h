@@ -8,13 +8,13 @@
 #include <vector>
 
 #include "core/config.h"
+#include "distill/importance/sort.h"
 #include "distill/options.h"
 #include "distill/pretrain/options.h"
-#include "distill/importance/sort.h"
 #include "eval/latency.h"
 #include "eval/tasks.h"
-#include "search/pareto.h"
 #include "search/searcher.h"
+#include "study/budget.h"
 #include "supernet/space/search_space.h"
 
 namespace concertina {

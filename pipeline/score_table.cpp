@@ -9,7 +9,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/units.h"
-#include "db/metric.h"
+#include "study/metric.h"
 
 namespace concertina {
 namespace {

@@ -15,7 +15,8 @@
 #include "pipeline/latency_profile.h"
 #include "pipeline/search_inputs.h"
 #include "pipeline/study_setup.h"
-#include "search/study.h"
+#include "search/run_study.h"
+#include "study/hypervolume.h"
 
 namespace concertina {
 namespace {
@@ -61,12 +62,8 @@ StudyReport search_with_progress(const SearchInputs& inputs, StudyFile& study,
 void log_hypervolume(const StudyFile& study) {
   const auto last = study.last_generation();
   if (!last) return;
-  std::string reference;
-  for (const auto& [metric, value] : reference_point(study.header()))
-    reference +=
-        fmt::format("{}{} {}", reference.empty() ? "" : ", ", metric, metric_text(metric, value));
   log_info("search: hypervolume {:.4f} against the reference point {}", last->hypervolume,
-           reference);
+           reference_point_text(study.header()));
 }
 
 StopToken with_cap(const StopToken& stop, double max_minutes) {

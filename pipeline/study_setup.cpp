@@ -14,9 +14,10 @@
 #include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
 #include "pipeline/corpus_stage.h"
-#include "search/same_study.h"
 #include "search/searcher.h"
+#include "study/same_study.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -48,7 +49,7 @@ Facts settings_of_study(const PipelineConfig& config, const std::vector<MetricIn
 StudyHeader study_header(const PipelineConfig& config, const Workspace& workspace,
                       const Supernet& supernet, const Manifest& manifest) {
   StudyHeader header;
-  header.space_json = supernet.space().to_json();
+  header.space_json = json_of(supernet.space());
   header.seed = config.seed;
   header.config = config.effective;
   header.versions = versions_json();

@@ -5,13 +5,13 @@
 #include <string>
 #include <vector>
 
-#include "db/study_file.h"
 #include "eval/distill_score.h"
 #include "eval/tasks.h"
 #include "pipeline/pipeline_config.h"
 #include "pipeline/workspace.h"
-#include "search/latency_model.h"
 #include "search/searcher.h"
+#include "study/latency/model.h"
+#include "study/study_file.h"
 #include "supernet/model/supernet.h"
 
 namespace concertina {

@@ -7,6 +7,7 @@
 #include "distill/pretrain/pretrain.h"
 #include "pipeline/corpus_stage.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -48,7 +49,7 @@ Stage make_teacher_stage(const Pipeline& pipeline) {
   const PipelineConfig& config = pipeline.config;
   const Workspace& workspace = pipeline.workspace;
   return {.name = "teacher",
-          .settings = fmt::format("seed {}\n", config.seed) + config.space.to_json() +
+          .settings = fmt::format("seed {}\n", config.seed) + json_of(config.space) +
                       pipeline.section("teacher") + content_hash(config.teacher_model) +
                       content_hash(config.teacher.units.model) + files_hash(config.teacher.train),
           .inputs = {"corpus"},

@@ -60,7 +60,7 @@ refused "a relative position bias" model export "$work/wavlm" --format pt -o "$w
 mv "$work/parts/model-00002-of-00003.safetensors" "$work/elsewhere"
 refused "names files that are not there: model-00002-of-00003.safetensors" model import "$work/parts" -o "$work/o"
 sed -i 's|"model-00002-of-00003.safetensors"|"../elsewhere"|g' "$work/parts/model.safetensors.index.json"
-refused "which is no file of its folder" model import "$work/parts" -o "$work/o"
+refused "which is outside its folder" model import "$work/parts" -o "$work/o"
 
 # A subnet of an imported model, cut and run without it; matrices in half the bytes.
 refused "its one member is 'c=4 e=8 p=625 L=0-1:2x16'" extract "$work/hubert" --arch "c=3 e=4 p=625 L=1:1x7" -o "$work/cut"

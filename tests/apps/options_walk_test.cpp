@@ -13,12 +13,13 @@
 #include <set>
 #include <sstream>
 
-#include "pipeline/pipeline_config.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
-#include "db/study_file.h"
+#include "study/study_file.h"
+#include "pipeline/pipeline_config.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -94,10 +95,10 @@ class OptionsWalk : public ::testing::Test {
 
   void make_inputs() const {
     const SearchSpace space =
-        SearchSpace::load(fs::path(CONCERTINA_SOURCE_DIR) / "configs/spaces/tiny.yaml");
+        load_search_space(fs::path(CONCERTINA_SOURCE_DIR) / "configs/spaces/tiny.yaml");
     save_model(Supernet::random(space, Rng(1)), input("model.safetensors"));
     StudyHeader header;
-    header.space_json = space.to_json();
+    header.space_json = json_of(space);
     header.objectives = {{"distill.l1", Direction::kMinimise, ""}};
     StudyFile::create(input("study.db"), header);
     write_atomically(input("a.wav"), silence());

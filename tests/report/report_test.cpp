@@ -6,10 +6,12 @@
 #include <regex>
 
 #include "core/errors.h"
-#include "search/front_members.h"
-#include "search/latency_model.h"
+#include "search/run_study.h"
+#include "study/front_members.h"
+#include "study/latency/model.h"
+#include "study/queries.h"
 #include "tests/search/formulas.h"
-#include "tests/search/many_trials.h"
+#include "tests/study/many_trials.h"
 
 namespace concertina {
 namespace {
@@ -21,7 +23,7 @@ std::vector<Budget> budgets() {
   return {{"params", 2e6, {}}, {"macs", 1.5e8, {}}, {"params", 10, {}}};
 }
 
-// A study with everything in it, and names that would break a careless page.
+// A study with all kinds of data, and names that need escaping.
 StudyFile full_study(const std::filesystem::path& path) {
   StudyHeader header = formula_header();
   header.model = R"({"path":"it's <b>.safetensors","sha256":"00"})";
@@ -149,7 +151,7 @@ TEST_F(Report, ShowsTheCorrectionOfTheLatencyModel) {
   EXPECT_THAT(page, HasSubstr("predictions times 1.250"));
 }
 
-// A profile after the search says nothing about the model that the search used.
+// A profile after the search does not change the error of the model that the search used.
 TEST_F(Report, QuotesTheFrozenModelsOwnError) {
   const LatencyModel model = LatencyModel::from_json(study_.latency_model()->json);
   const std::string quoted = fmt::format("Latency model: {:.1f} % error", 100 * model.held_out()->mape);
