@@ -63,7 +63,8 @@ std::vector<double> features_of_format_1(const Blueprint& blueprint,
                                          const Architecture& architecture, int64_t samples) {
   const ForwardWork work = work_of(blueprint, architecture, samples);
   Elements elements = elements_of(blueprint, architecture, work.frames);
-  const auto base = static_cast<double>(work.base_frames), frames = static_cast<double>(work.frames);
+  const auto base = static_cast<double>(work.base_frames),
+             frames = static_cast<double>(work.frames);
   const double width = architecture.embed_dim();
   double linear = 0, scores = 0;
   elements.maps = 0;
@@ -94,16 +95,17 @@ std::vector<double> features_of_format_1(const Blueprint& blueprint,
 }  // namespace
 
 const std::vector<std::string>& latency_feature_names(int32_t format) {
-  static const std::vector<std::string> kFirst = {
-      "front_end_macs",        "front_end_elements", "projection_macs",  "positional_macs",
-      "input_elements",        "rate_elements",      "attention_linear_macs",
-      "attention_score_macs",  "attention_map_elements", "ffn_macs",     "layer_elements",
-      "ffn_elements",          "attention_halves",   "ffn_halves"};
+  static const std::vector<std::string> kFirst = {"front_end_macs",         "front_end_elements",
+                                                  "projection_macs",        "positional_macs",
+                                                  "input_elements",         "rate_elements",
+                                                  "attention_linear_macs",  "attention_score_macs",
+                                                  "attention_map_elements", "ffn_macs",
+                                                  "layer_elements",         "ffn_elements",
+                                                  "attention_halves",       "ffn_halves"};
   static const std::vector<std::string> kNow = {
-      "front_end_macs",       "front_end_elements",     "rate_macs",
-      "rate_elements",        "projection_macs",        "positional_macs",
-      "input_elements",       "attention_linear_macs",  "attention_score_macs",
-      "attention_map_elements", "ffn_macs",             "layer_elements",
+      "front_end_macs",       "front_end_elements",     "rate_macs",      "rate_elements",
+      "projection_macs",      "positional_macs",        "input_elements", "attention_linear_macs",
+      "attention_score_macs", "attention_map_elements", "ffn_macs",       "layer_elements",
       "ffn_elements",         "attention_halves",       "ffn_halves"};
   return format == 1 ? kFirst : kNow;
 }
