@@ -1,5 +1,4 @@
-// How trials are shown to people: one row a subnet, its objectives and size, and its key to extract
-// it with.
+// Trials as tables: one row a subnet, with its metrics and the architecture key to extract it with.
 #pragma once
 
 #include <span>

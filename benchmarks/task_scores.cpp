@@ -14,6 +14,7 @@
 #include "core/memory.h"
 #include "eval/tasks.h"
 #include "supernet/space/search_space.h"
+#include "supernet/space/search_space_config.h"
 
 namespace {
 
@@ -51,6 +52,6 @@ int main(int argc, char** argv) {
   keep_freed_memory();
   if (argc < 5) return 2;
   at::set_num_threads(1);
-  run(read_manifest(argv[1]), SearchSpace::load(argv[2]), std::stoi(argv[3]),
+  run(read_manifest(argv[1]), load_search_space(argv[2]), std::stoi(argv[3]),
       {argv + 4, argv + argc});
 }

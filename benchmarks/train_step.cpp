@@ -15,11 +15,12 @@
 #include "benchmarks/op_times.h"
 #include "core/memory.h"
 #include "core/threads.h"
+#include "distill/data/transfer.h"
+#include "distill/objective/layer_mean.h"
 #include "distill/train/adamw.h"
 #include "distill/train/learner.h"
-#include "distill/objective/layer_mean.h"
-#include "distill/data/transfer.h"
 #include "supernet/space/cost.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -57,7 +58,7 @@ std::unique_ptr<SubnetSampler> sampler_of(const Args& args, const SearchSpace& s
 SearchSpace load_space(const Args& args) {
   ConfigFile file = ConfigFile::load(args.space);
   if (!args.channels.empty()) file.set("conv_channels=" + args.channels);
-  SearchSpace space = SearchSpace::from_config(file.root(), file);
+  SearchSpace space = search_space_from_config(file.root(), file);
   file.finish();
   return space;
 }
@@ -110,7 +111,7 @@ struct Step {
 };
 
 Learner::Setup setup_of(const Args& args, const SearchSpace& space, const Supernet& teacher) {
-  const LayerMeanSpec spec{8, Distance::kL1, true, 12, 768, space.storage().largest.embed_dim()};
+  const LayerMeanSpec spec{8, Distance::kL1, true, 12, 768, space.storage().shape.embed_dim()};
   auto objective = std::make_unique<LayerMeanObjective>(spec);
   auto heads = objective->parameters(Rng(4));
   return {.student = Supernet::random(space, Rng(5)),

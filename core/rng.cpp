@@ -7,7 +7,7 @@
 #include <numbers>
 
 #include "core/errors.h"
-#include "core/files.h"
+#include "core/hash.h"
 #include "core/philox.h"
 
 namespace concertina {
@@ -75,8 +75,7 @@ double Rng::normal() {
 int64_t Rng::below(int64_t n) {
   CONCERTINA_ASSERT(n > 0);
   const auto range = static_cast<uint64_t>(n);
-  const uint64_t unfair =
-      (0 - range) % range;  // the first 2^64 mod n values would favour some results
+  const uint64_t unfair = (0 - range) % range;  // the first 2^64 mod n draws are rejected
   uint64_t draw = next_u64();
   while (draw < unfair) draw = next_u64();
   return static_cast<int64_t>(draw % range);

@@ -23,7 +23,7 @@ std::atomic<bool> on_terminal = false;  // stderr, where a progress bar may stan
 
 void raise_flag(Flag& flag, StopReason reason) noexcept {
   StopReason none = StopReason::kNone;
-  flag.compare_exchange_strong(none, reason);  // the first reason stays
+  flag.compare_exchange_strong(none, reason);  // the first reason is kept
 }
 
 // Only what a signal handler may call.
@@ -53,7 +53,7 @@ void on_alarm(int /*signal*/) {
 void install(int signal, void (*handler)(int)) {
   struct sigaction action = {};
   action.sa_handler = handler;
-  action.sa_flags = SA_RESTART;  // libraries' reads and writes go on
+  action.sa_flags = SA_RESTART;  // reads and writes of libraries are restarted
   sigemptyset(&action.sa_mask);
   CONCERTINA_ASSERT(sigaction(signal, &action, nullptr) == 0);
 }
@@ -87,7 +87,7 @@ void throw_if_interrupted(StopReason reason, const std::string& what_was_saved) 
 SavesOnStop::SavesOnStop() noexcept { ++savers; }
 SavesOnStop::~SavesOnStop() {
   --savers;
-  if (first_signal.load() != 0) ::alarm(kGraceSeconds);  // to say what was saved
+  if (first_signal.load() != 0) ::alarm(kGraceSeconds);  // to report what was saved
 }
 
 StopSource::StopSource() : flag_(std::make_shared<Flag>(StopReason::kNone)) {}
@@ -95,7 +95,7 @@ StopSource::StopSource() : flag_(std::make_shared<Flag>(StopReason::kNone)) {}
 StopSource StopSource::from_signals() {
   StopSource source;
   static const std::shared_ptr<Flag> kept =
-      source.flag_;                         // a signal may come after main's source is gone
+      source.flag_;                         // a signal may arrive after main's source is destroyed
   CONCERTINA_ASSERT(kept == source.flag_);  // called once
   signal_flag = kept.get();
   on_terminal = ::isatty(STDERR_FILENO) == 1;

@@ -1,5 +1,5 @@
-// The one place that writes to stderr, shared by the log and the progress bar so that neither tears
-// the other. Internal to core. Thread-safe.
+// The only writer to stderr, shared by the log and the progress bar so that neither overwrites the
+// other. Internal to core. Thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -12,6 +12,7 @@
 #include "distill/data/whole_clips.h"
 #include "distill/inheritance.h"
 #include "distill/train/agreement.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -25,7 +26,7 @@ std::unique_ptr<Objective> stage_objective(const ObjectiveOptions& options,
                                        {"instance_norm", options.instance_norm},
                                        {"teacher_depth", shape.depth()},
                                        {"teacher_dim", shape.embed_dim()},
-                                       {"student_dim", space.storage().largest.embed_dim()}}
+                                       {"student_dim", space.storage().shape.embed_dim()}}
                             .dump());
 }
 
@@ -125,13 +126,9 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
   check_fit(blueprint, teacher.blueprint());
   const auto folder = context.claim();
   const auto augmentation = make_augmentation(train.augment);
-  RecipeParts parts{name,
-                    to_json(options),
-                    context.seed,
-                    manifest.fingerprint(),
-                    space.to_json(),
-                    train.dtype,
-                    noise_input(augmentation)};
+  RecipeParts parts{
+      name,        to_json(options),         context.seed, manifest.fingerprint(), json_of(space),
+      train.dtype, noise_input(augmentation)};
   parts.inputs["teacher"] = weights_sha256(teacher);
   if (options.init == StudentInit::kPreviousStage)
     parts.inputs["previous"] = weights_sha256(previous->model);

@@ -2,9 +2,10 @@
 
 #include <optional>
 
-#include "pipeline/config_checks.h"
 #include "distill/train/stage.h"
+#include "pipeline/config_checks.h"
 #include "speech/corpus.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -37,11 +38,11 @@ SearchSpace read_space(const ConfigFile& file, ConfigSection root) {
     root.problem("space", "is missing: the path of a space file, or its content");
     return {};
   }
-  if (root.is_map("space")) return SearchSpace::from_config(root.section("space"), file);
+  if (root.is_map("space")) return search_space_from_config(root.section("space"), file);
   std::filesystem::path path;
   root.read("space", path);
   try {
-    return SearchSpace::load(file.resolve(path));
+    return load_search_space(file.resolve(path));
   } catch (const Error& error) {
     root.problem("space", error.what());
     return {};
@@ -87,15 +88,16 @@ std::optional<Budget> read_budget(ConfigSection section) {
   return budget;
 }
 
-// The sort reads what stage 1 was trained on, and only a stage 2 that goes on from it has use for
-// it.
+// The sort reads the training data of stage 1, and only a stage 2 that starts from it uses the
+// result.
 std::optional<SortOptions> read_sort(ConfigSection root, const PipelineConfig& config) {
   if (!root.has("sort")) return std::nullopt;
   SortOptions sort = SortOptions::from_config(root.section("sort"));
   sort.source_weight = config.stage1.train.batch.source_weight;
   sort.seed = config.seed;
   if (config.stage2.init != StudentInit::kPreviousStage) {
-    root.problem("sort", "stage2.init: previous is needed, for only then stage 2 starts from it");
+    root.problem("sort",
+                 "needs stage2.init: previous, so that stage 2 starts from the sorted model");
   }
   return sort;
 }

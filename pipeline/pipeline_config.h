@@ -1,5 +1,5 @@
-// A whole pipeline file, parsed once: every verb takes the same YAML and uses its part, and all
-// problems of the file are reported together whatever verb was asked for.
+// A pipeline file, parsed as a whole: every verb takes the same YAML and uses its part, and all
+// problems of the file are reported together, whatever the verb.
 #pragma once
 
 #include <filesystem>
@@ -22,7 +22,7 @@ namespace concertina {
 struct CorpusConfig {
   std::string tier = "quickstart";  // "" when `manifest` is given
   std::filesystem::path root = "data";
-  std::filesystem::path from;      // folder with packages already there
+  std::filesystem::path from;      // folder with packages that were downloaded before
   std::filesystem::path manifest;  // own data: a manifest.tsv, instead of a tier
 };
 
@@ -52,7 +52,7 @@ struct PipelineConfig {
   TaskOptions tasks;                // eval/tasks.h
   SearchConfig search;
   std::vector<Budget> budgets;  // report.budgets
-  std::string effective;  // the effective config as canonical YAML, written beside every result
+  std::string effective;        // the effective config as canonical YAML, written with every result
 
   // Relative paths are resolved against the file's folder, corpus.root against the working
   // directory. InputError with every problem of the file, those of pipeline/config_checks.h too.

@@ -32,17 +32,17 @@ void Archive::restart(std::span<const Trial> told) {
 
 std::optional<Genome> Archive::new_random_genome(Rng& rng) {
   for (int draw = 0; draw < kDraws; ++draw) {
-    Genome genome = space_.encode(space_.sample(rng));
+    Genome genome = codec_.encode(codec_.space().sample(rng));
     if (add_genome(genome)) return genome;
   }
   return first_unasked();
 }
 
 std::optional<Genome> Archive::first_unasked() {
-  const std::vector<int32_t> cardinalities = space_.gene_cardinalities();
+  const std::vector<int32_t>& cardinalities = codec_.cardinalities();
   Genome genome(cardinalities.size(), 0);
   do {
-    Genome canonical = space_.canonical(genome);
+    Genome canonical = codec_.canonical(genome);
     if (add_genome(canonical)) return canonical;
   } while (advance(genome, cardinalities));
   return std::nullopt;

@@ -7,13 +7,14 @@
 
 #include "core/rng.h"
 #include "study/trial.h"
+#include "supernet/space/genome.h"
 #include "supernet/space/search_space.h"
 
 namespace concertina {
 
 class Archive {
  public:
-  explicit Archive(const SearchSpace& space) : space_(space) {}
+  explicit Archive(const SearchSpace& space) : codec_(space) {}
 
   bool add_genome(const Genome& genome) { return asked_.insert(genome).second; }  // false: known
   bool empty() const { return asked_.empty(); }
@@ -29,7 +30,7 @@ class Archive {
   // By enumeration, for a space that is nearly exhausted.
   std::optional<Genome> first_unasked();
 
-  SearchSpace space_;
+  GenomeCodec codec_;
   std::unordered_set<Genome, Hash> asked_;
 };
 

@@ -45,7 +45,7 @@ void assign_ranks(std::vector<Member>& members) {
 class Nsga2 : public Searcher {
  public:
   Nsga2(const SearcherOptions& options, const SearchSpace& space)
-      : options_(options), space_(space), archive_(space), rng_(Rng(options.seed).fork("nsga2")) {}
+      : options_(options), codec_(space), archive_(space), rng_(Rng(options.seed).fork("nsga2")) {}
 
   std::vector<Genome> ask(int64_t count) override {
     std::vector<Genome> genomes;
@@ -103,10 +103,11 @@ class Nsga2 : public Searcher {
   }
 
   void add_reference_members(std::vector<Genome>& genomes, int64_t count) {
+    const SearchSpace& space = codec_.space();
     for (const Architecture& member :
-         {space_.smallest(), space_.largest(), space_.default_architecture()}) {
-      if (static_cast<int64_t>(genomes.size()) >= count || !space_.contains(member)) continue;
-      Genome genome = space_.encode(member);
+         {space.smallest(), space.largest(), space.default_architecture()}) {
+      if (static_cast<int64_t>(genomes.size()) >= count || !space.contains(member)) continue;
+      Genome genome = codec_.encode(member);
       if (archive_.add_genome(genome)) genomes.push_back(std::move(genome));
     }
   }
@@ -122,8 +123,8 @@ class Nsga2 : public Searcher {
   Genome child() {
     const Genome& first = tournament().genome;
     const Genome crossed =
-        rng_.chance(options_.crossover) ? space_.cross(first, tournament().genome, rng_) : first;
-    return space_.canonical(space_.mutate(crossed, options_.mutation, rng_));
+        rng_.chance(options_.crossover) ? codec_.cross(first, tournament().genome, rng_) : first;
+    return codec_.canonical(codec_.mutate(crossed, options_.mutation, rng_));
   }
 
   const Member& tournament() {
@@ -147,7 +148,7 @@ class Nsga2 : public Searcher {
   }
 
   SearcherOptions options_;
-  SearchSpace space_;
+  GenomeCodec codec_;
   Archive archive_;
   Rng rng_;
   std::vector<Member> population_;  // by number

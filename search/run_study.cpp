@@ -13,6 +13,7 @@
 #include "search/front_tracker.h"
 #include "search/objective_bounds.h"
 #include "study/same_study.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -26,7 +27,7 @@ class StudyLoop {
   StudyLoop(const SearchSpace& space, Searcher& searcher, const Evaluator& evaluator,
             Executor& executor, StudyFile& study, const StudyOptions& options,
             const StopToken& stop, const std::function<void(const StudyProgress&)>& progress)
-      : space_(space),
+      : codec_(space),
         searcher_(searcher),
         evaluator_(evaluator),
         executor_(executor),
@@ -57,7 +58,7 @@ class StudyLoop {
  private:
   void check_study() {
     StudyHeader wanted = study_.header();
-    wanted.space_json = space_.to_json();
+    wanted.space_json = json_of(codec_.space());
     wanted.settings = searcher_.settings();
     wanted.fingerprints = evaluator_.fingerprints();
     if (study_.trials().empty()) study_.record(wanted.settings, wanted.fingerprints);
@@ -141,7 +142,7 @@ class StudyLoop {
     std::vector<Proposal> proposals;
     int64_t number = report_.trials;
     for (Genome& genome : searcher_.ask(searcher_.batch_size())) {
-      Architecture architecture = space_.decode(genome);
+      Architecture architecture = codec_.decode(genome);
       proposals.push_back({number++, std::move(architecture), std::move(genome)});
     }
     if (proposals.empty()) return false;
@@ -228,7 +229,7 @@ class StudyLoop {
     for (std::optional<Trial>& trial : slots_) trials.push_back(std::move(*trial));
     searcher_.tell(trials);
     front_.add_trials(trials);
-    if (bounds_.empty()) set_bounds(fixed_bounds(space_, evaluator_, objectives_, trials));
+    if (bounds_.empty()) set_bounds(fixed_bounds(codec_.space(), evaluator_, objectives_, trials));
     hypervolume_ = front_.hypervolume(bounds_);
     study_.end_generation(
         {generation_++, searcher_.save_state(), hash_of(evaluator_.fingerprints()), hypervolume_});
@@ -246,7 +247,7 @@ class StudyLoop {
     if (progress_) progress_({report_.trials, options_.trials, hypervolume_, front_.size()});
   }
 
-  const SearchSpace& space_;
+  const GenomeCodec codec_;
   Searcher& searcher_;
   const Evaluator& evaluator_;
   Executor& executor_;

@@ -10,7 +10,10 @@
 #include <string_view>
 #include <vector>
 
+#include "core/config.h"
+#include "search/evaluator.h"
 #include "study/trial.h"
+#include "supernet/space/genome.h"
 #include "supernet/space/search_space.h"
 
 namespace concertina {

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "core/errors.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -78,7 +79,7 @@ int32_t StudyFile::Database::conv_layers() {
     Statement read(connection, "SELECT space FROM study");
     read.step();
     try {
-      const SearchSpace space = SearchSpace::from_json(read.text(0));
+      const SearchSpace space = search_space_from_json(read.text(0));
       conv_layers_cache =
           std::max<int32_t>(1, static_cast<int32_t>(space.blueprint().wave.layers.size()));
     } catch (const InputError& error) {

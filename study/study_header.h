@@ -20,7 +20,7 @@ struct ObjectiveBounds {
 };
 
 struct StudyHeader {
-  std::string space_json;  // SearchSpace::to_json(), blueprint inside
+  std::string space_json;  // json_of() of the space, blueprint inside
   uint64_t seed = 0;
   std::string config;    // effective YAML
   std::string versions;  // JSON: concertina, LibTorch, compiler

@@ -9,6 +9,7 @@
 
 #include "study/metric.h"
 #include "supernet/space/architecture.h"
+#include "supernet/space/genome.h"
 #include "supernet/space/search_space.h"
 
 namespace concertina {

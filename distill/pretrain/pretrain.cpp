@@ -16,6 +16,7 @@
 #include "distill/train/agreement.h"
 #include "supernet/model/model_file.h"
 #include "supernet/model/safetensors.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -128,8 +129,8 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
     start = load_start(options.train.init_from);
     inputs["init_from"] = weights_sha256(start->model);
   }
-  RecipeParts parts{"teacher",       to_json(options),    context.seed,     manifest.fingerprint(),
-                    space.to_json(), options.train.dtype, std::move(inputs)};
+  RecipeParts parts{"teacher",      to_json(options),    context.seed,     manifest.fingerprint(),
+                    json_of(space), options.train.dtype, std::move(inputs)};
   check_processes(recipe_json(parts), options.train, context);
   const at::ScalarType dtype = folder->settle(parts, options.train.dtype, context.device);
   const std::string recipe = recipe_json(parts);

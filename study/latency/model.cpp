@@ -11,6 +11,7 @@
 #include "core/files.h"
 #include "study/latency/features.h"
 #include "study/latency/fit.h"
+#include "supernet/space/blueprint_config.h"
 
 namespace concertina {
 namespace {
@@ -110,7 +111,7 @@ double LatencyModel::predict_ms(const Architecture& architecture) const {
 
 std::string LatencyModel::to_json() const {
   Json json = {{"format", format_},
-               {"blueprint", Json::parse(blueprint_.to_json())},
+               {"blueprint", Json::parse(json_of(blueprint_))},
                {"device", workload_.device},
                {"threads", workload_.threads},
                {"seconds", workload_.seconds},
@@ -143,7 +144,7 @@ LatencyModel LatencyModel::from_json(std::string_view text) {
       throw InputError(
           "the latency model was fitted by another version of Concertina: fit it again");
     }
-    model.blueprint_ = Blueprint::from_json(json.at("blueprint").dump());
+    model.blueprint_ = blueprint_from_json(json.at("blueprint").dump());
     model.workload_.device = json.at("device");
     model.workload_.threads = json.at("threads");
     model.workload_.seconds = json.at("seconds");

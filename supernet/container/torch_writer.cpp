@@ -52,7 +52,7 @@ uint32_t crc32(ByteSpan bytes) {
   return ~crc;
 }
 
-// Puts entries on a stream one after the other; the directory comes last.
+// Writes entries to a stream, the directory last.
 class ZipWriter {
  public:
   explicit ZipWriter(std::ostream& out) : out_(out) {}
@@ -110,7 +110,7 @@ class ZipWriter {
 
   static uint32_t narrow(uint64_t value) {
     if (value >= std::numeric_limits<uint32_t>::max()) {
-      throw InputError("this model is too large for a .pt file: it ends at 4 GiB");
+      throw InputError("this model is too large for a .pt file: the limit is 4 GiB");
     }
     return static_cast<uint32_t>(value);
   }

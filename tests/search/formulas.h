@@ -75,7 +75,7 @@ class FormulaEvaluator : public Evaluator {
 
 // Twelve members: small enough to be exhausted.
 inline SearchSpace tiny_space() {
-  SearchSpace::Choices choices = pocket_space().choices();
+  SpaceChoices choices = pocket_space().choices();
   choices.embed_dim = {96, 128, 192};
   choices.heads = {2};
   choices.ffn_ratio = {2};

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 
 #include "core/errors.h"
+#include "study/same_study.h"
+#include "supernet/space/search_space_config.h"
 #include "tests/search/formulas.h"
 
 namespace concertina {
@@ -37,7 +39,7 @@ SearcherOptions options_of(const Plan& run) {
 
 StudyReport go(const Plan& run) {
   StudyHeader header = formula_header();
-  header.space_json = pocket_space().to_json();
+  header.space_json = json_of(pocket_space());
   StudyFile study = std::filesystem::exists(run.path) ? StudyFile::open(run.path)
                                                       : StudyFile::create(run.path, header);
   const auto searcher = make_searcher(options_of(run), run.space);
@@ -220,7 +222,7 @@ TEST(RunStudy, ASmallSpaceEndsTheStudyEarly) {
   const Folder folder;
   StudyHeader header = formula_header();
   const SearchSpace space = tiny_space();
-  header.space_json = space.to_json();
+  header.space_json = json_of(space);
   StudyFile study = StudyFile::create(folder / "s.db", header);
   const auto searcher = make_searcher(options_of({}), space);
   const auto executor = make_tbb_executor(2);

@@ -4,6 +4,7 @@
 
 #include "db/schema.h"
 #include "study/study_file.h"
+#include "supernet/space/search_space_config.h"
 #include "tests/study/studies.h"
 
 namespace concertina {
@@ -70,7 +71,7 @@ TEST(Looks, OfSchema1AreRead) {
   {
     const Connection old(folder / "s.db", OpenMode::kCreate);
     migrate_schema(old, 0, 1);
-    const std::string space = pocket_space().to_json(), key = pocket_space().smallest().key();
+    const std::string space = json_of(pocket_space()), key = pocket_space().smallest().key();
     Statement(old, "INSERT INTO study VALUES(1, ?, 0, '', '{}', '', '{}', '')").bind(space).run();
     Statement(old, "INSERT INTO architecture VALUES(7, ?, '')").bind(key).run();
     old.execute(

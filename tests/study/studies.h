@@ -8,11 +8,13 @@
 #include <fstream>
 
 #include "study/study_file.h"
+#include "supernet/space/genome.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 
 inline SearchSpace pocket_space() {
-  return SearchSpace::load(std::filesystem::path(CONCERTINA_SOURCE_DIR) /
+  return load_search_space(std::filesystem::path(CONCERTINA_SOURCE_DIR) /
                            "configs/spaces/pocket.yaml");
 }
 
@@ -47,7 +49,7 @@ inline double formula_loss(const Architecture& architecture) {
 
 inline StudyHeader small_header() {
   StudyHeader header;
-  header.space_json = pocket_space().to_json();
+  header.space_json = json_of(pocket_space());
   header.seed = 18446744073709551615ULL;
   header.config = "search: {trials: 4}\n";
   header.versions = "{}";
@@ -79,7 +81,7 @@ inline Trial small_trial(int64_t number, uint64_t seed, double loss) {
   Trial trial;
   trial.number = number;
   trial.architecture = space.sample(rng);
-  trial.genome = space.encode(trial.architecture);
+  trial.genome = GenomeCodec(space).encode(trial.architecture);
   trial.values = {{"distill.l1", loss}, {"latency.pred_ms", 1 / loss}, {"params", 1e6}};
   trial.worker = static_cast<int32_t>(number % 3);
   trial.wall_s = 0.25;

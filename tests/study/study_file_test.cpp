@@ -11,6 +11,7 @@
 #include "core/files.h"
 #include "db/schema.h"
 #include "db/sqlite.h"
+#include "supernet/space/search_space_config.h"
 #include "tests/study/studies.h"
 
 namespace concertina {
@@ -304,7 +305,7 @@ TEST(StudyFile, OlderSchemasAreReadAndMigrated) {
     const Connection connection(folder / "s.db", OpenMode::kCreate);
     migrate_schema(connection, 0, 1);
     Statement(connection, "INSERT INTO study VALUES(1, ?, 1, '', '', '', '', '')")
-        .bind(pocket_space().to_json())
+        .bind(json_of(pocket_space()))
         .run();
     Statement(connection, "INSERT INTO architecture VALUES(1, ?, '0,0')")
         .bind(pocket_space().smallest().key())

@@ -5,7 +5,9 @@
 #include "core/errors.h"
 #include "study/latency/features.h"
 #include "study/latency/model.h"
+#include "supernet/space/blueprint_config.h"
 #include "supernet/space/cost.h"
+#include "tests/search/formulas.h"
 #include "tests/study/studies.h"
 
 namespace concertina {
@@ -150,7 +152,7 @@ TEST(LatencyModel, ReadsFormat1) {
       R"(["front_end_macs","front_end_elements","projection_macs","positional_macs","input_elements",)"
       R"("rate_elements","attention_linear_macs","attention_score_macs","attention_map_elements",)"
       R"("ffn_macs","layer_elements","ffn_elements","attention_halves","ffn_halves"])";
-  const std::string text = R"({"blueprint":)" + blueprint.to_json() +
+  const std::string text = R"({"blueprint":)" + json_of(blueprint) +
                            R"(,"device":"a CPU","dtype":"fp32","features":)" + names +
                            R"(,"format":1,"intercept":5.0,"mean":)" + ones + R"(],"scale":)" +
                            ones + R"(],"seconds":1.0,"threads":1,"weights":)" + weights + "]}";
