@@ -75,8 +75,7 @@ std::string pictures(const std::vector<Picture>& all) {
 }
 
 std::vector<Choice> choose(const StudyHeader& header, const FrontResults& results,
-                           const std::vector<Trial>& trials,
-                           const std::vector<Budget>& budgets) {
+                           const std::vector<Trial>& trials, const std::vector<Budget>& budgets) {
   std::vector<Choice> choices;
   for (const Budget& budget : budgets) {
     const BudgetAnswer answer = within_budgets(header, results, trials, std::span(&budget, 1));

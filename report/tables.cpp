@@ -53,11 +53,12 @@ std::string results_text(const SubnetResults& results) {
     out += "</span>";
   }
   if (results.complete()) return out;
-  return out + fmt::format("<span><b>{}</b>: run <code>concertina search</code> with "
-                           "<code>--score</code> and its key</span>",
-                           !results.test.empty() ? "not timed"
-                           : results.time        ? "not scored on test"
-                                                 : "not scored on test, not timed");
+  return out + fmt::format(
+                   "<span><b>{}</b>: run <code>concertina search</code> with "
+                   "<code>--score</code> and its key</span>",
+                   !results.test.empty() ? "not timed"
+                   : results.time        ? "not scored on test"
+                                         : "not scored on test, not timed");
 }
 
 // For a POSIX shell: quotes of the text itself are closed, escaped and opened again.

@@ -77,7 +77,8 @@ class ResultQueue {
   bool closed_ = false;
 };
 
-// A subnet that cannot be scored is one failed trial; the others of its group are scored without it.
+// A subnet that cannot be scored is one failed trial; the others of its group are scored without
+// it.
 GroupResult evaluate(const Evaluator& evaluator, const WorkGroup& group, const StopToken& stop) {
   std::string reason;
   try {

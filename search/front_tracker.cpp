@@ -25,7 +25,8 @@ double FrontTracker::hypervolume(const std::vector<ObjectiveBounds>& bounds) con
     }
     points.push_back(std::move(point));
   }
-  return concertina::hypervolume(std::move(points), ObjectivePoint(objectives_.size(), 1 + kReferenceMargin));
+  return concertina::hypervolume(std::move(points),
+                                 ObjectivePoint(objectives_.size(), 1 + kReferenceMargin));
 }
 
 }  // namespace concertina

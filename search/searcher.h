@@ -1,5 +1,5 @@
-// Searchers propose architectures (ask) and learn from their results (tell). They do no IO and own
-// no threads; results are told in ask order, so that a search resumes exactly and does not depend on
+// Searchers propose architectures (ask) and receive their results (tell). They do no IO and own no
+// threads; results are told in ask order, so that a search resumes exactly and does not depend on
 // which evaluation finished first.
 #pragma once
 

@@ -54,7 +54,8 @@ Genome StudyFile::Database::genome(std::string_view text) const {
   while (at < end) {
     int32_t gene = 0;
     const auto result = std::from_chars(at, end, gene);
-    if (result.ec != std::errc()) fail_damaged(fmt::format("'{}' is no genome", text.substr(0, 80)));
+    if (result.ec != std::errc())
+      fail_damaged(fmt::format("'{}' is no genome", text.substr(0, 80)));
     genome.push_back(gene);
     at = result.ptr + 1;
   }
@@ -141,9 +142,9 @@ std::vector<MetricInfo> StudyFile::Database::metrics(std::string_view role) {
     const std::string way = read.text(1);
     if (way != "maximise" && way != "minimise" && way != "unknown")
       fail_damaged(fmt::format("the direction of {} is '{}'", read.text(0), way));
-    found.push_back(registered(
-        {read.text(0), way == "maximise" ? Direction::kMaximise : Direction::kMinimise,
-         read.text(2)}));
+    found.push_back(
+        registered({read.text(0), way == "maximise" ? Direction::kMaximise : Direction::kMinimise,
+                    read.text(2)}));
   }
   return found;
 }

@@ -25,8 +25,8 @@ struct StudyFile::Database {
   Database(Connection opened, OpenMode mode);
   ~Database();
 
-  // The mutex and one transaction: rolled back unless commit() was called. SystemError when the file
-  // was opened read-only.
+  // The mutex and one transaction: rolled back unless commit() was called. SystemError when the
+  // file was opened read-only.
   class WriteTransaction {
    public:
     explicit WriteTransaction(Database& database)

@@ -43,7 +43,8 @@ std::string look_text(const TestLook& look, bool with_times) {
     out += fmt::format("front architecture={}", one_line(member.architecture.key()));
     for (const auto& [name, score] : member.scores) {
       out += fmt::format(" {}={}", name, number(score.value));
-      if (!std::isnan(score.low)) out += fmt::format(" [{}, {}]", number(score.low), number(score.high));
+      if (!std::isnan(score.low))
+        out += fmt::format(" [{}, {}]", number(score.low), number(score.high));
       if (!score.setting.empty()) out += " " + one_line(score.setting);
     }
     out += '\n';
@@ -54,8 +55,8 @@ std::string look_text(const TestLook& look, bool with_times) {
 std::string metrics_text(std::string_view role, const std::vector<MetricInfo>& metrics) {
   std::string out;
   for (const MetricInfo& m : metrics) {
-    out += fmt::format("{} {} {} {}\n", role, m.name,
-                       direction_name(m.direction), one_line(m.unit));
+    out +=
+        fmt::format("{} {} {} {}\n", role, m.name, direction_name(m.direction), one_line(m.unit));
   }
   return out;
 }
@@ -95,8 +96,8 @@ std::string latency_text(std::string_view kind, const LatencyPoint& p) {
   return fmt::format(
       "{} architecture={} device={} threads={} seconds={} dtype={} n={} mean_ms={} p50_ms={} "
       "p95_ms={} spread_ms={}\n",
-      kind, one_line(p.architecture.key()), one_line(p.device), p.threads, number(p.seconds), p.dtype,
-      p.n, number(p.mean_ms), number(p.p50_ms), number(p.p95_ms), number(p.spread_ms));
+      kind, one_line(p.architecture.key()), one_line(p.device), p.threads, number(p.seconds),
+      p.dtype, p.n, number(p.mean_ms), number(p.p50_ms), number(p.p95_ms), number(p.spread_ms));
 }
 
 std::string pending_text(const PendingGeneration& pending) {

@@ -50,12 +50,9 @@ Json to_json(const StudyHeader& header, bool with_times) {
 }
 
 Json to_json(const Trial& t, bool with_times) {
-  Json json = {{"trial", t.number},
-               {"generation", t.generation},
-               {"architecture", t.architecture.key()},
-               {"genome", t.genome},
-               {"fidelity", t.fidelity},
-               {"state", state_name(t.state)}};
+  Json json = {
+      {"trial", t.number},  {"generation", t.generation}, {"architecture", t.architecture.key()},
+      {"genome", t.genome}, {"fidelity", t.fidelity},     {"state", state_name(t.state)}};
   if (!t.error.empty()) json["error"] = t.error;
   if (with_times) json["worker"] = t.worker, json["wall_s"] = t.wall_s;
   json["values"] = to_json(t.values, with_times);
@@ -139,8 +136,7 @@ std::string StudyFile::dump_json(bool with_times) const {
       return json;
     });
     out += lines("latency_checks", latency_checks(), [](const LatencyCheck& c) {
-      return Json{
-          {"date", c.date}, {"times", c.times}, {"outside", c.outside}, {"scale", c.scale}};
+      return Json{{"date", c.date}, {"times", c.times}, {"outside", c.outside}, {"scale", c.scale}};
     });
     out += lines("artefacts", artefacts(), [](const Artefact& a) {
       return Json{{"name", a.name}, {"path", a.path}, {"sha256", a.sha256}};

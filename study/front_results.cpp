@@ -36,8 +36,10 @@ void read_times(const StudyFile& study, FrontResults& results) {
 
 SubnetResults FrontResults::of(const Architecture& architecture) const {
   SubnetResults subnet;
-  if (const auto scored = test.find(architecture); scored != test.end()) subnet.test = scored->second;
-  if (const auto timed = times.find(architecture); timed != times.end()) subnet.time = timed->second;
+  if (const auto scored = test.find(architecture); scored != test.end())
+    subnet.test = scored->second;
+  if (const auto timed = times.find(architecture); timed != times.end())
+    subnet.time = timed->second;
   if (!model) return subnet;
   subnet.predicted_ms = model->predict_ms(architecture);
   subnet.corrected_ms = *subnet.predicted_ms * (check ? check->scale : 1);

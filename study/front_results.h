@@ -40,9 +40,9 @@ struct FrontResults {
   // several for one subnet the newest counts.
   std::unordered_map<Architecture, std::map<std::string, TestScore>> test;
   std::unordered_map<Architecture, FreshTime> times;
-  std::vector<Architecture> members;  // of both, in the order they were first scored or timed
+  std::vector<Architecture> members;     // of both, in the order they were first scored or timed
   std::optional<LatencyPoint> workload;  // of the times
-  int64_t looks = 0;  // at test data
+  int64_t looks = 0;                     // at test data
   std::optional<LatencyModel> model;
   std::optional<LatencyCheck> check;  // the latest
 

@@ -37,10 +37,9 @@ LatencyPoint read_point(Architecture architecture, const Statement& row) {
 
 void StudyFile::add_latency_points(const std::vector<LatencyPoint>& points) {
   Database::WriteTransaction transaction(*database_);
-  Statement insert(database_->connection,
-                   fmt::format("INSERT INTO latency_point(architecture, {}) "
-                               "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                               kPointColumns));
+  Statement insert(database_->connection, fmt::format("INSERT INTO latency_point(architecture, {}) "
+                                                      "VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                                      kPointColumns));
   for (const LatencyPoint& point : points)
     insert_point(insert, database_->architecture_id(point.architecture), point);
   transaction.commit();
@@ -48,13 +47,12 @@ void StudyFile::add_latency_points(const std::vector<LatencyPoint>& points) {
 
 std::vector<LatencyPoint> StudyFile::latency_points() const {
   const auto lock = database_->lock();
-  return read_all(database_->connection,
-                  fmt::format("SELECT a.key, {} FROM latency_point p "
-                              "JOIN architecture a ON a.id = p.architecture ORDER BY p.id",
-                              kPointColumns),
-                  [&](Statement& row) {
-                    return read_point(database_->architecture(row.text(0)), row);
-                  });
+  return read_all(
+      database_->connection,
+      fmt::format("SELECT a.key, {} FROM latency_point p "
+                  "JOIN architecture a ON a.id = p.architecture ORDER BY p.id",
+                  kPointColumns),
+      [&](Statement& row) { return read_point(database_->architecture(row.text(0)), row); });
 }
 
 void StudyFile::add_fresh_times(const std::vector<FreshTime>& times) {

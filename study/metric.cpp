@@ -28,8 +28,8 @@ constexpr std::array kMetrics = {
     count("macs", "MACs"),
     time("latency.pred_ms", ScoredOn::kArchitecture),
     Metric{"distill.l1", kDown, "", NumberFormat::kNumber, ScoredOn::kClips},
-    // Phone recognition with a ridge or an LDA probe; non-pause frames use the setting chosen on all
-    // frames.
+    // Phone recognition with a ridge or an LDA probe; non-pause frames use the setting chosen on
+    // all frames.
     per_cent("pr.frame_acc", kUp),
     per_cent("pr.frame_acc_lda", kUp),
     per_cent("pr.nonpause_acc", kUp),

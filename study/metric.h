@@ -1,5 +1,5 @@
-// The registry of metrics: what each name means, its better direction, its unit and its number
-// format. Code that compares, stores, reads or prints a score asks here and keeps no list of its own.
+// The registry of metrics: their names, better direction, unit and number format. Code that
+// compares, stores, reads or prints a score asks here and keeps no list of its own.
 #pragma once
 
 #include <span>

@@ -33,7 +33,6 @@ ObjectivePoint objective_point(const std::map<std::string, double>& values,
 std::vector<int64_t> pareto_front(std::span<const Trial> trials,
                                   std::span<const MetricInfo> metrics);
 // The same as trials.
-std::vector<Trial> front_trials(std::span<const Trial> trials,
-                                std::span<const MetricInfo> metrics);
+std::vector<Trial> front_trials(std::span<const Trial> trials, std::span<const MetricInfo> metrics);
 
 }  // namespace concertina

@@ -38,9 +38,8 @@ std::vector<Limit> limits_of(const StudyHeader& header, const FrontResults& resu
                                    did_you_mean(budget.metric, names), fmt::join(names, ", ")));
     }
     const double sign = bound_of(header, budget) == Bound::kAtMost ? 1.0 : -1.0;
-    const double limit = budget.time
-                             ? results.time_terms(*budget.time).predicted_limit(budget.limit)
-                             : budget.limit;
+    const double limit =
+        budget.time ? results.time_terms(*budget.time).predicted_limit(budget.limit) : budget.limit;
     limits.push_back({budget.metric, sign, limit});
   }
   return limits;

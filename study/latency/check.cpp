@@ -41,8 +41,7 @@ LatencyCheck check_latency(const LatencyModel& model, std::span<const LatencyPoi
     check.outside += ratio < model.held_out()->low || ratio > model.held_out()->high;
   }
   check.times = static_cast<int64_t>(ratios.size());
-  if (check.outside > 0 &&
-      chance_of_at_least(check.outside, check.times, kOutside) < kSignificance)
+  if (check.outside > 0 && chance_of_at_least(check.outside, check.times, kOutside) < kSignificance)
     check.scale = median(std::move(ratios));
   return check;
 }

@@ -42,16 +42,17 @@ std::vector<double> features_of_format_1(Blueprint blueprint, const Architecture
 }  // namespace
 
 const std::vector<std::string>& latency_feature_names(int32_t format) {
-  static const std::vector<std::string> kFirst = {
-      "front_end_macs",        "front_end_elements", "projection_macs",  "positional_macs",
-      "input_elements",        "rate_elements",      "attention_linear_macs",
-      "attention_score_macs",  "attention_map_elements", "ffn_macs",     "layer_elements",
-      "ffn_elements",          "attention_halves",   "ffn_halves"};
+  static const std::vector<std::string> kFirst = {"front_end_macs",         "front_end_elements",
+                                                  "projection_macs",        "positional_macs",
+                                                  "input_elements",         "rate_elements",
+                                                  "attention_linear_macs",  "attention_score_macs",
+                                                  "attention_map_elements", "ffn_macs",
+                                                  "layer_elements",         "ffn_elements",
+                                                  "attention_halves",       "ffn_halves"};
   static const std::vector<std::string> kNow = {
-      "front_end_macs",       "front_end_elements",     "rate_macs",
-      "rate_elements",        "projection_macs",        "positional_macs",
-      "input_elements",       "attention_linear_macs",  "attention_score_macs",
-      "attention_map_elements", "ffn_macs",             "layer_elements",
+      "front_end_macs",       "front_end_elements",     "rate_macs",      "rate_elements",
+      "projection_macs",      "positional_macs",        "input_elements", "attention_linear_macs",
+      "attention_score_macs", "attention_map_elements", "ffn_macs",       "layer_elements",
       "ffn_elements",         "attention_halves",       "ffn_halves"};
   return format == 1 ? kFirst : kNow;
 }

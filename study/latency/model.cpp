@@ -95,9 +95,8 @@ LatencyModel LatencyModel::fit(const Blueprint& blueprint, std::span<const Laten
 }
 
 double LatencyModel::predict_ms(const Architecture& architecture) const {
-  const std::vector<double> features =
-      latency_features(blueprint_, architecture, workload_samples(blueprint_, workload_.seconds),
-                       format_);
+  const std::vector<double> features = latency_features(
+      blueprint_, architecture, workload_samples(blueprint_, workload_.seconds), format_);
   CONCERTINA_ASSERT(features.size() == weights_.size());
   double ms = intercept_;
   if (format_ != 1) {

@@ -18,8 +18,8 @@ class Sqlite : public ::testing::Test {
 
   const std::filesystem::path path_ =
       std::filesystem::path(::testing::TempDir()) /
-      (std::string("sqlite_") +
-       ::testing::UnitTest::GetInstance()->current_test_info()->name() + ".db");
+      (std::string("sqlite_") + ::testing::UnitTest::GetInstance()->current_test_info()->name() +
+       ".db");
 };
 
 int64_t count_rows(const Connection& connection) {

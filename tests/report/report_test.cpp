@@ -125,10 +125,10 @@ TEST_F(Report, ShowsFrontChoicesAndMeasurements) {
   for (const char* words :
        {"pr.frame_acc on test", "55.50 [54.25, 56.75]", "(layer 1, shrinkage 0.001)",
         "the prediction is off by <b>-1.0 %</b>", "CPU, 1 thread, 4 s of audio, fp32",
-        "<dt>looks at test</dt><dd>1</dd>", "latency.p50_ms (ms)", "params ≤ 2M", "concertina extract",
-        "none fits, the nearest is", "on held-out subnets", "Predicted against measured latency",
-        "Dominated hypervolume", "teacher: loss over steps", "200 (8 failed)",
-        "its reference point", "random wins"}) {
+        "<dt>looks at test</dt><dd>1</dd>", "latency.p50_ms (ms)", "params ≤ 2M",
+        "concertina extract", "none fits, the nearest is", "on held-out subnets",
+        "Predicted against measured latency", "Dominated hypervolume", "teacher: loss over steps",
+        "200 (8 failed)", "its reference point", "random wins"}) {
     EXPECT_THAT(page_, HasSubstr(words)) << words;
   }
   const std::vector<Budget> budget = {{"params", 2e6, {}}};
@@ -154,7 +154,8 @@ TEST_F(Report, ShowsTheCorrectionOfTheLatencyModel) {
 // A profile after the search does not change the error of the model that the search used.
 TEST_F(Report, QuotesTheFrozenModelsOwnError) {
   const LatencyModel model = LatencyModel::from_json(study_.latency_model()->json);
-  const std::string quoted = fmt::format("Latency model: {:.1f} % error", 100 * model.held_out()->mape);
+  const std::string quoted =
+      fmt::format("Latency model: {:.1f} % error", 100 * model.held_out()->mape);
   EXPECT_THAT(page_, HasSubstr(quoted));
   std::vector<LatencyPoint> later = study_.latency_points();
   Rng rng(9);

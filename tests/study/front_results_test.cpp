@@ -160,8 +160,9 @@ TEST(ChanceOfAtLeast, KnownValues) {
 
 // The answers of the budgets, --best and --knee need scores too, besides the spread members.
 TEST_F(FrontResultsTest, EveryNamedMemberIsToBeScored) {
-  const std::vector<Budget> budgets = {time_budget(front_[front_.size() / 2].values.at("latency.pred_ms")),
-                                       {"latency.pred_ms", 1e-3, {}}};
+  const std::vector<Budget> budgets = {
+      time_budget(front_[front_.size() / 2].values.at("latency.pred_ms")),
+      {"latency.pred_ms", 1e-3, {}}};
   const std::vector<Architecture> named = named_members(study_, 2, budgets);
   EXPECT_THAT(named, Contains(front_[0].architecture));
   EXPECT_THAT(named, Contains(knee_of(study_.header(), front_).architecture));

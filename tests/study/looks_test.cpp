@@ -18,7 +18,8 @@ TEST(Looks, AreAppendedWithIntervalsAndSettings) {
   {
     StudyFile study = StudyFile::create(folder / "s.db", small_header());
     study.add_look(small_look({{small, {{"sid.acc", {85, 83.5, 86.5, "layer 1"}}}}}));
-    study.add_look(small_look({{large, {{"sid.acc", {90}}}}, {small, {{"asv.eer", {9}}}}}, "other"));
+    study.add_look(
+        small_look({{large, {{"sid.acc", {90}}}}, {small, {{"asv.eer", {9}}}}}, "other"));
   }
   const std::vector<TestLook> looks = StudyFile::open_read_only(folder / "s.db").looks();
   ASSERT_EQ(looks.size(), 2u);

@@ -27,7 +27,8 @@ inline StudyFile made_up_study(const std::filesystem::path& path, int64_t count)
       "BEGIN; INSERT INTO generation(number, searcher_state, evaluator, hypervolume) VALUES(0, "
       "'{}', 'made up', 0.5);" +
       numbers +
-      "INSERT INTO architecture(id, key, genome) SELECT i + 1, 'e=' || (96 + i / 50000) || ' p=20000 "
+      "INSERT INTO architecture(id, key, genome) SELECT i + 1, 'e=' || (96 + i / 50000) || ' "
+      "p=20000 "
       "L=0-3:2x' || (100 + i % 50000), '' FROM n;" +
       numbers +
       "INSERT INTO trial(number, architecture, generation, fidelity, state, error, worker, wall_s) "

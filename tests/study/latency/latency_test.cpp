@@ -69,8 +69,7 @@ TEST(LatencyModel, TheStoredErrorIsThatOfNewSubnets) {
 }
 
 TEST(LatencyModel, TheIntervalHoldsNewTimes) {
-  const LatencyModel model =
-      LatencyModel::fit(pocket_space().blueprint(), profile(200, 0.1, 1));
+  const LatencyModel model = LatencyModel::fit(pocket_space().blueprint(), profile(200, 0.1, 1));
   int64_t inside = 0;
   const auto unseen = profile(500, 0.1, 2);
   for (const LatencyPoint& p : unseen) {
@@ -104,8 +103,7 @@ std::vector<LatencyPoint> misleading_profile() {
 }
 
 TEST(LatencyModel, MoreIsNeverPredictedToBeFaster) {
-  const LatencyModel model =
-      LatencyModel::fit(pocket_space().blueprint(), misleading_profile());
+  const LatencyModel model = LatencyModel::fit(pocket_space().blueprint(), misleading_profile());
   const auto ms = [&](const char* key) { return model.predict_ms(Architecture::parse(key)); };
   EXPECT_LE(ms("e=128 p=20000 L=0-3:1x512"), ms("e=128 p=20000 L=0-3:2x512"));
   EXPECT_LE(ms("e=128 p=20000 L=0-3:2x256"), ms("e=128 p=20000 L=0-3:2x512"));
