@@ -131,7 +131,7 @@ void Augmentation::add_noise(std::span<float> utterance, double power, Rng rng) 
   add_part(utterance, sound, {.length = static_cast<int64_t>(utterance.size())}, gain);
 }
 
-// A stretch of the noise clips; what is shorter than the utterance is repeated.
+// A part of the noise clips, repeated where it is shorter than the utterance.
 std::vector<float> Augmentation::noise_of(size_t length, Rng& rng) const {
   const auto taken = std::min(length, static_cast<size_t>(noise_->longest_stream()));
   std::vector<float> noise(length);

@@ -1,5 +1,5 @@
-// What a model in training hears instead of its clean crops. Length and place of everything said
-// stay, so units and targets of the clean audio still fit, frame by frame.
+// Augmentation of training audio. Length and timing of the speech do not change, so units and
+// targets of the clean audio stay aligned with it frame by frame.
 #pragma once
 
 #include <filesystem>
@@ -46,12 +46,11 @@ struct AugmentOptions {
 
 class Augmentation {
  public:
-  // Reads the manifest of noise clips, of which those of the train split are used, one after the
-  // other. InputError, SystemError.
+  // Reads the manifest of noise clips, whose train split is used. InputError, SystemError.
   explicit Augmentation(AugmentOptions options);
 
-  // Changes `utterance` in place: 16 kHz, a whole number of frames of `clips`, which a second
-  // utterance is drawn from. What is drawn depends on `rng` alone. Thread-safe.
+  // Changes `utterance` in place: 16 kHz, a whole number of frames of `clips`, from which a second
+  // utterance is drawn. All draws depend on `rng` alone. Thread-safe.
   void apply(std::span<float> utterance, const JoinedClips& clips, const Rng& rng) const;
 
   std::string noise_fingerprint() const;  // of the noise manifest; "" without
@@ -65,7 +64,7 @@ class Augmentation {
   std::optional<JoinedClips> noise_;
 };
 
-// Null where `options` ask for nothing.
+// Null when `options` enable nothing.
 std::shared_ptr<const Augmentation> make_augmentation(const AugmentOptions& options);
 
 }  // namespace concertina

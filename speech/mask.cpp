@@ -15,7 +15,7 @@ std::vector<uint8_t> span_mask(int64_t frames, const MaskOptions& options, Rng& 
   const double expected = options.probability * static_cast<double>(frames) / options.length;
   const auto drawn = static_cast<int64_t>(expected + rng.uniform());
   const int64_t spans = std::min<int64_t>(std::max<int64_t>(drawn, options.min_spans), frames - 1);
-  // Whole spans where there is room; in a short clip the last spans are cut at its end.
+  // Complete spans where they fit; in a short clip the last spans are cut at its end.
   const int64_t places = std::max(frames - options.length, spans + 1);
 
   std::vector<int64_t> starts(static_cast<size_t>(places));
