@@ -1,5 +1,5 @@
-// Adds a second signal to a part of an utterance at a drawn signal-to-noise ratio: WavLM's utterance
-// mixing (Chen et al. 2021, algorithm 1; unilm's utterance-mixing data set), and noise.
+// Adds a second signal to a part of an utterance at a drawn signal-to-noise ratio: WavLM's
+// utterance mixing (Chen et al. 2021, algorithm 1; unilm's utterance-mixing data set), and noise.
 #pragma once
 
 #include <cstdint>
