@@ -11,6 +11,11 @@ struct Bounds {
   bool holds(double value) const { return value >= low && value <= high; }  // NaN: false
 };
 
+// [low, high] in a config: what a value is drawn from, uniformly.
+struct NumberRange {
+  double low = 0, high = 0;
+};
+
 std::string describe(const Bounds& bounds);  // "0.1 to 3600"
 
 // Shared by options and config keys that say the same thing.

@@ -39,6 +39,7 @@ class ConfigSection {
   // A number outside its bounds is a problem, too, and leaves `value` as it was.
   void read(std::string_view key, int32_t& value, Bounds bounds);
   void read(std::string_view key, int64_t& value, Bounds bounds);
+  void read(std::string_view key, uint64_t& value, Bounds bounds);
   void read(std::string_view key, double& value, Bounds bounds);
   void read(std::string_view key, std::string& value);
   void read(std::string_view key, std::filesystem::path& value);  // relative paths: see resolve()
@@ -58,18 +59,13 @@ class ConfigSection {
                const std::string& message);  // adds "file:line:col: key: message"
   void problem(std::string_view key, size_t item, const std::string& message);  // of a list's item
   std::string where(std::string_view key) const;  // "file:line:column"
+  std::filesystem::path resolve(const std::filesystem::path& path) const;  // as ConfigFile's
   std::string dump() const;                       // canonical YAML of the subtree, for stamps
 
  private:
   friend class ConfigFile;
   std::shared_ptr<detail::ConfigState> state_;
   std::shared_ptr<detail::ConfigNode> node_;
-};
-
-// A number that was read, whether it was there or not.
-struct ConfigNumber {
-  std::string key;  // from the root: "stage1.batch.crops"
-  std::optional<Bounds> bounds;
 };
 
 class ConfigFile {
@@ -81,9 +77,8 @@ class ConfigFile {
   void set(const std::string& assignment);  // InputError when malformed
   ConfigSection root();
   void finish() const;                        // InputError listing everything wrong
-  std::string dump() const;                   // the effective config
-  std::vector<ConfigNumber> numbers() const;  // read so far, in the order of reading
-  std::filesystem::path directory() const;    // of the file; for resolve()
+  std::string dump() const;                 // the effective config
+  std::filesystem::path directory() const;  // of the file; for resolve()
   // A path named inside the file: absolute, or relative to the file's own folder.
   std::filesystem::path resolve(const std::filesystem::path& path) const;
 

@@ -184,6 +184,10 @@ std::string ConfigNode::path_of(std::string_view key) const {
   return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
 }
 
+std::filesystem::path ConfigState::resolve(const std::filesystem::path& path) const {
+  return path.is_absolute() ? path : (directory / path).lexically_normal();
+}
+
 Pointer parse_config(const std::string& text, const std::string& name) {
   Converter converter(name, true);
   Pointer root = converter.convert(load_one(text, converter), "", {name, 1, 1});

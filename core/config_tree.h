@@ -51,7 +51,8 @@ struct ConfigState {
   std::filesystem::path directory;
   std::shared_ptr<ConfigNode> root;
   std::vector<ConfigProblem> problems;
-  std::vector<ConfigNumber> numbers;
+
+  std::filesystem::path resolve(const std::filesystem::path& path) const;
 };
 
 enum class KeyOrder { kAsWritten, kSorted };
