@@ -16,7 +16,7 @@ namespace {
 // A change of how a metric is computed raises its version.
 constexpr const char* kSizeVersion = "1";
 constexpr const char* kDistillVersion = "1";
-constexpr const char* kTaskVersion = "2";
+constexpr const char* kTaskVersion = "3";
 
 void add_machine(Facts& facts) {
   facts["LibTorch"] = TORCH_VERSION;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <map>
 #include <optional>
 #include <utility>
@@ -48,21 +47,21 @@ struct Fold {
   int64_t clips = 0;
 };
 
-size_t best_index(std::span<const double> errors) {
-  return static_cast<size_t>(std::ranges::min_element(errors) - errors.begin());
-}
-
-double chosen_lda_shrinkage(const FoldSums& sums) {
-  const std::span<const double> shrinkages = default_shrinkages(ProbeKind::kLda);
-  const ProbeSums all = sums.all();
-  std::vector<double> penalties;
-  for (const double shrinkage : shrinkages)
-    penalties.push_back(ridge_penalty_of_lda(all, shrinkage));
-  return shrinkages[best_index(sums.held_out_errors(penalties))];
-}
-
-LinearProbe fit(const ProbeSums& sums, ProbeKind kind, double shrinkage) {
-  return solve_probes(sums, kind, std::array{shrinkage}).front();
+// Of each probe, frames it gets right; one product scores all of them.
+std::vector<double> hits_of(std::span<const LinearProbe> probes, const at::Tensor& features,
+                            const at::Tensor& labels) {
+  std::vector<at::Tensor> weights, biases;
+  for (const LinearProbe& probe : probes) {
+    weights.push_back(probe.weight);
+    biases.push_back(probe.bias);
+  }
+  const auto count = static_cast<int64_t>(probes.size());
+  const at::Tensor scores = at::addmm(at::cat(biases), features, at::cat(weights, 1));
+  const at::Tensor guesses = scores.view({labels.size(0), count, -1}).argmax(2);
+  const at::Tensor hits =
+      guesses.eq(labels.unsqueeze(1)).to(at::kDouble).sum(0).contiguous();  // [probes]
+  const double* first = hits.const_data_ptr<double>();
+  return {first, first + count};
 }
 
 }  // namespace
@@ -88,67 +87,72 @@ std::vector<int32_t> deal_folds(const Manifest& manifest, std::span<const int64_
 }
 
 void FoldSums::add(int32_t fold, const at::Tensor& features, const at::Tensor& labels) {
-  if (features.size(0) == 0) return;
+  const int64_t n = features.size(0);
+  if (n == 0) return;
   if (folds_.empty()) {
     const at::Tensor shift = features.mean(0).to(at::kDouble);
-    for (int32_t k = 0; k < kFolds; ++k) folds_.emplace_back(classes_, shift);
+    for (int32_t k = 0; k < kFolds; ++k) folds_.push_back({ProbeSums(classes_, shift), {}, {}});
   }
-  folds_[static_cast<size_t>(fold)].add(features, labels);
+  Fold& into = folds_[static_cast<size_t>(fold)];
+  into.sums.add(features, labels);
+  const int64_t first = (every_ - seen_ % every_) % every_;
+  if (first < n) {  // copies, for a view would keep all frames
+    into.features.push_back(features.slice(0, first, std::nullopt, every_).to(at::kFloat).clone());
+    into.labels.push_back(labels.slice(0, first, std::nullopt, every_).clone());
+  }
+  seen_ += n;
 }
 
 ProbeSums FoldSums::all() const {
   CONCERTINA_ASSERT(!folds_.empty());
-  ProbeSums sum = folds_.front();
-  for (size_t k = 1; k < folds_.size(); ++k) sum = sum + folds_[k];
+  ProbeSums sum = folds_.front().sums;
+  for (size_t k = 1; k < folds_.size(); ++k) sum = sum + folds_[k].sums;
   return sum;
 }
 
 int64_t FoldSums::used() const {
-  return std::ranges::count_if(folds_, [](const ProbeSums& fold) { return fold.count() > 0; });
+  return std::ranges::count_if(folds_, [](const Fold& fold) { return fold.sums.count() > 0; });
 }
 
-std::vector<double> FoldSums::held_out_errors(std::span<const double> penalties) const {
+std::vector<double> FoldSums::held_out_accuracies(ProbeKind kind,
+                                                  std::span<const double> shrinkages) const {
   const ProbeSums whole = all();
-  std::vector<double> errors(penalties.size(), 0.0);
-  double frames = 0;
-  for (const ProbeSums& fold : folds_) {
-    if (fold.count() == 0 || fold.count() == whole.count()) continue;
-    const std::vector<double> of_fold = ridge_errors(whole - fold, fold, penalties);
-    for (size_t i = 0; i < errors.size(); ++i) errors[i] += of_fold[i];
-    frames += fold.count();
+  std::vector<double> accuracies(shrinkages.size(), 0.0);
+  int64_t frames = 0;
+  for (const Fold& fold : folds_) {
+    if (fold.features.empty() || fold.sums.count() == whole.count()) continue;
+    const at::Tensor labels = at::cat(fold.labels);
+    const std::vector<double> hits =
+        hits_of(solve_probes(whole - fold.sums, kind, shrinkages), at::cat(fold.features), labels);
+    for (size_t i = 0; i < hits.size(); ++i) accuracies[i] += hits[i];
+    frames += labels.size(0);
   }
-  for (double& error : errors)
-    error = frames > 0 ? error / frames : std::numeric_limits<double>::infinity();
-  return errors;
+  for (double& accuracy : accuracies) accuracy /= static_cast<double>(std::max<int64_t>(frames, 1));
+  return accuracies;
 }
 
-std::string ChosenProbes::setting(ProbeKind kind, const std::string& layer_name) const {
-  const LinearProbe& probe = kind == ProbeKind::kLda ? lda : ridge;
+std::string ChosenProbe::setting(const std::string& layer_name) const {
   return fmt::format("{}, shrinkage {:g}, chosen on {} folds of train", layer_name, probe.shrinkage,
                      folds);
 }
 
-ChosenProbes choose_probes(int64_t layers, const std::function<FoldSums(int64_t)>& sums_of) {
-  const std::span<const double> penalties = default_shrinkages(ProbeKind::kRidge);
-  double least = std::numeric_limits<double>::infinity();
-  ChosenProbes chosen;
-  double ridge = penalties.front();
-  std::optional<FoldSums> of_layer;
+std::vector<ChosenProbe> choose_probes(std::span<const ProbeKind> kinds, int64_t layers,
+                                       const std::function<FoldSums(int64_t)>& sums_of) {
+  std::vector<ChosenProbe> chosen(kinds.size());
+  std::vector<double> highest(kinds.size(), -1.0);
   for (int64_t l = 0; l < layers; ++l) {
-    FoldSums sums = sums_of(l);
-    const std::vector<double> errors = sums.held_out_errors(penalties);
-    const size_t best = best_index(errors);
-    if (of_layer && errors[best] >= least) continue;
-    least = errors[best];
-    chosen.layer = l;
-    ridge = penalties[best];
-    of_layer = std::move(sums);
+    const FoldSums sums = sums_of(l);
+    for (size_t k = 0; k < kinds.size(); ++k) {
+      const std::span<const double> shrinkages = default_shrinkages(kinds[k]);
+      const std::vector<double> accuracies = sums.held_out_accuracies(kinds[k], shrinkages);
+      const auto best = std::ranges::max_element(accuracies);
+      if (*best <= highest[k]) continue;
+      highest[k] = *best;
+      const double shrinkage = shrinkages[static_cast<size_t>(best - accuracies.begin())];
+      chosen[k] = {l, sums.used(),
+                   solve_probes(sums.all(), kinds[k], std::array{shrinkage}).front()};
+    }
   }
-  CONCERTINA_ASSERT(of_layer.has_value());
-  const ProbeSums all = of_layer->all();
-  chosen.folds = of_layer->used();
-  chosen.ridge = fit(all, ProbeKind::kRidge, ridge);
-  chosen.lda = fit(all, ProbeKind::kLda, chosen_lda_shrinkage(*of_layer));
   return chosen;
 }
 

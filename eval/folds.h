@@ -1,6 +1,7 @@
 // Layer and shrinkage of a probe, chosen inside the training data: by cross-validation over folds
-// of whole clips, so that the scored split chooses nothing. What a fold would cost as held-out data
-// follows in closed form from the sums of the others, so each frame is seen once. Not thread-safe.
+// of whole clips, so that the scored split chooses nothing. A fold's probes are solved from the
+// sums of the other folds, and their accuracy is taken on frames of it that were kept, so each
+// frame is computed once. Not thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -22,33 +23,42 @@ inline constexpr int32_t kFolds = 4;
 // several units are in several folds. Depends on the clips' names and sizes of their units only.
 std::vector<int32_t> deal_folds(const Manifest& manifest, std::span<const int64_t> clips);
 
-// Sums of one layer's training frames, fold by fold: kFolds * D * D doubles.
+// Frames of a fold, at most about, that accuracy is taken on.
+inline constexpr int64_t kHeldOutFrames = 2000;
+
+// One layer's training frames, fold by fold: sums (kFolds * D * D doubles), and every `every`-th
+// frame itself.
 class FoldSums {
  public:
-  explicit FoldSums(int64_t classes) : classes_(classes) {}
+  explicit FoldSums(int64_t classes, int64_t every = 1) : classes_(classes), every_(every) {}
   void add(int32_t fold, const at::Tensor& features, const at::Tensor& labels);  // as ProbeSums'
 
   ProbeSums all() const;  // of what was added; at least one frame
   int64_t used() const;   // folds that something was added to
-  // Mean squared error of each ridge penalty on frames that its fit did not see: infinite when all
+  // Accuracy, 0 to 1, of the probe of each shrinkage on frames that its fit did not see: 0 when all
   // frames are of one fold.
-  std::vector<double> held_out_errors(std::span<const double> penalties) const;
+  std::vector<double> held_out_accuracies(ProbeKind kind, std::span<const double> shrinkages) const;
 
  private:
-  int64_t classes_;
-  std::vector<ProbeSums> folds_;
+  struct Fold {
+    ProbeSums sums;
+    std::vector<at::Tensor> features, labels;  // kept frames: [n, D] float, [n] int64
+  };
+  int64_t classes_, every_;
+  int64_t seen_ = 0;  // frames
+  std::vector<Fold> folds_;
 };
 
-struct ChosenProbes {
+struct ChosenProbe {
   int64_t layer = 0, folds = 0;
-  LinearProbe ridge, lda;  // fitted on all folds
+  LinearProbe probe;  // fitted on all folds
   // "layer 2, shrinkage 0.001, chosen on 4 folds of train"
-  std::string setting(ProbeKind kind, const std::string& layer_name) const;
+  std::string setting(const std::string& layer_name) const;
 };
 
-// The layer and the shrinkage of ridge with the least held-out error; on that layer, LDA's
-// shrinkage by the error of its equivalent ridge regression. `sums_of(layer)` is asked once a
-// layer.
-ChosenProbes choose_probes(int64_t layers, const std::function<FoldSums(int64_t)>& sums_of);
+// For each kind, in order, the layer and the shrinkage with the highest held-out accuracy; of equal
+// ones the lower layer and the stronger shrinkage. `sums_of(layer)` is asked once a layer.
+std::vector<ChosenProbe> choose_probes(std::span<const ProbeKind> kinds, int64_t layers,
+                                       const std::function<FoldSums(int64_t)>& sums_of);
 
 }  // namespace concertina

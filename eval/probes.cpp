@@ -64,13 +64,6 @@ System lda_system(const Moments& m, const at::Tensor& shrinkages) {
   return {(1 - shrinkages) * within + shrinkages * level * unit, (centred * m.scale).t()};
 }
 
-// Diagonal of the covariance within classes, on unit-variance features.
-at::Tensor within_variances(const Moments& m) {
-  const at::Tensor centred = m.class_means - m.mean;
-  const at::Tensor between = (centred.square() * m.prior.unsqueeze(1)).sum(0);
-  return (m.total.diagonal() - between) * m.scale.square();
-}
-
 // [K, D, C] that act on raw features.
 at::Tensor solve(const Moments& m, const System& system) {
   const at::Tensor factors = at::linalg_cholesky(system.matrices);
@@ -159,28 +152,6 @@ std::vector<LinearProbe> solve_probes(const ProbeSums& sums, ProbeKind kind,
     probes.push_back({shrinkages[k], weights[row].to(at::kFloat), bias[row].to(at::kFloat)});
   }
   return probes;
-}
-
-std::vector<double> ridge_errors(const ProbeSums& training, const ProbeSums& held_out,
-                                 std::span<const double> penalties) {
-  CONCERTINA_ASSERT(training.count() > 0 && held_out.count() > 0);
-  const Moments m = moments_of(training);
-  const at::Tensor weights = solve(m, ridge_system(m, as_column(penalties)));
-  const at::Tensor bias = m.prior - at::matmul(m.mean, weights);  // [K, C], about the shift
-  const double n = held_out.count();
-  const at::Tensor squares = (weights * at::matmul(held_out.gram(), weights)).sum({1, 2}) +
-                             n * bias.square().sum(1) +
-                             2 * (bias * at::matmul(held_out.class_sums().sum(0), weights)).sum(1);
-  const at::Tensor products =
-      (held_out.class_sums().t() * weights).sum({1, 2}) + at::matmul(bias, held_out.class_counts());
-  const at::Tensor errors = (squares - 2 * products + n).contiguous();
-  const double* first = errors.const_data_ptr<double>();
-  return {first, first + errors.numel()};
-}
-
-double ridge_penalty_of_lda(const ProbeSums& sums, double shrinkage) {
-  const double level = within_variances(moments_of(sums)).mean().item<double>();
-  return shrinkage / (1 - shrinkage) * std::max(level, kLeastVariance);
 }
 
 std::span<const double> default_shrinkages(ProbeKind kind) {

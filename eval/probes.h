@@ -59,15 +59,6 @@ struct LinearProbe {
 std::vector<LinearProbe> solve_probes(const ProbeSums& sums, ProbeKind kind,
                                       std::span<const double> shrinkages);
 
-// Summed squared error against the one-hot labels of `held_out`, in closed form, of the ridge
-// probes that `training` gives with each penalty. Both about the same shift; at least one frame
-// each.
-std::vector<double> ridge_errors(const ProbeSums& training, const ProbeSums& held_out,
-                                 std::span<const double> penalties);
-// The ridge penalty whose regression spans the discriminants of LDA with this shrinkage, for what
-// `sums` saw (penalized discriminant analysis: Hastie, Buja and Tibshirani 1995).
-double ridge_penalty_of_lda(const ProbeSums& sums, double shrinkage);
-
 // The shrinkages that are tried, weakest last, so that a tie goes to the stronger one.
 std::span<const double> default_shrinkages(ProbeKind kind);
 

@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
-#include <optional>
 #include <set>
 #include <utility>
 
@@ -122,6 +122,7 @@ struct PhoneTask : Task {
   PhoneData data;
   std::string rule;
   int64_t classes = 0;
+  int64_t every = 1;        // of training frames, kept to choose the probes' settings on
   at::Tensor speech_class;  // [classes] 1 where the class is no pause
 };
 
@@ -145,8 +146,7 @@ class PhoneRun : public TaskRun {
   std::vector<TaskScore> scores(Intervals intervals) const override {
     std::vector<TaskScore> scores;
     for (size_t k = 0; k < kKinds.size(); ++k) {
-      const std::string setting =
-          chosen_->setting(kKinds[k], layer_name(chosen_->layer, task_.rule));
+      const std::string setting = chosen_[k].setting(layer_name(chosen_[k].layer, task_.rule));
       const std::string suffix = kKinds[k] == ProbeKind::kLda ? "_lda" : "";
       scores.push_back(score_of("pr.frame_acc" + suffix, all_[k], setting, intervals));
       scores.push_back(score_of("pr.nonpause_acc" + suffix, speech_[k], setting, intervals));
@@ -164,34 +164,30 @@ class PhoneRun : public TaskRun {
   }
 
   void train(int32_t fold, const at::Tensor& layers, const at::Tensor& target) {
-    CONCERTINA_ASSERT(!chosen_);
-    while (static_cast<int64_t>(sums_.size()) < layers.size(0)) sums_.emplace_back(task_.classes);
+    CONCERTINA_ASSERT(chosen_.empty());
+    while (static_cast<int64_t>(sums_.size()) < layers.size(0))
+      sums_.emplace_back(task_.classes, task_.every);
     for (size_t l = 0; l < sums_.size(); ++l)
       sums_[l].add(fold, layers[static_cast<int64_t>(l)], target);
   }
 
   void choose() {
-    chosen_ = choose_probes(static_cast<int64_t>(sums_.size()), [&](int64_t layer) {
+    chosen_ = choose_probes(kKinds, static_cast<int64_t>(sums_.size()), [&](int64_t layer) {
       return std::move(sums_[static_cast<size_t>(layer)]);
     });
     sums_.clear();
-    both_ = {0, at::cat({chosen_->ridge.weight, chosen_->lda.weight}, 1),
-             at::cat({chosen_->ridge.bias, chosen_->lda.bias})};
   }
 
   void test(const at::Tensor& layers, const at::Tensor& target) {
-    if (!chosen_) choose();
+    if (chosen_.empty()) choose();
     const at::Tensor speech = task_.speech_class.index_select(0, target);
     const at::Tensor counted = at::stack({at::ones_like(speech), speech}).to(at::kFloat);  // [2, n]
     const at::Tensor totals = counted.sum(1);
-    const at::Tensor guesses =
-        both_.scores(layers[chosen_->layer]).view({target.size(0), -1, task_.classes}).argmax(2);
-    const at::Tensor hits =
-        counted.mm(guesses.eq(target.unsqueeze(1)).to(at::kFloat));  // [2, kinds]
     for (size_t k = 0; k < kKinds.size(); ++k) {
-      const at::Tensor of_kind = hits.select(1, static_cast<int64_t>(k));
-      push(all_[k], of_kind[0], totals[0]);
-      push(speech_[k], of_kind[1], totals[1]);
+      const at::Tensor guesses = chosen_[k].probe.scores(layers[chosen_[k].layer]).argmax(1);
+      const at::Tensor hits = counted.mv(guesses.eq(target).to(at::kFloat));  // [2]
+      push(all_[k], hits[0], totals[0]);
+      push(speech_[k], hits[1], totals[1]);
     }
   }
 
@@ -202,8 +198,7 @@ class PhoneRun : public TaskRun {
 
   const PhoneTask& task_;
   std::vector<FoldSums> sums_;  // one for each layer
-  std::optional<ChosenProbes> chosen_;
-  LinearProbe both_;  // in the order of kKinds, side by side: one product scores both
+  std::vector<ChosenProbe> chosen_;  // in the order of kKinds
   std::array<ClipHits, kKinds.size()> all_, speech_;
 };
 
@@ -215,6 +210,13 @@ PhoneTask::PhoneTask(PhoneData all, std::string layer_rule)
   std::ranges::transform(data.labels, std::back_inserter(speech),
                          [](const std::string& label) { return is_pause(label) ? 0 : 1; });
   speech_class = at::tensor(speech, at::kLong);
+  double seconds = 0;
+  for (const auto& [index, clip] : data.clips) {
+    if (clip.split == Split::kTrain) seconds += clip.ends_s.back();
+  }
+  constexpr double kFramesPerSecond = 50;
+  every = std::max<int64_t>(
+      1, std::llround(seconds * kFramesPerSecond / static_cast<double>(kFolds * kHeldOutFrames)));
 }
 
 std::unique_ptr<TaskRun> PhoneTask::start() const { return std::make_unique<PhoneRun>(*this); }

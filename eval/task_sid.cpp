@@ -82,15 +82,18 @@ class SpeakerRun : public TaskRun {
   }
 
   std::vector<TaskScore> scores(Intervals intervals) const override {
-    const ChosenProbes chosen = choose_probes(training_.clips.front().size(0), [&](int64_t layer) {
-      return training_.fold_sums(layer, task_.speakers);
-    });
-    const at::Tensor features = scored_.layer(chosen.layer), labels = scored_.labels();
-    const std::string layer = layer_name(chosen.layer, task_.rule);
-    return {score_of("sid.acc", hits_of(chosen.lda, features, labels),
-                     chosen.setting(ProbeKind::kLda, layer), intervals),
-            score_of("sid.acc_ridge", hits_of(chosen.ridge, features, labels),
-                     chosen.setting(ProbeKind::kRidge, layer), intervals)};
+    constexpr std::array<ProbeKind, 2> kKinds = {ProbeKind::kLda, ProbeKind::kRidge};
+    const std::vector<ChosenProbe> chosen =
+        choose_probes(kKinds, training_.clips.front().size(0), [&](int64_t layer) {
+          return training_.fold_sums(layer, task_.speakers);
+        });
+    std::vector<TaskScore> scores;
+    for (const ChosenProbe& each : chosen) {
+      const ClipHits hits = hits_of(each.probe, scored_.layer(each.layer), scored_.labels());
+      scores.push_back(score_of(scores.empty() ? "sid.acc" : "sid.acc_ridge", hits,
+                                each.setting(layer_name(each.layer, task_.rule)), intervals));
+    }
+    return scores;
   }
 
  private:
