@@ -9,7 +9,7 @@
 
 #include "apps/stages.h"
 #include "core/errors.h"
-#include "distill/pretrain.h"
+#include "distill/pretrain/pretrain.h"
 #include "eval/subnet_evaluator.h"
 #include "speech/corpus.h"
 #include "supernet/model/model_file.h"

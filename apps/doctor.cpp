@@ -20,7 +20,7 @@
 #include "core/errors.h"
 #include "core/machine.h"
 #include "core/progress.h"
-#include "distill/communicator.h"
+#include "distill/train/communicator.h"
 #include "supernet/model/forward.h"
 #include "supernet/model/model_file.h"
 #include "supernet/nn/kernel_check.h"

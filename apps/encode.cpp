@@ -5,7 +5,7 @@
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
-#include "distill/precision.h"
+#include "distill/train/precision.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {

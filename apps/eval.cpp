@@ -10,7 +10,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "distill/precision.h"
+#include "distill/train/precision.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {

@@ -15,7 +15,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
-#include "distill/precision.h"
+#include "distill/train/precision.h"
 #include "eval/fingerprints.h"
 #include "eval/latency.h"
 #include "search/front_members.h"

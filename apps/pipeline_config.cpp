@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "apps/config_checks.h"
-#include "distill/stage.h"
+#include "distill/train/stage.h"
 #include "speech/corpus.h"
 
 namespace concertina {

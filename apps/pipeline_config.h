@@ -9,7 +9,8 @@
 
 #include "core/config.h"
 #include "distill/options.h"
-#include "distill/sort.h"
+#include "distill/pretrain/options.h"
+#include "distill/importance/sort.h"
 #include "eval/latency.h"
 #include "eval/tasks.h"
 #include "search/pareto.h"
@@ -42,11 +43,11 @@ struct PipelineConfig {
   uint64_t seed = 0;
   CorpusConfig corpus;
   SearchSpace space;
-  PretrainOptions teacher;  // distill/options.h
+  PretrainOptions teacher;  // distill/pretrain/options.h
   std::filesystem::path
       teacher_model;  // an existing model file instead of pretraining; "" otherwise
   DistillOptions stage1, stage2;
-  std::optional<SortOptions> sort;  // between the two: distill/sort.h
+  std::optional<SortOptions> sort;  // between the two: distill/importance/sort.h
   LatencyOptions latency;           // eval/latency.h
   TaskOptions tasks;                // eval/tasks.h
   SearchConfig search;

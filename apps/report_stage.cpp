@@ -8,7 +8,7 @@
 #include "apps/stages.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "distill/recipe.h"
+#include "distill/train/recipe.h"
 #include "report/report.h"
 #include "search/study.h"
 #include "supernet/model/model_file.h"

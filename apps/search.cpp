@@ -15,7 +15,7 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/threads.h"
-#include "distill/precision.h"
+#include "distill/train/precision.h"
 #include "eval/subnet_evaluator.h"
 #include "search/study.h"
 #include "supernet/model/model_file.h"

@@ -11,7 +11,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "distill/sort.h"
+#include "distill/importance/sort.h"
 #include "eval/distill_score.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/unit_axes.h"

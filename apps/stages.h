@@ -9,8 +9,8 @@
 
 #include "apps/pipeline_config.h"
 #include "apps/verb.h"
-#include "distill/communicator.h"
-#include "distill/stage_folder.h"
+#include "distill/train/communicator.h"
+#include "distill/train/stage_folder.h"
 #include "report/report.h"
 
 namespace concertina {

@@ -10,7 +10,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "distill/precision.h"
+#include "distill/train/precision.h"
 #include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
 #include "search/same_study.h"

@@ -7,7 +7,7 @@
 
 #include "apps/verb.h"
 #include "core/errors.h"
-#include "distill/cache_files.h"
+#include "distill/data/cache_files.h"
 
 namespace concertina {
 namespace {

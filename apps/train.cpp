@@ -12,7 +12,7 @@
 #include "core/progress.h"
 #include "core/units.h"
 #include "distill/distill.h"
-#include "distill/pretrain.h"
+#include "distill/pretrain/pretrain.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {

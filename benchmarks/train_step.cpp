@@ -15,10 +15,10 @@
 #include "benchmarks/op_times.h"
 #include "core/memory.h"
 #include "core/threads.h"
-#include "distill/adamw.h"
-#include "distill/learner.h"
+#include "distill/train/adamw.h"
+#include "distill/train/learner.h"
 #include "distill/objective/layer_mean.h"
-#include "distill/transfer.h"
+#include "distill/data/transfer.h"
 #include "supernet/space/cost.h"
 
 namespace concertina {

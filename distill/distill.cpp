@@ -8,10 +8,10 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "distill/agreement.h"
-#include "distill/cache_files.h"
+#include "distill/data/cache_files.h"
+#include "distill/data/whole_clips.h"
 #include "distill/inheritance.h"
-#include "distill/whole_clips.h"
+#include "distill/train/agreement.h"
 
 namespace concertina {
 namespace {

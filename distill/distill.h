@@ -6,7 +6,8 @@
 #include <vector>
 
 #include "distill/objective/objective_file.h"
-#include "distill/stage.h"
+#include "distill/options.h"
+#include "distill/train/stage.h"
 
 namespace concertina {
 

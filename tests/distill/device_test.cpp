@@ -5,8 +5,8 @@
 
 #include "core/log.h"
 #include "distill/distill.h"
-#include "distill/pretrain.h"
-#include "distill/step_guard.h"
+#include "distill/pretrain/pretrain.h"
+#include "distill/train/step_guard.h"
 #include "tests/distill/tiny.h"
 #include "tests/fake_device.h"
 

@@ -4,7 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "core/errors.h"
-#include "distill/recipe.h"
+#include "distill/pretrain/options.h"
+#include "distill/train/recipe.h"
 
 namespace concertina {
 namespace {

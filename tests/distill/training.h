@@ -8,7 +8,7 @@
 
 #include "core/log.h"
 #include "distill/distill.h"
-#include "distill/pretrain.h"
+#include "distill/pretrain/pretrain.h"
 #include "tests/distill/tiny.h"
 
 namespace concertina::testing {

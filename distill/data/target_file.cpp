@@ -1,0 +1,116 @@
+#include "distill/data/target_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <system_error>
+
+#include "core/errors.h"
+#include "core/files.h"
+#include "distill/data/target_cache.h"
+
+namespace concertina {
+namespace {
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+constexpr size_t kLengthBytes = 8, kAlignment = 64;
+
+[[noreturn]] void fail(const fs::path& path, int error) {
+  throw SystemError(fmt::format("cannot write the teacher's targets to {}: {}", path.string(),
+                                std::generic_category().message(error)));
+}
+
+// Scales first: four-byte values stay aligned whatever the number of targets.
+std::string header_of(int64_t frames, int64_t dim, CacheDtype dtype) {
+  const bool bytes = dtype == CacheDtype::kInt8;
+  const int64_t scales = bytes ? frames * 4 : 0, all = target_bytes(frames, dim, dtype);
+  Json json = {{"__metadata__", {{"format", "pt"}, {"kind", "targets"}}},
+               {"targets",
+                {{"dtype", bytes ? "I8" : "F16"},
+                 {"shape", {frames, dim}},
+                 {"data_offsets", {scales, all}}}}};
+  if (bytes) {
+    json["scales"] = {
+        {"dtype", "F32"}, {"shape", Json::array({frames})}, {"data_offsets", {0, scales}}};
+  }
+  std::string text = json.dump();
+  text.append((kAlignment - (kLengthBytes + text.size()) % kAlignment) % kAlignment, ' ');
+  const uint64_t size = text.size();
+  return std::string(reinterpret_cast<const char*>(&size), kLengthBytes) + text;
+}
+
+}  // namespace
+
+TargetFile::TargetFile(fs::path path, int64_t frames, int64_t dim, CacheDtype dtype)
+    : path_(std::move(path)), dim_(dim), dtype_(dtype) {
+  const std::string header = header_of(frames, dim, dtype);
+  scales_at_ = header.size();
+  targets_at_ =
+      header.size() + (dtype == CacheDtype::kInt8 ? static_cast<uint64_t>(frames) * 4 : 0);
+  if (fs::exists(progress()) && fs::exists(part())) {
+    const Json json = Json::parse(read_text(progress()), nullptr, false);
+    if (json.is_object()) windows_done_ = json.value("windows_done", int64_t{0});
+  }
+  fd_ = ::open(part().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (fd_ < 0) fail(part(), errno);
+  const auto size = header.size() + static_cast<uint64_t>(target_bytes(frames, dim, dtype));
+  if (const int error = ::posix_fallocate(fd_, 0, static_cast<off_t>(size)); error != 0) {
+    ::close(fd_);
+    if (windows_done_ == 0) ::unlink(part().c_str());
+    fail(part(), error);
+  }
+  put(header.data(), header.size(), 0);
+}
+
+TargetFile::~TargetFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+fs::path TargetFile::part() const { return path_.string() + ".part"; }
+fs::path TargetFile::progress() const { return path_.string() + ".part.json"; }
+
+void TargetFile::put(const void* data, size_t bytes, uint64_t offset) {
+  const char* from = static_cast<const char*>(data);
+  while (bytes > 0) {
+    const ssize_t count = ::pwrite(fd_, from, bytes, static_cast<off_t>(offset));
+    if (count < 0 && errno != EINTR) fail(part(), errno);
+    if (count <= 0) continue;
+    from += count;
+    bytes -= static_cast<size_t>(count);
+    offset += static_cast<uint64_t>(count);
+  }
+}
+
+void TargetFile::write(int64_t first_frame, const at::Tensor& targets) {
+  CONCERTINA_ASSERT(targets.dim() == 2 && targets.size(1) == dim_);
+  const auto row = static_cast<uint64_t>(first_frame), width = static_cast<uint64_t>(dim_);
+  if (dtype_ == CacheDtype::kFp16) {
+    const at::Tensor half = targets.to(at::kHalf).contiguous();
+    return put(half.const_data_ptr(), half.nbytes(), targets_at_ + row * width * 2);
+  }
+  const at::Tensor scales = (targets.abs().amax(1) / 127).clamp_min(1e-8).contiguous();
+  const at::Tensor bytes = (targets / scales.unsqueeze(1)).round().to(at::kChar).contiguous();
+  put(scales.const_data_ptr(), scales.nbytes(), scales_at_ + row * 4);
+  put(bytes.const_data_ptr(), bytes.nbytes(), targets_at_ + row * width);
+}
+
+void TargetFile::checkpoint(int64_t windows_done) {
+  if (::fdatasync(fd_) != 0) fail(part(), errno);
+  windows_done_ = windows_done;
+  write_atomically(progress(), Json{{"windows_done", windows_done}}.dump() + "\n");
+}
+
+void TargetFile::finish() {
+  if (::fsync(fd_) != 0) fail(part(), errno);
+  std::error_code error;
+  fs::rename(part(), path_, error);
+  if (error) fail(path_, error.value());
+  fs::remove(progress(), error);
+}
+
+}  // namespace concertina

@@ -1,0 +1,138 @@
+#include "distill/importance/sort.h"
+
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/errors.h"
+#include "distill/data/crops.h"
+#include "distill/importance/taylor_scores.h"
+#include "supernet/model/activation_scores.h"
+
+namespace concertina {
+namespace {
+
+constexpr int32_t kCrops = 8;
+constexpr double kCropSeconds = 3;
+constexpr int64_t kProbeFrames = 100;
+
+std::vector<SpeechBatch> training_batches(const SortOptions& options, const Blueprint& blueprint,
+                                          const Manifest& manifest) {
+  const BatchOptions crops{
+      .crops = kCrops, .seconds = kCropSeconds, .source_weight = options.source_weight};
+  const JoinedClips clips(manifest, Split::kTrain, blueprint.base_frame_samples(),
+                          options.source_weight);
+  const CropSource source(clips, blueprint, crops, {}, Rng(options.seed).fork("sort"));
+  std::vector<SpeechBatch> batches;
+  double seconds = 0;
+  while (seconds < options.seconds) {
+    const Crops next = source.at(static_cast<int64_t>(batches.size()));
+    batches.push_back(next.speech);
+    seconds += next.seconds;
+  }
+  return batches;
+}
+
+UnitScores scores_of(const SortOptions& options, const SortInputs& inputs) {
+  if (options.score == SortScore::kMagnitude) return magnitude_scores(inputs.model);
+  if (inputs.manifest == nullptr) {
+    throw InputError("sorting by activation or Taylor score needs audio: give a manifest");
+  }
+  if (options.score == SortScore::kTaylor &&
+      (inputs.trained == nullptr || inputs.teacher == nullptr)) {
+    throw InputError("sorting by Taylor score needs the teacher and the trained objective");
+  }
+  const auto batches = training_batches(options, inputs.model.blueprint(), *inputs.manifest);
+  return options.score == SortScore::kActivation
+             ? activation_scores(inputs.model, batches)
+             : taylor_scores(inputs.model, *inputs.trained, *inputs.teacher, batches);
+}
+
+// Embedding channels along `dim` in their new order; as they are where they are left alone.
+at::Tensor in_embed_order(const at::Tensor& x, int64_t dim, const UnitOrders& orders) {
+  const auto embed = orders.find({UnitKind::kEmbed});
+  return embed == orders.end() ? x : reorder(x, dim, embed->second);
+}
+
+// What differs between the heads of two widths runs over the embedding channels.
+TensorMap reorder_heads(const TrainedObjective& trained, const SearchSpace& space,
+                        const UnitOrders& orders) {
+  TensorMap heads = trained.heads;
+  const Architecture whole = space.whole();
+  const Architecture wider(whole.conv_channels(), whole.embed_dim() + 1, whole.frame_period_us(),
+                           whole.layers());
+  const auto slices = trained.objective->slices(whole);
+  const auto wide_slices = trained.objective->slices(wider);
+  for (size_t i = 0; i < slices.size(); ++i) {
+    for (size_t d = 0; d < slices[i].dims.size(); ++d) {
+      if (slices[i].dims[d].size == wide_slices[i].dims[d].size) continue;
+      at::Tensor& head = heads.at(slices[i].name);
+      head = in_embed_order(head, static_cast<int64_t>(d), orders).contiguous();
+    }
+  }
+  return heads;
+}
+
+double relative_change(const Supernet& before, const Supernet& after, const UnitOrders& orders) {
+  at::NoGradGuard no_grad;
+  const Blueprint& blueprint = before.blueprint();
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
+  const SpeechBatch probe = make_batch(
+      at::empty({2, kProbeFrames * blueprint.base_frame_samples()}).normal_(0, 0.1, generator));
+  double change = 0;
+  // The storage's longest frame period brings the rate unit in.
+  for (const Architecture& full : {before.space().whole(), before.storage().largest}) {
+    const at::Tensor expected =
+        in_embed_order(encode(before.slice(full), probe).frames.x, 2, orders);
+    const at::Tensor got = encode(after.slice(full), probe).frames.x;
+    const double difference = (got - expected).abs().max().item<double>();
+    change = std::max(change, difference / expected.abs().max().item<double>());
+  }
+  if (!(change <= kMostSortChange)) {
+    throw CheckFailed(fmt::format(
+        "sorting changed the full network's output by {:.2g} of its largest value: at most {:.0g} "
+        "is rounding",
+        change, kMostSortChange));
+  }
+  return change;
+}
+
+std::string provenance(const SortOptions& options, const std::string& before) {
+  nlohmann::ordered_json json;
+  json["sort"] = {{"score", sort_score_names()[static_cast<size_t>(options.score)]},
+                  {"seconds", options.seconds},
+                  {"seed", options.seed}};
+  const auto inner = nlohmann::ordered_json::parse(before, nullptr, /*allow_exceptions=*/false);
+  json["from"] = inner.is_discarded() ? nlohmann::ordered_json(before) : inner;
+  return json.dump();
+}
+
+}  // namespace
+
+std::vector<std::string> sort_score_names() { return {"activation", "taylor", "magnitude"}; }
+
+SortOptions SortOptions::from_config(ConfigSection section) {
+  SortOptions options;
+  int32_t score = 0;
+  section.read_choice("score", sort_score_names(), score);
+  options.score = static_cast<SortScore>(score);
+  section.read("seconds", options.seconds, kSortSeconds);
+  return options;
+}
+
+SortResult sort_units(const SortOptions& options, const SortInputs& inputs) {
+  const SearchSpace& space = inputs.model.space();
+  SortResult result;
+  result.orders = order_by(space, scores_of(options, inputs));
+  const Supernet sorted = reorder(inputs.model, result.orders);
+  result.change = relative_change(inputs.model, sorted, result.orders);
+  result.model = Supernet(space, sorted.weights(), provenance(options, inputs.model.provenance()));
+  if (inputs.trained != nullptr) {
+    result.heads = reorder_heads(*inputs.trained, space, result.orders);
+  }
+  return result;
+}
+
+}  // namespace concertina

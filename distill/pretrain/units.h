@@ -1,0 +1,40 @@
+// Acoustic units for masked prediction: k-means on what describes a 20 ms frame (HuBERT).
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <cstdint>
+#include <functional>
+
+#include "core/rng.h"
+#include "distill/pretrain/options.h"
+#include "speech/joined_clips.h"
+#include "supernet/model/supernet.h"
+
+namespace concertina {
+
+// The description of clips first..last-1 (indices into clips.clips()): [frames, D] fp32, in stream
+// order.
+using UnitFeatures = std::function<at::Tensor(const JoinedClips&, size_t first, size_t last)>;
+
+// `splice` neighbouring 10 ms MFCC frames of the frame's own clip, whose mean over the clip is
+// removed. The last MFCC windows of a clip reach up to 15 ms into the next clip of the stream, as
+// the crops do.
+UnitFeatures mfcc_features(const UnitOptions& options);
+
+// The output of a layer (from 1) of a trained model's largest architecture, each clip by itself, in
+// pieces of half a minute: HuBERT's later iterations. InputError where the model has no such layer,
+// or other frames than 20 ms at 16 kHz.
+UnitFeatures layer_features(const Supernet& model, int32_t layer, at::ScalarType dtype,
+                            at::Device device);
+
+// Centroids [clusters, D] fitted on `sample_frames` frames of randomly chosen clips. InputError
+// when there are fewer frames than clusters.
+at::Tensor fit_units(const JoinedClips& clips, const UnitOptions& options,
+                     const UnitFeatures& features, const Rng& rng);
+
+// The unit of every frame of the stream: [total_frames] int16.
+at::Tensor label_frames(const JoinedClips& clips, const UnitFeatures& features,
+                        const at::Tensor& centroids);
+
+}  // namespace concertina

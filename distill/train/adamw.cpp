@@ -1,0 +1,177 @@
+#include "distill/train/adamw.h"
+
+#include <ATen/Parallel.h>
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstring>
+
+namespace concertina {
+namespace {
+
+constexpr int64_t kChunk = 16384;                  // elements of one unit of parallel work
+constexpr int64_t kDevicePart = int64_t{1} << 24;  // of another device: bounds its temporaries
+constexpr int64_t kBlock = 64;                     // elements whose marks are looked at together
+
+struct Rates {
+  float scale, beta1, beta2, rate, keep, root_correction, eps;
+};
+
+struct Buffers {
+  float* parameter;
+  const float* gradient;
+  float* first;
+  float* second;
+  int16_t* updates;
+  Buffers at(int64_t i) const {
+    return {parameter + i, gradient + i, first + i, second + i, updates + i};
+  }
+};
+
+// Clones for wider vectors are picked at load time, so one binary is fast on every x86 machine.
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+__attribute__((target_clones("default", "avx2", "avx512f")))
+#endif
+void update_block(float* __restrict parameter, const float* __restrict gradient,
+                  float* __restrict first, float* __restrict second, int64_t count, Rates r) {
+  for (int64_t i = 0; i < count; ++i) {
+    const float g = gradient[i] * r.scale;
+    const float m = r.beta1 * first[i] + (1 - r.beta1) * g;
+    const float v = r.beta2 * second[i] + (1 - r.beta2) * g * g;
+    first[i] = m;
+    second[i] = v;
+    parameter[i] = r.keep * parameter[i] - r.rate * m / (std::sqrt(v) * r.root_correction + r.eps);
+  }
+}
+
+bool all_equal(const int16_t* values, int64_t count) {
+  return std::memcmp(values, values + 1, static_cast<size_t>(count - 1) * sizeof(int16_t)) == 0;
+}
+
+int16_t counted(int16_t updates) {
+  return static_cast<int16_t>(std::min<int64_t>(updates + 1, AdamW::kMostUpdates));
+}
+
+// `rates(n)`: of an element's n-th update.
+template <class RatesOf>
+void update_run(const Buffers& b, int64_t count, const RatesOf& rates) {
+  const int16_t updates = counted(b.updates[0]);
+  update_block(b.parameter, b.gradient, b.first, b.second, count, rates(updates));
+  std::fill_n(b.updates, count, updates);
+}
+
+template <class RatesOf>
+void update_range(const Buffers& b, const Marks& touched, int64_t begin, int64_t end,
+                  const RatesOf& rates) {
+  for (int64_t i = begin; i < end; i += kBlock) {
+    const int64_t count = std::min(kBlock, end - i);
+    const uint64_t all = ~uint64_t{0} >> (kBlock - count), marks = touched.block(i) & all;
+    if (marks == all && all_equal(b.updates + i, count)) {
+      update_run(b.at(i), count, rates);
+      continue;
+    }
+    for (uint64_t left = marks; left != 0; left &= left - 1) {
+      update_run(b.at(i + std::countr_zero(left)), 1, rates);
+    }
+  }
+}
+
+}  // namespace
+
+double learning_rate(const OptimizerOptions& options, int64_t step, int64_t steps) {
+  const auto total = static_cast<double>(std::max<int64_t>(steps, 1));
+  const double warm = std::max(1.0, std::round(options.warmup * total));
+  const double at = static_cast<double>(step) + 1;
+  if (at <= warm) return options.lr * at / warm;
+  const double progress = std::min(1.0, (at - warm) / std::max(1.0, total - warm));
+  return options.lr * (1 - (1 - options.final_lr) * progress);
+}
+
+at::Tensor clip_scale(const at::Tensor& norm, double clip) {
+  if (clip <= 0) return at::ones_like(norm);
+  return at::where(norm > clip, clip / (norm + 1e-6), 1.0);
+}
+
+AdamW::AdamW(const Parameters& parameters, const OptimizerOptions& options)
+    : options_(options),
+      first_(zeros_beside(parameters)),
+      second_(zeros_beside(parameters)),
+      updates_(zeros_beside(parameters, at::kShort)) {
+  for (int64_t n = 0; n <= kMostUpdates; ++n) {
+    const auto updates = static_cast<double>(std::max<int64_t>(n, 1));
+    corrections_.push_back({1 / (1 - std::pow(options.beta1, updates)),
+                            1 / std::sqrt(1 - std::pow(options.beta2, updates))});
+  }
+  at::Tensor decayed = at::zeros({parameters.flat().numel()}, at::kBool);
+  for (size_t p = 0; p < parameters.list().size(); ++p) {
+    const Parameter& parameter = parameters.list()[p];
+    const int64_t end = p + 1 < parameters.list().size() ? parameters.list()[p + 1].offset
+                                                         : parameters.flat().numel();
+    if (parameter.decay) decayed.narrow(0, parameter.offset, end - parameter.offset).fill_(1);
+    for (int64_t begin = parameter.offset; begin < end; begin += kChunk) {
+      chunks_.push_back({begin, std::min(end, begin + kChunk), parameter.decay});
+    }
+  }
+  if (!parameters.flat().is_cpu()) decayed_ = decayed.to(parameters.flat().device());
+}
+
+void AdamW::step(const Parameters& parameters, const Gradients& gradients, double lr,
+                 const at::Tensor& scale) {
+  if (!parameters.flat().is_cpu()) return step_device(parameters, gradients, lr, scale);
+  const double factor = scale.item<double>();
+  if (std::isfinite(factor)) step_cpu(parameters, gradients, lr, factor);
+}
+
+void AdamW::step_cpu(const Parameters& parameters, const Gradients& gradients, double lr,
+                     double scale) {
+  const auto rates = [&](bool decay) {
+    const float keep = decay ? static_cast<float>(1 - lr * options_.weight_decay) : 1.0F;
+    return [this, lr, scale, keep](int16_t updates) {
+      const Correction& correction = corrections_[static_cast<size_t>(updates)];
+      return Rates{static_cast<float>(scale),
+                   static_cast<float>(options_.beta1),
+                   static_cast<float>(options_.beta2),
+                   static_cast<float>(lr * correction.first),
+                   keep,
+                   static_cast<float>(correction.second),
+                   static_cast<float>(options_.eps)};
+    };
+  };
+  const Buffers buffers{parameters.flat().data_ptr<float>(), gradients.flat.const_data_ptr<float>(),
+                        first_.data_ptr<float>(), second_.data_ptr<float>(),
+                        updates_.data_ptr<int16_t>()};
+  at::parallel_for(0, static_cast<int64_t>(chunks_.size()), 1, [&](int64_t from, int64_t to) {
+    for (int64_t c = from; c < to; ++c) {
+      const Chunk& chunk = chunks_[static_cast<size_t>(c)];
+      update_range(buffers, gradients.touched, chunk.begin, chunk.end, rates(chunk.decay));
+    }
+  });
+}
+
+void AdamW::step_device(const Parameters& parameters, const Gradients& gradients, double lr,
+                        const at::Tensor& scale) {
+  at::NoGradGuard no_grad;
+  const at::Tensor good = scale.isfinite();
+  const int64_t numel = parameters.flat().numel();
+  for (int64_t begin = 0; begin < numel; begin += kDevicePart) {
+    const auto part = [&](const at::Tensor& t) {
+      return t.narrow(0, begin, std::min(kDevicePart, numel - begin));
+    };
+    const at::Tensor touched =
+        gradients.touched.of(part(gradients.flat)).to(at::kBool).logical_and_(good);
+    const at::Tensor gradient = part(gradients.flat) * scale;
+    at::Tensor target = part(parameters.flat()), m = part(first_), v = part(second_);
+    const at::Tensor count = part(updates_).add_(touched).clamp_max_(kMostUpdates).to(at::kFloat);
+    m.copy_(at::where(touched, at::lerp(gradient, m, options_.beta1), m));
+    v.copy_(at::where(touched, at::lerp(gradient.square(), v, options_.beta2), v));
+    const auto correction = [&](double beta) { return (count * std::log(beta)).expm1_().neg_(); };
+    const at::Tensor root = v.div(correction(options_.beta2)).sqrt_().add_(options_.eps);
+    const at::Tensor moved = target * (1 - part(decayed_) * (lr * options_.weight_decay)) -
+                             m / correction(options_.beta1) / root * lr;
+    target.copy_(at::where(touched, moved, target));
+  }
+}
+
+}  // namespace concertina

@@ -1,0 +1,229 @@
+#include "distill/train/learner.h"
+
+#include <ATen/core/grad_mode.h>
+
+#include <algorithm>
+
+#include "core/errors.h"
+#include "core/memory.h"
+#include "supernet/nn/ops.h"
+
+namespace concertina {
+namespace {
+
+std::vector<Parameters::Init> all_parameters(const Learner::Setup& setup) {
+  const Supernet& student = setup.student;
+  const Storage& storage = student.storage();
+  auto values =
+      trainable(student.weights(), tensor_slices(student.blueprint(), storage, storage.largest));
+  values.insert(values.end(), setup.heads.begin(), setup.heads.end());
+  return values;
+}
+
+// Indices of architectures, those with equal conv channels together; the first stays first.
+std::vector<std::vector<size_t>> by_front_end(const std::vector<Architecture>& architectures) {
+  std::vector<std::vector<size_t>> groups;
+  for (size_t i = 0; i < architectures.size(); ++i) {
+    const auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& members) {
+      return architectures[members.front()].conv_channels() == architectures[i].conv_channels();
+    });
+    if (group == groups.end()) {
+      groups.push_back({i});
+    } else {
+      group->push_back(i);
+    }
+  }
+  return groups;
+}
+
+}  // namespace
+
+struct Learner::FrontEnd {
+  Leaves leaves;
+  TensorMap tensors;         // of the front end, statistics among them
+  at::Tensor output;         // with its graph; undefined until the first subnet asks
+  Features cut;              // the same values, where the subnets' gradients meet
+  bool every_frame = false;  // some subnet needs those too that a mask replaces
+
+  const Features& of(const Subnet& subnet, const SpeechBatch& batch) {
+    if (output.defined()) return cut;
+    cut = features_of(subnet, batch, every_frame);
+    output = cut.x;
+    cut.x = output.detach().requires_grad_(output.requires_grad());
+    return cut;
+  }
+  void backward() const {
+    if (!output.requires_grad()) return;  // log-mel features have nothing to learn
+    const at::Tensor arrived = cut.x.grad();
+    if (arrived.defined()) output.backward(arrived);
+  }
+};
+
+struct Learner::Bound {
+  Leaves leaves;
+  Subnet subnet;
+};
+
+Learner::Learner(Setup setup)
+    : setup_(std::move(setup)), parameters_(all_parameters(setup_), setup_.device) {
+  if (setup_.device != at::kCPU) setup_.student = setup_.student.to(setup_.device);
+  for (auto& [name, tensor] : setup_.student.weights()) {  // no second copy of what is trained
+    const auto trained = parameters_.views().find(name);
+    if (trained != parameters_.views().end()) tensor = trained->second;
+  }
+  if (setup_.teacher) {
+    const Supernet teacher = setup_.teacher->to(setup_.device);
+    teacher_ = copy_of(teacher.slice(teacher.space().largest(), setup_.dtype));
+    setup_.teacher.reset();
+  }
+  return_freed_memory();  // before the optimiser takes as much again
+}
+
+std::vector<TensorSlice> Learner::front_end_slices(const Architecture& architecture) const {
+  const Supernet& student = setup_.student;
+  auto slices = tensor_slices(student.blueprint(), student.storage(), architecture);
+  std::erase_if(slices, [](const TensorSlice& slice) { return !is_of_front_end(slice.name); });
+  return slices;
+}
+
+std::vector<TensorSlice> Learner::encoder_slices(const Architecture& architecture) const {
+  const Supernet& student = setup_.student;
+  auto slices = tensor_slices(student.blueprint(), student.storage(), architecture);
+  std::erase_if(slices, [](const TensorSlice& slice) { return is_of_front_end(slice.name); });
+  const auto heads = setup_.objective->slices(architecture);
+  slices.insert(slices.end(), heads.begin(), heads.end());
+  return slices;
+}
+
+void Learner::expect(const std::vector<TensorSlice>& slices, GradientExchange& exchange) const {
+  for (const TensorSlice& slice : slices) {
+    if (parameters_.views().contains(slice.name)) exchange.expect(slice.name);
+  }
+}
+
+Learner::FrontEnd Learner::bind_front_end(const std::vector<Architecture>& architectures,
+                                          const std::vector<size_t>& group) const {
+  const Supernet& student = setup_.student;
+  const std::vector<TensorSlice> slices = front_end_slices(architectures[group.front()]);
+  FrontEnd front{.leaves = Leaves(parameters_, slices, setup_.dtype)};
+  for (const size_t i : group) {
+    front.every_frame |= needs_every_frame(student.blueprint(), architectures[i]);
+  }
+  front.tensors = front.leaves.tensors();
+  for (const TensorSlice& slice : slices) {
+    if (!slice.trained) front.tensors[slice.name] = take(student.weights().at(slice.name), slice);
+  }
+  return front;
+}
+
+Learner::Bound Learner::bind(const Architecture& architecture, std::vector<TensorSlice> slices,
+                             const FrontEnd& front) const {
+  Leaves leaves(parameters_, std::move(slices), setup_.dtype);
+  TensorMap tensors = leaves.tensors();
+  tensors.insert(front.tensors.begin(), front.tensors.end());
+  const Blueprint& blueprint = setup_.student.blueprint();
+  return {std::move(leaves), make_subnet(blueprint, architecture, std::move(tensors))};
+}
+
+LossBreakdown Learner::loss_of(const Bound& bound, const SpeechBatch& batch, FrontEnd& front,
+                               const at::Tensor& target) const {
+  const Wants wants = setup_.objective->student_wants(bound.subnet.architecture.depth());
+  const Features& features = front.of(bound.subnet, batch);
+  const EncoderOutput output =
+      encode_from(bound.subnet, begin(bound.subnet, batch, features), wants);
+  return setup_.objective->loss({output, bound.subnet.tensors, target, batch.mask});
+}
+
+at::Tensor Learner::target(const Crops& crops, const SpeechBatch& batch) const {
+  if (crops.target.defined()) return placed(crops.target, setup_.device);
+  if (!teacher_) return placed(crops.units, setup_.device);
+  const at::Tensor heard =
+      crops.clean.defined() ? placed(crops.clean, setup_.device) : batch.waveform;
+  return target_of(*setup_.objective, *teacher_, {heard, batch.lengths, {}});
+}
+
+SpeechBatch Learner::on_device(const SpeechBatch& batch) const {
+  SpeechBatch there = batch;
+  there.waveform = placed(batch.waveform, setup_.device);
+  if (batch.mask.defined()) there.mask = placed(batch.mask, setup_.device);
+  if (batch.visible) there.visible = batch.visible->to(setup_.device);
+  return there;
+}
+
+StepLoss Learner::learn(const Crops& crops, int64_t step, GradientExchange& exchange,
+                        double weight) {
+  const SpeechBatch batch = on_device(crops.speech);
+  const std::vector<SampledSubnet> subnets = setup_.sampler->draw(step);
+  const double share = 1.0 / static_cast<double>(subnets.size());
+  const auto arrived = [&](const std::string& parameter) { exchange.arrived(parameter); };
+  at::Tensor goal = target(crops, batch);
+  StepLoss sum;
+  sum.by_role = subnets.size() > 1;
+  sum.terms.resize(subnets.size());
+  std::vector<std::vector<TensorSlice>> slices;
+  const auto learn_one = [&](size_t i, FrontEnd& front) {
+    const Bound bound = bind(subnets[i].architecture, std::move(slices[i]), front);
+    bound.leaves.flow_into(exchange.gradients(), share * weight, arrived);
+    LossBreakdown loss = loss_of(bound, batch, front, goal);
+    loss.total.backward();
+    const at::Tensor part = loss.total.detach();
+    sum.total = sum.total.defined() ? sum.total + part * share : part * share;
+    sum.terms[i] = {subnets[i].role, part};
+    if (!sum.by_role) sum.terms = std::move(loss.terms);
+    if (i == 0 && setup_.in_place && loss.prediction.defined()) goal = loss.prediction;
+  };
+  std::vector<Architecture> architectures;
+  for (const SampledSubnet& subnet : subnets) {
+    architectures.push_back(subnet.architecture);
+    slices.push_back(encoder_slices(subnet.architecture));
+    expect(slices.back(), exchange);
+  }
+  const std::vector<std::vector<size_t>> groups = by_front_end(architectures);
+  for (const std::vector<size_t>& group : groups) {
+    expect(front_end_slices(architectures[group.front()]), exchange);
+  }
+  for (const std::vector<size_t>& group : groups) {
+    FrontEnd front = bind_front_end(architectures, group);
+    front.leaves.flow_into(exchange.gradients(), share * weight, arrived);
+    for (const size_t i : group) learn_one(i, front);
+    front.backward();
+  }
+  return sum;
+}
+
+std::vector<LossValues> Learner::evaluate(const Crops& crops,
+                                          const std::vector<Architecture>& architectures) {
+  at::NoGradGuard no_grad;
+  const SpeechBatch batch = on_device(crops.speech);
+  const at::Tensor goal = target(crops, batch);
+  std::vector<LossValues> values(architectures.size());
+  for (const std::vector<size_t>& group : by_front_end(architectures)) {
+    FrontEnd front = bind_front_end(architectures, group);
+    for (const size_t i : group) {
+      const LossBreakdown loss = loss_of(
+          bind(architectures[i], encoder_slices(architectures[i]), front), batch, front, goal);
+      values[i] = values_of(loss);
+    }
+  }
+  return values;
+}
+
+Supernet Learner::student(std::string provenance) const {
+  TensorMap weights = setup_.student.weights();
+  for (auto& [name, tensor] : weights) {
+    const auto trained = parameters_.views().find(name);
+    const at::Tensor& now = trained == parameters_.views().end() ? tensor : trained->second;
+    tensor = now.detach().to(at::kCPU).clone(at::MemoryFormat::Contiguous);
+  }
+  return Supernet(space(), std::move(weights), std::move(provenance));
+}
+
+TensorMap Learner::heads() const {
+  TensorMap heads;
+  for (const Parameters::Init& init : setup_.heads) {
+    heads[init.name] = parameters_.views().at(init.name).detach().to(at::kCPU).clone();
+  }
+  return heads;
+}
+
+}  // namespace concertina

@@ -1,0 +1,69 @@
+#include "distill/train/recipe.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+#include <string_view>
+
+#include "core/files.h"
+
+namespace concertina {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+void append_yaml(const Json& json, int32_t indent, std::string& out) {
+  for (const auto& [key, value] : json.items()) {
+    out += fmt::format("{:{}}{}:", "", indent, key);
+    if (value.is_object() && !value.empty()) {
+      out += '\n';
+      append_yaml(value, indent + 2, out);
+    } else {
+      out += ' ' + value.dump() + '\n';  // JSON scalars and lists are YAML
+    }
+  }
+}
+
+}  // namespace
+
+std::string recipe_json(const RecipeParts& parts) {
+  Json json;
+  json["seed"] = parts.seed;
+  json["dtype"] = parts.dtype;
+  json["data"] = parts.data;
+  json["inputs"] = parts.inputs;
+  json[parts.name] = Json::parse(parts.options);
+  json["space"] = Json::parse(parts.space);
+  return json.dump();
+}
+
+std::string provenance_json(const std::string& recipe, int64_t steps_done) {
+  Json json = Json::parse(recipe);
+  json["steps_done"] = steps_done;
+  return json.dump();
+}
+
+std::map<std::string, std::string> noise_input(
+    const std::shared_ptr<const Augmentation>& augmentation) {
+  const std::string noise = augmentation ? augmentation->noise_fingerprint() : "";
+  if (noise.empty()) return {};
+  return {{"noise", noise}};
+}
+
+std::string weights_sha256(const Supernet& model) {
+  std::string digests;
+  for (const auto& [name, tensor] : model.weights()) {
+    const at::Tensor plain = tensor.to(at::kCPU).contiguous();
+    const std::string_view bytes(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes());
+    digests += fmt::format("{} {}\n", name, sha256(bytes));
+  }
+  return sha256(digests);
+}
+
+std::string yaml_of(const std::string& json) {
+  std::string out;
+  append_yaml(Json::parse(json), 0, out);
+  return out;
+}
+
+}  // namespace concertina

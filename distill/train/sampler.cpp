@@ -1,0 +1,101 @@
+#include "distill/train/sampler.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "distill/train/subnet_draw.h"
+
+namespace concertina {
+namespace {
+
+bool has_first(SamplerKind kind) { return kind != SamplerKind::kRandom; }
+SampledSubnet first_of(SamplerKind kind, const SearchSpace& space) {
+  if (kind == SamplerKind::kWhole) return {"whole", space.whole()};
+  return {"largest", space.largest()};
+}
+bool has_smallest(SamplerKind kind) {
+  return kind == SamplerKind::kSandwich || kind == SamplerKind::kPareto;
+}
+int32_t random_of(const SamplerOptions& options) {
+  if (options.kind == SamplerKind::kLargest || options.kind == SamplerKind::kWhole) return 0;
+  return options.kind == SamplerKind::kRandom ? 1 : options.random;
+}
+
+std::vector<SampledSubnet> sizes_of(SamplerKind kind, const SearchSpace& space) {
+  std::vector<SampledSubnet> sizes;
+  if (kind == SamplerKind::kWhole || kind == SamplerKind::kLargest) return {first_of(kind, space)};
+  sizes.push_back({"largest", space.largest()});
+  if (space.smallest() == space.largest()) return sizes;
+  sizes.push_back({"default", space.default_architecture()});
+  sizes.push_back({"smallest", space.smallest()});
+  return sizes;
+}
+
+// Largest, smallest and random subnets, as many of each as the kind has. While the space has one
+// member, that one alone.
+class MixedSampler : public SubnetSampler {
+ public:
+  MixedSampler(const SamplerOptions& options, const SearchSpace& space, int64_t steps,
+               const Rng& rng)
+      : options_(options),
+        shrinking_steps_(options.progressive * static_cast<double>(steps)),
+        first_(first_of(options.kind, space)),
+        sizes_(sizes_of(options.kind, space)),
+        shrinking_(space),
+        rng_(rng) {
+    if (options.kind == SamplerKind::kPareto) {
+      pareto_ = std::make_unique<ParetoDraw>(shrinking_, space.blueprint(), options.candidates,
+                                             rng.fork("bins"));
+    }
+  }
+
+  std::vector<SampledSubnet> draw(int64_t step) const override {
+    const int32_t stage = stage_of(step);
+    std::vector<SampledSubnet> subnets;
+    if (has_first(options_.kind)) subnets.push_back(first_);
+    if (has_first(options_.kind) && stage == 0) return subnets;
+    if (has_smallest(options_.kind)) subnets.push_back({"smallest", shrinking_.smallest(stage)});
+    Rng rng = rng_.fork("subnets", static_cast<uint64_t>(step));
+    for (int32_t i = 1; i <= random_of(options_); ++i) {
+      subnets.push_back({fmt::format("random{}", i),
+                         pareto_ ? pareto_->sample(stage, rng) : shrinking_.sample(stage, rng)});
+    }
+    return subnets;
+  }
+
+  int64_t opened_at(int64_t step) const override {
+    const int32_t stage = stage_of(step);
+    auto at = static_cast<int64_t>(stage * shrinking_steps_ / (Shrinking::kStages - 1));
+    while (stage_of(at) < stage) ++at;
+    while (at > 0 && stage_of(at - 1) == stage) --at;
+    return at;
+  }
+
+  std::vector<SampledSubnet> sizes() const override { return sizes_; }
+
+ private:
+  int32_t stage_of(int64_t step) const {
+    const auto at = static_cast<double>(step);
+    if (at >= shrinking_steps_) return Shrinking::kStages - 1;
+    return static_cast<int32_t>(at * (Shrinking::kStages - 1) / shrinking_steps_);
+  }
+
+  SamplerOptions options_;
+  double shrinking_steps_;
+  SampledSubnet first_;
+  std::vector<SampledSubnet> sizes_;
+  Shrinking shrinking_;
+  std::unique_ptr<ParetoDraw> pareto_;
+  Rng rng_;
+};
+
+}  // namespace
+
+std::unique_ptr<SubnetSampler> make_sampler(const SamplerOptions& options, const SearchSpace& space,
+                                            int64_t steps, const Rng& rng) {
+  return std::make_unique<MixedSampler>(options, space, steps, rng);
+}
+
+}  // namespace concertina

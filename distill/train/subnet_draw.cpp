@@ -1,0 +1,84 @@
+#include "distill/train/subnet_draw.h"
+
+#include <algorithm>
+#include <optional>
+#include <string>
+
+#include "supernet/space/cost.h"
+
+namespace concertina {
+namespace {
+
+constexpr int32_t kWholeSpace = Shrinking::kStages - 1;
+constexpr int32_t kProbes = 512;  // members behind the bins' edges
+constexpr int32_t kTriesPerCandidate = 64;
+constexpr int32_t kSeconds = 5;  // of audio, for MACs
+
+int32_t opening_stage(const std::string& gene) {
+  if (gene.starts_with("layer")) return 1;
+  return gene == "depth" ? 2 : 3;
+}
+
+}  // namespace
+
+Shrinking::Shrinking(const SearchSpace& space)
+    : space_(space), largest_(space.encode(space.largest())), choices_(space.gene_cardinalities()) {
+  for (const std::string& gene : space.gene_names()) opens_.push_back(opening_stage(gene));
+}
+
+Genome Shrinking::closed(Genome genome, int32_t stage) const {
+  for (size_t i = 0; i < genome.size(); ++i) {
+    if (opens_[i] > stage) genome[i] = largest_[i];
+  }
+  return genome;
+}
+
+Architecture Shrinking::sample(int32_t stage, Rng& rng) const {
+  if (stage >= kWholeSpace) return space_.sample(rng);
+  Genome genome;
+  for (const int32_t choices : choices_) genome.push_back(static_cast<int32_t>(rng.below(choices)));
+  return space_.decode(closed(std::move(genome), stage));
+}
+
+Architecture Shrinking::smallest(int32_t stage) const {
+  if (stage >= kWholeSpace) return space_.smallest();
+  return space_.decode(closed(Genome(largest_.size(), 0), stage));
+}
+
+ParetoDraw::ParetoDraw(const Shrinking& shrinking, const Blueprint& blueprint, int32_t candidates,
+                       Rng rng)
+    : shrinking_(shrinking), blueprint_(blueprint), candidates_(candidates) {
+  std::vector<int64_t> costs;
+  for (int32_t i = 0; i < kProbes; ++i) costs.push_back(macs(shrinking.sample(kWholeSpace, rng)));
+  std::sort(costs.begin(), costs.end());
+  for (int32_t bin = 1; bin < kBins; ++bin) {
+    edges_.push_back(costs[static_cast<size_t>(bin * kProbes / kBins)]);
+  }
+}
+
+int64_t ParetoDraw::macs(const Architecture& architecture) const {
+  return cost_of(blueprint_, architecture, kSeconds * blueprint_.sample_rate).macs;
+}
+
+int32_t ParetoDraw::bin_of(int64_t macs) const {
+  return static_cast<int32_t>(std::upper_bound(edges_.begin(), edges_.end(), macs) -
+                              edges_.begin());
+}
+
+Architecture ParetoDraw::sample(int32_t stage, Rng& rng) const {
+  const auto bin = static_cast<int32_t>(rng.below(kBins));
+  std::optional<Architecture> best;
+  int64_t most = 0;
+  int32_t found = 0;
+  for (int32_t i = 0; i < candidates_ * kTriesPerCandidate && found < candidates_; ++i) {
+    const Architecture architecture = shrinking_.sample(stage, rng);
+    const Cost cost = cost_of(blueprint_, architecture, kSeconds * blueprint_.sample_rate);
+    if (bin_of(cost.macs) != bin) continue;
+    ++found;
+    if (!best || cost.params > most) best = architecture;
+    most = std::max(most, cost.params);
+  }
+  return best ? *best : shrinking_.sample(stage, rng);  // the bin is out of reach in this stage
+}
+
+}  // namespace concertina

@@ -1,0 +1,152 @@
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "core/errors.h"
+#include "distill/objective/layer_mean.h"
+#include "distill/objective/masked_units.h"
+#include "distill/objective/objective_file.h"
+#include "distill/train/learner.h"
+#include "tests/distill/tiny.h"
+
+namespace concertina {
+namespace {
+
+// An output of one layer over frames of the base period, `lengths` of them valid.
+EncoderOutput output_of(const at::Tensor& x, std::vector<int64_t> lengths) {
+  EncoderOutput output;
+  output.hidden = {at::Tensor(), x};
+  output.ffn_results = {at::Tensor(), x};
+  output.frames.x = x;
+  output.frames.base_lengths = output.frames.lengths = at::tensor(lengths, at::kLong);
+  return output;
+}
+
+TensorMap values_of(const Objective& objective) {
+  TensorMap heads;
+  for (const auto& init : objective.parameters(Rng(0))) heads[init.name] = init.value;
+  return heads;
+}
+
+TEST(LayerMean, ComparesValidFramesOnly) {
+  const at::Tensor x = at::tensor({1.0F, 2.0F, 3.0F, 4.0F, 50.0F, 60.0F}).view({1, 3, 2});
+  const at::Tensor target = at::zeros({1, 4, 2});
+  for (const auto& [distance, expected] : {std::pair{Distance::kL1, 2.5}, {Distance::kMse, 7.5}}) {
+    const LayerMeanObjective objective({1, distance, false, 1, 2, 2});
+    const LossBreakdown loss = objective.loss({output_of(x, {2}), values_of(objective), target});
+    EXPECT_NEAR(loss.total.item<double>(), expected, 1e-6);
+    EXPECT_TRUE(loss.prediction.equal(x));  // the head starts as the identity
+  }
+}
+
+TEST(LayerMean, NormalisesEachInstanceOverItsValidFrames) {
+  const at::Tensor x = at::tensor({1.0F, 3.0F, 100.0F}).view({1, 3, 1});
+  const LayerMeanObjective objective({1, Distance::kL1, true, 1, 1, 1});
+  const at::Tensor target = objective.teacher_target(output_of(x, {2}));
+  EXPECT_NEAR(target[0][0][0].item<double>(), -1, 1e-4);
+  EXPECT_NEAR(target[0][1][0].item<double>(), 1, 1e-4);
+}
+
+TEST(LayerMean, RefusesMoreLayersThanTheTeacherHas) {
+  EXPECT_THROW(LayerMeanObjective({5, Distance::kL1, true, 4, 8, 8}), InputError);
+}
+
+TEST(MaskedUnits, AveragesCrossEntropyOverMaskedAndUnmaskedFrames) {
+  MaskedUnitsSpec spec;
+  spec.depth = 1;
+  spec.clusters = 2;
+  spec.model_dim = 2;
+  spec.unmasked_weight = 0.5;
+  const MaskedUnitsObjective objective(spec);
+  const TensorMap heads = {{"objective.heads.1.weight", at::eye(2)},
+                           {"objective.heads.1.bias", at::zeros({2})}};
+  const at::Tensor x = at::tensor({3.0F, 0.0F, 0.0F, 3.0F, 3.0F, 0.0F}).view({1, 3, 2});
+  const at::Tensor units = at::tensor({0, 0, 1}, at::kLong).view({1, 3});
+  const at::Tensor mask = at::tensor({1, 1, 0}, at::kLong).view({1, 3}).to(at::kBool);
+  const LossBreakdown loss = objective.loss({output_of(x, {3}), heads, units, mask});
+  const double right = std::log(1 + std::exp(-3.0)), wrong = std::log(1 + std::exp(3.0));
+  EXPECT_NEAR(loss.total.item<double>(), (right + wrong) / 2 + 0.5 * wrong, 1e-5);
+  EXPECT_NEAR(loss.terms[2].second.item<double>(), 0.5, 1e-6);
+}
+
+TEST(MaskedUnits, AlwaysLooksAtTheLastLayer) {
+  MaskedUnitsSpec spec;
+  spec.layers = {2};
+  spec.depth = 4;
+  spec.model_dim = 8;
+  EXPECT_EQ(MaskedUnitsObjective(spec).student_wants(4).hidden, (std::vector<int32_t>{2, 4}));
+  spec.layers = {5};
+  EXPECT_THROW(MaskedUnitsObjective{spec}, InputError);
+}
+
+TEST(Objective, ComesBackFromItsFileAndFollowsTheWidth) {
+  const auto path = std::filesystem::path(::testing::TempDir()) / "objective.safetensors";
+  const LayerMeanObjective objective({2, Distance::kMse, true, 3, 8, 6});
+  save_objective(objective, values_of(objective), path);
+  const TrainedObjective loaded = load_objective(path);
+  EXPECT_EQ(loaded.objective->to_json(), objective.to_json());
+  const Architecture narrow({}, 4, 20000, {{0, 1, 4, 0}});
+  const TensorMap sliced = slice_tensors(loaded.heads, loaded.objective->slices(narrow));
+  EXPECT_TRUE(sliced.at("objective.head.weight")
+                  .equal(loaded.heads.at("objective.head.weight").narrow(1, 0, 4)));
+}
+
+// The learner's leaves, with four subnets a step that share front ends, against autograd through
+// the slices of full tensors.
+void expect_gradients_of_plain_autograd(const SearchSpace& space) {
+  const Rng rng(7);
+  const Supernet student = Supernet::random(space, rng);
+  const Supernet teacher = Supernet::random(testing::tiny_teacher(space), rng.fork("teacher"));
+  const auto objective = [&] {
+    return std::make_unique<LayerMeanObjective>(LayerMeanSpec{2, Distance::kMse, true, 2, 32, 32});
+  };
+  auto sampler = make_sampler({.kind = SamplerKind::kSandwich, .random = 2}, space, 1, rng);
+  const auto subnets = sampler->draw(5);
+  ASSERT_EQ(subnets.size(), 4U);
+  Crops crops;
+  crops.speech = make_batch(testing::tones(2, 8000, 3));
+
+  Learner learner({.student = student,
+                   .objective = objective(),
+                   .heads = objective()->parameters(rng),
+                   .sampler = std::move(sampler),
+                   .teacher = teacher});
+  Gradients gradients(learner.parameters());
+  const auto alone = lone_communicator();
+  GradientExchange exchange(*alone, learner.parameters(), gradients);
+  const LossValues value = values_of(learner.learn(crops, 5, exchange));
+
+  TensorMap full = student.weights();
+  for (const auto& head : objective()->parameters(rng)) full[head.name] = head.value;
+  for (auto& [name, tensor] : full) tensor = tensor.clone().requires_grad_();
+  const at::Tensor target =
+      target_of(*objective(), teacher.slice(teacher.space().largest()), crops.speech);
+  at::Tensor total = at::zeros({});
+  for (const SampledSubnet& subnet : subnets) {
+    const Architecture& a = subnet.architecture;
+    TensorMap tensors = slice_tensors(full, tensor_slices(space.blueprint(), space.storage(), a));
+    tensors.merge(slice_tensors(full, objective()->slices(a)));
+    const Subnet made = make_subnet(space.blueprint(), a, tensors);
+    const EncoderOutput output = encode(made, crops.speech, objective()->student_wants(a.depth()));
+    total = total + objective()->loss({output, made.tensors, target}).total / 4;
+  }
+  total.backward();
+  EXPECT_NEAR(value.total, total.item<double>(), 1e-5);
+  for (const auto& [name, view] : gradients.views) {
+    const at::Tensor& expected = full.at(name).grad();
+    const at::Tensor plain = expected.defined() ? expected : at::zeros_like(view);
+    EXPECT_LT((view - plain).abs().max().item<double>(), 1e-4) << name;
+  }
+}
+
+TEST(Learner, GradientsEqualAutogradThroughSlices) {
+  expect_gradients_of_plain_autograd(testing::tiny_space());
+}
+
+TEST(Learner, SubnetsThatShareAFrontEndGiveItTheSameGradients) {
+  expect_gradients_of_plain_autograd(testing::tiny_wave_space());
+}
+
+}  // namespace
+}  // namespace concertina

@@ -1,0 +1,178 @@
+#include "distill/train/adamw.h"
+
+#include <ATen/Parallel.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <vector>
+
+namespace concertina {
+namespace {
+
+Parameters two_parameters() {
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(uint64_t{3});
+  return Parameters({{"matrix", at::empty({40, 50}).normal_(0, 1, generator), true},
+                     {"bias", at::empty({37}).normal_(0, 1, generator), false}});
+}
+
+at::Tensor number(double value) { return at::scalar_tensor(value, at::kDouble); }
+
+void fill(Gradients& gradients, uint64_t seed) {
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
+  gradients.flat.normal_(0, 1, generator);
+}
+
+// Decoupled weight decay, written from the paper in double precision.
+struct Reference {
+  std::vector<double> p, m, v;
+  void step(const at::Tensor& gradient, const OptimizerOptions& o, double lr, double scale,
+            int64_t t, const std::vector<bool>& decay) {
+    for (size_t i = 0; i < p.size(); ++i) {
+      const double g = gradient[static_cast<int64_t>(i)].item<double>() * scale;
+      m[i] = o.beta1 * m[i] + (1 - o.beta1) * g;
+      v[i] = o.beta2 * v[i] + (1 - o.beta2) * g * g;
+      const double first = m[i] / (1 - std::pow(o.beta1, static_cast<double>(t)));
+      const double second = v[i] / (1 - std::pow(o.beta2, static_cast<double>(t)));
+      if (decay[i]) p[i] -= lr * o.weight_decay * p[i];
+      p[i] -= lr * first / (std::sqrt(second) + o.eps);
+    }
+  }
+};
+
+TEST(AdamW, EqualsThePlainFormula) {
+  OptimizerOptions options;
+  options.weight_decay = 0.1;
+  const Parameters parameters = two_parameters();
+  Gradients gradients(parameters);
+  AdamW optimizer(parameters, options);
+  const auto numel = static_cast<size_t>(parameters.flat().numel());
+  Reference reference{std::vector<double>(numel), std::vector<double>(numel),
+                      std::vector<double>(numel)};
+  std::vector<bool> decay(numel);
+  for (size_t i = 0; i < numel; ++i) {
+    reference.p[i] = parameters.flat()[static_cast<int64_t>(i)].item<double>();
+    decay[i] = i < 2000;
+  }
+  gradients.touched.add(gradients.flat);
+  for (int64_t t = 1; t <= 5; ++t) {
+    fill(gradients, static_cast<uint64_t>(t));
+    optimizer.step(parameters, gradients, 0.01, number(0.5));
+    reference.step(gradients.flat, options, 0.01, 0.5, t, decay);
+  }
+  for (size_t i = 0; i < numel; ++i) {
+    EXPECT_NEAR(parameters.flat()[static_cast<int64_t>(i)].item<double>(), reference.p[i], 1e-5);
+  }
+}
+
+TEST(AdamW, UntouchedElementsNeitherDecayNorDrift) {
+  OptimizerOptions options;
+  options.weight_decay = 0.5;
+  const Parameters parameters = two_parameters();
+  Gradients gradients(parameters);
+  AdamW optimizer(parameters, options);
+  gradients.touched.add(gradients.flat);
+  fill(gradients, 1);
+  optimizer.step(parameters, gradients, 0.1, number(1));  // momentum everywhere
+
+  const at::Tensor before = parameters.flat().clone(), moment = optimizer.first_moment().clone();
+  gradients.zero();
+  gradients.views.at("matrix").narrow(1, 0, 30).fill_(1);
+  gradients.touched.add(gradients.views.at("matrix").narrow(1, 0, 30));
+  optimizer.step(parameters, gradients, 0.1, number(1));
+  const auto corner = [&](const at::Tensor& flat) {
+    return flat.narrow(0, 0, 2000).view({40, 50}).narrow(1, 30, 20);
+  };
+  EXPECT_TRUE(corner(parameters.flat()).equal(corner(before)));
+  EXPECT_TRUE(corner(optimizer.first_moment()).equal(corner(moment)));
+  EXPECT_TRUE(parameters.views().at("bias").equal(before.narrow(0, 2000, 37)));
+  EXPECT_FALSE(parameters.flat().equal(before));
+}
+
+// A slice that is first sampled late, or seldom, moves as it would have in a run of its own.
+TEST(AdamW, BiasCorrectionCountsTheUpdatesOfEachElement) {
+  OptimizerOptions options;
+  options.beta2 = 0.999;  // a global count would let a late slice jump 3 times too far
+  const auto run = [&](const std::vector<int64_t>& steps_of_right) {
+    const Parameters parameters = two_parameters();
+    Gradients gradients(parameters);
+    AdamW optimizer(parameters, options);
+    int64_t seen = 0;
+    for (int64_t step = 0; step < 40; ++step) {
+      const bool right =
+          std::find(steps_of_right.begin(), steps_of_right.end(), step) != steps_of_right.end();
+      gradients.zero();
+      gradients.touched.add(gradients.views.at("matrix").narrow(1, 0, right ? 50 : 30));
+      fill(gradients, static_cast<uint64_t>(seen));
+      optimizer.step(parameters, gradients, 0.01, number(1));
+      seen += right ? 1 : 0;
+    }
+    return parameters.views().at("matrix").narrow(1, 30, 20).clone();
+  };
+  const at::Tensor early = run({0, 1, 2, 3}), late = run({30, 33, 37, 38});
+  EXPECT_TRUE(early.equal(late));
+  EXPECT_FALSE(early.equal(run({0, 1, 2})));
+}
+
+TEST(AdamW, CountsStopBeforeTheyOverflow) {
+  const Parameters parameters = two_parameters();
+  Gradients gradients(parameters);
+  AdamW optimizer(parameters, {});
+  gradients.touched.add(gradients.flat);
+  gradients.flat.fill_(1);
+  at::Tensor updates = optimizer.updates();
+  updates.fill_(AdamW::kMostUpdates - 1);
+  const at::Tensor before = parameters.flat().clone();
+  for (int32_t i = 0; i < 3; ++i) optimizer.step(parameters, gradients, 0.01, number(1));
+  EXPECT_TRUE(optimizer.updates().eq(AdamW::kMostUpdates).all().item<bool>());
+  EXPECT_LT((parameters.flat() - before).abs().max().item<double>(), 0.1);
+}
+
+// Beyond the last count, corrections have to be 1, and are with every beta that options accept.
+TEST(AdamW, CorrectionsHaveEndedWhereCountsStop) {
+  const auto correction = [](double beta) {
+    return static_cast<float>(1 / std::sqrt(1 - std::pow(beta, AdamW::kMostUpdates)));
+  };
+  for (const double beta : {0.9, 0.98, 0.999, AdamW::kMostBeta}) EXPECT_EQ(correction(beta), 1.0F);
+  EXPECT_GT(correction(0.9999), 1.019F);
+}
+
+TEST(AdamW, DoesNotDependOnTheNumberOfThreads) {
+  std::vector<at::Tensor> results;
+  const int before = at::get_num_threads();
+  for (int threads : {1, 3}) {
+    at::set_num_threads(threads);
+    const Parameters parameters({{"w", at::linspace(-1, 1, 100000), true}});
+    Gradients gradients(parameters);
+    AdamW optimizer(parameters, {});
+    gradients.touched.add(gradients.flat);
+    fill(gradients, 4);
+    optimizer.step(parameters, gradients, 0.01, number(1));
+    results.push_back(parameters.flat());
+  }
+  at::set_num_threads(before);
+  EXPECT_TRUE(results[0].equal(results[1]));
+}
+
+TEST(LearningRate, WarmsUpAndDecaysLinearly) {
+  OptimizerOptions options;
+  options.lr = 1;
+  options.warmup = 0.1;
+  options.final_lr = 0.01;
+  EXPECT_DOUBLE_EQ(learning_rate(options, 0, 100), 0.1);
+  EXPECT_DOUBLE_EQ(learning_rate(options, 9, 100), 1);
+  EXPECT_NEAR(learning_rate(options, 54, 100), 0.505, 1e-9);
+  EXPECT_NEAR(learning_rate(options, 99, 100), 0.01, 1e-9);
+}
+
+TEST(ClipScale, LeavesShortGradientsAlone) {
+  const auto scale = [](double norm, double clip) {
+    return clip_scale(number(norm), clip).item<double>();
+  };
+  EXPECT_EQ(scale(0.5, 1), 1);
+  EXPECT_NEAR(scale(4, 1), 0.25, 1e-6);
+  EXPECT_EQ(scale(4, 0), 1);
+}
+
+}  // namespace
+}  // namespace concertina
