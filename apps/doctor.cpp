@@ -15,7 +15,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "apps/text_table.h"
+#include "pipeline/text_table.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/machine.h"

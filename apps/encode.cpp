@@ -1,7 +1,7 @@
 // concertina encode: audio files into features, one .npy each.
 #include <fmt/format.h>
 
-#include "apps/encode_job.h"
+#include "pipeline/encode_job.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"

@@ -5,8 +5,8 @@
 #include <memory>
 
 #include "apps/latency.h"
-#include "apps/side_by_side.h"
-#include "apps/stages.h"
+#include "pipeline/baselines.h"
+#include "pipeline/stages.h"
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/latency.h"
-#include "apps/study_setup.h"
+#include "pipeline/study_setup.h"
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/progress.h"

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "apps/results_text.h"
-#include "apps/text_table.h"
+#include "pipeline/text_table.h"
 #include "search/study.h"
 
 namespace concertina {

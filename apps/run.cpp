@@ -11,8 +11,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/run_answer.h"
-#include "apps/stages.h"
-#include "apps/study_setup.h"
+#include "pipeline/stages.h"
+#include "pipeline/study_setup.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/units.h"

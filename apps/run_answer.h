@@ -1,7 +1,7 @@
 // What `concertina run` says at its end.
 #pragma once
 
-#include "apps/stages.h"
+#include "pipeline/stages.h"
 
 namespace concertina {
 

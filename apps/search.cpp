@@ -7,10 +7,10 @@
 #include <chrono>
 #include <memory>
 
-#include "apps/front_scores.h"
-#include "apps/search_inputs.h"
-#include "apps/stages.h"
-#include "apps/study_setup.h"
+#include "pipeline/front_scores.h"
+#include "pipeline/search_inputs.h"
+#include "pipeline/stages.h"
+#include "pipeline/study_setup.h"
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/progress.h"

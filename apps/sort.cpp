@@ -5,8 +5,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "apps/stages.h"
-#include "apps/text_table.h"
+#include "pipeline/stages.h"
+#include "pipeline/text_table.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"

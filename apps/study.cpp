@@ -8,7 +8,7 @@
 #include "apps/budget_flags.h"
 #include "apps/pareto_table.h"
 #include "apps/results_text.h"
-#include "apps/stages.h"
+#include "pipeline/stages.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "apps/stages.h"
+#include "pipeline/stages.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"

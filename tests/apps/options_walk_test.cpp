@@ -13,7 +13,7 @@
 #include <set>
 #include <sstream>
 
-#include "apps/pipeline_config.h"
+#include "pipeline/pipeline_config.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"

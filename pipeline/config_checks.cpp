@@ -1,4 +1,4 @@
-#include "apps/config_checks.h"
+#include "pipeline/config_checks.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,7 +7,7 @@
 #include <optional>
 #include <set>
 
-#include "apps/stages.h"
+#include "pipeline/stages.h"
 #include "core/errors.h"
 #include "distill/pretrain/pretrain.h"
 #include "eval/subnet_evaluator.h"

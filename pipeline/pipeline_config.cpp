@@ -1,9 +1,9 @@
-#include "apps/pipeline_config.h"
+#include "pipeline/pipeline_config.h"
 
 #include <optional>
 
-#include "apps/config_checks.h"
 #include "distill/train/stage.h"
+#include "pipeline/config_checks.h"
 #include "speech/corpus.h"
 
 namespace concertina {

@@ -1,4 +1,4 @@
-#include "apps/study_setup.h"
+#include "pipeline/study_setup.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -55,7 +55,7 @@ struct PipelineConfig {
   std::string effective;  // the effective config as canonical YAML, written beside every result
 
   // Relative paths are resolved against the file's folder, corpus.root against the working
-  // directory. InputError with every problem of the file, those of apps/config_checks.h too.
+  // directory. InputError with every problem of the file, those of pipeline/config_checks.h too.
   static PipelineConfig parse(ConfigFile& file);
 };
 

@@ -1,4 +1,4 @@
-#include "apps/front_scores.h"
+#include "pipeline/front_scores.h"
 
 #include <fmt/chrono.h>
 #include <fmt/format.h>
@@ -10,8 +10,8 @@
 #include <set>
 
 #include "apps/results_text.h"
-#include "apps/study_setup.h"
-#include "apps/text_table.h"
+#include "pipeline/study_setup.h"
+#include "pipeline/text_table.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"

@@ -2,7 +2,7 @@
 // first stage. Each finding is a problem of the file, with its place and the nearest valid name.
 #pragma once
 
-#include "apps/pipeline_config.h"
+#include "pipeline/pipeline_config.h"
 
 namespace concertina {
 

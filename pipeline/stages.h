@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/pipeline_config.h"
+#include "pipeline/pipeline_config.h"
 #include "apps/verb.h"
 #include "distill/train/communicator.h"
 #include "distill/train/stage_folder.h"

@@ -1,4 +1,4 @@
-#include "apps/score_table.h"
+#include "pipeline/score_table.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

@@ -1,4 +1,4 @@
-#include "apps/text_table.h"
+#include "pipeline/text_table.h"
 
 #include <fmt/format.h>
 

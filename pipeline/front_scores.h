@@ -3,7 +3,7 @@
 
 #include <span>
 
-#include "apps/search_inputs.h"
+#include "pipeline/search_inputs.h"
 #include "db/study_file.h"
 
 namespace concertina {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/encoder.h"
+#include "pipeline/encoder.h"
 #include "core/progress.h"
 #include "core/stop.h"
 

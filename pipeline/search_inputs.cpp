@@ -1,8 +1,8 @@
-#include "apps/search_inputs.h"
+#include "pipeline/search_inputs.h"
 
 #include <algorithm>
 
-#include "apps/study_setup.h"
+#include "pipeline/study_setup.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {

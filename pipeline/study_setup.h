@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "apps/stages.h"
+#include "pipeline/stages.h"
 #include "db/study_file.h"
 #include "eval/distill_score.h"
 #include "eval/tasks.h"

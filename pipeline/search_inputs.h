@@ -4,7 +4,7 @@
 #include <memory>
 #include <string>
 
-#include "apps/stages.h"
+#include "pipeline/stages.h"
 #include "eval/distill_score.h"
 #include "speech/manifest.h"
 #include "supernet/model/supernet.h"

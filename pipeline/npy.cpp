@@ -1,4 +1,4 @@
-#include "apps/npy.h"
+#include "pipeline/npy.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>

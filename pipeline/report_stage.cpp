@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/pareto_table.h"
-#include "apps/score_table.h"
-#include "apps/stages.h"
+#include "pipeline/score_table.h"
+#include "pipeline/stages.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "distill/train/recipe.h"

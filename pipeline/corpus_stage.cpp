@@ -1,6 +1,6 @@
 // The first stage: the tier's packages as 16 kHz audio and a manifest, or a manifest that is
 // already there.
-#include "apps/stages.h"
+#include "pipeline/stages.h"
 #include "core/log.h"
 #include "speech/corpus.h"
 #include "speech/manifest.h"

@@ -1,4 +1,4 @@
-#include "apps/encode_job.h"
+#include "pipeline/encode_job.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
@@ -7,7 +7,7 @@
 #include <limits>
 #include <map>
 
-#include "apps/npy.h"
+#include "pipeline/npy.h"
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/units.h"

@@ -1,4 +1,4 @@
-#include "apps/side_by_side.h"
+#include "pipeline/baselines.h"
 
 #include <fmt/format.h>
 
@@ -6,8 +6,8 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "apps/score_table.h"
-#include "apps/text_table.h"
+#include "pipeline/score_table.h"
+#include "pipeline/text_table.h"
 #include "core/log.h"
 #include "core/units.h"
 #include "supernet/space/cost.h"

@@ -1,4 +1,4 @@
-#include "apps/encoder.h"
+#include "pipeline/encoder.h"
 
 #include <fmt/format.h>
 
