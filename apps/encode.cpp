@@ -5,7 +5,7 @@
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {
@@ -35,7 +35,7 @@ void check_outputs(const EncodeArgs& args) {
 void run_encode(const EncodeArgs& args, const Globals& globals) {
   check_outputs(args);
   const at::Device device = device_of(globals);
-  const at::ScalarType dtype = training_dtype(args.dtype, device);
+  const at::ScalarType dtype = scalar_type(args.dtype, device);
   const Supernet supernet = load_model(args.model);
   const Encoder encoder(args, supernet.to(device).slice(supernet.space().resolve(args.arch), dtype),
                         device);

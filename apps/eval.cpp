@@ -10,7 +10,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {
@@ -34,7 +34,7 @@ void evaluate(const EvalFlags& flags, const Globals& globals) {
   const Manifest manifest = read_manifest(flags.data);
   TaskOptions options;
   options.tasks = flags.tasks == std::vector<std::string>{"all"} ? task_names() : flags.tasks;
-  const at::ScalarType dtype = training_dtype(flags.dtype, at::kCPU);
+  const at::ScalarType dtype = scalar_type(flags.dtype);
   SideBySide table(manifest, options, flags.split == "dev" ? Split::kDev : Split::kTest,
                    globals.stop);
   if (table.tasks().names().empty())
@@ -71,7 +71,7 @@ void run_eval_stage(const PipelineConfig& config, const Workspace& space, const 
   SideBySide table(manifest, config.tasks, Split::kTest, globals.stop);
   if (table.tasks().names().empty())
     log_info("eval: no task can be scored on this corpus, so there are no scores");
-  const at::ScalarType dtype = training_dtype(config.tasks.dtype, at::kCPU);  // one for all columns
+  const at::ScalarType dtype = scalar_type(config.tasks.dtype);  // one for all columns
   const Architecture shape = teacher.space().largest();
   table.add_subnet("teacher", teacher.slice(shape, dtype));
   table.add_subnet("random",

@@ -23,6 +23,9 @@
 
 namespace concertina {
 
+template <class S>
+class OptionTable;  // core/option_table.h
+
 namespace detail {
 struct ConfigNode;  // core/config_tree.h, internal
 struct ConfigState;

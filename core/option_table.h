@@ -91,11 +91,8 @@ ValuePointer pointer_to(T& value) {
 
 }  // namespace detail
 
-template <class S>
-class OptionTable;
-
 // One key of a section: a value, or a subsection with a table of its own. Made by the functions
-// below; the chained attributes apply to values, the last five to subsections too.
+// below; the chained attributes apply to values, the last six to subsections too.
 template <class S>
 class Option {
  public:
@@ -119,15 +116,21 @@ class Option {
   Option&& then(std::function<void(S&)> action) && {
     return then_ = std::move(action), std::move(*this);
   }
-  // A problem at this key, or at `key`, unless `holds` once the whole section was read.
-  Option&& require(SectionPredicate holds, std::string message, std::string key = "") && {
-    checks_.push_back({std::move(holds), std::move(message), std::move(key)});
+  // Reports problems once the whole section was read.
+  Option&& check(std::function<void(const S&, ConfigSection)> check) && {
+    checks_.push_back(std::move(check));
     return std::move(*this);
   }
-  Option&& require(Predicate holds, std::string message, std::string key = "") && {
-    return std::move(*this).require(
-        [holds = std::move(holds)](const S& o, const ConfigSection&) { return holds(o); },
-        std::move(message), std::move(key));
+  // A problem at this key, or at `key`, unless `holds`.
+  Option&& require(SectionPredicate holds, const std::string& message, std::string key = "") && {
+    if (key.empty()) key = info_.key;
+    return std::move(*this).check([=](const S& o, const ConfigSection& section) {
+      if (!holds(o, section)) detail::report_problem(section, key, message);
+    });
+  }
+  Option&& require(Predicate holds, const std::string& message, const std::string& key = "") && {
+    return std::move(*this).require([=](const S& o, const ConfigSection&) { return holds(o); },
+                                    message, key);
   }
   // Left out of the config fingerprint: a run may resume with another value.
   Option&& not_in_fingerprint() && {
@@ -154,15 +157,11 @@ class Option {
 
  private:
   friend class OptionTable<S>;
-  struct Check {
-    SectionPredicate holds;
-    std::string message, key;
-  };
   detail::OptionInfo info_;
   Functions functions_;
   Predicate written_;
   std::function<void(S&)> then_;
-  std::vector<Check> checks_;
+  std::vector<std::function<void(const S&, ConfigSection)>> checks_;
   bool hidden_ = false;
 };
 
@@ -178,11 +177,7 @@ class OptionTable {
       if (option.then_) option.then_(values);
     }
     for (const Option<S>& option : options_) {
-      for (const auto& check : option.checks_) {
-        if (check.holds(values, section)) continue;
-        detail::report_problem(section, check.key.empty() ? option.info_.key : check.key,
-                               check.message);
-      }
+      for (const auto& check : option.checks_) check(values, section);
     }
   }
 

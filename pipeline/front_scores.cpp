@@ -15,7 +15,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 #include "eval/fingerprints.h"
 #include "eval/latency.h"
 #include "search/front_members.h"
@@ -60,7 +60,7 @@ class TestScorer {
     ScoreSources sources{.supernet = sha256_file(space.student(2)),
                          .manifest = inputs_.manifest.get(),
                          .tasks = tasks_};
-    sources.task_dtype = training_dtype(tasks_.dtype, at::kCPU);
+    sources.task_dtype = scalar_type(tasks_.dtype);
     if (distill_) {
       sources.distill = &distill;
       sources.teacher = sha256_file(space.teacher());
@@ -80,7 +80,7 @@ class TestScorer {
     if (distill_) scored.scores[kDistillMetric] = {distill_->score(supernet.slice(architecture))};
     if (!prepared_) return scored;
     const auto features =
-        subnet_features(supernet.slice(architecture, training_dtype(tasks_.dtype, at::kCPU)));
+        subnet_features(supernet.slice(architecture, scalar_type(tasks_.dtype)));
     for (const TaskScore& score : prepared_->score(features, Intervals::kBootstrap, stop_)) {
       if (is_scored(score.metric))
         scored.scores[score.metric] = {score.value, score.low, score.high, score.setting};

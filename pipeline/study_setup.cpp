@@ -10,7 +10,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 #include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
 #include "search/same_study.h"
@@ -101,7 +101,7 @@ Fingerprints search_fingerprints(const PipelineConfig& config, const Workspace& 
                        .manifest = &manifest,
                        .latency = latency,
                        .tasks = tasks_for(config, manifest, metrics, Split::kDev)};
-  sources.task_dtype = training_dtype(sources.tasks.dtype, at::kCPU);
+  sources.task_dtype = scalar_type(sources.tasks.dtype);
   if (std::ranges::count(metrics, kDistillMetric) > 0) {
     sources.distill = &distill;
     sources.teacher = sha256_file(space.teacher());

@@ -136,13 +136,12 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
 
   const StageData data = stage_data(manifest, blueprint, options.train.batch);
   const UnitLabels labels = unit_labels(options, data, rng.fork("units"), recipe, dtype, context);
-  const MaskOptions mask{.probability = options.mask_probability, .length = options.mask_length};
   const auto training = make_batch_source(data.training, blueprint, options.train.batch,
-                                          {mask, labels.training, {}, augmentation},
+                                          {options.mask, labels.training, {}, augmentation},
                                           rng.fork("training"), context.share());
   const auto validation =
       make_batch_source(data.validation, blueprint, options.train.batch,
-                        {mask, labels.validation, {}, {}}, rng.fork("validation"));
+                        {options.mask, labels.validation, {}, {}}, rng.fork("validation"));
   Supernet teacher = fresh_teacher(options, space, data, rng);
   const SearchSpace own = teacher.space();
   auto heads = objective->parameters(rng.fork("heads"));

@@ -11,7 +11,7 @@
 
 #include "core/errors.h"
 #include "core/log.h"
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 
 namespace concertina {
 namespace {
@@ -138,7 +138,7 @@ bool all_agree(Communicator& communicator, bool mine) {
 
 at::ScalarType agreed_dtype(const std::string& name, at::Device device,
                             Communicator& communicator) {
-  const at::ScalarType own = training_dtype(name, device);
+  const at::ScalarType own = scalar_type(name, device);
   if (name != "auto") return own;
   const bool fast_here = own == at::kBFloat16;
   if (all_agree(communicator, fast_here)) return at::kBFloat16;
