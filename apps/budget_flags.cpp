@@ -2,23 +2,14 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <optional>
 #include <regex>
 
-#include "apps/pareto_table.h"
 #include "core/errors.h"
 #include "core/units.h"
 
 namespace concertina {
 namespace {
-
-template <class Items, class Text>
-std::string listed(const Items& items, const Text& text) {
-  std::string list;
-  for (const auto& item : items) list += (list.empty() ? "" : ", ") + text(item);
-  return list;
-}
 
 std::optional<double> parse_margin(std::string text) {
   if (text.empty()) return std::nullopt;
@@ -87,33 +78,6 @@ Budget parse_budget(const std::string& text) {
   if (part.str(1) == "latency" && budget.bound != Bound::kAtLeast)
     return time_budget(budget.limit);
   return budget;
-}
-
-Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets) {
-  return all_within(study, budgets).front();
-}
-
-std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>& budgets) {
-  const bool needs_times = std::ranges::count(budgets, "latency.p50_ms", &Budget::metric) > 0;
-  if (needs_times && study.fresh_times().empty()) {
-    throw NoAnswer(
-        "no subnet of the study has a fresh time: `concertina search CONFIG --out FOLDER --resume` "
-        "makes them");
-  }
-  BudgetAnswer answer = within_budgets(study, budgets);
-  if (!answer.fitting.empty()) return std::move(answer.fitting);
-  const auto& nearest = answer.nearest->values;
-  const FrontResults results = front_results(study);
-  const auto value = [&](const Budget& budget) {
-    const auto found = nearest.find(budget.metric);
-    if (found == nearest.end()) return "no " + budget.metric;
-    const double counted = budget.time ? found->second / results.time_terms(*budget.time).predicted_limit(1)
-                                       : found->second;
-    return describe(Budget{budget.metric, counted, std::nullopt, budget.time});
-  };
-  throw NoAnswer(fmt::format("no subnet fits {}; the nearest has {}: {}",
-                             listed(budgets, [](const Budget& b) { return describe(b); }),
-                             listed(budgets, value), answer.nearest->architecture.key()));
 }
 
 }  // namespace concertina

@@ -6,8 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "db/study_file.h"
-#include "search/study.h"
+#include "search/pareto.h"
 
 namespace concertina {
 
@@ -25,10 +24,5 @@ struct BudgetFlags {
 // "params=2M", "latency<=15ms", "pr.frame_acc>=60": with `=` the metric's direction says which
 // side, see bound_of(). InputError otherwise.
 Budget parse_budget(const std::string& text);
-
-// The front within the budgets, best first; NoAnswer names the nearest when none fits, and says what
-// makes fresh times where a budget needs them and there are none.
-std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>& budgets);
-Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets);
 
 }  // namespace concertina

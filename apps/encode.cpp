@@ -1,25 +1,39 @@
 // concertina encode: audio files into features, one .npy each.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
-#include "pipeline/encode_job.h"
+#include <memory>
+#include <nlohmann/json.hpp>
+
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
-#include "supernet/nn/precision.h"
+#include "distill/train/precision.h"
+#include "pipeline/encode_job.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {
 namespace {
 
-void print(const std::vector<EncodeJob::Row>& rows, bool as_json) {
-  if (as_json) {
-    fmt::print("{}\n", EncodeJob::Row(rows).dump(2));
-    return;
+using Json = nlohmann::ordered_json;
+
+Json to_json(const EncodedFile& file) {
+  if (!file.error.empty()) return {{"audio", file.audio}, {"error", file.error}};
+  Json json = {
+      {"audio", file.audio}, {"features", file.features.string()}, {"shape", file.shape}};
+  if (file.windows > 0) json["windows"] = file.windows;
+  return json;
+}
+
+void print(const std::vector<EncodedFile>& files, bool as_json) {
+  Json rows = Json::array();
+  for (const EncodedFile& file : files) {
+    if (as_json)
+      rows.push_back(to_json(file));
+    else if (!file.features.empty())
+      fmt::print("{} [{}]\n", file.features.string(), fmt::join(file.shape, ","));
   }
-  for (const EncodeJob::Row& row : rows) {
-    if (row.contains("features"))
-      fmt::print("{} {}\n", row["features"].get<std::string>(), row["shape"].dump());
-  }
+  if (as_json) fmt::print("{}\n", rows.dump(2));
 }
 
 void check_outputs(const EncodeArgs& args) {
@@ -35,7 +49,7 @@ void check_outputs(const EncodeArgs& args) {
 void run_encode(const EncodeArgs& args, const Globals& globals) {
   check_outputs(args);
   const at::Device device = device_of(globals);
-  const at::ScalarType dtype = scalar_type(args.dtype, device);
+  const at::ScalarType dtype = training_dtype(args.dtype, device);
   const Supernet supernet = load_model(args.model);
   const Encoder encoder(args, supernet.to(device).slice(supernet.space().resolve(args.arch), dtype),
                         device);
@@ -45,7 +59,7 @@ void run_encode(const EncodeArgs& args, const Globals& globals) {
   const at::InferenceMode inference;
   EncodeJob job(args, encoder, globals.stop);
   job.run();
-  print(job.rows(), globals.json);
+  print(job.files(), globals.json);
   job.throw_failures();
 }
 

@@ -1,60 +1,20 @@
 // concertina latency: what subnets cost in time on this machine, and the model that predicts it.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "apps/latency.h"
-#include "pipeline/study_setup.h"
 #include "core/errors.h"
-#include "core/log.h"
-#include "core/progress.h"
-#include "eval/latency.h"
-#include "search/latency_model.h"
+#include "pipeline/latency_profile.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {
 namespace {
 
-std::vector<LatencyPoint> profile_with_bar(const Supernet& supernet,
-                                           const std::vector<Architecture>& architectures,
-                                           const LatencyOptions& options, const StopToken& stop) {
-  const auto runs =
-      static_cast<int64_t>(architectures.size()) * (options.warmup + options.repetitions);
-  Progress bar("latency", runs);
-  return profile_latency(supernet, architectures, options, stop,
-                         [&](int64_t, int64_t) { bar.advance(); });
-}
-
-void fit_into(StudyFile& study, const Blueprint& blueprint,
-              const std::vector<LatencyPoint>& points) {
-  const LatencyModel model = LatencyModel::fit(blueprint, points);
-  study.set_latency_model({model.to_json(), model.sha256()});
-  const LatencyError& error = *model.held_out();
-  log_info(
-      "latency model: {} times, error {:.1f} % and rank agreement {:.2f} on held-out subnets; 90 % "
-      "of their times lie in {:.2f} to {:.2f} of the prediction",
-      error.points, 100 * error.mape, error.kendall_tau, error.low, error.high);
-}
-
 SearchSpace space_of(const StudyFile& study) {
   return SearchSpace::from_json(study.header().space_json);
-}
-
-LatencyModel model_of(const StudyFile& study, const std::string& path) {
-  const auto record = study.latency_model();
-  if (!record)
-    throw NoAnswer(path + " holds no latency model: make one with `concertina latency fit`");
-  return LatencyModel::from_json(record->json);
-}
-
-StudyFile open_or_begin(const std::string& path, const Supernet& supernet) {
-  if (std::filesystem::exists(path)) return StudyFile::open(path);
-  StudyHeader header;
-  header.space_json = supernet.space().to_json();
-  header.versions = versions_json();
-  header.device = cpu_name();
-  return StudyFile::create(path, header);
 }
 
 struct ProfileFlags {
@@ -67,8 +27,8 @@ void profile(const ProfileFlags& flags, const Globals& globals) {
   dtype_from(options.dtype);
   if (globals.threads > 0) options.threads = globals.threads;
   const Supernet supernet = load_model(flags.model);
-  StudyFile study = open_or_begin(flags.study, supernet);
-  const auto points = profile_with_bar(
+  StudyFile study = open_or_create_times(flags.study, supernet);
+  const auto points = profile_with_progress(
       supernet, profile_architectures(supernet.space(), options.points, globals.seed), options,
       globals.stop);
   study.add_latency_points(points);
@@ -96,7 +56,7 @@ void fit(const std::string& path, const Globals& globals) {
     throw InputError(
         path + " holds trials that were searched with its latency model, which stays as it is");
   }
-  fit_into(study, space_of(study).blueprint(), study.latency_points());
+  fit_latency_model(study, space_of(study).blueprint(), study.latency_points());
   const std::string sha256 = study.latency_model()->sha256;
   fmt::print("{}\n", globals.json
                          ? nlohmann::ordered_json{{"study", path}, {"sha256", sha256}}.dump(1)
@@ -106,7 +66,7 @@ void fit(const std::string& path, const Globals& globals) {
 void predict(const std::string& path, const std::string& text, const Globals& globals) {
   const StudyFile study = StudyFile::open_read_only(path);
   const Architecture architecture = space_of(study).resolve(text);
-  const double ms = model_of(study, path).predict_ms(architecture);
+  const double ms = latency_model_of(study, path).predict_ms(architecture);
   if (globals.json) {
     fmt::print(
         "{}\n",
@@ -177,22 +137,6 @@ void add_study_questions(CLI::App& latency, Globals& globals) {
 }
 
 }  // namespace
-
-void run_latency_stage(const PipelineConfig& config, const Workspace& space,
-                       const Globals& globals) {
-  const Supernet supernet = load_model(space.student(2), Reading::kCopied);
-  StudyFile study =
-      open_or_begin_study(config, space, supernet, read_manifest(corpus_manifest(config)));
-  if (study.latency_model() && study.trial_count() > 0) {
-    log_info("latency: the study has trials, so its latency model stays as it is");
-    return;
-  }
-  const auto architectures =
-      profile_architectures(supernet.space(), config.latency.points, config.seed);
-  const auto points = profile_with_bar(supernet, architectures, config.latency, globals.stop);
-  study.add_latency_points(points);
-  fit_into(study, supernet.blueprint(), points);
-}
 
 void add_latency_verbs(CLI::App& app, Globals& globals) {
   CLI::App* latency = app.add_subcommand(

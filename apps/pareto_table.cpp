@@ -25,11 +25,6 @@ std::string_view state_name(const Trial& trial) {
 
 }  // namespace
 
-std::string describe(const Budget& budget) {
-  return fmt::format("{} {}", metric_text(budget.metric, budget.limit),
-                     budget.time ? "latency" : budget.metric);
-}
-
 std::string pareto_table(const StudyHeader& header, std::span<const Trial> trials) {
   const std::vector<std::string> metrics = metric_columns(header, trials);
   std::vector<std::vector<std::string>> rows = {{"trial"}};

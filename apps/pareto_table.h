@@ -8,7 +8,6 @@
 
 #include "db/study_file.h"
 #include "search/front_results.h"
-#include "search/pareto.h"
 
 namespace concertina {
 
@@ -18,7 +17,5 @@ std::string pareto_table(const StudyHeader& header, std::span<const Trial> trial
 std::string trials_csv(const StudyHeader& header, std::span<const Trial> trials);
 // An array, ends with a line break; with `results`, each trial has what is known beyond the search.
 std::string trials_json(std::span<const Trial> trials, const FrontResults* results = nullptr);
-// "2M params", "15.00 ms latency": a budget in words.
-std::string describe(const Budget& budget);
 
 }  // namespace concertina

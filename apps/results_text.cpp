@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <set>
+
+#include "pipeline/front_scores.h"
+#include "pipeline/text_table.h"
 
 namespace concertina {
 namespace {
@@ -104,14 +108,39 @@ std::string latency_terms_text(const FrontResults& results, std::span<const Budg
   return text;
 }
 
-std::string correction_text(const FrontResults& results) {
-  if (!results.check || results.check->scale == 1 || !results.model || !results.model->held_out())
-    return "";
-  const LatencyError& error = *results.model->held_out();
-  return fmt::format(
-      "{} of {} fresh times lie outside the prediction's 90 % interval ({:.2f} to {:.2f} of it): "
-      "predictions are corrected by {:.3f}; objective values stay as the search saw them",
-      results.check->outside, results.check->times, error.low, error.high, results.check->scale);
+std::string front_table(const FrontResults& results) {
+  std::set<std::string> metrics;
+  for (const auto& [member, scores] : results.test)
+    for (const auto& [name, score] : scores) metrics.insert(name);
+  std::vector<std::vector<std::string>> rows = {{metrics.begin(), metrics.end()}};
+  for (const char* column : {"predicted", "measured", "error", "architecture"})
+    rows[0].emplace_back(column);
+  const auto ms = [](double value) { return metric_text("latency.p50_ms", value); };
+  for (const Architecture& member : results.members) {
+    const SubnetResults subnet = results.of(member);
+    std::vector<std::string> row;
+    for (const std::string& name : metrics) {
+      const auto score = subnet.test.find(name);
+      row.push_back(score == subnet.test.end() ? "-" : score_number(name, score->second));
+    }
+    row.push_back(subnet.predicted_ms ? ms(*subnet.predicted_ms) : "-");
+    row.push_back(subnet.time ? ms(subnet.time->time.p50_ms) : "-");
+    row.push_back(subnet.prediction_error ? fmt::format("{:+.1f} %", 100 * *subnet.prediction_error)
+                                          : "-");
+    row.push_back(member.key());
+    rows.push_back(std::move(row));
+  }
+  return text_table(rows);
+}
+
+Json front_json(const FrontResults& results) {
+  Json rows = Json::array();
+  for (const Architecture& member : results.members) {
+    Json row = {{"architecture", member.key()}};
+    row.update(results_json(results.of(member)));
+    rows.push_back(std::move(row));
+  }
+  return rows;
 }
 
 }  // namespace concertina

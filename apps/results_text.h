@@ -5,11 +5,10 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "db/study_file.h"
 #include "search/front_results.h"
 
 namespace concertina {
-
-inline constexpr const char* kPipelineArtefact = "pipeline";  // the file the search was run with
 
 // {"test": {METRIC: {value, low, high, setting}}, "time": {...}, "predicted_ms", ...}; what is not
 // known is null or left out.
@@ -26,7 +25,9 @@ std::string results_text(const SubnetResults& results, const Architecture& archi
 // What limits on latency hold for: workload, scale and margin, one line a budget; "" without any.
 std::string latency_terms_text(const FrontResults& results, std::span<const Budget> budgets);
 
-// That the front's times leave the prediction's interval, and the scale; "" when they do not.
-std::string correction_text(const FrontResults& results);
+// The scored members: scores on test with intervals, times and the prediction's errors; as rows of a
+// table or as JSON.
+std::string front_table(const FrontResults& results);
+nlohmann::ordered_json front_json(const FrontResults& results);
 
 }  // namespace concertina

@@ -1,12 +1,11 @@
 // What `concertina run` says at its end.
 #pragma once
 
-#include "pipeline/stages.h"
+#include "pipeline/pipeline.h"
 
 namespace concertina {
 
-// The Pareto front, the best subnet for each budget and what was written; with --json as one
-// object.
-void print_run_answer(const PipelineConfig& config, const Workspace& space, const Globals& globals);
+// The Pareto front, the best subnet for each budget and what was written; or one JSON object.
+void print_run_answer(const Pipeline& pipeline, bool as_json);
 
 }  // namespace concertina

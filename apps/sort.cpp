@@ -1,18 +1,17 @@
-// concertina model sort, and the sort between stage 1 and stage 2 of a line.
+// concertina model sort
 #include <fmt/format.h>
 
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "pipeline/stages.h"
-#include "pipeline/text_table.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "distill/importance/sort.h"
-#include "eval/distill_score.h"
+#include "pipeline/sort_comparison.h"
+#include "pipeline/text_table.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/unit_axes.h"
 
@@ -20,7 +19,6 @@ namespace concertina {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr int32_t kRandomMembers = 20;
 
 struct SortFlags {
   std::string model, out, data, objective, teacher, score = "activation";
@@ -76,39 +74,6 @@ Json groups_json(const SortResult& sorted) {
                       {"how", manner(group, sorted.model.space())}});
   }
   return groups;
-}
-
-struct Compared {
-  std::string name, architecture;
-  double before = 0, after = 0;
-};
-
-// The distillation loss of members on dev, before and after; random ones are averaged.
-std::vector<Compared> compare(const Supernet& before, const SortResult& sorted,
-                              const Supernet& teacher, const std::filesystem::path& objective,
-                              const Manifest& manifest) {
-  const Subnet target = teacher.slice(teacher.space().largest());
-  const DistillScore old_score(target, load_objective(objective), manifest, Split::kDev, {});
-  TrainedObjective reordered = load_objective(objective);
-  reordered.heads = sorted.heads;
-  const DistillScore new_score(target, std::move(reordered), manifest, Split::kDev, {});
-  const auto score = [&](const std::string& name, const Architecture& member) {
-    return Compared{name, member.key(), old_score.score(before.slice(member)),
-                    new_score.score(sorted.model.slice(member))};
-  };
-  const SearchSpace& space = before.space();
-  std::vector<Compared> rows = {score("smallest", space.smallest()),
-                                score("default", space.default_architecture()),
-                                score("largest", space.largest())};
-  Rng rng = Rng(0).fork("model sort");
-  Compared mean{"random", fmt::format("mean of {}", kRandomMembers)};
-  for (int32_t i = 0; i < kRandomMembers; ++i) {
-    const Compared one = score("", space.sample(rng));
-    mean.before += one.before / kRandomMembers;
-    mean.after += one.after / kRandomMembers;
-  }
-  rows.push_back(mean);
-  return rows;
 }
 
 void print_text(const Json& json) {
@@ -170,7 +135,8 @@ void sort_model(const SortFlags& flags, const Globals& globals) {
                {"left_alone", left_alone(model)},
                {"change", sorted.change}};
   if (teacher && trained && manifest) {
-    for (const Compared& row : compare(model, sorted, *teacher, objective, *manifest)) {
+    for (const SortComparison& row :
+         compare_sorted(model, sorted, *teacher, objective, *manifest)) {
       json["distill.l1"].push_back({{"name", row.name},
                                     {"architecture", row.architecture},
                                     {"before", row.before},
@@ -190,22 +156,6 @@ void sort_model(const SortFlags& flags, const Globals& globals) {
 }
 
 }  // namespace
-
-void run_sort_stage(const PipelineConfig& config, const Workspace& space) {
-  const Supernet model = load_model(space.student(1), Reading::kCopied);
-  const Supernet teacher = load_model(space.teacher(), Reading::kCopied);
-  const TrainedObjective trained = load_objective(space.objective(1));
-  const Manifest manifest = read_manifest(corpus_manifest(config));
-  const SortResult sorted =
-      sort_units(*config.sort,
-                 {.model = model, .trained = &trained, .teacher = &teacher, .manifest = &manifest});
-  make_directories(space.sort_dir());
-  save_objective(*trained.objective, sorted.heads, space.sorted_objective());
-  save_model(sorted.model, space.sorted());
-  log_info("sort: {} groups of units by {}, the full network's output changed by {:.1e}",
-           sorted.orders.size(), sort_score_names()[static_cast<size_t>(config.sort->score)],
-           sorted.change);
-}
 
 void add_sort_verb(CLI::App& model, Globals& globals) {
   auto flags = std::make_shared<SortFlags>();

@@ -8,10 +8,12 @@
 #include "apps/budget_flags.h"
 #include "apps/pareto_table.h"
 #include "apps/results_text.h"
-#include "pipeline/stages.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
+#include "pipeline/budget_answers.h"
+#include "pipeline/front_text.h"
+#include "pipeline/report_stage.h"
 #include "report/report.h"
 #include "search/front_members.h"
 #include "search/study.h"
@@ -91,7 +93,7 @@ void add_stage(const std::string& text, ReportInputs& inputs) {  // NAME=metrics
   const std::filesystem::path metrics = text.substr(at + 1);
   const std::string name = text.substr(0, at);
   inputs.curves.push_back(read_training_curve(metrics, name));
-  add_what_ran(metrics.parent_path() / "model.safetensors", name, inputs);
+  add_provenance(metrics.parent_path() / "model.safetensors", name, inputs);
 }
 
 void report(const ReportArgs& args, const Globals& globals) {

@@ -159,6 +159,10 @@ at::Device device_of(const Globals& globals) {
   return device;
 }
 
+RunContext run_context(const Globals& globals) {
+  return {globals.stop, device_of(globals), globals.launch};
+}
+
 ConfigFile load_config(const std::string& path, const Globals& globals) {
   ConfigFile file = ConfigFile::load(path);
   for (const std::string& assignment : globals.set) file.set(assignment);
@@ -216,6 +220,9 @@ std::unique_ptr<CLI::App> make_program(Globals& globals) {
   add_search_verbs(*app, globals);
   add_study_verbs(*app, globals);
   add_model_verbs(*app, globals);
+  add_space_verbs(*app, globals);
+  add_extract_verb(*app, globals);
+  add_bench_verb(*app, globals);
   add_encode_verbs(*app, globals);
   add_eval_verbs(*app, globals);
   add_doctor_verb(*app, globals);

@@ -19,6 +19,7 @@
 #include "core/config.h"
 #include "core/launch.h"
 #include "core/stop.h"
+#include "pipeline/run_context.h"
 
 namespace concertina {
 
@@ -40,6 +41,8 @@ struct Globals {
 // Where --device wants tensors; `cuda` is each process's own of this machine's. Makes it the
 // current one. InputError when there is no such device, SystemError when there is none at all.
 at::Device device_of(const Globals& globals);
+
+RunContext run_context(const Globals& globals);
 
 // Loads a config file and applies --set and --seed, in this order.
 ConfigFile load_config(const std::string& path, const Globals& globals);
@@ -63,7 +66,10 @@ std::unique_ptr<CLI::App> make_program(Globals& globals);
 void hold_standard_streams();
 
 void add_corpus_verbs(CLI::App& app, Globals& globals);
-void add_model_verbs(CLI::App& app, Globals& globals);   // model, space, extract, bench
+void add_model_verbs(CLI::App& app, Globals& globals);   // model
+void add_space_verbs(CLI::App& app, Globals& globals);   // space
+void add_extract_verb(CLI::App& app, Globals& globals);  // extract
+void add_bench_verb(CLI::App& app, Globals& globals);    // bench
 void add_sort_verb(CLI::App& model, Globals& globals);   // model sort
 void add_encode_verbs(CLI::App& app, Globals& globals);  // encode
 void add_train_verbs(CLI::App& app, Globals& globals);   // pretrain, train

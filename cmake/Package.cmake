@@ -9,7 +9,7 @@ if(TARGET concertina)
   set_target_properties(concertina PROPERTIES INSTALL_RPATH "${CONCERTINA_TORCH_LIBRARIES};${CONCERTINA_LOCAL_LIBRARIES}")
   install(TARGETS concertina RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)
 endif()
-install(DIRECTORY core supernet speech db search report distill eval
+install(DIRECTORY core supernet speech db search report distill eval pipeline
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/concertina FILES_MATCHING PATTERN "*.h")
 install(EXPORT concertinaTargets NAMESPACE concertina:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/concertina)
 configure_package_config_file(cmake/concertinaConfig.cmake.in ${CMAKE_BINARY_DIR}/concertinaConfig.cmake

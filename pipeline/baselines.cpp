@@ -1,15 +1,19 @@
 #include "pipeline/baselines.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "pipeline/score_table.h"
-#include "pipeline/text_table.h"
+#include "core/errors.h"
 #include "core/log.h"
 #include "core/units.h"
+#include "distill/train/precision.h"
+#include "pipeline/score_table.h"
+#include "pipeline/text_table.h"
+#include "supernet/model/model_file.h"
 #include "supernet/space/cost.h"
 
 namespace concertina {
@@ -38,25 +42,31 @@ std::string cell(const ScoredModel& model, const std::string& metric) {
   return fmt::format("{:.1f} [{:.1f}, {:.1f}]", score->value, score->low, score->high);
 }
 
-}  // namespace
-
-Supernet untrained_twin(const Supernet& trained, const SearchSpace& space, uint64_t seed) {
-  Supernet twin = Supernet::random(space, Rng(seed).fork("teacher").fork("weights"));
-  for (const TensorSlice& slice :
-       tensor_slices(space.blueprint(), twin.storage(), twin.storage().largest)) {
-    if (!slice.trained) twin.weights()[slice.name] = trained.weights().at(slice.name);
-  }
-  return twin;
+Supernet random_of_shape(const Supernet& model, const Architecture& architecture, uint64_t seed) {
+  const SearchSpace shape =
+      SearchSpace::single(model.blueprint(), {architecture, model.storage().rule});
+  return randomly_initialised(model, shape, seed);
 }
 
-SideBySide::SideBySide(const Manifest& manifest, const TaskOptions& options, Split split,
+}  // namespace
+
+Supernet randomly_initialised(const Supernet& trained, const SearchSpace& space, uint64_t seed) {
+  Supernet random = Supernet::random(space, Rng(seed).fork("teacher").fork("weights"));
+  for (const TensorSlice& slice :
+       tensor_slices(space.blueprint(), random.storage(), random.storage().largest)) {
+    if (!slice.trained) random.weights()[slice.name] = trained.weights().at(slice.name);
+  }
+  return random;
+}
+
+BaselineTable::BaselineTable(const Manifest& manifest, const TaskOptions& options, Split split,
                        StopToken stop)
     : data_(manifest.fingerprint()),
       tasks_(manifest, options, split, stop),
       split_(split),
       stop_(std::move(stop)) {}
 
-std::vector<TaskScore> SideBySide::score(const std::string& name,
+std::vector<TaskScore> BaselineTable::score(const std::string& name,
                                          const FeatureExtractor& features) const {
   if (tasks_.names().empty()) return {};
   const auto start = std::chrono::steady_clock::now();
@@ -66,24 +76,24 @@ std::vector<TaskScore> SideBySide::score(const std::string& name,
   return scores;
 }
 
-void SideBySide::add_subnet(const std::string& name, const Subnet& subnet) {
-  const auto twin = std::ranges::find_if(
+void BaselineTable::add_subnet(const std::string& name, const Subnet& subnet) {
+  const auto same = std::ranges::find_if(
       scored_, [&](const auto& seen) { return same_tensors(seen.first, subnet.tensors); });
   ScoredModel model{name,
                     subnet.architecture.key(),
                     cost_of(subnet.blueprint, subnet.architecture, 0).params,
                     {}};
   model.scores =
-      twin != scored_.end() ? models_[twin->second].scores : score(name, subnet_features(subnet));
+      same != scored_.end() ? models_[same->second].scores : score(name, subnet_features(subnet));
   scored_.emplace_back(subnet.tensors, models_.size());
   models_.push_back(std::move(model));
 }
 
-void SideBySide::add_mfcc_floor() {
+void BaselineTable::add_mfcc() {
   models_.push_back({"mfcc", "", 0, score("mfcc", mfcc_floor_features())});
 }
 
-std::string SideBySide::table() const {
+std::string BaselineTable::text() const {
   const std::vector<std::string> metrics = metrics_of(models_);
   std::vector<std::vector<std::string>> rows = {{"model", "params"}};
   rows[0].insert(rows[0].end(), metrics.begin(), metrics.end());
@@ -102,7 +112,7 @@ std::string SideBySide::table() const {
   return text_table(rows) + (note.empty() ? "" : note + "\n");
 }
 
-std::string SideBySide::to_json(uint64_t seed) const {
+std::string BaselineTable::to_json(uint64_t seed) const {
   nlohmann::ordered_json models = nlohmann::ordered_json::array();
   for (const ScoredModel& model : models_) {
     nlohmann::ordered_json scores = nlohmann::ordered_json::array();
@@ -127,6 +137,33 @@ std::string SideBySide::to_json(uint64_t seed) const {
                                 {"models", models}}
              .dump(1) +
          "\n";
+}
+
+BaselineTable compare_with_baselines(const Comparison& comparison, const StopToken& stop) {
+  const Supernet model = load_model(comparison.model, Reading::kCopied);
+  const Architecture architecture = model.space().resolve(comparison.architecture);
+  const Manifest manifest = read_manifest(comparison.data);
+  TaskOptions options;
+  options.tasks = comparison.tasks;
+  const at::ScalarType dtype = training_dtype(comparison.dtype, at::kCPU);
+  BaselineTable table(manifest, options, comparison.split, stop);
+  if (table.tasks().names().empty())
+    throw InputError(fmt::format("{}: none of the tasks {} can be scored", comparison.data,
+                                 fmt::join(options.tasks, ", ")));
+  table.add_subnet(std::filesystem::path(comparison.model).stem().string(),
+                   model.slice(architecture, dtype));
+  for (const std::string& other : comparison.with) {
+    if (other == "random") {
+      table.add_subnet("random", random_of_shape(model, architecture, comparison.seed)
+                                     .slice(architecture, dtype));
+    } else if (other == "mfcc") {
+      table.add_mfcc();
+    } else {
+      const Supernet loaded = load_model(other, Reading::kCopied);
+      table.add_subnet(other, loaded.slice(loaded.space().default_architecture(), dtype));
+    }
+  }
+  return table;
 }
 
 }  // namespace concertina

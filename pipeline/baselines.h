@@ -1,7 +1,9 @@
-// Models, floors and untrained twins scored by the same probes, side by side.
+// A table of models scored by the same probes: a model and what it is compared with, which is its random
+// initialisation, MFCC features and other models.
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "eval/tasks.h"
@@ -11,26 +13,26 @@ namespace concertina {
 
 struct ScoredModel {
   std::string name;
-  std::string architecture;  // key; "" for a floor
-  int64_t params = 0;        // 0 for a floor
+  std::string architecture;  // key; "" for MFCC
+  int64_t params = 0;        // 0 for MFCC
   std::vector<TaskScore> scores;
 };
 
-// Untrained weights for `space`, drawn as a teacher's first ones are; what is measured on data
-// rather than trained (log-mel statistics) comes from `trained`.
-Supernet untrained_twin(const Supernet& trained, const SearchSpace& space, uint64_t seed);
+// Random weights for `space`, drawn as a teacher's first ones are; what is measured on data rather
+// than trained (log-mel statistics) comes from `trained`.
+Supernet randomly_initialised(const Supernet& trained, const SearchSpace& space, uint64_t seed);
 
-// The same result as score_tasks, with the tasks prepared once; a subnet whose tensors were scored
-// before gets that score without a second run.
-class SideBySide {
+// The same scores as score_tasks() gives, with the tasks prepared once; a subnet whose tensors have
+// been scored before gets that score without a second run. Not thread-safe.
+class BaselineTable {
  public:
-  SideBySide(const Manifest& manifest, const TaskOptions& options, Split split, StopToken stop);
+  BaselineTable(const Manifest& manifest, const TaskOptions& options, Split split, StopToken stop);
   void add_subnet(const std::string& name, const Subnet& subnet);
-  void add_mfcc_floor();
+  void add_mfcc();
 
   const PreparedTasks& tasks() const { return tasks_; }
   const std::vector<ScoredModel>& models() const { return models_; }
-  std::string table() const;                 // aligned columns with 95 % intervals
+  std::string text() const;                  // aligned columns with 95 % intervals
   std::string to_json(uint64_t seed) const;  // docs/formats.md, scores.json
 
  private:
@@ -41,7 +43,18 @@ class SideBySide {
   Split split_;
   StopToken stop_;
   std::vector<ScoredModel> models_;
-  std::vector<std::pair<TensorMap, size_t>> scored_;  // tensors of a subnet, its place in models_
+  std::vector<std::pair<TensorMap, size_t>> scored_;  // tensors of a subnet, its index in models_
 };
+
+struct Comparison {
+  std::string model, architecture = "default";  // a file, and which of its members
+  std::string data, dtype = "auto";             // a manifest; what the encoder computes in
+  std::vector<std::string> tasks;
+  Split split = Split::kTest;
+  std::vector<std::string> with;  // "random", "mfcc" or model files
+  uint64_t seed = 0;              // of the random initialisation
+};
+// InputError when a file is invalid, the member is not in the model's space or no task can be scored.
+BaselineTable compare_with_baselines(const Comparison& comparison, const StopToken& stop);
 
 }  // namespace concertina

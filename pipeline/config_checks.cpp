@@ -7,7 +7,7 @@
 #include <optional>
 #include <set>
 
-#include "pipeline/stages.h"
+#include "pipeline/corpus_stage.h"
 #include "core/errors.h"
 #include "distill/pretrain/pretrain.h"
 #include "eval/subnet_evaluator.h"

@@ -98,8 +98,10 @@ EncodeJob::EncodeJob(const EncodeArgs& args, const Encoder& encoder, const StopT
       encoder_(encoder),
       stop_(stop),
       outputs_(output_paths(args)),
-      rows_(args.audio.size()),
-      progress_("encode", static_cast<int64_t>(args.audio.size())) {}
+      files_(args.audio.size()),
+      progress_("encode", static_cast<int64_t>(args.audio.size())) {
+  for (size_t i = 0; i < files_.size(); ++i) files_[i].audio = args.audio[i];
+}
 
 void EncodeJob::run() {
   const Blueprint& blueprint = encoder_.blueprint();
@@ -152,7 +154,7 @@ bool EncodeJob::readable(size_t i, const std::function<void()>& read) {
 void EncodeJob::fail(size_t i, const std::string& why) {
   log_warn("{}; the other files go on", why);
   failures_.push_back(why);
-  rows_[i] = {{"audio", args_.audio[i]}, {"error", why}};
+  files_[i].error = why;
   progress_.advance();
 }
 
@@ -177,15 +179,14 @@ void EncodeJob::encode_long(size_t i, const AudioMeasure& audio) {
     progress_.note(fmt::format("{}: window {} of {}", path, window + 1, windows.size()));
   });
   write(i, features);
-  rows_[i]["windows"] = windows.size();
+  files_[i].windows = windows.size();
 }
 
 void EncodeJob::write(size_t i, const at::Tensor& features) {
   check_finite(features, args_.audio[i], args_.model);
   write_npy(outputs_[i], features);
-  rows_[i] = {{"audio", args_.audio[i]},
-              {"features", outputs_[i].string()},
-              {"shape", features.sizes().vec()}};
+  files_[i].features = outputs_[i];
+  files_[i].shape = features.sizes().vec();
   progress_.advance();
 }
 

@@ -3,7 +3,6 @@
 
 #include <filesystem>
 #include <functional>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,15 +26,21 @@ struct EncodeArgs : EncoderOptions {
 // Where the features of each file go. InputError where two would overwrite each other.
 std::vector<std::filesystem::path> output_paths(const EncodeArgs& args);
 
+// What became of one file.
+struct EncodedFile {
+  std::string audio;
+  std::filesystem::path features;  // "": see error
+  std::vector<int64_t> shape;      // [states, frames, channels]
+  size_t windows = 0;              // 0: encoded in one piece
+  std::string error;
+};
+
 // All files of one call. Where there are several, one that cannot be read does not end it.
 class EncodeJob {
  public:
-  using Row = nlohmann::ordered_json;
-
   EncodeJob(const EncodeArgs& args, const Encoder& encoder, const StopToken& stop);
   void run();  // Interrupted when a stop was asked for
-  // For each file, in their order: audio, and features, shape and windows, or error.
-  const std::vector<Row>& rows() const { return rows_; }
+  const std::vector<EncodedFile>& files() const { return files_; }  // in the order given
   // InputError, or SystemError where the system alone is to blame.
   void throw_failures() const;
 
@@ -50,7 +55,7 @@ class EncodeJob {
   const Encoder& encoder_;
   const StopToken& stop_;
   std::vector<std::filesystem::path> outputs_;
-  std::vector<Row> rows_;
+  std::vector<EncodedFile> files_;
   std::vector<std::vector<float>> clips_;  // read, not yet encoded
   std::vector<size_t> members_;            // the files they are of
   std::vector<std::string> failures_;

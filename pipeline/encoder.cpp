@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "core/errors.h"
@@ -13,6 +13,19 @@
 namespace concertina {
 namespace {
 
+int32_t parse_layer(const std::string& text, int32_t depth) {
+  int32_t layer = -1;
+  const char* end = text.data() + text.size();
+  const auto [rest, error] = std::from_chars(text.data(), end, layer);
+  if (error != std::errc() || rest != end || layer < 0 || layer > depth) {
+    throw InputError(
+        fmt::format("--layers '{}' is not a hidden state of this subnet: it has 0 (the encoder's "
+                    "input) to {}, or say all or last",
+                    text, depth));
+  }
+  return layer;
+}
+
 std::vector<int32_t> parse_layers(const std::string& text, int32_t depth) {
   std::vector<int32_t> layers;
   if (text == "all") {
@@ -20,15 +33,10 @@ std::vector<int32_t> parse_layers(const std::string& text, int32_t depth) {
     return layers;
   }
   if (text == "last") return {depth};
-  for (const std::string& part : CLI::detail::split(text, ',')) {
-    int32_t layer = -1;
-    if (!CLI::detail::lexical_cast(part, layer) || layer < 0 || layer > depth) {
-      throw InputError(
-          fmt::format("--layers '{}' is not a hidden state of this subnet: it has 0 (the encoder's "
-                      "input) to {}, or say all or last",
-                      part, depth));
-    }
-    layers.push_back(layer);
+  for (size_t begin = 0; begin != std::string::npos;) {
+    const size_t comma = text.find(',', begin);
+    layers.push_back(parse_layer(text.substr(begin, comma - begin), depth));
+    begin = comma == std::string::npos ? comma : comma + 1;
   }
   return layers;
 }

@@ -7,17 +7,14 @@
 #include <ctime>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 
-#include "apps/results_text.h"
-#include "pipeline/study_setup.h"
-#include "pipeline/text_table.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
-#include "supernet/nn/precision.h"
-#include "eval/fingerprints.h"
+#include "distill/train/precision.h"
 #include "eval/latency.h"
+#include "pipeline/front_text.h"
+#include "pipeline/study_setup.h"
 #include "search/front_members.h"
 #include "search/front_results.h"
 #include "search/latency_check.h"
@@ -26,6 +23,7 @@ namespace concertina {
 namespace {
 
 constexpr int32_t kRounds = 3;
+
 std::string utc_now() {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
 }
@@ -55,18 +53,8 @@ class TestScorer {
 
   // Everything that a score depends on but the architecture, metric by metric.
   std::string scored_with() const {
-    const Workspace& space = inputs_.space;
-    const DistillScoreOptions distill = distill_score_options(inputs_.config);
-    ScoreSources sources{.supernet = sha256_file(space.student(2)),
-                         .manifest = inputs_.manifest.get(),
-                         .tasks = tasks_};
-    sources.task_dtype = scalar_type(tasks_.dtype);
-    if (distill_) {
-      sources.distill = &distill;
-      sources.teacher = sha256_file(space.teacher());
-      sources.objective = sha256_file(space.objective(2));
-    }
-    Fingerprints facts = metric_fingerprints(sources);
+    Fingerprints facts = score_fingerprints(inputs_.config, inputs_.workspace, *inputs_.manifest,
+                                            tasks_, nullptr);
     std::erase_if(facts, [&](const auto& metric) { return !is_scored(metric.first); });
     nlohmann::json json = {{"data", inputs_.manifest->fingerprint()}, {"metrics", facts}};
     if (std::ranges::count(tasks_.tasks, "pr") > 0)
@@ -80,7 +68,7 @@ class TestScorer {
     if (distill_) scored.scores[kDistillMetric] = {distill_->score(supernet.slice(architecture))};
     if (!prepared_) return scored;
     const auto features =
-        subnet_features(supernet.slice(architecture, scalar_type(tasks_.dtype)));
+        subnet_features(supernet.slice(architecture, training_dtype(tasks_.dtype, at::kCPU)));
     for (const TaskScore& score : prepared_->score(features, Intervals::kBootstrap, stop_)) {
       if (is_scored(score.metric))
         scored.scores[score.metric] = {score.value, score.low, score.high, score.setting};
@@ -163,31 +151,6 @@ bool time_members(const SearchInputs& inputs, std::vector<Architecture> members,
   return true;
 }
 
-std::string front_table(const FrontResults& results) {
-  std::set<std::string> metrics;
-  for (const auto& [member, scores] : results.test)
-    for (const auto& [name, score] : scores) metrics.insert(name);
-  std::vector<std::vector<std::string>> rows = {{metrics.begin(), metrics.end()}};
-  for (const char* column : {"predicted", "measured", "error", "architecture"})
-    rows[0].emplace_back(column);
-  const auto ms = [](double value) { return metric_text("latency.p50_ms", value); };
-  for (const Architecture& member : results.members) {
-    const SubnetResults subnet = results.of(member);
-    std::vector<std::string> row;
-    for (const std::string& name : metrics) {
-      const auto score = subnet.test.find(name);
-      row.push_back(score == subnet.test.end() ? "-" : score_number(name, score->second));
-    }
-    row.push_back(subnet.predicted_ms ? ms(*subnet.predicted_ms) : "-");
-    row.push_back(subnet.time ? ms(subnet.time->time.p50_ms) : "-");
-    row.push_back(subnet.prediction_error ? fmt::format("{:+.1f} %", 100 * *subnet.prediction_error)
-                                          : "-");
-    row.push_back(member.key());
-    rows.push_back(std::move(row));
-  }
-  return text_table(rows);
-}
-
 }  // namespace
 
 void score_front(const SearchInputs& inputs, StudyFile& study, std::span<const Architecture> also,
@@ -202,26 +165,6 @@ void score_front(const SearchInputs& inputs, StudyFile& study, std::span<const A
         scorer.scores_anything() && look_at_test(scorer, scored_with, members, study);
     if (!time_members(inputs, members, study, stop) && !scored) return;
   }
-}
-
-void print_front(const Workspace& space, const Globals& globals) {
-  const StudyFile study = StudyFile::open_read_only(space.study());
-  const FrontResults results = front_results(study);
-  if (globals.json) {
-    nlohmann::ordered_json rows = nlohmann::ordered_json::array();
-    for (const Architecture& member : results.members) {
-      nlohmann::ordered_json row = {{"architecture", member.key()}};
-      row.update(results_json(results.of(member)));
-      rows.push_back(std::move(row));
-    }
-    fmt::print("{}\n", rows.dump(1));
-    return;
-  }
-  fmt::print("front on test with 95 % intervals, times measured again ({})\n{}",
-             space.study().string(), front_table(results));
-  if (results.workload) fmt::print("times: {}\n", workload_text(*results.workload));
-  if (const std::string text = correction_text(results); !text.empty()) fmt::print("{}\n", text);
-  fmt::print("looks at test so far: {}\n", results.looks);
 }
 
 }  // namespace concertina

@@ -3,10 +3,14 @@
 
 #include <span>
 
-#include "pipeline/search_inputs.h"
+#include "core/stop.h"
 #include "db/study_file.h"
+#include "pipeline/search_inputs.h"
 
 namespace concertina {
+
+// The study's artefact that names the pipeline file of its search.
+inline constexpr const char* kPipelineArtefact = "pipeline";
 
 // Scores on test what named_members() and `also` list, as far as the newest looks with the same
 // metrics, settings, model and data have not, and times what has no fresh time of the configured
@@ -15,8 +19,5 @@ namespace concertina {
 // worker active. Interrupted when a stop was asked for.
 void score_front(const SearchInputs& inputs, StudyFile& study, std::span<const Architecture> also,
                  const StopToken& stop);
-
-// The scored members on stdout, as a table or JSON.
-void print_front(const Workspace& space, const Globals& globals);
 
 }  // namespace concertina

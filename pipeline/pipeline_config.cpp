@@ -2,8 +2,8 @@
 
 #include <optional>
 
-#include "distill/train/stage.h"
 #include "pipeline/config_checks.h"
+#include "distill/train/stage.h"
 #include "speech/corpus.h"
 
 namespace concertina {

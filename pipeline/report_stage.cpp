@@ -1,78 +1,81 @@
-// The last stage: the chosen subnet as a file of its own, and the page that shows the study.
+#include "pipeline/report_stage.h"
+
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
+#include <vector>
 
-#include "apps/pareto_table.h"
-#include "pipeline/score_table.h"
-#include "pipeline/stages.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "distill/train/recipe.h"
-#include "report/report.h"
-#include "search/study.h"
+#include "pipeline/budget_answers.h"
+#include "pipeline/front_text.h"
+#include "pipeline/score_table.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {
 namespace {
 
-// The best subnet within the first budget; the nearest to it when none fits, so that a line always
+// The best subnet within the first budget; the nearest to it when none fits, so that a pipeline always
 // ends in a file.
-Trial chosen_subnet(const StudyFile& study, const std::vector<Budget>& budgets) {
-  const std::span<const Budget> first(budgets.data(), std::min<size_t>(1, budgets.size()));
-  const BudgetAnswer answer = within_budgets(study, first);
-  if (!answer.fitting.empty()) return answer.fitting.front();
-  if (!answer.nearest)
-    throw NoAnswer("the study has no complete trial, so no subnet can be chosen");
-  log_warn("no subnet is within {}: the nearest is taken", describe(budgets.front()));
-  return *answer.nearest;
+void extract_subnet(const PipelineConfig& config, const Workspace& workspace,
+                    const StudyFile& study) {
+  const BudgetChoice choice = choose_subnet(study, config.budgets);
+  if (!choice.fits)
+    log_warn("no subnet is within {}: the nearest is taken", describe(choice.budget));
+  const Supernet supernet = load_model(workspace.student(2));
+  save_model(supernet.extract(choice.architecture), workspace.subnet());
+  log_info("report: {} extracted to {}", choice.architecture.key(), workspace.subnet().string());
 }
 
-void extract_subnet(const Workspace& space, const Architecture& architecture) {
-  const Supernet supernet = load_model(space.student(2));
-  save_model(supernet.extract(architecture), space.subnet());
-  log_info("report: {} extracted to {}", architecture.key(), space.subnet().string());
-}
-
-void add_stages(const Workspace& space, ReportInputs& inputs) {
+void add_training(const Workspace& workspace, ReportInputs& inputs) {
   const std::vector<std::pair<std::filesystem::path, std::string>> folders = {
-      {space.teacher_dir(), "teacher"},
-      {space.stage_dir(1), "stage 1"},
-      {space.stage_dir(2), "stage 2"}};
+      {workspace.teacher_dir(), "teacher"},
+      {workspace.stage_dir(1), "stage 1"},
+      {workspace.stage_dir(2), "stage 2"}};
   for (const auto& [folder, title] : folders) {
     const std::filesystem::path metrics = folder / "metrics.jsonl";
-    if (std::filesystem::exists(metrics)) {
+    if (std::filesystem::exists(metrics))
       inputs.curves.push_back(read_training_curve(metrics, title));
-    }
-    add_what_ran(folder / "model.safetensors", title, inputs);
+    add_provenance(folder / "model.safetensors", title, inputs);
   }
+}
+
+void write_report(const PipelineConfig& config, const Workspace& workspace) {
+  StudyFile study = StudyFile::open(workspace.study());
+  extract_subnet(config, workspace, study);
+  const std::filesystem::path subnet = workspace.subnet();
+  study.add_artefact({"subnet", subnet.filename().string(), sha256_file(subnet)});
+
+  ReportInputs inputs;
+  inputs.title = fmt::format("Concertina: {}", workspace.out.filename().string());
+  inputs.budgets = config.budgets;
+  add_training(workspace, inputs);
+  if (std::filesystem::exists(workspace.scores()))
+    inputs.tables.push_back(read_score_table(workspace.scores()));
+  write_atomically(workspace.report(), render_report(study, inputs));
+  log_info("report: {}", workspace.report().string());
 }
 
 }  // namespace
 
-void add_what_ran(const std::filesystem::path& model, const std::string& name,
-                  ReportInputs& inputs) {
+void add_provenance(const std::filesystem::path& model, const std::string& name,
+                    ReportInputs& inputs) {
   if (!std::filesystem::exists(model)) return;
   const std::string provenance = load_model(model).provenance();
   const bool ours = nlohmann::json::accept(provenance);  // of an imported model: a sentence
   inputs.trained.emplace_back(name, ours ? yaml_of(provenance) : provenance);
 }
 
-void run_report_stage(const PipelineConfig& config, const Workspace& space,
-                      const Globals& /*globals*/) {
-  StudyFile study = StudyFile::open(space.study());
-  extract_subnet(space, chosen_subnet(study, config.budgets).architecture);
-  study.add_artefact({"subnet", space.subnet().filename().string(), sha256_file(space.subnet())});
-
-  ReportInputs inputs;
-  inputs.title = fmt::format("Concertina: {}", space.out.filename().string());
-  inputs.budgets = config.budgets;
-  add_stages(space, inputs);
-  if (std::filesystem::exists(space.scores())) {
-    inputs.tables.push_back(read_score_table(space.scores()));
-  }
-  write_atomically(space.report(), render_report(study, inputs));
-  log_info("report: {}", space.report().string());
+Stage make_report_stage(const Pipeline& pipeline) {
+  const PipelineConfig& config = pipeline.config;
+  const Workspace& workspace = pipeline.workspace;
+  return {.name = "report",
+          .settings = pipeline.section("report"),
+          .inputs = {"search", "eval"},
+          .outputs = {workspace.subnet(), workspace.report()},
+          .run = [&](const RunContext&) { write_report(config, workspace); }};
 }
 
 }  // namespace concertina

@@ -1,22 +1,24 @@
 #include "pipeline/search_inputs.h"
 
-#include <algorithm>
-
+#include "pipeline/corpus_stage.h"
 #include "pipeline/study_setup.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {
 
-bool SearchInputs::wants(const std::string& metric) const {
-  return std::ranges::count(searched_metrics(config.search), metric) > 0;
+SearchInputs SearchInputs::load(const PipelineConfig& config, const Workspace& workspace) {
+  return {config, workspace,
+          std::make_shared<const Supernet>(load_model(workspace.student(2), Reading::kCopied)),
+          std::make_shared<const Manifest>(read_manifest(corpus_manifest(config)))};
 }
 
 std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Split split) {
-  if (!inputs.wants(kDistillMetric)) return nullptr;
-  const Supernet teacher = load_model(inputs.space.teacher(), Reading::kCopied);
+  if (!is_searched(inputs.config.search, kDistillMetric)) return nullptr;
+  const Supernet teacher = load_model(inputs.workspace.teacher(), Reading::kCopied);
   return std::make_shared<DistillScore>(teacher.slice(teacher.space().largest()),
-                                        load_objective(inputs.space.objective(2)), *inputs.manifest,
-                                        split, distill_score_options(inputs.config));
+                                        load_objective(inputs.workspace.objective(2)),
+                                        *inputs.manifest, split,
+                                        distill_score_options(inputs.config));
 }
 
 }  // namespace concertina

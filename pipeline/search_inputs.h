@@ -2,10 +2,10 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
-#include "pipeline/stages.h"
 #include "eval/distill_score.h"
+#include "pipeline/pipeline_config.h"
+#include "pipeline/workspace.h"
 #include "speech/manifest.h"
 #include "supernet/model/supernet.h"
 
@@ -13,14 +13,14 @@ namespace concertina {
 
 struct SearchInputs {
   PipelineConfig config;
-  Workspace space;
+  Workspace workspace;
   std::shared_ptr<const Supernet> supernet;
   std::shared_ptr<const Manifest> manifest;
 
-  bool wants(const std::string& metric) const;  // as an objective or recorded
+  static SearchInputs load(const PipelineConfig& config, const Workspace& workspace);
 };
 
-// Null when no metric asks for it.
+// Null when the search does not ask for it.
 std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Split split);
 
 }  // namespace concertina

@@ -10,9 +10,10 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "supernet/nn/precision.h"
+#include "distill/train/precision.h"
 #include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
+#include "pipeline/corpus_stage.h"
 #include "search/same_study.h"
 #include "search/searcher.h"
 #include "supernet/model/model_file.h"
@@ -33,13 +34,7 @@ std::vector<MetricInfo> metrics_named(const std::vector<std::string>& names) {
 
 // A study's frozen latency model comes from one profile.
 Facts settings_of_study(const PipelineConfig& config, const std::vector<MetricInfo>& objectives) {
-  const SearchConfig& search = config.search;
-  Facts settings = settings_of({.kind = search.searcher,
-                                .population = search.population,
-                                .mutation = search.mutation,
-                                .crossover = search.crossover,
-                                .objectives = objectives,
-                                .seed = config.seed});
+  Facts settings = settings_of(searcher_options(config, objectives));
   const LatencyOptions& latency = config.latency;
   settings["latency.points"] = fmt::format("{}", latency.points);
   settings["latency.threads"] = fmt::format("{}", latency.threads);
@@ -50,7 +45,7 @@ Facts settings_of_study(const PipelineConfig& config, const std::vector<MetricIn
   return settings;
 }
 
-StudyHeader header_of(const PipelineConfig& config, const Workspace& space,
+StudyHeader study_header(const PipelineConfig& config, const Workspace& workspace,
                       const Supernet& supernet, const Manifest& manifest) {
   StudyHeader header;
   header.space_json = supernet.space().to_json();
@@ -58,14 +53,14 @@ StudyHeader header_of(const PipelineConfig& config, const Workspace& space,
   header.config = config.effective;
   header.versions = versions_json();
   header.data = manifest.fingerprint();
-  header.model = nlohmann::json{{"path", space.student(2).lexically_relative(space.out).string()},
-                                {"sha256", sha256_file(space.student(2))}}
+  header.model = nlohmann::json{{"path", workspace.student(2).lexically_relative(workspace.out).string()},
+                                {"sha256", sha256_file(workspace.student(2))}}
                      .dump();
   header.device = cpu_name();
   header.objectives = metrics_named(config.search.objectives);
   header.recorded = metrics_named(config.search.record);
   header.settings = settings_of_study(config, header.objectives);
-  header.fingerprints = search_fingerprints(config, space, manifest, nullptr);
+  header.fingerprints = search_fingerprints(config, workspace, manifest, nullptr);
   return header;
 }
 
@@ -75,6 +70,21 @@ std::vector<std::string> searched_metrics(const SearchConfig& search) {
   std::vector<std::string> names = search.objectives;
   names.insert(names.end(), search.record.begin(), search.record.end());
   return names;
+}
+
+SearcherOptions searcher_options(const PipelineConfig& config,
+                                 const std::vector<MetricInfo>& objectives) {
+  const SearchConfig& search = config.search;
+  return {.kind = search.searcher,
+          .population = search.population,
+          .mutation = search.mutation,
+          .crossover = search.crossover,
+          .objectives = objectives,
+          .seed = config.seed};
+}
+
+bool is_searched(const SearchConfig& search, const std::string& metric) {
+  return std::ranges::count(searched_metrics(search), metric) > 0;
 }
 
 TaskOptions tasks_for(const PipelineConfig& config, const Manifest& manifest,
@@ -93,47 +103,52 @@ DistillScoreOptions distill_score_options(const PipelineConfig& config) {
           .seed = config.seed};
 }
 
-Fingerprints search_fingerprints(const PipelineConfig& config, const Workspace& space,
-                                 const Manifest& manifest, const LatencyModel* latency) {
-  const std::vector<std::string> metrics = searched_metrics(config.search);
+Fingerprints score_fingerprints(const PipelineConfig& config, const Workspace& workspace,
+                                const Manifest& manifest, const TaskOptions& tasks,
+                                const LatencyModel* latency) {
   const DistillScoreOptions distill = distill_score_options(config);
-  ScoreSources sources{.supernet = sha256_file(space.student(2)),
+  ScoreSources sources{.supernet = sha256_file(workspace.student(2)),
                        .manifest = &manifest,
                        .latency = latency,
-                       .tasks = tasks_for(config, manifest, metrics, Split::kDev)};
-  sources.task_dtype = scalar_type(sources.tasks.dtype);
-  if (std::ranges::count(metrics, kDistillMetric) > 0) {
+                       .tasks = tasks};
+  sources.task_dtype = training_dtype(tasks.dtype, at::kCPU);
+  if (is_searched(config.search, kDistillMetric)) {
     sources.distill = &distill;
-    sources.teacher = sha256_file(space.teacher());
-    sources.objective = sha256_file(space.objective(2));
+    sources.teacher = sha256_file(workspace.teacher());
+    sources.objective = sha256_file(workspace.objective(2));
   }
   return metric_fingerprints(sources);
 }
 
-StudyFile open_or_begin_study(const PipelineConfig& config, const Workspace& space,
+Fingerprints search_fingerprints(const PipelineConfig& config, const Workspace& workspace,
+                                 const Manifest& manifest, const LatencyModel* latency) {
+  return score_fingerprints(
+      config, workspace, manifest,
+      tasks_for(config, manifest, searched_metrics(config.search), Split::kDev), latency);
+}
+
+StudyFile open_or_create_study(const PipelineConfig& config, const Workspace& workspace,
                               const Supernet& supernet, const Manifest& manifest) {
-  const StudyHeader header = header_of(config, space, supernet, manifest);
-  if (!std::filesystem::exists(space.study())) return StudyFile::create(space.study(), header);
-  StudyFile study = StudyFile::open(space.study());
+  const StudyHeader header = study_header(config, workspace, supernet, manifest);
+  if (!std::filesystem::exists(workspace.study())) return StudyFile::create(workspace.study(), header);
+  StudyFile study = StudyFile::open(workspace.study());
   const std::vector<std::string> differences = study_differences(study.header(), header);
   if (!differences.empty()) {
     throw InputError(fmt::format("{} is another study: {}; move it away or give another --out",
-                                 space.study().string(), fmt::join(differences, "; ")));
+                                 workspace.study().string(), fmt::join(differences, "; ")));
   }
   return study;
 }
 
-void set_aside_other_study(const PipelineConfig& config, const Workspace& space) {
-  if (!std::filesystem::exists(space.study())) return;
-  const StudyHeader header = header_of(config, space, load_model(space.student(2)),
+void set_aside_other_study(const PipelineConfig& config, const Workspace& workspace) {
+  if (!std::filesystem::exists(workspace.study())) return;
+  const StudyHeader header = study_header(config, workspace, load_model(workspace.student(2)),
                                        read_manifest(corpus_manifest(config)));
   const std::vector<std::string> differences =
-      study_differences(StudyFile::open_read_only(space.study()).header(), header);
+      study_differences(StudyFile::open_read_only(workspace.study()).header(), header);
   if (differences.empty()) return;
-  std::filesystem::path kept = space.study();
-  for (int32_t n = 1; std::filesystem::exists(kept); ++n)
-    kept = space.out / fmt::format("study-{}.db", n);
-  StudyFile::move(space.study(), kept);
+  const std::filesystem::path kept = workspace.old_study();
+  StudyFile::move(workspace.study(), kept);
   log_warn("the study is kept as {}, for another begins: {}", kept.string(),
            fmt::join(differences, "; "));
 }

@@ -1,0 +1,123 @@
+// concertina extract: one subnet as a file of its own.
+#include <fmt/format.h>
+
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "apps/budget_flags.h"
+#include "apps/checkpoint.h"
+#include "apps/cost_text.h"
+#include "apps/results_text.h"
+#include "apps/verb.h"
+#include "core/errors.h"
+#include "core/files.h"
+#include "core/log.h"
+#include "pipeline/budget_answers.h"
+#include "pipeline/front_text.h"
+#include "supernet/model/model_file.h"
+
+namespace concertina {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// A fault that --force overrides, aloud.
+void object(const std::string& fault, bool force) {
+  if (!force) throw InputError(fault + " (--force goes on all the same)");
+  log_warn("{}: going on all the same, as --force asks", fault);
+}
+
+// The subnet that a study gives for budgets, and what is known of it.
+struct Chosen {
+  Architecture architecture;
+  std::string text;
+  Json json;
+};
+
+// A study's numbers are those of the model whose SHA-256 it holds.
+Chosen best_of(const std::string& study_path, const std::string& model, const BudgetFlags& budget,
+               bool force) {
+  const StudyFile study = StudyFile::open_read_only(study_path);
+  const ModelRecord scored = model_record(study.header());
+  if (const std::string there = sha256_file(model); there != scored.sha256) {
+    object(fmt::format("{} (SHA-256 {:.12}...) is not the model of {}, which is {}", model, there,
+                       study_path,
+                       scored.sha256.empty()
+                           ? "not recorded"
+                           : fmt::format("{} (SHA-256 {:.12}...)", scored.path, scored.sha256)),
+           force);
+  }
+  const FrontResults results = front_results(study);
+  const std::vector<Budget> budgets = budget.budgets();
+  Chosen chosen{best_within(study, budgets).architecture, "", Json()};
+  const SubnetResults subnet = results.of(chosen.architecture);
+  chosen.text = results_text(subnet, chosen.architecture, score_command(study, study_path)) +
+                latency_terms_text(results, budgets);
+  if (const std::string text = correction_text(results); !text.empty()) chosen.text += text + '\n';
+  chosen.json = results_json(subnet);
+  return chosen;
+}
+
+Architecture asked_for(const SearchSpace& space, const std::string& text, bool force) {
+  if (!force) return space.resolve(text);
+  const Architecture architecture = space.resolve_covered(text);
+  if (!space.contains(architecture) && architecture != space.whole())
+    log_warn("{} is no member of the space: nobody trained or scored it", architecture.key());
+  return architecture;
+}
+
+struct ExtractArgs {
+  std::string model, arch, study, out, dtype = "fp32";
+  BudgetFlags budget;
+  bool force = false;
+};
+
+void run_extract(const ExtractArgs& args, const Globals& globals) {
+  if (args.arch.empty() == args.study.empty())
+    throw InputError("extract needs either --arch or --study with a budget");
+  if (!args.study.empty() && !args.budget.given())
+    throw InputError("--study needs a budget, e.g. --max-params 2M");
+  const Supernet supernet = load_model(args.model);
+  std::optional<Chosen> chosen;
+  if (!args.study.empty()) chosen = best_of(args.study, args.model, args.budget, args.force);
+  const Architecture architecture =
+      chosen ? chosen->architecture : asked_for(supernet.space(), args.arch, args.force);
+  save_model(supernet.extract(architecture), args.out, storage_dtype(args.dtype));
+  Json json = cost_json(supernet.blueprint(), supernet.storage(), architecture);
+  json["file"] = args.out;
+  json["bytes"] = std::filesystem::file_size(args.out);
+  if (chosen) json.update(chosen->json);
+  fmt::print("{}", globals.json ? json.dump(2) + "\n"
+                                : cost_line("extracted", json) + (chosen ? chosen->text : "") +
+                                      "written to " + args.out + "\n");
+}
+
+}  // namespace
+
+void add_extract_verb(CLI::App& app, Globals& globals) {
+  auto args = std::make_shared<ExtractArgs>();
+  CLI::App* extract =
+      app.add_subcommand("extract", "Write one subnet as a file that runs without the supernet");
+  extract->footer(
+      "Examples:\n  concertina extract MODEL.safetensors --arch smallest -o small.safetensors\n"
+      "  concertina extract MODEL.safetensors --study study.db --max-params 2M -o "
+      "small.safetensors");
+  globals.paths.reads(
+      extract->add_option("MODEL", args->model, "Supernet (.safetensors)")->required());
+  extract->add_option("--arch", args->arch, kArchitectureHelp);
+  globals.paths.reads(extract->add_option(
+      "--study", args->study, "Take the best subnet of this study that fits the budget"));
+  args->budget.add_to(*extract);
+  extract->add_flag(
+      "--force", args->force,
+      "Go on, with a warning, when MODEL is not the study's or --arch is no member of "
+      "its space");
+  globals.paths.writes(*extract,
+                       extract->add_option("-o,--output", args->out, "File to write")->required(),
+                       FileKind::kModel);
+  add_storage_dtype(*extract, args->dtype);
+  extract->callback([args, &globals] { run_extract(*args, globals); });
+}
+
+}  // namespace concertina

@@ -1,0 +1,37 @@
+// Which subnets of a study answer budgets.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "db/study_file.h"
+#include "search/front_results.h"
+#include "search/pareto.h"
+
+namespace concertina {
+
+// The front within the budgets, best first; NoAnswer names the nearest when none fits, and says what
+// makes fresh times where a budget needs them and there are none.
+std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>& budgets);
+Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets);
+
+// The best subnet within one budget, or the nearest to it.
+struct BudgetChoice {
+  Budget budget;
+  bool fits = false;
+  Architecture architecture;
+};
+// The subnet of the first budget, or the best of all without any. NoAnswer when the study has no
+// complete trial.
+BudgetChoice choose_subnet(const StudyFile& study, std::span<const Budget> budgets);
+
+// What a study answers at the end of a run.
+struct FrontAnswer {
+  StudyHeader header;
+  FrontResults results;
+  std::vector<Trial> front;           // best first
+  std::vector<BudgetChoice> choices;  // one a budget
+};
+FrontAnswer front_answer(const StudyFile& study, std::span<const Budget> budgets);
+
+}  // namespace concertina

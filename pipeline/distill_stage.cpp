@@ -1,0 +1,71 @@
+#include "pipeline/distill_stage.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "distill/distill.h"
+#include "pipeline/corpus_stage.h"
+#include "pipeline/sort_stage.h"
+#include "supernet/model/model_file.h"
+
+namespace concertina {
+namespace {
+
+// A run that has a checkpoint keeps the order it began with.
+void sort_if_missing(const PipelineConfig& config, const Workspace& workspace,
+                     const StageContext& training) {
+  const bool begun =
+      training.claimed->has_checkpoint() && std::filesystem::exists(workspace.sorted());
+  training.communicator->first_does([&] {
+    if (!begun) sort_student(config, workspace);
+  });
+}
+
+ModelWithHeads previous_student(const PipelineConfig& config, const Workspace& workspace,
+                                int32_t stage) {
+  if (config.sort)
+    return {load_model(workspace.sorted()), load_objective(workspace.sorted_objective()).heads};
+  return {load_model(workspace.student(stage - 1)),
+          load_objective(workspace.objective(stage - 1)).heads};
+}
+
+}  // namespace
+
+void train_student(const PipelineConfig& config, const Workspace& workspace,
+                   const RunContext& context, const TrainingFlags& flags, int32_t stage,
+                   StudentSort sort) {
+  DistillOptions options = stage == 1 ? config.stage1 : config.stage2;
+  apply_cap(options.train, flags);
+  const std::string title = fmt::format("stage {}", stage);
+  TrainingProgress progress(title);
+  StageContext training =
+      training_context(config.seed, context, flags, workspace.stage_dir(stage), progress);
+  training.claimed = training.claim();
+  if (stage == 2 && config.sort && sort == StudentSort::kIfMissing)
+    sort_if_missing(config, workspace, training);
+  const Supernet teacher = load_model(workspace.teacher());
+  std::optional<ModelWithHeads> previous;
+  if (options.init == StudentInit::kPreviousStage)
+    previous = previous_student(config, workspace, stage);
+  const Manifest manifest = read_manifest(corpus_manifest(config));
+  const StageResult result = distill_stage(
+      options, stage, config.space, teacher, previous ? &*previous : nullptr, manifest, training);
+  log_end(title, result, options.train);
+}
+
+Stage make_distill_stage(const Pipeline& pipeline, int32_t stage) {
+  const PipelineConfig& config = pipeline.config;
+  const Workspace& workspace = pipeline.workspace;
+  const std::string name = fmt::format("stage{}", stage);
+  const TrainOptions& options = (stage == 1 ? config.stage1 : config.stage2).train;
+  return {.name = name,
+          .settings = pipeline.section(name) + files_hash(options),
+          .inputs = {stage == 1 ? "teacher" : config.sort ? "sort" : "stage1"},
+          .outputs = {workspace.student(stage)},
+          .run = [&config, &workspace, stage](const RunContext& context) {
+            train_student(config, workspace, context, {}, stage);
+          }};
+}
+
+}  // namespace concertina

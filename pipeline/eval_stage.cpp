@@ -1,0 +1,58 @@
+#include "pipeline/eval_stage.h"
+
+#include "core/files.h"
+#include "core/log.h"
+#include "distill/train/precision.h"
+#include "pipeline/baselines.h"
+#include "pipeline/corpus_stage.h"
+#include "supernet/model/model_file.h"
+
+namespace concertina {
+namespace {
+
+struct Member {
+  std::string name;
+  Architecture architecture;
+};
+
+void score_baselines(const PipelineConfig& config, const Workspace& workspace,
+                     const StopToken& stop) {
+  const Manifest manifest = read_manifest(corpus_manifest(config));
+  const Supernet teacher = load_model(workspace.teacher(), Reading::kCopied);
+  const Supernet supernet = load_model(workspace.student(2), Reading::kCopied);
+  BaselineTable table(manifest, config.tasks, Split::kTest, stop);
+  if (table.tasks().names().empty())
+    log_info("eval: no task can be scored on this corpus, so there are no scores");
+  const at::ScalarType dtype = training_dtype(config.tasks.dtype, at::kCPU);  // one for all columns
+  const Architecture shape = teacher.space().largest();
+  table.add_subnet("teacher", teacher.slice(shape, dtype));
+  table.add_subnet("random", randomly_initialised(teacher, teacher.space(), config.seed)
+                                 .slice(shape, dtype));
+  table.add_mfcc();
+  const Supernet untrained = randomly_initialised(supernet, supernet.space(), config.seed);
+  const std::vector<Member> members = {{"largest", supernet.space().largest()},
+                                       {"default", supernet.space().default_architecture()},
+                                       {"smallest", supernet.space().smallest()}};
+  for (const Member& member : members) {
+    table.add_subnet(member.name, supernet.slice(member.architecture, dtype));
+    table.add_subnet(member.name + " untrained", untrained.slice(member.architecture, dtype));
+  }
+  write_atomically(workspace.scores(), table.to_json(config.seed));
+  log_info("eval: scores on test in {}\n{}", workspace.scores().string(), table.text());
+}
+
+}  // namespace
+
+Stage make_eval_stage(const Pipeline& pipeline) {
+  const PipelineConfig& config = pipeline.config;
+  const Workspace& workspace = pipeline.workspace;
+  return {.name = "eval",
+          .settings = pipeline.section("tasks"),
+          .inputs = {"stage2"},
+          .outputs = {workspace.scores()},
+          .run = [&](const RunContext& context) {
+            score_baselines(config, workspace, context.stop);
+          }};
+}
+
+}  // namespace concertina

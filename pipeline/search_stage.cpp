@@ -1,0 +1,116 @@
+#include "pipeline/search_stage.h"
+
+#include <ATen/Parallel.h>
+#include <fmt/format.h>
+
+#include <chrono>
+
+#include "core/errors.h"
+#include "core/log.h"
+#include "core/progress.h"
+#include "core/threads.h"
+#include "distill/train/precision.h"
+#include "eval/subnet_evaluator.h"
+#include "pipeline/front_scores.h"
+#include "pipeline/latency_profile.h"
+#include "pipeline/search_inputs.h"
+#include "pipeline/study_setup.h"
+#include "search/study.h"
+
+namespace concertina {
+namespace {
+
+SubnetEvaluator make_evaluator(const SearchInputs& inputs, const StudyFile& study) {
+  SubnetEvaluatorParts parts;
+  parts.supernet = inputs.supernet;
+  parts.distill = distill_score(inputs, Split::kDev);
+  if (const auto record = study.latency_model())
+    parts.latency = LatencyModel::from_json(record->json);
+  parts.manifest = inputs.manifest;
+  parts.tasks = tasks_for(inputs.config, *inputs.manifest, searched_metrics(inputs.config.search),
+                          Split::kDev);
+  parts.task_dtype = training_dtype(parts.tasks.dtype, at::kCPU);
+  parts.fingerprints = search_fingerprints(inputs.config, inputs.workspace, *inputs.manifest,
+                                           parts.latency ? &*parts.latency : nullptr);
+  return SubnetEvaluator(std::move(parts));
+}
+
+StudyReport search_with_progress(const SearchInputs& inputs, StudyFile& study,
+                                 const StopToken& stop) {
+  const SearchConfig& search = inputs.config.search;
+  const SubnetEvaluator evaluator = make_evaluator(inputs, study);
+  const SearchSpace& space = inputs.supernet->space();
+  const auto searcher =
+      make_searcher(searcher_options(inputs.config, study.header().objectives), space);
+  const int32_t workers = search.workers > 0 ? search.workers : thread_limit();
+  const auto executor = make_tbb_executor(workers, use_one_thread);
+  auto done = study.trial_count();
+  Progress bar("search", search.trials, done);
+  const StudyReport report =
+      run_study(space, *searcher, evaluator, *executor, study, {.trials = search.trials}, stop,
+                [&](const StudyProgress& progress) {
+                  bar.note(fmt::format("hypervolume {:.4f}, front {}", progress.hypervolume,
+                                       progress.front_size));
+                  bar.advance(progress.done - done);
+                  done = progress.done;
+                });
+  at::set_num_threads(thread_limit());  // the workers' setting is partly global
+  return report;
+}
+
+void log_hypervolume(const StudyFile& study) {
+  const auto last = study.last_generation();
+  if (!last) return;
+  std::string reference;
+  for (const auto& [metric, value] : reference_point(study.header()))
+    reference +=
+        fmt::format("{}{} {}", reference.empty() ? "" : ", ", metric, metric_text(metric, value));
+  log_info("search: hypervolume {:.4f} against the reference point {}", last->hypervolume,
+           reference);
+}
+
+StopToken with_cap(const StopToken& stop, double max_minutes) {
+  if (max_minutes <= 0) return stop;
+  return stop.with_deadline(std::chrono::duration_cast<std::chrono::steady_clock::duration>(
+      std::chrono::duration<double, std::ratio<60>>(max_minutes)));
+}
+
+}  // namespace
+
+void search_subnets(const PipelineConfig& config, const Workspace& workspace,
+                    const StopToken& stop, const SearchFlags& flags) {
+  const SearchInputs inputs = SearchInputs::load(config, workspace);
+  ensure_latency_model(config, workspace, stop);
+  StudyFile study = open_or_create_study(config, workspace, *inputs.supernet, *inputs.manifest);
+  if (const auto there = study.trial_count(); there > 0 && !flags.resume) {
+    throw InputError(fmt::format(
+        "{} already holds {} trials: --resume goes on with them, another --out starts afresh",
+        workspace.study().string(), there));
+  }
+  const StudyReport report =
+      search_with_progress(inputs, study, with_cap(stop, flags.max_minutes));
+  stop.throw_if_interrupted(fmt::format("{} holds {} trials and --resume goes on",
+                                        workspace.study().string(), study.trial_count()));
+  log_info("search: {} trials, {} failed{}", report.trials, report.failed,
+           report.stopped ? "; the time cap came first, --resume goes on" : "");
+  log_hypervolume(study);
+  if (report.stopped) return;
+  score_front(inputs, study, flags.score, stop);
+}
+
+Stage make_search_stage(const Pipeline& pipeline) {
+  const PipelineConfig& config = pipeline.config;
+  const Workspace& workspace = pipeline.workspace;
+  return {.name = "search",  // also scores what the report names
+          .settings = pipeline.section("search") + pipeline.section("tasks") +
+                      pipeline.section("report"),
+          .inputs = {"latency"},
+          .outputs = {workspace.study()},
+          .run =
+              [&](const RunContext& context) {
+                search_subnets(config, workspace, context.stop, {});
+              },
+          .prepare = [&] { set_aside_other_study(config, workspace); }};
+}
+
+}  // namespace concertina

@@ -1,0 +1,59 @@
+#include "pipeline/teacher_stage.h"
+
+#include <fmt/format.h>
+
+#include "core/errors.h"
+#include "core/files.h"
+#include "distill/pretrain/pretrain.h"
+#include "pipeline/corpus_stage.h"
+#include "supernet/model/model_file.h"
+
+namespace concertina {
+namespace {
+
+// A model that was trained elsewhere, into a folder where nothing was trained.
+void copy_teacher(const Supernet& teacher, const Workspace& workspace, Existing existing) {
+  const std::filesystem::path folder = workspace.teacher_dir();
+  const bool trained = std::filesystem::exists(folder / "metrics.jsonl");
+  if (trained && existing != Existing::kSetAside && existing != Existing::kGoOnOrSetAside) {
+    throw InputError(fmt::format(
+        "{} holds a teacher that was trained there: give --fresh to set it aside, or another --out",
+        folder.string()));
+  }
+  const auto alone = lone_communicator();
+  if (trained) StageFolder(folder, Existing::kSetAside, *alone).set_aside_now();
+  make_directories(folder);
+  save_model(teacher, workspace.teacher());
+}
+
+}  // namespace
+
+void train_teacher(const PipelineConfig& config, const Workspace& workspace,
+                   const RunContext& context, const TrainingFlags& flags) {
+  if (!config.teacher_model.empty()) {
+    if (context.launch.rank > 0) return;
+    return copy_teacher(load_model(config.teacher_model), workspace, flags.existing);
+  }
+  PretrainOptions options = config.teacher;
+  apply_cap(options.train, flags);
+  TrainingProgress progress("teacher");
+  const StageContext training =
+      training_context(config.seed, context, flags, workspace.teacher_dir(), progress);
+  const StageResult result = pretrain_teacher(
+      options, config.space, read_manifest(corpus_manifest(config)), training);
+  log_end("teacher", result, options.train);
+}
+
+Stage make_teacher_stage(const Pipeline& pipeline) {
+  const PipelineConfig& config = pipeline.config;
+  const Workspace& workspace = pipeline.workspace;
+  return {.name = "teacher",
+          .settings = fmt::format("seed {}\n", config.seed) + config.space.to_json() +
+                      pipeline.section("teacher") + content_hash(config.teacher_model) +
+                      content_hash(config.teacher.units.model) + files_hash(config.teacher.train),
+          .inputs = {"corpus"},
+          .outputs = {workspace.teacher()},
+          .run = [&](const RunContext& context) { train_teacher(config, workspace, context, {}); }};
+}
+
+}  // namespace concertina

@@ -1,0 +1,15 @@
+// The teacher: pretrained by masked unit prediction, or a model that the config names.
+#pragma once
+
+#include "pipeline/pipeline.h"
+#include "pipeline/stage.h"
+#include "pipeline/training.h"
+
+namespace concertina {
+
+// InputError when a teacher was trained in the workspace and `flags` do not say what to do about it.
+void train_teacher(const PipelineConfig& config, const Workspace& workspace,
+                   const RunContext& context, const TrainingFlags& flags);
+Stage make_teacher_stage(const Pipeline& pipeline);
+
+}  // namespace concertina

@@ -1,0 +1,46 @@
+// What the training stages and the verbs that train share.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "core/progress.h"
+#include "distill/train/communicator.h"
+#include "distill/train/stage.h"
+#include "pipeline/run_context.h"
+
+namespace concertina {
+
+struct TrainingFlags {
+  Existing existing = Existing::kGoOnOrSetAside;  // what to do about a run in the stage's folder
+  double max_minutes = 0;                         // 0: no cap beyond the config's
+  // Of several processes: how long to wait for one that does not answer.
+  double answer_minutes = std::chrono::duration<double, std::ratio<60>>(kAnswerTime).count();
+};
+
+// A progress bar with loss and speed, and a log line at each validation.
+class TrainingProgress : public TrainObserver {
+ public:
+  explicit TrainingProgress(std::string title) : title_(std::move(title)) {}
+  void on_start(const StartReport& start) override;
+  void on_step(const StepReport& report) override;
+  void on_validation(const ValidationReport& report) override;
+
+ private:
+  std::string title_, validation_;  // validation_: the last one, for the bar
+  std::unique_ptr<Progress> progress_;
+};
+
+// Of a stage that trains in `folder`; `progress` outlives the training. Meets the other processes of
+// the run: SystemError when that fails.
+StageContext training_context(uint64_t seed, const RunContext& run, const TrainingFlags& flags,
+                              std::filesystem::path folder, TrainingProgress& progress);
+void apply_cap(TrainOptions& options, const TrainingFlags& flags);
+void log_end(const std::string& title, const StageResult& result, const TrainOptions& options);
+// Hash of the files that `options` name, for Stage::settings.
+std::string files_hash(const TrainOptions& options);
+
+}  // namespace concertina

@@ -1,0 +1,74 @@
+#include "pipeline/config_checks.h"
+
+#include <gmock/gmock.h>
+
+#include "core/errors.h"
+#include "core/files.h"
+#include "tests/pipeline/fixtures.h"
+
+namespace concertina {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using testing::smoke_pipeline;
+
+std::string problems_with(const std::vector<std::string>& set) {
+  try {
+    smoke_pipeline(set);
+    return "";
+  } catch (const InputError& error) {
+    return error.what();
+  }
+}
+
+TEST(ConfigChecks, SmokeIsSound) { EXPECT_EQ(problems_with({}), ""); }
+
+TEST(ConfigChecks, UnknownAndRepeatedMetrics) {
+  EXPECT_THAT(problems_with({"search.objectives=[distil.l1,params,params]",
+                             "search.record=[pr.frame_ac]", "search.front.score=[asv.er]"}),
+              AllOf(HasSubstr("objectives.0: unknown metric 'distil.l1' (did you mean 'distill.l1'?)"),
+                    HasSubstr("objectives.2: 'params' is named twice"),
+                    HasSubstr("record.0: unknown metric 'pr.frame_ac'"),
+                    HasSubstr("score.0: unknown metric 'asv.er'")));
+  EXPECT_THAT(problems_with({"search.record=[latency.p50_ms]"}), HasSubstr("unknown metric"))
+      << "a measured time is none of the search's";
+}
+
+TEST(ConfigChecks, LayersOfTheTeacher) {
+  const std::string problems =
+      problems_with({"stage1.objective.top=3", "teacher.pretrain.layers=[1,9]"});
+  EXPECT_THAT(problems, AllOf(HasSubstr("stage1.objective.top: the teacher has 2 layers, not 3"),
+                              HasSubstr("layers.1: the teacher has 2 layers, not 9")));
+}
+
+TEST(ConfigChecks, SourcesOfATierThatIsNotThereYet) {
+  EXPECT_THAT(problems_with({"stage2.batch.sources.asterisk=1"}), "");
+  EXPECT_THAT(problems_with({"stage2.batch.sources.festvox=1"}),
+              HasSubstr("stage2.batch.sources.festvox: no source of the corpus starts with it"));
+}
+
+TEST(ConfigChecks, SortNeedsAStage2ThatStartsFromTheSortedStudent) {
+  EXPECT_THAT(problems_with({"sort.score=magnitude", "stage2.init=teacher"}),
+              HasSubstr("stage2.init: previous is needed"));
+}
+
+class ConfigChecksOfCorpus : public testing::InFolder {};
+
+TEST_F(ConfigChecksOfCorpus, SearchedMetricsNeedTheirLabels) {
+  write_atomically(folder_ / "m.tsv",
+                   "id\tpath\tsamples\tsource\tsplit\na\ta.wav\t16000\tmine\ttrain\n");
+  const std::string corpus = "corpus={manifest: " + (folder_ / "m.tsv").string() + "}";
+  EXPECT_EQ(problems_with({corpus}), "");
+  EXPECT_THAT(
+      problems_with({corpus, "search.objectives=[sid.acc]", "search.record=[pr.frame_acc]"}),
+      AllOf(HasSubstr("objectives.0: the corpus has no data for sid.acc"),
+            HasSubstr("record.0: the corpus has no data for pr.frame_acc")));
+  EXPECT_THAT(problems_with({corpus, "stage1.batch.sources.other=1"}),
+              AllOf(HasSubstr("sources.other: no source"), HasSubstr("sources are mine"),
+                    Not(HasSubstr("objectives"))));
+}
+
+}  // namespace
+}  // namespace concertina
