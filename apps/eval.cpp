@@ -45,8 +45,9 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
   verb->add_option("--split", args->split, "dev or test")
       ->check(CLI::IsMember({"dev", "test"}))
       ->capture_default_str();
-  verb->add_option("--dtype", args->comparison.dtype, "of the encoder: auto, fp32 or bf16")
-      ->capture_default_str();
+  add_choice(*verb, "--dtype", args->comparison.dtype,
+             "of the encoder; auto: bf16 where the CPU multiplies it in hardware",
+             {Precision::kAuto, Precision::kFp32, Precision::kBf16});
   globals.paths.writes(
       *verb, verb->add_option("-o,--output", args->output, "also write the scores as JSON"),
       FileKind::kJson);

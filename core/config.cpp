@@ -302,7 +302,7 @@ std::filesystem::path ConfigSection::resolve(const std::filesystem::path& path) 
 }
 
 std::string ConfigSection::dump() const {
-  return detail::dump_config(*node_, detail::KeyOrder::kSorted);
+  return detail::dump_config(*node_, detail::KeyOrder::kSorted, detail::ListStyle::kBlock);
 }
 
 ConfigFile ConfigFile::load(const std::filesystem::path& path) {
@@ -345,13 +345,19 @@ void ConfigFile::finish() const {
 }
 
 std::string ConfigFile::dump() const {
-  return detail::dump_config(*state_->root, detail::KeyOrder::kAsWritten);
+  return detail::dump_config(*state_->root, detail::KeyOrder::kAsWritten,
+                             detail::ListStyle::kBlock);
 }
 
 std::filesystem::path ConfigFile::directory() const { return state_->directory; }
 
 std::filesystem::path ConfigFile::resolve(const std::filesystem::path& path) const {
   return state_->resolve(path);
+}
+
+std::string yaml_of(const std::string& json) {
+  return detail::dump_config(*detail::parse_config(json, "JSON"), detail::KeyOrder::kAsWritten,
+                             detail::ListStyle::kFlow);
 }
 
 }  // namespace concertina

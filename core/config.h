@@ -89,4 +89,7 @@ class ConfigFile {
   std::shared_ptr<detail::ConfigState> state_;
 };
 
+// A JSON object as YAML, its lists in one line. InputError.
+std::string yaml_of(const std::string& json);
+
 }  // namespace concertina

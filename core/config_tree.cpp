@@ -137,21 +137,22 @@ std::vector<std::pair<std::string, Pointer>> ordered_entries(const ConfigNode& n
   return entries;
 }
 
-void emit(YAML::Emitter& out, const ConfigNode& node, KeyOrder order) {
+void emit(YAML::Emitter& out, const ConfigNode& node, KeyOrder order, ListStyle lists) {
   if (node.kind == Kind::kScalar) {
     if (node.quoted) out << YAML::DoubleQuoted;
     out << node.text;
   } else if (node.kind == Kind::kNull) {
     out << YAML::Null;
   } else if (node.kind == Kind::kList) {
+    if (lists == ListStyle::kFlow) out << YAML::Flow;
     out << YAML::BeginSeq;
-    for (const auto& [key, item] : node.entries) emit(out, *item, order);
+    for (const auto& [key, item] : node.entries) emit(out, *item, order, lists);
     out << YAML::EndSeq;
   } else {
     out << YAML::BeginMap;
     for (const auto& [key, child] : ordered_entries(node, order)) {
       out << YAML::Key << key << YAML::Value;
-      emit(out, *child, order);
+      emit(out, *child, order, lists);
     }
     out << YAML::EndMap;
   }
@@ -214,9 +215,9 @@ void assign_config(ConfigNode& root, const std::string& assignment) {
   entry_of(*node, keys.back(), source) = converter.convert(value, path, {source, 0, 0});
 }
 
-std::string dump_config(const ConfigNode& node, KeyOrder order) {
+std::string dump_config(const ConfigNode& node, KeyOrder order, ListStyle lists) {
   YAML::Emitter out;
-  emit(out, node, order);
+  emit(out, node, order, lists);
   return std::string(out.c_str()) + "\n";
 }
 

@@ -56,11 +56,12 @@ struct ConfigState {
 };
 
 enum class KeyOrder { kAsWritten, kSorted };
+enum class ListStyle { kBlock, kFlow };  // an item a line, or all in one
 
 std::shared_ptr<ConfigNode> parse_config(const std::string& text,
                                          const std::string& name);    // InputError
 void assign_config(ConfigNode& root, const std::string& assignment);  // InputError
-std::string dump_config(const ConfigNode& node, KeyOrder order);
+std::string dump_config(const ConfigNode& node, KeyOrder order, ListStyle lists);
 void add_unknown_keys(const ConfigNode& node, std::vector<ConfigProblem>& problems);
 std::string describe(const ConfigNode& node);  // what stands there: "'12x'", "a list", "nothing"
 

@@ -15,81 +15,17 @@
 // Tables are immutable: threads may share them.
 #pragma once
 
-#include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <initializer_list>
-#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
-#include <span>
 #include <string>
-#include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
-#include "core/bounds.h"
-#include "core/config.h"
-#include "core/enum_names.h"
+#include "core/option_value.h"
 
 namespace concertina {
-
-// A line of the reference.
-struct OptionRow {
-  std::string key;  // from the root of the table that was listed: "stage1.batch.crops"
-  std::string type;
-  std::string default_value;         // JSON; "" where there is none
-  std::optional<Bounds> bounds;      // of a number, of each item of a list, of both ends of a range
-  std::vector<std::string> choices;  // accepted names; empty: not a choice
-  std::string unit;                  // of measurement
-  std::string help;
-  bool is_number = false;  // a single one
-};
-
-namespace detail {
-
-using Json = nlohmann::ordered_json;
-
-struct EnumPointer {
-  std::span<const std::string_view> names;
-  std::function<int32_t()> get;
-  std::function<void(int32_t)> set;
-};
-
-// Where an option's value lies in its struct.
-using ValuePointer =
-    std::variant<bool*, int32_t*, int64_t*, uint64_t*, double*, std::string*,
-                 std::filesystem::path*, NumberRange*, std::vector<int32_t>*,
-                 std::vector<std::string>*, std::map<std::string, double>*, EnumPointer>;
-
-struct OptionInfo {
-  std::string key, help, unit;
-  std::optional<Bounds> bounds;
-  std::vector<std::string> choices;
-  bool relative_to_file = false;
-};
-
-void read_value(const OptionInfo& info, const ValuePointer& value, ConfigSection& section);
-void write_value(const OptionInfo& info, const ValuePointer& value, Json& object);
-OptionRow row_of(const OptionInfo& info, const ValuePointer& value, const std::string& prefix);
-Json& member_of(Json& object, const std::string& key);  // made when absent
-std::string dump_object(const std::function<void(Json&)>& write);
-// `key` may be that of a subsection: "mixing.probability".
-void report_problem(ConfigSection section, const std::string& key, const std::string& message);
-std::string dotted(const std::string& prefix, const std::string& key);
-
-template <class T>
-ValuePointer pointer_to(T& value) {
-  if constexpr (std::is_enum_v<T>) {
-    return EnumPointer{kEnumNames<T>, [&value] { return static_cast<int32_t>(value); },
-                       [&value](int32_t index) { value = static_cast<T>(index); }};
-  } else {
-    return &value;
-  }
-}
-
-}  // namespace detail
 
 // One key of a section: a value, or a subsection with a table of its own. Made by the functions
 // below; the chained attributes apply to values, the last six to subsections too.
@@ -211,16 +147,21 @@ class OptionTable {
 // A value: bool, int32_t, int64_t, uint64_t, double, text, path, NumberRange, a list of integers or
 // names, numbers by name, or an enum with names.
 template <class S, class T>
-Option<S> option(std::string key, T S::*member, std::string help) {
+Option<S> option(std::string key, T S::* member, std::string help) {
   using detail::OptionInfo;
-  return {std::move(key), std::move(help),
-          {.read = [member](const OptionInfo& info, ConfigSection& section,
-                            S& o) { read_value(info, detail::pointer_to(o.*member), section); },
-           .write = [member](const OptionInfo& info, S& o,
-                             detail::Json& json) { write_value(info, detail::pointer_to(o.*member), json); },
-           .list = [member](const OptionInfo& info, S& o, const std::string& prefix,
-                            std::vector<OptionRow>& rows) {
-             rows.push_back(row_of(info, detail::pointer_to(o.*member), prefix));
+  return {
+      std::move(key),
+      std::move(help),
+      {.read = [member](const OptionInfo& info, ConfigSection& section,
+                        S& o) { detail::read_value(info, detail::pointer_to(o.*member), section); },
+       .write =
+           [member](const OptionInfo& info, S& o, detail::Json& json) {
+             detail::write_value(info, detail::pointer_to(o.*member), json);
+           },
+       .list =
+           [member](const OptionInfo& info, S& o, const std::string& prefix,
+                    std::vector<OptionRow>& rows) {
+             rows.push_back(detail::row_of(info, detail::pointer_to(o.*member), prefix));
            }}};
 }
 
@@ -228,50 +169,55 @@ Option<S> option(std::string key, T S::*member, std::string help) {
 template <class S>
 Option<S> subsection(std::string key, OptionTable<S> table) {
   using detail::OptionInfo;
-  return {std::move(key), "",
-          {.read = [table](const OptionInfo& info, ConfigSection& at,
-                           S& o) { table.read(at.section(info.key), o); },
-           .write = [table](const OptionInfo& info, S& o,
-                            detail::Json& json) { table.write(o, member_of(json, info.key)); },
-           .list = [table](const OptionInfo& info, S& o, const std::string& prefix,
-                           std::vector<OptionRow>& rows) {
+  return {
+      std::move(key),
+      "",
+      {.read = [table](const OptionInfo& info, ConfigSection& at,
+                       S& o) { table.read(at.section(info.key), o); },
+       .write = [table](const OptionInfo& info, S& o,
+                        detail::Json& json) { table.write(o, detail::member_of(json, info.key)); },
+       .list =
+           [table](const OptionInfo& info, S& o, const std::string& prefix,
+                   std::vector<OptionRow>& rows) {
              table.append_rows(detail::dotted(prefix, info.key), o, rows);
            }}};
 }
 
 // A member with a table of its own, whose keys stand among those of `S`.
 template <class S, class T>
-Option<S> flattened(T S::*member, OptionTable<T> table) {
+Option<S> flattened(T S::* member, OptionTable<T> table) {
   using detail::OptionInfo;
-  return {"", "",
-          {.read = [member, table](const OptionInfo&, ConfigSection& at,
-                                   S& o) { table.read(at, o.*member); },
-           .write = [member, table](const OptionInfo&, S& o,
-                                    detail::Json& json) { table.write(o.*member, json); },
-           .list = [member, table](const OptionInfo&, S& o, const std::string& prefix,
-                                   std::vector<OptionRow>& rows) {
-             table.append_rows(prefix, o.*member, rows);
-           }}};
+  return {
+      "",
+      "",
+      {.read = [member, table](const OptionInfo&, ConfigSection& at,
+                               S& o) { table.read(at, o.*member); },
+       .write = [member, table](const OptionInfo&, S& o,
+                                detail::Json& json) { table.write(o.*member, json); },
+       .list = [member, table](
+                   const OptionInfo&, S& o, const std::string& prefix,
+                   std::vector<OptionRow>& rows) { table.append_rows(prefix, o.*member, rows); }}};
 }
 
 // A member with a table of its own in a subsection.
 template <class S, class T>
-Option<S> subsection(std::string key, T S::*member, OptionTable<T> table) {
+Option<S> subsection(std::string key, T S::* member, OptionTable<T> table) {
   return subsection(std::move(key), OptionTable<S>{flattened(member, std::move(table))});
 }
 
 // The same, of a member that is there only where the config has the subsection.
 template <class S, class T>
-Option<S> subsection(std::string key, std::optional<T> S::*member, OptionTable<T> table) {
+Option<S> subsection(std::string key, std::optional<T> S::* member, OptionTable<T> table) {
   using detail::OptionInfo;
-  return {std::move(key), "",
+  return {std::move(key),
+          "",
           {.read =
                [member, table](const OptionInfo& info, ConfigSection& at, S& o) {
                  if (at.has(info.key)) table.read(at.section(info.key), (o.*member).emplace());
                },
            .write =
                [member, table](const OptionInfo& info, S& o, detail::Json& json) {
-                 if (o.*member) table.write(*(o.*member), member_of(json, info.key));
+                 if (o.*member) table.write(*(o.*member), detail::member_of(json, info.key));
                },
            .list =
                [table](const OptionInfo& info, S&, const std::string& prefix,
@@ -285,15 +231,16 @@ Option<S> subsection(std::string key, std::optional<T> S::*member, OptionTable<T
 template <class S>
 Option<S> described(std::string key, std::string type, std::string help) {
   using detail::OptionInfo;
-  return {std::move(key), std::move(help),
+  return {std::move(key),
+          std::move(help),
           {.read = [](const OptionInfo&, ConfigSection&, S&) {},
            .write = [](const OptionInfo&, S&, detail::Json&) {},
-           .list = [type](const OptionInfo& info, S&, const std::string& prefix,
-                          std::vector<OptionRow>& rows) {
-             rows.push_back({.key = detail::dotted(prefix, info.key),
-                             .type = type,
-                             .help = info.help});
-           }}};
+           .list =
+               [type](const OptionInfo& info, S&, const std::string& prefix,
+                      std::vector<OptionRow>& rows) {
+                 rows.push_back(
+                     {.key = detail::dotted(prefix, info.key), .type = type, .help = info.help});
+               }}};
 }
 
 }  // namespace concertina

@@ -130,7 +130,7 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
                     context.seed,
                     manifest.fingerprint(),
                     space.to_json(),
-                    "",
+                    std::string(enum_name(train.dtype)),
                     noise_input(augmentation)};
   parts.inputs["teacher"] = weights_sha256(teacher);
   if (options.init == StudentInit::kPreviousStage)

@@ -27,9 +27,8 @@ const OptionTable<UnitOptions>& unit_table() {
       option("layer", &O::layer, "of `model`; 1: the first layer's output")
           .within({0, 1000})
           .in_fingerprint_if([](const O& o) { return o.layer > 0; })
-          .require(
-              [](const O& o) { return (o.features == UnitSource::kLayer) == (o.layer >= 1); },
-              "expected a layer of the model, counted from 1, with features: layer"),
+          .require([](const O& o) { return (o.features == UnitSource::kLayer) == (o.layer >= 1); },
+                   "expected a layer of the model, counted from 1, with features: layer"),
   };
   return table;
 }

@@ -129,7 +129,7 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
     inputs["init_from"] = weights_sha256(start->model);
   }
   RecipeParts parts{"teacher",       to_json(options),    context.seed,     manifest.fingerprint(),
-                    space.to_json(), options.train.dtype, std::move(inputs)};
+                    space.to_json(), std::string(enum_name(options.train.dtype)), std::move(inputs)};
   check_processes(recipe_json(parts), options.train, context);
   const at::ScalarType dtype = folder->settle(parts, options.train.dtype, context.device);
   const std::string recipe = recipe_json(parts);

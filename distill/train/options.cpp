@@ -20,8 +20,7 @@ const OptionTable<OptimizerOptions>& optimizer_table() {
       option("beta1", &O::beta1, "of AdamW").within({0, AdamW::kMostBeta}),
       option("beta2", &O::beta2, "of AdamW").within({0, AdamW::kMostBeta}),
       option("eps", &O::eps, "of AdamW").within(kRates),
-      option("weight_decay", &O::weight_decay, "of matrices and convolutions")
-          .within({0, 1000}),
+      option("weight_decay", &O::weight_decay, "of matrices and convolutions").within({0, 1000}),
       option("clip", &O::clip, "largest global gradient norm; 0: not clipped").within({0, 1e9}),
       option("guard", &O::guard,
              "a step is skipped where a subnet's loss exceeds this many times its running mean; "
@@ -57,8 +56,9 @@ const OptionTable<TrainOptions>& train_table() {
       option("steps", &O::steps, "optimiser steps").within({1, 1e9}),
       subsection("optimizer", &O::optimizer, optimizer_table()),
       subsection("batch", &O::batch, batch_table()),
-      subsection("augment", &O::augment, augment_table())
-          .in_fingerprint_if([](const O& o) { return o.augment.any(); }),
+      subsection("augment", &O::augment, augment_table()).in_fingerprint_if([](const O& o) {
+        return o.augment.any();
+      }),
       // In the config fingerprint as the precision that auto stands for.
       option("dtype", &O::dtype,
              "of activations; auto: bf16 where the device multiplies it in hardware")
@@ -67,8 +67,7 @@ const OptionTable<TrainOptions>& train_table() {
       option("validate_every", &O::validate_every, "0: only at the end")
           .within({0, 1e9})
           .unit("steps"),
-      option("validation_crops", &O::validation_crops, "crops of one validation")
-          .within({1, 1e6}),
+      option("validation_crops", &O::validation_crops, "crops of one validation").within({1, 1e6}),
       subsection("checkpoint", &O::checkpoint, checkpoint_table()).not_in_fingerprint(),
       option("max_minutes", &O::max_minutes, "training ends after this time; 0: no limit")
           .within({0, 1e6})

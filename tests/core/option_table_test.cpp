@@ -124,9 +124,10 @@ TEST(OptionTable, ReportsEveryProblemWithItsPlace) {
 TEST(OptionTable, WritesTheFingerprintInItsOrder) {
   Outer outer;
   outer.clips = "a.tsv";
-  EXPECT_EQ(outer_table().fingerprint_json(outer),
-            R"({"rate":0.0015,"shape":"square","weights":{},"tasks":["pr"],"layers":[2,4],"seed":0,)"
-            R"("pair":{"first":1.0,"second":2.0},"inner":{"count":3,"snr":[-5.0,5.0]}})");
+  EXPECT_EQ(
+      outer_table().fingerprint_json(outer),
+      R"({"rate":0.0015,"shape":"square","weights":{},"tasks":["pr"],"layers":[2,4],"seed":0,)"
+      R"("pair":{"first":1.0,"second":2.0},"inner":{"count":3,"snr":[-5.0,5.0]}})");
   outer.keep = false;
   outer.extra.emplace();
   EXPECT_THAT(outer_table().fingerprint_json(outer), HasSubstr(R"("keep":false)"));

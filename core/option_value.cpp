@@ -1,4 +1,4 @@
-#include "core/option_table.h"
+#include "core/option_value.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
