@@ -14,8 +14,9 @@ namespace {
 using Kind = ConfigNode::Kind;
 using Pointer = std::shared_ptr<ConfigNode>;
 
-constexpr int32_t kMaxDepth = 64;         // aliases can nest without end...
-constexpr int32_t kMaxNodes = 1'000'000;  // ...or multiply
+// Aliases can nest or multiply without limit.
+constexpr int32_t kMaxDepth = 64;
+constexpr int32_t kMaxNodes = 1'000'000;
 
 class Converter {
  public:
@@ -30,7 +31,8 @@ class Converter {
   Pointer convert(const YAML::Node& yaml, const std::string& path, const ConfigPlace& key_place,
                   int32_t depth = 0) {
     if (depth > kMaxDepth || ++nodes_ > kMaxNodes) {
-      throw InputError(fmt::format("{}: nested or repeated beyond measure", key_place.text()));
+      throw InputError(fmt::format("{}: limit exceeded: more than {} levels or {} nodes",
+                                   key_place.text(), kMaxDepth, kMaxNodes));
     }
     auto node = std::make_shared<ConfigNode>();
     node->path = path;
@@ -60,7 +62,7 @@ class Converter {
       }
       const std::string& key = entry.first.Scalar();
       if (const ConfigNode* first = node.find(key)) {
-        throw InputError(fmt::format("{}: the key '{}' stands twice, first at {}", at.text(), key,
+        throw InputError(fmt::format("{}: duplicate key '{}', first at {}", at.text(), key,
                                      first->key_place.text()));
       }
       node.entries.emplace_back(key, convert(entry.second, node.path_of(key), at, depth + 1));
@@ -105,7 +107,7 @@ std::vector<std::string> split_keys(std::string_view path) {
   return keys;
 }
 
-// The entry `key` of a map (made when missing) or of a list (which must have it).
+// The entry `key` of a map (created when missing) or of a list (which must have it).
 Pointer& entry_of(ConfigNode& node, const std::string& key, const std::string& source) {
   if (node.kind == Kind::kNull) node.kind = Kind::kMap;
   for (auto& [name, child] : node.entries) {

@@ -227,7 +227,7 @@ Option<S> subsection(std::string key, std::optional<T> S::* member, OptionTable<
                }}};
 }
 
-// A key that is listed here and read by hand. `type` says what stands there.
+// A key that is listed here and read by hand. `type` says what it takes.
 template <class S>
 Option<S> described(std::string key, std::string type, std::string help) {
   using detail::OptionInfo;
