@@ -10,6 +10,7 @@
 #include "eval/latency.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/cost.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -50,12 +51,10 @@ void run_bench(const BenchArgs& args, const Globals& globals) {
   const Supernet supernet = load_model(args.model);
   LatencyOptions options = args.options;
   options.threads = globals.threads > 0 ? globals.threads : at::get_num_threads();
-  const Architecture architecture = supernet.space().resolve(args.arch);
-  const LatencyPoint point =
-      profile_latency(supernet, {architecture}, options, globals.stop).at(0);
-  const Cost cost =
-      cost_of(supernet.blueprint(), architecture,
-              static_cast<int64_t>(point.seconds * supernet.blueprint().sample_rate));
+  const Architecture architecture = resolve_architecture(supernet.space(), args.arch);
+  const LatencyPoint point = profile_latency(supernet, {architecture}, options, globals.stop).at(0);
+  const Cost cost = cost_of(supernet.blueprint(), architecture,
+                            static_cast<int64_t>(point.seconds * supernet.blueprint().sample_rate));
   const double gmacs = static_cast<double>(cost.macs) / point.p50_ms / 1e6;
   if (globals.json)
     print_json(point, cost, gmacs);
@@ -68,15 +67,19 @@ void run_bench(const BenchArgs& args, const Globals& globals) {
 void add_bench_verb(CLI::App& app, Globals& globals) {
   auto args = std::make_shared<BenchArgs>();
   args->options.seconds = 10;
-  CLI::App* bench = app.add_subcommand("bench", "Time one subnet on this machine");
-  bench->footer("Example:\n  concertina bench subnet.safetensors --threads 1 --seconds 10");
-  bench->add_option("MODEL", args->model, "Model file (.safetensors)")->required();
+  CLI::App* bench =
+      app.add_subcommand("bench", "measure the latency of one subnet on this machine");
+  bench->footer(
+      "Example:\n  concertina bench runs/quickstart/subnet.safetensors --threads 1 --seconds 10");
+  bench->add_option("MODEL", args->model, "model file (.safetensors)")->required();
   bench->add_option("--arch", args->arch, kArchitectureHelp)->capture_default_str();
-  add_number(*bench, "--seconds", args->options.seconds, kLatencySeconds, "Length of the audio, s")
+  add_number(*bench, "--seconds", args->options.seconds, kLatencySeconds,
+             "length of the audio in seconds")
       ->capture_default_str();
   add_choice(*bench, "--dtype", args->options.dtype, "what is computed in",
              {Precision::kFp32, Precision::kBf16});
-  add_number(*bench, "--repetitions", args->options.repetitions, kLatencyRepetitions, "Timed runs")
+  add_number(*bench, "--repetitions", args->options.repetitions, kLatencyRepetitions,
+             "number of timed runs")
       ->capture_default_str();
   bench->callback([args, &globals] { run_bench(*args, globals); });
 }

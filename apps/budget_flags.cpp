@@ -26,26 +26,30 @@ void BudgetFlags::add_to(CLI::App& verb) {
   const auto not_empty = [](const std::string& text) {
     return text.empty() ? std::string("is empty: expected a limit") : std::string();
   };
-  verb.add_option("--max-params", max_params, "Most parameters, e.g. 2M")->check(not_empty);
-  verb.add_option("--max-macs", max_macs, "Most MACs per 10 s of audio, e.g. 5G")
+  verb.add_option("--max-params", max_params, "at most this many parameters, e.g. 2M")
       ->check(not_empty);
-  CLI::Option* latency = verb.add_option(
-      "--max-latency", max_latency,
-      "Most latency, e.g. 15ms, of the device, threads, seconds and dtype of the study's latency "
-      "model: what it predicts, corrected by the scale of fresh times, plus a margin")
-                             ->check(not_empty);
+  verb.add_option("--max-macs", max_macs, "at most this many MACs per 10 s of audio, e.g. 5G")
+      ->check(not_empty);
+  CLI::Option* latency =
+      verb.add_option("--max-latency", max_latency,
+                      "at most this latency, e.g. 15ms, for the device, threads, seconds and dtype "
+                      "of the study's "
+                      "latency model: its prediction, scaled by fresh times, plus a margin")
+          ->check(not_empty);
   CLI::Option* of_times = verb.add_flag("--measured", measured,
-                                        "--max-latency takes only subnets with fresh times")
+                                        "--max-latency is about fresh times instead of predictions")
                               ->needs(latency);
-  verb.add_option("--margin", margin,
-                  "Per cent that a prediction has to stay below --max-latency (default: the upper "
-                  "end of the model's 90 % interval on held-out subnets)")
+  verb.add_option(
+          "--margin", margin,
+          "margin of the prediction below --max-latency, in per cent (default: the upper end of "
+          "the model's 90 % interval on held-out subnets)")
       ->needs(latency)
       ->excludes(of_times);
-  verb.add_option("--where", where,
-                  "Any metric: NAME<=LIMIT, NAME>=LIMIT, or NAME=LIMIT for the better side of the "
-                  "limit, which is at most for errors and costs and at least for accuracies; a "
-                  "score on test is test.NAME, e.g. 'distill.l1<=0.2', 'test.pr.frame_acc>=60'");
+  verb.add_option(
+      "--where", where,
+      "limit of any metric: NAME<=LIMIT, NAME>=LIMIT, or NAME=LIMIT for its better side, "
+      "which is at most for errors and costs and at least for accuracies; a "
+      "score on test is test.NAME, e.g. 'distill.l1<=0.2', 'test.pr.frame_acc>=60'");
 }
 
 bool BudgetFlags::given() const {
@@ -75,8 +79,7 @@ Budget parse_budget(const std::string& text) {
   Budget budget{part.str(1) == "latency" ? "latency.pred_ms" : part.str(1), 0, std::nullopt};
   budget.limit = parse_metric(budget.metric, part.str(3));
   if (part.str(2) != "=") budget.bound = part.str(2) == "<=" ? Bound::kAtMost : Bound::kAtLeast;
-  if (part.str(1) == "latency" && budget.bound != Bound::kAtLeast)
-    return time_budget(budget.limit);
+  if (part.str(1) == "latency" && budget.bound != Bound::kAtLeast) return time_budget(budget.limit);
   return budget;
 }
 

@@ -12,6 +12,7 @@
 #include "supernet/model/import.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/cost.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -68,20 +69,21 @@ void add_import(CLI::App& model, Globals& globals) {
     Precision dtype = Precision::kFp32;
   };
   auto args = std::make_shared<Args>();
-  CLI::App* verb = model.add_subcommand(
-      "import",
-      "Read a checkpoint of transformers, fairseq, LightHuBERT or s3prl into a model file");
+  CLI::App* verb = model.add_subcommand("import",
+                                        "convert a pretrained checkpoint of transformers, fairseq, "
+                                        "LightHuBERT or s3prl to a model file");
   verb->footer(
       "Examples:\n  concertina model import lighthubert_small.pt -o small.safetensors\n"
       "  concertina model import hubert-base-ls960/ -o hubert.safetensors --dtype bf16");
   globals.paths.reads(
       verb->add_option("CHECKPOINT", args->path,
-                       "A .pt file, or a folder with config.json and model.safetensors or "
-                       "pytorch_model.bin, in one file or in parts with an index")
+                       "a .pt file, or a folder with config.json and model.safetensors or "
+                       "pytorch_model.bin, in one file or sharded with an index")
           ->required());
   globals.paths.writes(
       *verb,
-      verb->add_option("-o,--output", args->out, "Model file to write (.safetensors)")->required(),
+      verb->add_option("-o,--out,--output", args->out, "model file to write (.safetensors)")
+          ->required(),
       FileKind::kModel);
   add_storage_dtype(*verb, args->dtype);
   verb->callback([args, &globals] {
@@ -119,25 +121,26 @@ void add_export(CLI::App& model, Globals& globals) {
   };
   auto args = std::make_shared<Args>();
   CLI::App* verb =
-      model.add_subcommand("export", "Write one subnet as a checkpoint of another package");
+      model.add_subcommand("export", "write one subnet as a checkpoint of another package");
   verb->footer(
-      "Examples:\n  concertina model export MODEL.safetensors --arch default --format hf -o "
-      "subnet/\n"
-      "  concertina model export MODEL.safetensors --format pt -o lighthubert.pt");
+      "Examples:\n"
+      "  concertina model export hubert.safetensors --format hf -o hubert-exported\n"
+      "  concertina model export lighthubert.safetensors --arch default --format pt -o "
+      "lighthubert.pt");
   globals.paths.reads(
-      verb->add_option("MODEL", args->model, "Model file (.safetensors)")->required());
+      verb->add_option("MODEL", args->model, "model file (.safetensors)")->required());
   verb->add_option("--arch", args->arch, kArchitectureHelp)->capture_default_str();
   verb->add_option("--format", args->format,
                    "hf: a folder for transformers; pt: a file for fairseq and LightHuBERT; "
                    "concertina: a model file")
       ->check(CLI::IsMember({"hf", "pt", "concertina"}))
       ->required();
-  verb->add_option("-o,--output", args->out, "Folder (hf) or file to write")->required();
+  verb->add_option("-o,--out,--output", args->out, "folder (hf) or file to write")->required();
   add_storage_dtype(*verb, args->dtype);
   verb->callback([args, &globals] {
     check_export(args->model, args->format, args->out);
     const Supernet supernet = load_model(args->model);
-    const Architecture architecture = supernet.space().resolve(args->arch);
+    const Architecture architecture = resolve_architecture(supernet.space(), args->arch);
     const at::ScalarType dtype = scalar_type(args->dtype);
     if (args->format == "hf") export_transformers(supernet, architecture, args->out, dtype);
     if (args->format == "pt") export_fairseq(supernet, architecture, args->out, dtype);
@@ -158,7 +161,7 @@ void add_export(CLI::App& model, Globals& globals) {
 
 void add_storage_dtype(CLI::App& verb, Precision& dtype) {
   add_choice(verb, "--dtype", dtype,
-             "how matrices and convolutions are stored; read back as fp32",
+             "storage of matrices and convolutions; they are read back as fp32",
              {Precision::kFp32, Precision::kBf16, Precision::kHalf});
 }
 

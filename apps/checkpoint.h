@@ -1,4 +1,4 @@
-// Checkpoints of other packages on the command line, and the dtype that files are stored in.
+// Import and export of other packages' checkpoints, and the dtype that files are stored in.
 #pragma once
 
 #include "apps/verb.h"

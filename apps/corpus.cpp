@@ -42,7 +42,7 @@ void log_skipped(const CorpusReport& report) {
     log_info("skipped {}: {}", report.skipped[i].path, report.skipped[i].reason);
   }
   if (report.skipped.size() > kShownSkips) {
-    log_info("and {} more, all listed beside the manifest", report.skipped.size() - kShownSkips);
+    log_info("and {} more, all listed next to the manifest", report.skipped.size() - kShownSkips);
   }
 }
 
@@ -134,35 +134,33 @@ void show(const std::string& path, bool as_json) {
 
 void add_fetch(CLI::App& corpus, Globals& globals) {
   auto* verb = corpus.add_subcommand(
-      "fetch", "Get a tier of Debian's speech packages as 16 kHz audio and manifest.tsv");
+      "fetch", "download a tier of Debian's speech packages as 16 kHz audio with a manifest");
   auto options = std::make_shared<FetchOptions>();
-  verb->add_option("--tier", options->tier,
-                   fmt::format("One of: {}", fmt::join(tier_names(), ", ")))
+  verb->add_option("--tier", options->tier, fmt::format("one of {}", fmt::join(tier_names(), ", ")))
       ->capture_default_str();
   globals.paths.writes(
-      *verb, verb->add_option("--root", options->root, "Folder that gets the corpus")->required(),
+      *verb, verb->add_option("--root", options->root, "folder to write the corpus to")->required(),
       FileKind::kFolder);
   globals.paths.reads(verb->add_option(
-      "--from", options->from,
-      "Folder with the .deb files; without it they are downloaded (apt-get download)"));
-  verb->footer("Example: concertina corpus fetch --tier quickstart --root data");
+      "--from", options->from, "folder with the .deb files (default: download them with apt-get)"));
+  verb->footer("Example:\n  concertina corpus fetch --tier quickstart --root data");
   verb->callback(
       [options, &globals] { print_report(fetch_corpus(*options, globals.stop), globals.json); });
 }
 
 void add_scan(CLI::App& corpus, Globals& globals) {
-  auto* verb = corpus.add_subcommand("scan", "Make a manifest of audio of your own");
+  auto* verb = corpus.add_subcommand("scan", "write a manifest of your own audio");
   auto options = std::make_shared<ScanOptions>();
   globals.paths.reads(
       verb->add_option("PATH", options->inputs,
-                       "Folders of audio (LibriSpeech's layout is recognised), WebDataset-style "
+                       "folders of audio (LibriSpeech's layout is recognised), WebDataset-style "
                        "shards (.tar), fairseq manifests (.tsv)")
           ->required());
   globals.paths.writes(
-      *verb, verb->add_option("-o,--out", options->manifest, "The manifest to write")->required(),
+      *verb, verb->add_option("-o,--out", options->manifest, "manifest to write")->required(),
       FileKind::kManifest);
   add_number(*verb, "--trim-silence", options->trim_silence, {1, 200},
-             "Cut the ends off that lie so many dB under a clip's loudest frame, e.g. 40");
+             "trim the ends that are this many dB below a clip's loudest frame, e.g. 40");
   verb->footer(
       "Examples:\n"
       "  concertina corpus scan LibriSpeech -o libri.tsv\n"
@@ -174,19 +172,19 @@ void add_scan(CLI::App& corpus, Globals& globals) {
 
 void add_show(CLI::App& corpus, Globals& globals) {
   auto* verb =
-      corpus.add_subcommand("show", "Clips, minutes and speakers by source, language and split");
+      corpus.add_subcommand("show", "clips, minutes and speakers by source, language and split");
   auto path = std::make_shared<std::string>();
-  globals.paths.reads(verb->add_option("MANIFEST", *path, "A manifest.tsv")->required());
-  verb->footer("Example: concertina corpus show data/manifest.tsv");
+  globals.paths.reads(verb->add_option("MANIFEST", *path, "manifest (.tsv)")->required());
+  verb->footer("Example:\n  concertina corpus show data/manifest.tsv");
   verb->callback([path, &globals] { show(*path, globals.json); });
 }
 
 }  // namespace
 
 void add_corpus_verbs(CLI::App& app, Globals& globals) {
-  auto* corpus = app.add_subcommand("corpus", "Get, scan and describe speech data");
+  auto* corpus = app.add_subcommand("corpus", "download, scan and describe speech corpora");
   corpus->require_subcommand(1);
-  corpus->footer("Example: concertina corpus fetch --tier quickstart --root data");
+  corpus->footer("Example:\n  concertina corpus fetch --tier quickstart --root data");
   add_fetch(*corpus, globals);
   add_scan(*corpus, globals);
   add_show(*corpus, globals);

@@ -25,7 +25,7 @@ Json describe_space(const SearchSpace& space) {
 
 Json cost_json(const Blueprint& blueprint, const Storage& storage,
                const Architecture& architecture) {
-  const Cost cost = cost_of(blueprint, architecture, kWorkloadSamples, storage.largest.embed_dim());
+  const Cost cost = cost_of(blueprint, architecture, kWorkloadSamples, storage.shape.embed_dim());
   return {{"architecture", architecture.key()},
           {"params", cost.params},
           {"params_lighthubert", cost.params_lighthubert},

@@ -12,7 +12,7 @@ namespace concertina {
 nlohmann::ordered_json cost_json(const Blueprint& blueprint, const Storage& storage,
                                  const Architecture& architecture);
 std::string cost_line(const char* name, const nlohmann::ordered_json& cost);
-// `extra` first, then the space's size and the cost of its named members, on stdout.
+// `extra`, then the space's size and the cost of its named members, on stdout.
 void print_space(const SearchSpace& space, bool as_json, const nlohmann::ordered_json& extra);
 
 }  // namespace concertina

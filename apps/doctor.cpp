@@ -1,4 +1,4 @@
-// concertina doctor: what this machine has, and whether its kernels compute what they should.
+// concertina doctor: this machine, and whether its bf16 kernels are correct.
 #include <ATen/Config.h>
 #include <ATen/Parallel.h>
 #include <ATen/Version.h>
@@ -15,12 +15,12 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "pipeline/text_table.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/machine.h"
 #include "core/progress.h"
 #include "distill/train/communicator.h"
+#include "pipeline/text_table.h"
 #include "supernet/model/forward.h"
 #include "supernet/model/model_file.h"
 #include "supernet/nn/kernel_check.h"
@@ -30,7 +30,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::array kWidths = {64, 128, 224, 384, 512, 768};  // of the models that are made up
+constexpr std::array kWidths = {64, 128, 224, 384, 512, 768};  // of the synthetic models
 constexpr std::array kCaps = {"ONEDNN_MAX_CPU_ISA", "ATEN_CPU_CAPABILITY"};
 
 struct Part {
@@ -39,14 +39,14 @@ struct Part {
 };
 
 // HuBERT and WavLM with a pair of layers, ARMHuBERT's reused attention map among them.
-Part made_up(int32_t width, bool wavlm) {
+Part synthetic(int32_t width, bool wavlm) {
   Blueprint blueprint;
   if (wavlm) {
     blueprint.relative_position = {.buckets = 320, .max_distance = 800};
   } else {
     blueprint.attention_reuse = {1};
   }
-  SearchSpace::Choices choices;
+  SpaceChoices choices;
   choices.conv_channels = {std::vector<int32_t>(7, std::min(width, 512))};
   choices.embed_dim = {width};
   choices.frame_period_us = {20000};
@@ -58,13 +58,13 @@ Part made_up(int32_t width, bool wavlm) {
   return {Supernet::random(space, Rng(0)), space.largest()};
 }
 
-// One after the other: made when it is its turn, so that they never are in memory together.
+// Made one by one, so that they are never in memory together.
 std::vector<std::function<Part()>> parts_of(const std::string& model) {
   std::vector<std::function<Part()>> parts;
   if (model.empty()) {
     for (const int32_t width : kWidths) {
       for (const bool wavlm : {false, true})
-        parts.emplace_back([width, wavlm] { return made_up(width, wavlm); });
+        parts.emplace_back([width, wavlm] { return synthetic(width, wavlm); });
     }
     return parts;
   }
@@ -76,7 +76,7 @@ std::vector<std::function<Part()>> parts_of(const std::string& model) {
 }
 
 // A second of audio through the model in bf16, without and with gradients: each product is checked
-// as it is met. One that is wrong and not to be replaced is among the results, too.
+// when it is first computed. One that is wrong and cannot be replaced is among the results as well.
 void run_in_bf16(const Part& part) {
   Subnet subnet = part.model.slice(part.architecture, at::kBFloat16);
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(0);
@@ -101,7 +101,7 @@ std::vector<KernelCheck> checks_of(const std::string& model, const StopToken& st
     stop.throw_if_interrupted("the check of the products was not finished");
     try {
       run_in_bf16(part());
-    } catch (const CheckFailed&) {  // it is in the results
+    } catch (const CheckFailed&) {  // On purpose: it is in the results
     }
     progress.advance();
   }
@@ -138,7 +138,7 @@ std::vector<std::string> missing() {
   std::vector<std::string> lines;
   for (const char* program : {"apt-get", "dpkg-deb"}) {
     if (!has_program(program))
-      lines.push_back(fmt::format("{}: `concertina corpus collect` needs it", program));
+      lines.push_back(fmt::format("{}: `concertina corpus fetch` needs it", program));
   }
   if (!has_process_groups())
     lines.emplace_back("Gloo (libgloo-dev when building): training on several processes needs it");
@@ -239,14 +239,16 @@ void run_doctor(const std::string& model, const Globals& globals) {
 
 void add_doctor_verb(CLI::App& app, Globals& globals) {
   auto model = std::make_shared<std::string>();
-  CLI::App* doctor = app.add_subcommand(
-      "doctor", "What this machine has, and whether its bf16 kernels compute what they should");
+  CLI::App* doctor =
+      app.add_subcommand("doctor", "describe this machine and check its bf16 kernels");
   doctor->footer(
-      "Each product of a model is computed in bf16 and in fp32 on small seeded inputs. A kernel\n"
-      "that is off is replaced by fp32 in every verb; exit code 5 says that fp32 is wrong, too.\n\n"
-      "Examples:\n  concertina doctor\n  concertina doctor --model subnet.safetensors --json");
+      "Each product of a model is computed in bf16 and in fp32 on small seeded inputs. Where the "
+      "two\n"
+      "differ, every verb uses fp32; exit code 5 means that fp32 is wrong as well.\n\n"
+      "Examples:\n  concertina doctor\n  concertina doctor --model "
+      "runs/quickstart/subnet.safetensors --json");
   doctor->add_option("--model", *model,
-                     "Check the products of this model (.safetensors) instead of HuBERT's and "
+                     "check the products of this model (.safetensors) instead of HuBERT's and "
                      "WavLM's at widths of 64 to 768");
   doctor->callback([model, &globals] { run_doctor(*model, globals); });
 }

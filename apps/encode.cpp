@@ -1,4 +1,4 @@
-// concertina encode: audio files into features, one .npy each.
+// concertina encode: audio files to features, one .npy each.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -11,6 +11,7 @@
 #include "supernet/nn/precision.h"
 #include "pipeline/encode_job.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -19,8 +20,7 @@ using Json = nlohmann::ordered_json;
 
 Json to_json(const EncodedFile& file) {
   if (!file.error.empty()) return {{"audio", file.audio}, {"error", file.error}};
-  Json json = {
-      {"audio", file.audio}, {"features", file.features.string()}, {"shape", file.shape}};
+  Json json = {{"audio", file.audio}, {"features", file.features.string()}, {"shape", file.shape}};
   if (file.windows > 0) json["windows"] = file.windows;
   return json;
 }
@@ -51,10 +51,11 @@ void run_encode(const EncodeArgs& args, const Globals& globals) {
   const at::Device device = device_of(globals);
   const at::ScalarType dtype = scalar_type(args.dtype, device);
   const Supernet supernet = load_model(args.model);
-  const Encoder encoder(args, supernet.to(device).slice(supernet.space().resolve(args.arch), dtype),
-                        device);
+  const Encoder encoder(
+      args, supernet.to(device).slice(resolve_architecture(supernet.space(), args.arch), dtype),
+      device);
   if (args.window != "auto" && args.window != "none")
-    encoder.windows({}, args.window_options());  // refuses windows that cannot be
+    encoder.windows({}, args.window_options());  // rejects invalid windows
   if (!args.to_file()) make_directories(args.out);
   const at::InferenceMode inference;
   EncodeJob job(args, encoder, globals.stop);
@@ -67,21 +68,23 @@ void run_encode(const EncodeArgs& args, const Globals& globals) {
 
 void add_encode_verbs(CLI::App& app, Globals& globals) {
   auto args = std::make_shared<EncodeArgs>();
-  CLI::App* encode =
-      app.add_subcommand("encode", "Turn audio into features: .npy of [layers + 1, T, E] float32");
+  CLI::App* encode = app.add_subcommand(
+      "encode", "encode audio: hidden states as .npy, [layers + 1, T, E] float32");
   encode->footer(
-      "Examples:\n  concertina encode subnet.safetensors speech.wav -o features.npy\n"
+      "Examples:\n  concertina encode runs/quickstart/subnet.safetensors speech.wav -o "
+      "features.npy\n"
       "  concertina encode hubert.safetensors *.flac -o features --batch 8 --padding original\n"
-      "  concertina encode subnet.safetensors lecture.mp3 -o lecture.npy --layers last --window "
+      "  concertina encode runs/quickstart/subnet.safetensors lecture.mp3 -o lecture.npy --layers "
+      "last --window "
       "60s");
   globals.paths.reads(
-      encode->add_option("MODEL", args->model, "Model file (.safetensors)")->required());
+      encode->add_option("MODEL", args->model, "model file (.safetensors)")->required());
   globals.paths.reads(
       encode
           ->add_option("AUDIO", args->audio,
                        "WAV, FLAC, Ogg or MP3 files of any rate and number of channels")
           ->required());
-  encode->add_option("-o,--output", args->out, "FILE.npy, or a folder for several files")
+  encode->add_option("-o,--out,--output", args->out, "FILE.npy, or a folder for several files")
       ->required();
   encode->add_option("--arch", args->arch, kArchitectureHelp)->capture_default_str();
   encode->add_option("--layers", args->layers, "all, last, or hidden states such as 0,4")
@@ -93,16 +96,16 @@ void add_encode_verbs(CLI::App& app, Globals& globals) {
       ->capture_default_str();
   encode
       ->add_option("--state0", args->state0,
-                   "What state 0 is. hf: the first layer's input (transformers, fairseq's hooks); "
+                   "state 0. hf: the first layer's input (transformers, fairseq's hooks); "
                    "lighthubert: the features before the positional conv")
       ->check(CLI::IsMember({"hf", "lighthubert"}))
       ->capture_default_str();
   add_number(*encode, "--batch", args->batch, {1, 10000},
-             "Files encoded together, padded to the longest")
+             "batch size: files are padded to the longest")
       ->capture_default_str();
   encode
       ->add_option("--padding", args->padding,
-                   "How a padded batch is treated. exact: a file's features do not depend on the "
+                   "treatment of a padded batch. exact: a file's features do not depend on the "
                    "others; original: as fairseq, WavLM and LightHuBERT; original-hf: as "
                    "transformers with an attention mask; unmasked: as transformers without one")
       ->check(CLI::IsMember({"exact", "original", "original-hf", "unmasked"}))
@@ -110,13 +113,15 @@ void add_encode_verbs(CLI::App& app, Globals& globals) {
   encode
       ->add_option(
           "--window", args->window,
-          "Audio longer than this is encoded in windows of this length (60s, 2min); none: in "
-          "one piece; auto: 30 s for audio of more than two minutes")
+          "encode longer audio in windows of this length (60s, 2min); none: in one piece; auto: "
+          "30 s for audio of more than two minutes")
       ->capture_default_str();
-  encode->add_option("--overlap", args->overlap, "What neighbouring windows share; each keeps half")
+  encode
+      ->add_option("--overlap", args->overlap,
+                   "overlap of neighbouring windows; each keeps half of it")
       ->capture_default_str();
   add_choice(*encode, "--dtype", args->dtype,
-             "What is computed in; auto: bf16 where the device multiplies it in hardware; features "
+             "what is computed in; auto: bf16 where the device multiplies it in hardware; features "
              "are written as float32",
              {Precision::kFp32, Precision::kBf16, Precision::kAuto});
   encode->callback([args, &globals] { run_encode(*args, globals); });

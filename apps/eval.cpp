@@ -1,5 +1,5 @@
-// concertina eval: scores of a model, compared with its random initialisation, MFCC features and other
-// models.
+// concertina eval: scores of a model, compared with its random initialisation, MFCC features and
+// other models.
 #include <fmt/format.h>
 
 #include <memory>
@@ -30,29 +30,36 @@ void evaluate(const EvalArgs& args, const Globals& globals) {
 }  // namespace
 
 void add_eval_verbs(CLI::App& app, Globals& globals) {
-  CLI::App* verb =
-      app.add_subcommand("eval", "score a model on proxy tasks, beside floors and other models");
+  CLI::App* verb = app.add_subcommand(
+      "eval", "score a model on proxy tasks and compare it with baselines and other models");
   auto args = std::make_shared<EvalArgs>();
-  globals.paths.reads(verb->add_option("MODEL", args->comparison.model, "model file")->required());
-  verb->add_option("--arch", args->comparison.architecture, kArchitectureHelp)->capture_default_str();
-  verb->add_option("--tasks", args->comparison.tasks, "all, or some of pr,sid,asv")
+  globals.paths.reads(
+      verb->add_option("MODEL", args->comparison.model, "model file (.safetensors)")->required());
+  verb->add_option("--arch", args->comparison.architecture, kArchitectureHelp)
+      ->capture_default_str();
+  verb->add_option("--tasks", args->comparison.tasks, "all, or some of pr, sid, asv")
       ->delimiter(',')
       ->capture_default_str();
+  globals.paths.reads(verb->add_option("--data", args->comparison.data, "manifest of the corpus")
+                          ->capture_default_str());
   globals.paths.reads(
-      verb->add_option("--data", args->comparison.data, "manifest of the corpus")->capture_default_str());
-  globals.paths.reads(
-      verb->add_option("--beside", args->comparison.with, "random, mfcc or model files")->delimiter(','));
+      verb->add_option(
+              "--beside", args->comparison.with,
+              "what to compare with: random (its random initialisation), mfcc, or model files")
+          ->delimiter(','));
   verb->add_option("--split", args->split, "dev or test")
       ->check(CLI::IsMember({"dev", "test"}))
       ->capture_default_str();
   add_choice(*verb, "--dtype", args->comparison.dtype,
-             "of the encoder; auto: bf16 where the CPU multiplies it in hardware",
+             "what the encoder computes in; auto: bf16 where the CPU multiplies it in hardware",
              {Precision::kAuto, Precision::kFp32, Precision::kBf16});
-  globals.paths.writes(
-      *verb, verb->add_option("-o,--output", args->output, "also write the scores as JSON"),
-      FileKind::kJson);
+  globals.paths.writes(*verb,
+                       verb->add_option("-o,--out,--output", args->output,
+                                        "JSON file to write the scores to as well"),
+                       FileKind::kJson);
   verb->footer(
-      "Example: concertina eval runs/quickstart/teacher/model.safetensors --beside random,mfcc");
+      "Example:\n"
+      "  concertina eval runs/quickstart/teacher/model.safetensors --beside random,mfcc");
   verb->callback([args, &globals] { evaluate(*args, globals); });
   add_latency_verbs(app, globals);
 }

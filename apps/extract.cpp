@@ -16,16 +16,17 @@
 #include "pipeline/budget_answers.h"
 #include "pipeline/front_text.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
 
 using Json = nlohmann::ordered_json;
 
-// A fault that --force overrides, aloud.
-void object(const std::string& fault, bool force) {
-  if (!force) throw InputError(fault + " (--force goes on all the same)");
-  log_warn("{}: going on all the same, as --force asks", fault);
+// Throws, or warns with --force.
+void reject_unless_forced(const std::string& fault, bool force) {
+  if (!force) throw InputError(fault + " (--force overrides)");
+  log_warn("{}: overridden by --force", fault);
 }
 
 // The subnet that a study gives for budgets, and what is known of it.
@@ -41,12 +42,13 @@ Chosen best_of(const std::string& study_path, const std::string& model, const Bu
   const StudyFile study = StudyFile::open_read_only(study_path);
   const ModelRecord scored = model_record(study.header());
   if (const std::string there = sha256_file(model); there != scored.sha256) {
-    object(fmt::format("{} (SHA-256 {:.12}...) is not the model of {}, which is {}", model, there,
-                       study_path,
-                       scored.sha256.empty()
-                           ? "not recorded"
-                           : fmt::format("{} (SHA-256 {:.12}...)", scored.path, scored.sha256)),
-           force);
+    reject_unless_forced(
+        fmt::format("{} (SHA-256 {:.12}...) is not the model of {}, which is {}", model, there,
+                    study_path,
+                    scored.sha256.empty()
+                        ? "not recorded"
+                        : fmt::format("{} (SHA-256 {:.12}...)", scored.path, scored.sha256)),
+        force);
   }
   const FrontResults results = front_results(study);
   const std::vector<Budget> budgets = budget.budgets();
@@ -60,10 +62,10 @@ Chosen best_of(const std::string& study_path, const std::string& model, const Bu
 }
 
 Architecture asked_for(const SearchSpace& space, const std::string& text, bool force) {
-  if (!force) return space.resolve(text);
-  const Architecture architecture = space.resolve_covered(text);
+  if (!force) return resolve_architecture(space, text);
+  const Architecture architecture = resolve_architecture(space, text, Accept::kSliceable);
   if (!space.contains(architecture) && architecture != space.whole())
-    log_warn("{} is no member of the space: nobody trained or scored it", architecture.key());
+    log_warn("{} is no member of the space: it was neither trained nor scored", architecture.key());
   return architecture;
 }
 
@@ -98,25 +100,27 @@ void run_extract(const ExtractArgs& args, const Globals& globals) {
 
 void add_extract_verb(CLI::App& app, Globals& globals) {
   auto args = std::make_shared<ExtractArgs>();
-  CLI::App* extract =
-      app.add_subcommand("extract", "Write one subnet as a file that runs without the supernet");
+  CLI::App* extract = app.add_subcommand("extract", "write one subnet as a model file of its own");
   extract->footer(
-      "Examples:\n  concertina extract MODEL.safetensors --arch smallest -o small.safetensors\n"
-      "  concertina extract MODEL.safetensors --study study.db --max-params 2M -o "
-      "small.safetensors");
+      "Examples:\n"
+      "  concertina extract runs/quickstart/stage2/model.safetensors --arch smallest -o "
+      "small.safetensors\n"
+      "  concertina extract runs/quickstart/stage2/model.safetensors --study "
+      "runs/quickstart/study.db "
+      "--max-params 2M -o small.safetensors");
   globals.paths.reads(
-      extract->add_option("MODEL", args->model, "Supernet (.safetensors)")->required());
+      extract->add_option("MODEL", args->model, "supernet (.safetensors)")->required());
   extract->add_option("--arch", args->arch, kArchitectureHelp);
-  globals.paths.reads(extract->add_option(
-      "--study", args->study, "Take the best subnet of this study that fits the budget"));
+  globals.paths.reads(extract->add_option("--study", args->study,
+                                          "take the best subnet of this study within the budget"));
   args->budget.add_to(*extract);
-  extract->add_flag(
-      "--force", args->force,
-      "Go on, with a warning, when MODEL is not the study's or --arch is no member of "
-      "its space");
-  globals.paths.writes(*extract,
-                       extract->add_option("-o,--output", args->out, "File to write")->required(),
-                       FileKind::kModel);
+  extract->add_flag("--force", args->force,
+                    "only warn when MODEL is not the study's, or --arch is no member of its space");
+  globals.paths.writes(
+      *extract,
+      extract->add_option("-o,--out,--output", args->out, "model file to write (.safetensors)")
+          ->required(),
+      FileKind::kModel);
   add_storage_dtype(*extract, args->dtype);
   extract->callback([args, &globals] { run_extract(*args, globals); });
 }

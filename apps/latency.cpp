@@ -1,4 +1,4 @@
-// concertina latency: what subnets cost in time on this machine, and the model that predicts it.
+// concertina latency: latency of subnets on this machine, and the model that predicts it.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -8,13 +8,16 @@
 #include "apps/latency.h"
 #include "core/errors.h"
 #include "pipeline/latency_profile.h"
+#include "study/latency/point_json.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/resolve.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
 
 SearchSpace space_of(const StudyFile& study) {
-  return SearchSpace::from_json(study.header().space_json);
+  return search_space_from_json(study.header().space_json);
 }
 
 struct ProfileFlags {
@@ -45,7 +48,7 @@ void profile(const ProfileFlags& flags, const Globals& globals) {
                            .dump(1));
     return;
   }
-  fmt::print("{} subnets timed: {:.2f} to {:.2f} ms for {:g} s of audio on {}\n", points.size(),
+  fmt::print("{} subnets measured: {:.2f} to {:.2f} ms for {:g} s of audio on {}\n", points.size(),
              fastest, slowest, options.seconds, cpu_name());
 }
 
@@ -64,7 +67,7 @@ void fit(const std::string& path, const Globals& globals) {
 
 void predict(const std::string& path, const std::string& text, const Globals& globals) {
   const StudyFile study = StudyFile::open_read_only(path);
-  const Architecture architecture = space_of(study).resolve(text);
+  const Architecture architecture = resolve_architecture(space_of(study), text);
   const double ms = latency_model_of(study, path).predict_ms(architecture);
   if (globals.json) {
     fmt::print(
@@ -79,18 +82,7 @@ void export_points(const std::string& path, const Globals& globals) {
   const auto points = StudyFile::open_read_only(path).latency_points();
   if (globals.json) {
     nlohmann::json rows = nlohmann::json::array();
-    for (const LatencyPoint& p : points) {
-      rows.push_back({{"architecture", p.architecture.key()},
-                      {"device", p.device},
-                      {"threads", p.threads},
-                      {"seconds", p.seconds},
-                      {"dtype", p.dtype},
-                      {"n", p.n},
-                      {"mean_ms", p.mean_ms},
-                      {"p50_ms", p.p50_ms},
-                      {"p95_ms", p.p95_ms},
-                      {"spread_ms", p.spread_ms}});
-    }
+    for (const LatencyPoint& p : points) rows.push_back(nlohmann::json(latency_point_json(p)));
     fmt::print("{}\n", rows.dump(1));
     return;
   }
@@ -103,34 +95,44 @@ void export_points(const std::string& path, const Globals& globals) {
 }
 
 void add_profile(CLI::App& latency, Globals& globals) {
-  CLI::App* verb = latency.add_subcommand("profile", "time extracted subnets of a model");
+  CLI::App* verb = latency.add_subcommand("profile", "measure extracted subnets of a model");
   auto flags = std::make_shared<ProfileFlags>();
-  globals.paths.reads(verb->add_option("MODEL", flags->model, "supernet file")->required());
+  globals.paths.reads(
+      verb->add_option("MODEL", flags->model, "supernet (.safetensors)")->required());
   globals.paths.writes(
-      *verb, verb->add_option("-o,--study", flags->study, "study the times go into")->required(),
+      *verb,
+      verb->add_option("-o,--out,--study", flags->study, "study to add the times to, or a new one")
+          ->required(),
       FileKind::kStudy);
-  add_number(*verb, "--points", flags->options.points, kLatencyPoints, "subnets to time")
+  add_number(*verb, "--points", flags->options.points, kLatencyPoints, "number of subnets")
       ->capture_default_str();
-  add_number(*verb, "--seconds", flags->options.seconds, kLatencySeconds, "length of the audio, s")
+  add_number(*verb, "--seconds", flags->options.seconds, kLatencySeconds,
+             "length of the audio in seconds")
       ->capture_default_str();
   add_choice(*verb, "--dtype", flags->options.dtype, "what is computed in",
              {Precision::kFp32, Precision::kBf16});
   verb->footer(
-      "Example: concertina latency profile runs/quickstart/stage2/model.safetensors -o times.db");
+      "Example:\n"
+      "  concertina latency profile runs/quickstart/stage2/model.safetensors -o times.db");
   verb->callback([flags, &globals] { profile(*flags, globals); });
 }
 
-void add_study_questions(CLI::App& latency, Globals& globals) {
+void add_study_verbs_of_latency(CLI::App& latency, Globals& globals) {
   auto study = std::make_shared<std::string>();
   auto architecture = std::make_shared<std::string>();
-  CLI::App* fit_verb = latency.add_subcommand("fit", "fit the latency model to a study's times");
-  CLI::App* predict_verb = latency.add_subcommand("predict", "ask a study's latency model");
-  CLI::App* export_verb = latency.add_subcommand("export", "a study's times as CSV (or --json)");
+  CLI::App* fit_verb =
+      latency.add_subcommand("fit", "fit a study's latency model to its measurements");
+  CLI::App* predict_verb =
+      latency.add_subcommand("predict", "predict a subnet's latency with a study's model");
+  CLI::App* export_verb = latency.add_subcommand(
+      "export", "print a study's measurements as CSV, or as JSON with --json");
   for (CLI::App* verb : {fit_verb, predict_verb, export_verb})
-    globals.paths.reads(verb->add_option("STUDY", *study, "study file")->required());
+    globals.paths.reads(verb->add_option("STUDY", *study, "study file (.db)")->required());
   predict_verb->add_option("--arch", *architecture, kArchitectureHelp)->required();
   predict_verb->footer(
-      "Example: concertina latency predict runs/quickstart/study.db --arch smallest");
+      "Example:\n  concertina latency predict runs/quickstart/study.db --arch smallest");
+  fit_verb->footer("Example:\n  concertina latency fit times.db");
+  export_verb->footer("Example:\n  concertina latency export times.db");
   fit_verb->callback([study, &globals] { fit(*study, globals); });
   predict_verb->callback([=, &globals] { predict(*study, *architecture, globals); });
   export_verb->callback([study, &globals] { export_points(*study, globals); });
@@ -140,10 +142,11 @@ void add_study_questions(CLI::App& latency, Globals& globals) {
 
 void add_latency_verbs(CLI::App& app, Globals& globals) {
   CLI::App* latency = app.add_subcommand(
-      "latency", "times of subnets on this machine and the model that predicts them");
+      "latency",
+      "measure subnets on this machine, and fit and ask the model that predicts their latency");
   latency->require_subcommand(1);
   add_profile(*latency, globals);
-  add_study_questions(*latency, globals);
+  add_study_verbs_of_latency(*latency, globals);
 }
 
 }  // namespace concertina

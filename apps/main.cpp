@@ -7,7 +7,7 @@
 int main(int argc, char** argv) {
   using namespace concertina;
   wait_without_spinning(argv);
-  explain_lost_mappings();
+  report_lost_mappings();
   hold_standard_streams();
   keep_freed_memory();
   const StopSource signals = StopSource::from_signals();

@@ -11,6 +11,7 @@
 #include "apps/verb.h"
 #include "core/files.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/blueprint_config.h"
 
 namespace concertina {
 
@@ -26,7 +27,7 @@ void show_model(const std::string& path, bool as_json) {
                       {"sha256", sha256_file(path)},
                       {"load_ms", std::round(took.count() * 10) / 10},
                       {"tensors", supernet.weights().size()},
-                      {"blueprint", Json::parse(supernet.blueprint().to_json())},
+                      {"blueprint", Json::parse(json_of(supernet.blueprint()))},
                       {"provenance", supernet.provenance()}};
   print_space(supernet.space(), as_json, extra);
 }
@@ -34,13 +35,13 @@ void show_model(const std::string& path, bool as_json) {
 }  // namespace
 
 void add_model_verbs(CLI::App& app, Globals& globals) {
-  CLI::App* model =
-      app.add_subcommand("model", "Look into model files, import, export and sort them");
+  CLI::App* model = app.add_subcommand("model", "show, import, export and sort model files");
   model->require_subcommand(1);
-  CLI::App* show = model->add_subcommand("show", "Size, space and origin of a model file");
+  CLI::App* show =
+      model->add_subcommand("show", "size, search space and provenance of a model file");
   show->footer("Example:\n  concertina model show runs/quickstart/stage2/model.safetensors");
   auto path = std::make_shared<std::string>();
-  globals.paths.reads(show->add_option("MODEL", *path, "Model file (.safetensors)")->required());
+  globals.paths.reads(show->add_option("MODEL", *path, "model file (.safetensors)")->required());
   show->callback([path, &globals] { show_model(*path, globals.json); });
   add_checkpoint_verbs(*model, globals);
   add_sort_verb(*model, globals);

@@ -55,7 +55,7 @@ bool is_page(std::string text) {
 std::map<std::string, std::string> safetensors_metadata(const fs::path& path) {
   try {
     return parse_safetensors(MappedFile(path).bytes(), path.string()).metadata;
-  } catch (const InputError&) {  // On purpose: the question is whether it can be read
+  } catch (const InputError&) {  // On purpose: unreadable means none
     return {};
   }
 }
@@ -71,9 +71,11 @@ bool is_of_kind(const fs::path& path, FileKind kind, const std::string& head) {
   if (kind == FileKind::kTorch) return is_torch_file(MappedFile(path).bytes());
   if (kind == FileKind::kStudy) return head.starts_with("SQLite format 3");
   if (kind == FileKind::kManifest) return head.starts_with("id\t");
-  if (kind == FileKind::kTrials) return begins_with(head, '[') || head.starts_with("trial,generation,");
+  if (kind == FileKind::kTrials)
+    return begins_with(head, '[') || head.starts_with("trial,generation,");
   if (kind == FileKind::kPage) return is_page(head);
-  if (kind == FileKind::kJson) return begins_with(head, '{') && nlohmann::json::accept(read_text(path));
+  if (kind == FileKind::kJson)
+    return begins_with(head, '{') && nlohmann::json::accept(read_text(path));
   return head.starts_with("\x93NUMPY");
 }
 
@@ -82,7 +84,6 @@ bool lies_in(const fs::path& path, const fs::path& folder) {
   return end == folder.end();
 }
 
-// What was given, or the default.
 std::vector<std::string> paths_of(const CLI::Option& option) {
   if (option.count() > 0) {
     for (const std::string& path : option.results()) {
@@ -140,8 +141,9 @@ void OutputCheck::operator()(const fs::path& output, FileKind kind) const {
   const bool folder = S_ISDIR(info.st_mode);
   if (kind == FileKind::kFolder && folder) return;
   if (files_.contains({info.st_dev, info.st_ino})) {
-    throw InputError(fmt::format(
-        "{} is what is read: writing it would destroy it; name another file", output.string()));
+    throw InputError(
+        fmt::format("{} is an input of this command and would be overwritten: name another file",
+                    output.string()));
   }
   if (folder) {
     throw InputError(
@@ -154,14 +156,14 @@ void OutputCheck::operator()(const fs::path& output, FileKind kind) const {
   const fs::path real = fs::canonical(output, error);
   for (const fs::path& read : folders_) {
     if (kind != FileKind::kManifest && lies_in(real, read)) {
-      throw InputError(fmt::format("{} is a file of {}, which is read: name another file",
+      throw InputError(fmt::format("{} is a file of {}, which is an input: name another file",
                                    output.string(), read.string()));
     }
   }
   const std::string head = beginning(output);
   if (!head.empty() && !is_of_kind(output, kind, head)) {
     throw InputError(
-        fmt::format("{} is there and is no {}, so it is not overwritten: name another file",
+        fmt::format("{} exists and is no {}, so it is not overwritten: name another file",
                     output.string(), name_of(kind)));
   }
 }

@@ -1,6 +1,6 @@
-// Options that say what they accept: numbers with bounds, files that a verb reads, files that it
-// writes. One check before a verb runs refuses a result that would overwrite what the verb reads,
-// or a file that is no earlier result of its kind.
+// Options with checks: numbers with bounds, files that a verb reads and files that it writes.
+// Before a verb runs, an output is rejected if it would overwrite an input of the verb or a file of
+// another kind.
 #pragma once
 
 #include <CLI/CLI.hpp>
@@ -21,7 +21,7 @@ namespace concertina {
 // A CLI11 check whose description is describe(bounds).
 CLI::Validator within(const Bounds& bounds, bool whole_number);
 
-// A number that must lie in `bounds`: what lies outside is a usage error (exit code 2).
+// A number in `bounds`; outside them it is a usage error (exit code 2).
 template <class Number>
 CLI::Option* add_number(CLI::App& verb, const std::string& names, Number& value,
                         const Bounds& bounds, const std::string& help) {
@@ -76,8 +76,8 @@ class PathOptions {
   const std::vector<const CLI::Option*>& inputs() const { return inputs_; }
   const std::vector<Output>& outputs() const { return outputs_; }
 
-  // After parsing: InputError for a result that would overwrite an input or a file of another kind.
-  // Removes what killed runs were writing for the same results.
+  // After parsing: InputError for an output that would overwrite an input or a file of another
+  // kind. Removes temporary files that killed runs have left for the same outputs.
   void check() const;
 
  private:
@@ -85,14 +85,14 @@ class PathOptions {
   std::vector<Output> outputs_;
 };
 
-// Refuses results one by one; PathOptions has one for the options, verbs whose results have names
-// of their own use another.
+// Rejects outputs one by one: those of options through PathOptions, others by the verbs that name
+// them.
 class OutputCheck {
  public:
   explicit OutputCheck(const std::vector<std::filesystem::path>& inputs);
   // InputError when `output` is an input, also through links; when it lies in an input folder and
-  // is no manifest; when it is a file of another kind. What is not there, is empty, a device or a
-  // pipe is fine.
+  // is no manifest; when it is a file of another kind. A path that does not exist, an empty file, a
+  // device or a pipe is accepted.
   void operator()(const std::filesystem::path& output, FileKind kind) const;
 
  private:

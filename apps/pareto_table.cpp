@@ -7,7 +7,7 @@
 
 #include "apps/results_text.h"
 #include "pipeline/text_table.h"
-#include "search/study.h"
+#include "study/queries.h"
 
 namespace concertina {
 namespace {
@@ -17,10 +17,6 @@ std::string csv_cell(const std::string& text) {
   std::string out = "\"";
   for (const char c : text) out += c == '"' ? std::string("\"\"") : std::string(1, c);
   return out + '"';
-}
-
-std::string_view state_name(const Trial& trial) {
-  return trial.state == TrialState::kComplete ? "complete" : "failed";
 }
 
 }  // namespace
@@ -48,7 +44,7 @@ std::string trials_csv(const StudyHeader& header, std::span<const Trial> trials)
   for (const std::string& metric : metrics) text += ',' + csv_cell(metric);
   text += ",error\n";
   for (const Trial& trial : trials) {
-    text += fmt::format("{},{},{},{}", trial.number, trial.generation, state_name(trial),
+    text += fmt::format("{},{},{},{}", trial.number, trial.generation, state_name(trial.state),
                         csv_cell(trial.architecture.key()));
     for (const std::string& metric : metrics) {
       const auto value = trial.values.find(metric);
@@ -64,7 +60,7 @@ std::string trials_json(std::span<const Trial> trials, const FrontResults* resul
   for (const Trial& trial : trials) {
     nlohmann::ordered_json json = {{"trial", trial.number},
                                    {"generation", trial.generation},
-                                   {"state", state_name(trial)},
+                                   {"state", state_name(trial.state)},
                                    {"architecture", trial.architecture.key()},
                                    {"values", trial.values}};
     if (!trial.error.empty()) json["error"] = trial.error;

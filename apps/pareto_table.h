@@ -1,13 +1,12 @@
-// How trials are shown to people: one row a subnet, its objectives and size, and its key to extract
-// it with.
+// Trials as tables: one row a subnet, with its metrics and the architecture key to extract it with.
 #pragma once
 
 #include <span>
 #include <string>
 #include <vector>
 
-#include "db/study_file.h"
-#include "search/front_results.h"
+#include "study/front_results.h"
+#include "study/study_file.h"
 
 namespace concertina {
 

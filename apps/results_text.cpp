@@ -36,7 +36,8 @@ std::string time_line(const SubnetResults& results) {
   const LatencyPoint& time = results.time->time;
   std::string line = fmt::format("  time     {:.2f} ms measured", time.p50_ms);
   if (results.predicted_ms) line += fmt::format(", {:.2f} ms predicted", *results.predicted_ms);
-  if (results.prediction_error) line += fmt::format(" ({:+.1f} %)", 100 * *results.prediction_error);
+  if (results.prediction_error)
+    line += fmt::format(" ({:+.1f} %)", 100 * *results.prediction_error);
   return line + fmt::format("; {}\n", workload_text(time));
 }
 
@@ -52,7 +53,8 @@ std::string missing_line(const SubnetResults& results, const Architecture& archi
 
 std::string terms_line(const FrontResults& results, const Budget& budget) {
   const TimeTerms terms = results.time_terms(*budget.time);
-  if (!terms.workload) return "latency: the study has no latency model, so its workload is unknown\n";
+  if (!terms.workload)
+    return "latency: the study has no latency model, so its workload is unknown\n";
   std::string line = fmt::format(
       "latency: {:.2f} ms holds for {}; predictions up to {:.2f} ms count", budget.limit,
       workload_text(*terms.workload), terms.predicted_limit(budget.limit));
@@ -74,9 +76,9 @@ Json results_json(const SubnetResults& results) {
   Json json = {{"test", test}, {"time", Json()}};
   if (results.time) {
     const LatencyPoint& time = results.time->time;
-    json["time"] = {{"p50_ms", time.p50_ms},   {"p95_ms", number_or_null(time.p95_ms)},
-                    {"device", time.device},   {"threads", time.threads},
-                    {"seconds", time.seconds}, {"dtype", time.dtype},
+    json["time"] = {{"p50_ms", time.p50_ms},     {"p95_ms", number_or_null(time.p95_ms)},
+                    {"device", time.device},     {"threads", time.threads},
+                    {"seconds", time.seconds},   {"dtype", time.dtype},
                     {"date", results.time->date}};
   }
   if (results.predicted_ms) json["predicted_ms"] = *results.predicted_ms;

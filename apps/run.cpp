@@ -6,6 +6,7 @@
 
 #include "apps/run_answer.h"
 #include "apps/verb.h"
+#include "pipeline/pipeline.h"
 #include "pipeline/runner.h"
 #include "pipeline/stages.h"
 
@@ -34,8 +35,8 @@ void print_plan(const std::vector<PlannedStage>& plan, bool as_json) {
 void run(const RunFlags& flags, const Globals& globals) {
   if (globals.launch.size > 1) {
     throw InputError(fmt::format(
-        "run goes through its stages in one process, and {} were launched: give them to pretrain "
-        "and train, then run the rest",
+        "run is a single process, and {} were launched: use pretrain and train for the training "
+        "stages, then run for the rest",
         globals.launch.size));
   }
   ConfigFile file = load_config(flags.pipeline, globals);
@@ -55,16 +56,25 @@ void run(const RunFlags& flags, const Globals& globals) {
 }  // namespace
 
 void add_run_verbs(CLI::App& app, Globals& globals) {
-  CLI::App* verb = app.add_subcommand("run", "the whole line of one pipeline file, resumable");
+  CLI::App* verb = app.add_subcommand(
+      "run", "run all stages of a pipeline: corpus, teacher, distillation, search and report");
   auto flags = std::make_shared<RunFlags>();
-  globals.paths.reads(verb->add_option("pipeline", flags->pipeline, "pipeline file")->required());
-  globals.paths.writes(
-      *verb, verb->add_option("-o,--out", flags->out, "workspace (default: runs/NAME of the file)"),
-      FileKind::kFolder);
+  globals.paths.reads(
+      verb->add_option("CONFIG", flags->pipeline, "pipeline file (.yaml)")->required());
+  globals.paths.writes(*verb,
+                       verb->add_option("-o,--out", flags->out,
+                                        "folder of the run (default: runs/NAME for NAME.yaml)"),
+                       FileKind::kFolder);
   verb->add_option("--stages", flags->stages, "only these stages, e.g. corpus,teacher")
       ->delimiter(',');
-  verb->add_flag("-n,--dry-run", flags->dry_run, "only say which stages would run");
-  verb->footer("Example: concertina run configs/quickstart.yaml --out runs/quickstart --seed 1");
+  verb->add_flag("-n,--dry-run", flags->dry_run, "only list the stages and whether they would run");
+  verb->footer(
+      "A stage whose settings and inputs have not changed is skipped; one that was interrupted "
+      "resumes.\n\n"
+      "Examples:\n"
+      "  concertina run configs/quickstart.yaml --out runs/quickstart\n"
+      "  concertina run configs/quickstart.yaml --out runs/quickstart --stages corpus,teacher\n"
+      "  concertina run configs/quickstart.yaml --out runs/quickstart --dry-run");
   verb->callback([flags, &globals] { run(*flags, globals); });
 }
 

@@ -1,9 +1,15 @@
+#include "apps/run_answer.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
 #include "apps/pareto_table.h"
 #include "apps/results_text.h"
-#include "apps/run_answer.h"
 #include "pipeline/budget_answers.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/front_text.h"
+#include "pipeline/pipeline.h"
 
 namespace concertina {
 namespace {
@@ -31,7 +37,7 @@ void print_next_steps(const PipelineConfig& config, const Workspace& workspace) 
   const std::string study = workspace.study().string(), subnet = workspace.subnet().string();
   const std::string supernet = workspace.student(2).string();
   fmt::print(
-      "\nextracted subnet: {1}\nreport:           {3}\n\nGo on with\n"
+      "\nextracted subnet: {1}\nreport:           {3}\n\nNext steps:\n"
       "  concertina pareto {0} --max-params 1M\n"
       "  concertina extract {2} --study {0} --max-params 1M -o small.safetensors\n"
       "  concertina encode {1} AUDIO.wav -o features.npy\n"

@@ -1,4 +1,4 @@
-// What `concertina run` says at its end.
+// What `concertina run` prints at its end.
 #pragma once
 
 #include "pipeline/pipeline.h"

@@ -1,5 +1,5 @@
-// concertina search: subnets of the trained supernet, scored on dev data; then the front's members on
-// test.
+// concertina search: subnets of the trained supernet, scored on dev data; then the front's members
+// on test.
 #include <fmt/format.h>
 
 #include <memory>
@@ -7,7 +7,11 @@
 #include "apps/results_text.h"
 #include "apps/verb.h"
 #include "pipeline/front_text.h"
+#include "pipeline/pipeline_config.h"
 #include "pipeline/search_stage.h"
+#include "pipeline/workspace.h"
+#include "study/front_results.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -39,7 +43,8 @@ void search(const SearchArgs& args, const Globals& globals) {
   if (args.workers > 0) config.search.workers = args.workers;
   const Workspace workspace{args.out};
   SearchFlags flags = args.flags;
-  for (const std::string& text : args.score) flags.score.push_back(config.space.resolve(text));
+  for (const std::string& text : args.score)
+    flags.score.push_back(resolve_architecture(config.space, text));
   search_subnets(config, workspace, globals.stop, flags);
   print_front(workspace, globals.json);
 }
@@ -47,26 +52,28 @@ void search(const SearchArgs& args, const Globals& globals) {
 }  // namespace
 
 void add_search_verbs(CLI::App& app, Globals& globals) {
-  CLI::App* verb =
-      app.add_subcommand("search", "search subnets of the supernet, then score the front on test");
+  CLI::App* verb = app.add_subcommand(
+      "search",
+      "search subnets of the supernet on dev data, then score members of the front on test");
   auto args = std::make_shared<SearchArgs>();
   globals.paths.reads(
       verb->add_option("CONFIG", args->config, "pipeline file (.yaml)")->required());
   globals.paths.writes(
-      *verb, verb->add_option("--out", args->out, "folder of the run")->capture_default_str(),
+      *verb, verb->add_option("-o,--out", args->out, "folder of the run")->capture_default_str(),
       FileKind::kFolder);
   add_number(*verb, "--workers", args->workers, {1, kThreadBounds.high},
              "parallel workers of one thread each (default: as many as threads)");
-  verb->add_flag("--resume", args->flags.resume, "go on with the study in the run's folder");
+  verb->add_flag("--resume", args->flags.resume, "resume the study in the run's folder");
   add_number(*verb, "--max-minutes", args->flags.max_minutes, kMinuteBounds,
-             "save and end after so many minutes");
+             "save and stop after this many minutes");
   verb->add_option("--score", args->score,
-                   "score this subnet on test and time it too (architecture key; repeatable)");
+                   "also score and time this subnet (architecture key; repeatable)");
   verb->footer(
-      "The best, the knee, what each budget of report.budgets chooses and search.front.keep members\n"
-      "spread along the front are scored on test and timed. Each such look at test is recorded.\n"
-      "Example: concertina search configs/quickstart.yaml --out runs/quickstart --workers 2 "
-      "--resume");
+      "Scored on test and timed are the best subnet, the knee, the choice of each of "
+      "report.budgets and\n"
+      "search.front.keep members spread along the front. Each such look at test is recorded.\n\n"
+      "Example:\n"
+      "  concertina search configs/quickstart.yaml --out runs/quickstart --workers 2 --resume");
   verb->callback([args, &globals] { search(*args, globals); });
 }
 

@@ -25,8 +25,8 @@ struct SortFlags {
   SortOptions options;
 };
 
-// How the units of a group may move; see order_by.
-std::string manner(const UnitGroup& group, const SearchSpace& space) {
+// How the units of a group are reordered; see order_by.
+std::string describe_order(const UnitGroup& group, const SearchSpace& space) {
   const PositionalConv& conv = space.blueprint().positional;
   if (group.kind == UnitKind::kEmbed) {
     const std::string within =
@@ -71,7 +71,7 @@ Json groups_json(const SortResult& sorted) {
     groups.push_back({{"units", name_of(group)},
                       {"count", order.size()},
                       {"moved", moved(order)},
-                      {"how", manner(group, sorted.model.space())}});
+                      {"how", describe_order(group, sorted.model.space())}});
   }
   return groups;
 }
@@ -158,34 +158,34 @@ void add_sort_verb(CLI::App& model, Globals& globals) {
   auto flags = std::make_shared<SortFlags>();
   CLI::App* sort = model.add_subcommand(
       "sort",
-      "Give the places that slicing keeps to the most important heads, channels and FFN units");
+      "reorder heads, channels and FFN neurons by importance, so that slicing keeps the best");
   sort->footer(
       "Examples:\n"
-      "  concertina model sort stage1/model.safetensors -o sorted.safetensors --data "
+      "  concertina model sort runs/quickstart/stage1/model.safetensors -o sorted.safetensors "
+      "--data "
       "data/manifest.tsv\n"
-      "  concertina model sort stage1/model.safetensors -o sorted.safetensors --data "
-      "data/manifest.tsv "
-      "--score taylor --teacher teacher/model.safetensors");
+      "  concertina model sort runs/quickstart/stage1/model.safetensors -o sorted.safetensors "
+      "--data "
+      "data/manifest.tsv --score taylor --teacher runs/quickstart/teacher/model.safetensors");
   globals.paths.reads(
-      sort->add_option("MODEL", flags->model, "Model file (.safetensors)")->required());
+      sort->add_option("MODEL", flags->model, "model file (.safetensors)")->required());
   globals.paths.writes(
       *sort,
-      sort->add_option("-o,--output", flags->out,
-                       "File to write; heads go beside it, to NAME.objective.safetensors")
+      sort->add_option("-o,--out,--output", flags->out,
+                       "model file to write; heads go to NAME.objective.safetensors next to it")
           ->required(),
       FileKind::kModel);
-  add_choice(*sort, "--score", flags->options.score,
-             "importance of heads, FFN neurons and channels");
-  globals.paths.reads(
-      sort->add_option("--data", flags->data, "manifest.tsv whose training clips are heard"));
-  add_number(*sort, "--seconds", flags->options.seconds, kSortSeconds, "Of audio that is heard")
+  add_choice(*sort, "--score", flags->options.score, "importance score");
+  globals.paths.reads(sort->add_option("--data", flags->data,
+                                       "manifest whose training clips importance is measured on"));
+  add_number(*sort, "--seconds", flags->options.seconds, kSortSeconds, "seconds of training audio")
       ->capture_default_str();
   globals.paths.reads(sort->add_option(
       "--objective", flags->objective,
-      "Heads trained with the model (default: objective.safetensors beside it, if there)"));
+      "heads trained with the model (default: objective.safetensors next to it, if it exists)"));
   globals.paths.reads(sort->add_option(
       "--teacher", flags->teacher,
-      "Teacher: needed by taylor; with it, subnets are scored on dev before and after"));
+      "teacher, which taylor needs; with it, subnets are scored on dev before and after"));
   sort->callback([flags, &globals] { sort_model(*flags, globals); });
 }
 

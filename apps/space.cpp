@@ -7,6 +7,8 @@
 #include "apps/cost_text.h"
 #include "apps/verb.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/resolve.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -15,7 +17,7 @@ using Json = nlohmann::ordered_json;
 
 // A space YAML, or the space inside a model file.
 SearchSpace space_of(const std::string& path) {
-  return path.ends_with(".safetensors") ? load_model(path).space() : SearchSpace::load(path);
+  return path.ends_with(".safetensors") ? load_model(path).space() : load_search_space(path);
 }
 
 // Printed as they are drawn: there may be many.
@@ -36,7 +38,7 @@ void print_samples(const SearchSpace& space, int64_t count, const Globals& globa
 }  // namespace
 
 void add_space_verbs(CLI::App& app, Globals& globals) {
-  CLI::App* space = app.add_subcommand("space", "Look into search spaces");
+  CLI::App* space = app.add_subcommand("space", "show, profile and sample search spaces");
   space->require_subcommand(1);
   struct Args {
     std::string path, arch;
@@ -45,30 +47,32 @@ void add_space_verbs(CLI::App& app, Globals& globals) {
   auto args = std::make_shared<Args>();
 
   CLI::App* show =
-      space->add_subcommand("show", "Exact size and the parameters and MACs of the named subnets");
+      space->add_subcommand("show", "number of members, and parameters and MACs of the named ones");
   show->footer("Example:\n  concertina space show configs/spaces/lighthubert-small.yaml");
-  show->add_option("SPACE", args->path, "Space file (.yaml) or model (.safetensors)")->required();
+  show->add_option("SPACE", args->path, "search space (.yaml) or model (.safetensors)")->required();
   show->callback([args, &globals] {
     print_space(space_of(args->path), globals.json, {{"space", args->path}});
   });
 
-  CLI::App* profile = space->add_subcommand("profile", "Parameters and MACs of one architecture");
+  CLI::App* profile = space->add_subcommand("profile", "parameters and MACs of one architecture");
   profile->footer(
       "Example:\n  concertina space profile configs/spaces/pocket.yaml --arch smallest");
-  profile->add_option("SPACE", args->path, "Space file (.yaml) or model (.safetensors)")
+  profile->add_option("SPACE", args->path, "search space (.yaml) or model (.safetensors)")
       ->required();
   profile->add_option("--arch", args->arch, kArchitectureHelp)->default_str("default");
   profile->callback([args, &globals] {
     const SearchSpace s = space_of(args->path);
-    const Json cost = cost_json(s.blueprint(), s.storage(),
-                                s.resolve(args->arch.empty() ? "default" : args->arch));
+    const Json cost =
+        cost_json(s.blueprint(), s.storage(),
+                  resolve_architecture(s, args->arch.empty() ? "default" : args->arch));
     fmt::print("{}", globals.json ? cost.dump(2) + "\n" : cost_line("subnet", cost));
   });
 
-  CLI::App* sample = space->add_subcommand("sample", "Random members of a space, one key a line");
+  CLI::App* sample = space->add_subcommand("sample", "random members of a space, one key a line");
   sample->footer("Example:\n  concertina space sample configs/spaces/pocket.yaml -n 5 --seed 1");
-  sample->add_option("SPACE", args->path, "Space file (.yaml) or model (.safetensors)")->required();
-  add_number(*sample, "-n", args->count, {1, 1e9}, "How many")->capture_default_str();
+  sample->add_option("SPACE", args->path, "search space (.yaml) or model (.safetensors)")
+      ->required();
+  add_number(*sample, "-n", args->count, {1, 1e9}, "number of members")->capture_default_str();
   sample->callback([args, &globals] { print_samples(space_of(args->path), args->count, globals); });
 }
 

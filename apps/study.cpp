@@ -15,8 +15,8 @@
 #include "pipeline/front_text.h"
 #include "pipeline/report_stage.h"
 #include "report/report.h"
-#include "search/front_members.h"
-#include "search/study.h"
+#include "study/front_members.h"
+#include "study/queries.h"
 
 namespace concertina {
 namespace {
@@ -40,9 +40,8 @@ struct ReportArgs {
 
 bool is_stdout(const std::string& out) { return out.empty() || out == "-"; }
 
-// A file that was asked for, and what was put into it.
-void write_and_say(const std::string& out, const std::string& text, const Json& about,
-                   const Globals& globals) {
+void write_and_print(const std::string& out, const std::string& text, const Json& about,
+                     const Globals& globals) {
   write_atomically(out, text);
   Json json = {{"file", out}, {"bytes", text.size()}};
   json.update(about);
@@ -58,7 +57,7 @@ void export_study(const ExportArgs& args, const Globals& globals) {
   const bool as_json = args.to == "json" || (globals.json && !to_file);
   const std::string text = as_json ? trials_json(trials) : trials_csv(study.header(), trials);
   if (to_file)
-    write_and_say(args.out, text, {{"format", args.to}, {"trials", trials.size()}}, globals);
+    write_and_print(args.out, text, {{"format", args.to}, {"trials", trials.size()}}, globals);
   else
     fmt::print("{}", text);
 }
@@ -98,7 +97,7 @@ void add_stage(const std::string& text, ReportInputs& inputs) {  // NAME=metrics
 
 void report(const ReportArgs& args, const Globals& globals) {
   if (globals.json && is_stdout(args.out))
-    throw InputError("--json says where the page was written: give -o a file");
+    throw InputError("--json prints where the page was written: give -o a file");
   const StudyFile study = StudyFile::open_read_only(args.study);
   ReportInputs inputs;
   if (!args.title.empty()) inputs.title = args.title;
@@ -108,12 +107,12 @@ void report(const ReportArgs& args, const Globals& globals) {
   if (is_stdout(args.out))
     fmt::print("{}", page);
   else
-    write_and_say(args.out, page, {{"study", args.study}, {"trials", study.trial_count()}},
-                  globals);
+    write_and_print(args.out, page, {{"study", args.study}, {"trials", study.trial_count()}},
+                    globals);
 }
 
 void add_study_group(CLI::App& app, Globals& globals) {
-  CLI::App* group = app.add_subcommand("study", "Read a study file");
+  CLI::App* group = app.add_subcommand("study", "print and export a study");
   group->require_subcommand(1);
 
   struct DumpArgs {
@@ -121,65 +120,70 @@ void add_study_group(CLI::App& app, Globals& globals) {
     bool no_times = false;
   };
   CLI::App* dump =
-      group->add_subcommand("dump", "Print everything a study holds, in a fixed order");
-  dump->footer("Two runs are equal when these are:\n  concertina study dump --no-times study.db");
+      group->add_subcommand("dump", "print everything that a study contains, in a fixed order");
+  dump->footer(
+      "Two runs are equal when this output is.\n\nExample:\n  concertina study dump --no-times "
+      "runs/quickstart/study.db");
   const auto args = std::make_shared<DumpArgs>();
-  globals.paths.reads(dump->add_option("study", args->study, "Study file")->required());
-  dump->add_flag("--no-times", args->no_times, "Only what must not depend on time or threads");
+  globals.paths.reads(dump->add_option("STUDY", args->study, "study file (.db)")->required());
+  dump->add_flag("--no-times", args->no_times, "only what must not depend on time or threads");
   dump->callback([args, &globals] {
     const StudyFile study = StudyFile::open_read_only(args->study);
     fmt::print("{}", globals.json ? study.dump_json(!args->no_times) : study.dump(!args->no_times));
   });
 
-  CLI::App* out =
-      group->add_subcommand("export", "Write all trials as a table other programs read");
-  out->footer("Example:\n  concertina study export study.db --to csv -o trials.csv");
+  CLI::App* out = group->add_subcommand("export", "write all trials as CSV or JSON");
+  out->footer(
+      "Example:\n  concertina study export runs/quickstart/study.db --to csv -o trials.csv");
   const auto export_args = std::make_shared<ExportArgs>();
-  globals.paths.reads(out->add_option("study", export_args->study, "Study file")->required());
-  out->add_option("--to", export_args->to, "csv | json")
+  globals.paths.reads(out->add_option("STUDY", export_args->study, "study file (.db)")->required());
+  out->add_option("--to", export_args->to, "csv or json")
       ->check(CLI::IsMember({"csv", "json"}))
       ->capture_default_str();
   globals.paths.writes(
-      *out, out->add_option("-o,--out", export_args->out, "File to write; stdout when left out"),
+      *out, out->add_option("-o,--out", export_args->out, "file to write (default: stdout)"),
       FileKind::kTrials);
   out->callback([export_args, &globals] { export_study(*export_args, globals); });
 }
 
 void add_pareto(CLI::App& app, Globals& globals) {
-  CLI::App* verb = app.add_subcommand("pareto", "Ask a study's Pareto front for a budget");
+  CLI::App* verb = app.add_subcommand("pareto", "print a study's Pareto front, within budgets");
   verb->footer(
-      "With --best and --knee: scores on test, a fresh time and the prediction's error, or how to "
-      "make them.\n"
-      "Examples:\n  concertina pareto study.db --max-params 2M --max-latency 15ms\n"
-      "  concertina pareto study.db --max-latency 15ms --measured --best\n"
-      "  concertina pareto study.db --where 'test.pr.frame_acc>=60' --knee");
+      "--best and --knee also print scores on test, a fresh time and the prediction's error, or "
+      "the\n"
+      "command that makes them.\n\n"
+      "Examples:\n  concertina pareto runs/quickstart/study.db --max-params 2M --max-latency 15ms\n"
+      "  concertina pareto runs/quickstart/study.db --max-latency 15ms --measured --best\n"
+      "  concertina pareto runs/quickstart/study.db --where 'test.pr.frame_acc>=60' --knee");
   const auto args = std::make_shared<ParetoArgs>();
-  globals.paths.reads(verb->add_option("study", args->study, "Study file")->required());
+  globals.paths.reads(verb->add_option("STUDY", args->study, "study file (.db)")->required());
   args->budget.add_to(*verb);
-  CLI::Option* best = verb->add_flag("--best", args->best, "Only the best by the first objective");
-  verb->add_flag("--knee", args->knee, "Only the knee of the front")->excludes(best);
-  verb->add_option("--format", args->format, "table | csv | json")
+  CLI::Option* best = verb->add_flag("--best", args->best, "only the best by the first objective");
+  verb->add_flag("--knee", args->knee, "only the knee of the front")->excludes(best);
+  verb->add_option("--format", args->format, "table, csv or json")
       ->check(CLI::IsMember({"table", "csv", "json"}))
       ->capture_default_str();
   verb->callback([args, &globals] { pareto(*args, globals); });
 }
 
 void add_report(CLI::App& app, Globals& globals) {
-  CLI::App* verb = app.add_subcommand("report", "Write a study as one self-contained HTML page");
+  CLI::App* verb = app.add_subcommand("report", "write a study as one self-contained HTML page");
   verb->footer(
-      "Example:\n  concertina report study.db -o report.html --budget params=2M --metrics "
-      "teacher=teacher/metrics.jsonl");
+      "Example:\n  concertina report runs/quickstart/study.db -o report.html --budget params=2M "
+      "--metrics "
+      "teacher=runs/quickstart/teacher/metrics.jsonl");
   const auto args = std::make_shared<ReportArgs>();
-  globals.paths.reads(verb->add_option("study", args->study, "Study file")->required());
-  globals.paths.writes(*verb,
-                       verb->add_option("-o,--out", args->out, "Page to write; - for stdout")
-                           ->capture_default_str(),
-                       FileKind::kPage);
-  verb->add_option("--title", args->title, "Title of the page");
+  globals.paths.reads(verb->add_option("STUDY", args->study, "study file (.db)")->required());
+  globals.paths.writes(
+      *verb,
+      verb->add_option("-o,--out", args->out, "page to write; - for stdout")->capture_default_str(),
+      FileKind::kPage);
+  verb->add_option("--title", args->title, "title of the page");
   verb->add_option("--budget", args->budgets,
-                   "Mark the best subnet for it, e.g. params=2M, latency=15ms");
-  verb->add_option("--metrics", args->metrics,
-                   "A training curve, NAME=metrics.jsonl, and what ran by the model beside it");
+                   "mark the best subnet within it, e.g. params=2M, latency=15ms (repeatable)");
+  verb->add_option(
+      "--metrics", args->metrics,
+      "training curve and settings of a stage: NAME=FOLDER/metrics.jsonl (repeatable)");
   verb->callback([args, &globals] { report(*args, globals); });
 }
 

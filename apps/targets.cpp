@@ -1,4 +1,4 @@
-// concertina targets: the caches of teacher targets that a run has made.
+// concertina targets: the caches of teacher targets in a run's folder.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -57,22 +57,23 @@ void remove_files(const TargetsArgs& args, const Globals& globals) {
 
 void add_targets_verbs(CLI::App& app, Globals& globals) {
   CLI::App* group =
-      app.add_subcommand("targets", "List or remove a run's caches of teacher targets");
+      app.add_subcommand("targets", "list or remove a run's caches of teacher targets");
   group->require_subcommand(1);
   const auto args = std::make_shared<TargetsArgs>();
-  CLI::App* list = group->add_subcommand("list", "Size of each cache, and which stages read it");
+  CLI::App* list = group->add_subcommand("list", "size of each cache, and which stages read it");
   list->footer("Example:\n  concertina targets list runs/quickstart");
-  list->add_option("RUN", args->run, "Folder of the run (--out)")->required();
+  list->add_option("RUN", args->run, "folder of the run (--out)")->required();
   list->callback([args, &globals] {
     expect_run(args->run);
     print_files(cache_files(args->run), globals);
   });
-  CLI::App* remove = group->add_subcommand("remove", "Remove the caches that no stage reads");
+  CLI::App* remove = group->add_subcommand("remove", "remove the caches that no stage reads");
   remove->footer(
       "Examples:\n  concertina targets remove runs/quickstart\n"
       "  concertina targets remove runs/quickstart --all");
-  remove->add_option("RUN", args->run, "Folder of the run (--out)")->required();
-  remove->add_flag("--all", args->all, "Those that stages read too: they are made again on demand");
+  remove->add_option("RUN", args->run, "folder of the run (--out)")->required();
+  remove->add_flag("--all", args->all,
+                   "also those that stages read: they are computed again on demand");
   remove->callback([args, &globals] { remove_files(*args, globals); });
 }
 

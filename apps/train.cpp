@@ -6,14 +6,16 @@
 
 #include "apps/verb.h"
 #include "pipeline/distill_stage.h"
+#include "pipeline/pipeline_config.h"
 #include "pipeline/teacher_stage.h"
+#include "pipeline/workspace.h"
 
 namespace concertina {
 namespace {
 
-// What the verbs print: where the model is and how it does on dev crops.
-void answer(const Globals& globals, const std::filesystem::path& model,
-            const std::filesystem::path& metrics) {
+// Where the model and its metrics are.
+void print_paths(const Globals& globals, const std::filesystem::path& model,
+                 const std::filesystem::path& metrics) {
   if (globals.launch.rank > 0) return;
   if (globals.json) {
     fmt::print("{}\n",
@@ -31,28 +33,26 @@ struct TrainArgs {
 
   TrainingFlags training_flags() const {
     TrainingFlags result = flags;
-    result.existing = fresh    ? Existing::kSetAside
-                      : resume ? Existing::kGoOn
-                               : Existing::kRefuse;
+    result.existing = fresh ? Existing::kSetAside : resume ? Existing::kGoOn : Existing::kRefuse;
     return result;
   }
 };
 
 void add_train_flags(CLI::App* verb, TrainArgs& args, Globals& globals) {
-  globals.paths.reads(verb->add_option("CONFIG", args.config, "Pipeline file (.yaml)")->required());
+  globals.paths.reads(verb->add_option("CONFIG", args.config, "pipeline file (.yaml)")->required());
   globals.paths.writes(
-      *verb, verb->add_option("--out", args.out, "Folder of the run")->capture_default_str(),
+      *verb, verb->add_option("-o,--out", args.out, "folder of the run")->capture_default_str(),
       FileKind::kFolder);
-  CLI::Option* resume = verb->add_flag(
-      "--resume", args.resume,
-      "Go on from the checkpoint in the run's folder, if there is one; with more steps too");
+  CLI::Option* resume = verb->add_flag("--resume", args.resume,
+                                       "resume from the checkpoint in the run's folder, if there "
+                                       "is one; steps may have been raised");
   verb->add_flag("--fresh", args.fresh,
-                 "Start again; a run that is there is kept, its folder renamed to NAME.old")
+                 "start again; the folder of an earlier run is renamed to NAME.old")
       ->excludes(resume);
   add_number(*verb, "--max-minutes", args.flags.max_minutes, kMinuteBounds,
-             "Save and end after so many minutes");
+             "save and stop after this many minutes");
   add_number(*verb, "--answer-minutes", args.flags.answer_minutes, kMinuteBounds,
-             "Of several processes: minutes without an answer after which the others end")
+             "timeout of collectives between processes, in minutes")
       ->capture_default_str();
 }
 
@@ -66,7 +66,7 @@ PipelineConfig parse(const TrainArgs& args, const Globals& globals) {
 void add_train_verbs(CLI::App& app, Globals& globals) {
   auto args = std::make_shared<TrainArgs>();
   CLI::App* pretrain =
-      app.add_subcommand("pretrain", "Train a teacher by masked unit prediction (HuBERT style)");
+      app.add_subcommand("pretrain", "train a teacher by masked unit prediction (HuBERT)");
   pretrain->footer(
       "Examples:\n"
       "  concertina pretrain configs/quickstart.yaml --out runs/quickstart\n"
@@ -80,11 +80,12 @@ void add_train_verbs(CLI::App& app, Globals& globals) {
   pretrain->callback([args, &globals] {
     const Workspace workspace{args->out};
     train_teacher(parse(*args, globals), workspace, run_context(globals), args->training_flags());
-    answer(globals, workspace.teacher(), workspace.teacher_dir() / "metrics.jsonl");
+    print_paths(globals, workspace.teacher(), workspace.teacher_dir() / "metrics.jsonl");
   });
 
   CLI::App* train = app.add_subcommand(
-      "train", "Distil the teacher: 1 into a student of full size, 2 into the elastic supernet");
+      "train",
+      "distil the teacher into a student of full size (stage 1), then into the supernet (stage 2)");
   train->footer(
       "Examples:\n"
       "  concertina train configs/quickstart.yaml --stage 1 --out runs/quickstart\n"
@@ -97,13 +98,13 @@ void add_train_verbs(CLI::App& app, Globals& globals) {
       "  torchrun --nproc-per-node 2 --no-python concertina train configs/quickstart.yaml "
       "--stage 1 --out runs/two");
   add_train_flags(train, *args, globals);
-  add_number(*train, "--stage", args->stage, {1, 2}, "1 or 2")->required();
+  add_number(*train, "--stage", args->stage, {1, 2}, "stage of distillation")->required();
   train->callback([args, &globals] {
     const Workspace workspace{args->out};
     train_student(parse(*args, globals), workspace, run_context(globals), args->training_flags(),
                   args->stage, StudentSort::kIfMissing);
-    answer(globals, workspace.student(args->stage),
-           workspace.stage_dir(args->stage) / "metrics.jsonl");
+    print_paths(globals, workspace.student(args->stage),
+                workspace.stage_dir(args->stage) / "metrics.jsonl");
   });
 }
 

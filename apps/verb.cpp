@@ -28,15 +28,15 @@ namespace {
 
 bool is_on_gpu(const Globals& globals) { return globals.device != "cpu"; }
 
-// What PyTorch asks for so that a sum on a GPU has the same bits each time; what has no such way
-// warns and goes on.
+// What PyTorch needs for deterministic operations on a GPU; those that have no deterministic
+// version only warn.
 void make_deterministic(const Globals& globals) {
   setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8", /*overwrite=*/0);
   at::globalContext().setDeterministicAlgorithms(true, /*warn_only=*/is_on_gpu(globals));
 }
 
 void apply(const Globals& globals) {
-  const bool quiet = globals.quiet || globals.launch.rank > 0;  // one process of a run talks
+  const bool quiet = globals.quiet || globals.launch.rank > 0;  // one process of a run logs
   set_log_level(quiet ? LogLevel::kWarn : log_level_from(globals.log_level));
   set_progress_enabled(!quiet);
   const int32_t share = std::max(1, hardware_threads() / globals.launch.local_size);
@@ -83,7 +83,7 @@ std::string joined(const std::vector<std::string>& words) {
   return text;
 }
 
-// CLI11 lists what is wrong; this says it in one sentence with the nearest name.
+// A usage error in one sentence, with the nearest valid name.
 std::string explain(const CLI::App& app, const CLI::ParseError& error) {
   const CLI::App& verb = *innermost(app);
   const std::vector<std::string> extra = app.remaining(true);
@@ -114,8 +114,8 @@ int fail_to_print(int error) {
               "standard output cannot be written: " + std::generic_category().message(error));
 }
 
-// What the verb printed has to arrive.
-int finish_answer() {
+// An output that cannot be written is an error.
+int finish_output() {
   errno = 0;
   std::cout.flush();
   const bool written = std::fflush(stdout) == 0 && std::ferror(stdout) == 0;
@@ -172,7 +172,7 @@ ConfigFile load_config(const std::string& path, const Globals& globals) {
 
 void hold_standard_streams() {
   for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    // Standard output opened for reading: what is printed fails, as it should.
+    // Standard output is opened for reading, so that printing fails.
     const int flags = stream == STDERR_FILENO ? O_WRONLY : O_RDONLY;
     if (::fcntl(stream, F_GETFD) < 0) [[maybe_unused]]
       const int held = ::open("/dev/null", flags);
@@ -182,21 +182,21 @@ void hold_standard_streams() {
 void add_global_flags(CLI::App& app, Globals& globals) {
   app.fallthrough();
   app.require_subcommand(1);
-  app.add_option("--set", globals.set, "override a config value: a.b=c (repeatable)")
+  app.add_option("--set", globals.set, "override a value of the config: a.b=c (repeatable)")
       ->allow_extra_args(false);
   add_number(app, "--threads", globals.threads, kThreadBounds, "CPU threads; 0: all")
       ->capture_default_str();
   app.add_option("--device", globals.device,
-                 "cpu, cuda or cuda:N: for pretrain, train, run and encode")
+                 "cpu, cuda or cuda:N, for pretrain, train, run and encode")
       ->capture_default_str();
   app.add_flag("--deterministic", globals.deterministic,
-               "refuse operations that are not repeatable; on a GPU, warn of them");
+               "reject operations that are not deterministic; on a GPU, only warn");
   const CLI::Option* seed =
-      add_number(app, "--seed", globals.seed, kSeedBounds, "seed of every random draw");
+      add_number(app, "--seed", globals.seed, kSeedBounds, "seed of all random numbers");
   app.add_option("--log-level", globals.log_level, "debug, info, warn, error or off")
       ->capture_default_str();
-  app.add_flag("--quiet", globals.quiet, "only warnings and the answer");
-  app.add_flag("--json", globals.json, "the answer as JSON, where a machine may read it");
+  app.add_flag("--quiet", globals.quiet, "log warnings only");
+  app.add_flag("--json", globals.json, "print results as JSON");
   app.parse_complete_callback([&globals, seed] {
     globals.seed_given = seed->count() > 0;
     globals.launch = read_launch();
@@ -207,11 +207,11 @@ void add_global_flags(CLI::App& app, Globals& globals) {
 
 std::unique_ptr<CLI::App> make_program(Globals& globals) {
   auto app = std::make_unique<CLI::App>(
-      "Trains one elastic speech encoder, searches its subnets on accuracy, size and latency, and "
-      "hands\nout the one that fits a budget.",
+      "Trains one elastic speech encoder, searches its subnets for accuracy, size and latency,\n"
+      "and extracts the one that fits a budget.",
       "concertina");
   app->set_version_flag("--version", "concertina " CONCERTINA_VERSION);
-  app->footer("Start with: concertina run configs/quickstart.yaml --out runs/quickstart");
+  app->footer("Example:\n  concertina run configs/quickstart.yaml --out runs/quickstart");
   add_global_flags(*app, globals);  // first: verbs inherit the fall-through of flags
   add_run_verbs(*app, globals);
   add_corpus_verbs(*app, globals);
@@ -233,10 +233,10 @@ std::unique_ptr<CLI::App> make_program(Globals& globals) {
 int run_guarded(CLI::App& app, const std::function<void()>& body) {
   try {
     body();
-    return finish_answer();
+    return finish_output();
   } catch (const CLI::Success& success) {  // --help, --version
     app.exit(success);
-    return finish_answer();
+    return finish_output();
   } catch (const CLI::ParseError& error) {
     return fail(ExitCode::kBadInput, explain(app, error));
   } catch (const Error& error) {

@@ -1,9 +1,9 @@
 // What every verb file shares: the global flags and how a verb is registered.
 //
 // A verb file defines one `void add_X_verbs(CLI::App& app, Globals& globals)` that registers
-// subcommands with help and an example in the footer; the callback runs the verb. stdout is the
-// answer, stderr the log and the progress bar. Failures are thrown (core/errors.h); main maps them
-// to exit codes.
+// subcommands with help and an example in the footer; the callback runs the verb. Results go to
+// stdout, the log and the progress bar to stderr. Failures are thrown (core/errors.h); main maps
+// them to exit codes.
 #pragma once
 
 #include <c10/core/Device.h>
@@ -35,11 +35,11 @@ struct Globals {
   bool json = false;  // --json
   StopToken stop;
   PathOptions paths;  // which options name files
-  Launch launch;      // beside which other processes this one runs: pretrain and train use it
+  Launch launch;      // which process of a parallel run this is; for pretrain and train
 };
 
-// Where --device wants tensors; `cuda` is each process's own of this machine's. Makes it the
-// current one. InputError when there is no such device, SystemError when there is none at all.
+// The device of --device, made the current one; `cuda` is the one of this process's local rank.
+// InputError when there is no such device, SystemError when there is none at all.
 at::Device device_of(const Globals& globals);
 
 RunContext run_context(const Globals& globals);
@@ -50,35 +50,35 @@ ConfigFile load_config(const std::string& path, const Globals& globals);
 // Registers the flags above (accepted before and after the verb) and applies them before the verb's
 // callback runs.
 void add_global_flags(CLI::App& app, Globals& globals);
-// Runs `body` (which parses and so runs a verb) and maps what it throws, and an answer that could
-// not be written to standard output, to one line on stderr and an exit code.
+// Runs `body` (which parses and so runs a verb) and maps what it throws, and a failure to write to
+// standard output, to one line on stderr and an exit code.
 int run_guarded(CLI::App& app, const std::function<void()>& body);
 
-// What --arch takes in every verb (SearchSpace::resolve).
+// What --arch takes in every verb (supernet/space/resolve.h).
 inline constexpr const char* kArchitectureHelp =
-    "A member's key, smallest, largest (the largest member), default, whole (all that the file "
-    "stores) or @file.json";
+    "key of a member, smallest, default, largest, whole (everything that the file stores) or "
+    "@file.json";
 // The program with all its verbs; `globals` outlives it.
 std::unique_ptr<CLI::App> make_program(Globals& globals);
 
-// First of all: a closed standard stream becomes one that cannot be used, so that no file is opened
-// in its place and gets what is printed.
+// Call first: opens /dev/null in place of closed standard streams, so that no other file gets their
+// descriptors and what is printed.
 void hold_standard_streams();
 
 void add_corpus_verbs(CLI::App& app, Globals& globals);
-void add_model_verbs(CLI::App& app, Globals& globals);   // model
-void add_space_verbs(CLI::App& app, Globals& globals);   // space
-void add_extract_verb(CLI::App& app, Globals& globals);  // extract
-void add_bench_verb(CLI::App& app, Globals& globals);    // bench
-void add_sort_verb(CLI::App& model, Globals& globals);   // model sort
-void add_encode_verbs(CLI::App& app, Globals& globals);  // encode
-void add_train_verbs(CLI::App& app, Globals& globals);   // pretrain, train
+void add_model_verbs(CLI::App& app, Globals& globals);    // model
+void add_space_verbs(CLI::App& app, Globals& globals);    // space
+void add_extract_verb(CLI::App& app, Globals& globals);   // extract
+void add_bench_verb(CLI::App& app, Globals& globals);     // bench
+void add_sort_verb(CLI::App& model, Globals& globals);    // model sort
+void add_encode_verbs(CLI::App& app, Globals& globals);   // encode
+void add_train_verbs(CLI::App& app, Globals& globals);    // pretrain, train
 void add_targets_verbs(CLI::App& app, Globals& globals);  // targets list, targets remove
-void add_eval_verbs(CLI::App& app, Globals& globals);    // eval, latency
-void add_search_verbs(CLI::App& app, Globals& globals);  // search
-void add_study_verbs(CLI::App& app, Globals& globals);   // study, pareto, report
-void add_run_verbs(CLI::App& app, Globals& globals);     // run
-void add_config_verb(CLI::App& app, Globals& globals);   // config
-void add_doctor_verb(CLI::App& app, Globals& globals);   // doctor
+void add_eval_verbs(CLI::App& app, Globals& globals);     // eval, latency
+void add_search_verbs(CLI::App& app, Globals& globals);   // search
+void add_study_verbs(CLI::App& app, Globals& globals);    // study, pareto, report
+void add_run_verbs(CLI::App& app, Globals& globals);      // run
+void add_config_verb(CLI::App& app, Globals& globals);    // config
+void add_doctor_verb(CLI::App& app, Globals& globals);    // doctor
 
 }  // namespace concertina

@@ -13,6 +13,7 @@
 #include "core/memory.h"
 #include "supernet/model/forward.h"
 #include "supernet/space/search_space.h"
+#include "supernet/space/search_space_config.h"
 
 namespace {
 
@@ -40,7 +41,7 @@ int main(int argc, char** argv) {
   if (argc != 3) return 2;
   at::set_num_threads(std::stoi(argv[2]));
   const at::NoGradGuard no_grad;
-  const SearchSpace space = SearchSpace::load(argv[1]);
+  const SearchSpace space = load_search_space(argv[1]);
   const SpeechBatch batch = make_batch(at::randn({1, 160000}) * 0.1);
   std::map<std::string, Subnet> subnets;
   int32_t channels = 0;

@@ -1,4 +1,4 @@
-// The positional convolution beside ATen's, in one run: medians of alternating calls. Prints a
+// The positional convolution compared with ATen's, in one run: medians of alternating calls. Prints a
 // table; "old" is at::conv2d on channels-last memory, which oneDNN computes.
 // Usage: positional_conv_bench [THREADS]
 #include <ATen/Parallel.h>

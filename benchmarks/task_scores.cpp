@@ -14,13 +14,14 @@
 #include "core/memory.h"
 #include "eval/tasks.h"
 #include "supernet/space/search_space.h"
+#include "supernet/space/search_space_config.h"
 
 namespace {
 
 using namespace concertina;
 
 double seconds_of(const std::function<void()>& work) {
-  const std::clock_t start = std::clock();  // of the process: sound beside other work too
+  const std::clock_t start = std::clock();  // of the process: not affected by other load
   work();
   return static_cast<double>(std::clock() - start) / CLOCKS_PER_SEC;
 }
@@ -51,6 +52,6 @@ int main(int argc, char** argv) {
   keep_freed_memory();
   if (argc < 5) return 2;
   at::set_num_threads(1);
-  run(read_manifest(argv[1]), SearchSpace::load(argv[2]), std::stoi(argv[3]),
+  run(read_manifest(argv[1]), load_search_space(argv[2]), std::stoi(argv[3]),
       {argv + 4, argv + argc});
 }

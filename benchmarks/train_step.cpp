@@ -1,5 +1,5 @@
 // Times one distillation step at LightHuBERT-small scale with a teacher of HuBERT base's shape, and
-// prints JSON. benchmarks/train_step runs it beside the reference pipeline; run from the
+// prints JSON. benchmarks/train_step compares it with the reference pipeline; run from the
 // repository's root.
 #include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
@@ -15,11 +15,12 @@
 #include "benchmarks/op_times.h"
 #include "core/memory.h"
 #include "core/threads.h"
+#include "distill/data/transfer.h"
+#include "distill/objective/layer_mean.h"
 #include "distill/train/adamw.h"
 #include "distill/train/learner.h"
-#include "distill/objective/layer_mean.h"
-#include "distill/data/transfer.h"
 #include "supernet/space/cost.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -57,7 +58,7 @@ std::unique_ptr<SubnetSampler> sampler_of(const Args& args, const SearchSpace& s
 SearchSpace load_space(const Args& args) {
   ConfigFile file = ConfigFile::load(args.space);
   if (!args.channels.empty()) file.set("conv_channels=" + args.channels);
-  SearchSpace space = SearchSpace::from_config(file.root(), file);
+  SearchSpace space = search_space_from_config(file.root(), file);
   file.finish();
   return space;
 }
@@ -110,7 +111,7 @@ struct Step {
 };
 
 Learner::Setup setup_of(const Args& args, const SearchSpace& space, const Supernet& teacher) {
-  const LayerMeanSpec spec{8, Distance::kL1, true, 12, 768, space.storage().largest.embed_dim()};
+  const LayerMeanSpec spec{8, Distance::kL1, true, 12, 768, space.storage().shape.embed_dim()};
   auto objective = std::make_unique<LayerMeanObjective>(spec);
   auto heads = objective->parameters(Rng(4));
   return {.student = Supernet::random(space, Rng(5)),
@@ -136,7 +137,7 @@ double peak_device_mb(at::Device device) {
   return static_cast<double>(stats.allocated_bytes[all].peak) / (1 << 20);
 }
 
-// Seconds of each step. A device that works beside the host is given all steps and waited for once,
+// Seconds of each step. On an asynchronous device all steps are queued and waited for once,
 // as in training; each is then their mean.
 std::vector<double> times_of(Step& step, const Crops& crops, const Args& args) {
   const at::Device device = step.learner.device();
@@ -165,7 +166,7 @@ nlohmann::ordered_json profile_of(Step& step, const Crops& crops, int64_t at) {
   return rows;
 }
 
-// Of a plain product of the step's dtype: what its arithmetic could at best run at. Flop/s.
+// Of a plain product of the step's dtype: an upper bound for its arithmetic. Flop/s.
 double product_rate(const Args& args) {
   constexpr int64_t kSize = 2048;
   constexpr int kRounds = 7;

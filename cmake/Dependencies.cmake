@@ -1,6 +1,6 @@
 # Every outside library, found once. scripts/setup installs them.
 
-# concertina_library(NAME HEADER): target NAME for a library that brings no CMake file of its own.
+# concertina_library(NAME HEADER): target NAME for a library without a CMake file.
 function(concertina_library name header)
   find_path(CONCERTINA_${name}_INCLUDE ${header} REQUIRED)
   find_library(CONCERTINA_${name}_LIBRARY ${name} REQUIRED)
@@ -25,7 +25,7 @@ concertina_library(spandsp spandsp.h)
 if(CONCERTINA_TORCH_HALF)
   find_package(CLI11 REQUIRED)
   include(FindTorch)
-  # LibTorch holds Gloo but not the headers that its own name. Without them: training in one process only.
+  # LibTorch contains Gloo but not its headers. Without them: training in one process only.
   find_path(GLOO_INCLUDE_DIR gloo/algorithm.h)
 endif()
 if(CONCERTINA_TESTS)

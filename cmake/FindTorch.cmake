@@ -1,8 +1,7 @@
 # Target `torch`: LibTorch from CONCERTINA_TORCH, CMAKE_PREFIX_PATH or the checkout's .venv, in this order.
-# Its libraries are named here and not by Torch's own package file, which for a CUDA build wants the whole CUDA toolkit;
-# to use one, its libraries are enough.
+# Its libraries are listed here and not taken from Torch's own package file, which requires the whole CUDA toolkit for a CUDA build.
 file(GLOB _venv_torch "${CMAKE_SOURCE_DIR}/.venv/lib/python3*/site-packages/torch")
-if(DEFINED ENV{CONCERTINA_TORCH})  # what is said now comes before what was found earlier
+if(DEFINED ENV{CONCERTINA_TORCH})  # overrides what was found earlier
   unset(CONCERTINA_TORCH_VERSION_FILE CACHE)
 endif()
 find_file(CONCERTINA_TORCH_VERSION_FILE TorchConfigVersion.cmake
@@ -31,11 +30,11 @@ endif()
 list(JOIN _kernels "," _kernels)
 add_library(torch INTERFACE IMPORTED)
 target_include_directories(torch SYSTEM INTERFACE ${_torch}/include ${_torch}/include/torch/csrc/api/include)
-# LibTorch's headers bring an fmt of their own, newer than the system's library: whoever includes them uses it inline.
+# LibTorch's headers contain an fmt newer than the system's library: sources that include them use it inline.
 target_compile_definitions(torch INTERFACE USE_DISTRIBUTED USE_C10D_GLOO USE_RPC USE_TENSORPIPE FMT_HEADER_ONLY)
-# ATen's parallel_for is a header: without OpenMP in our own compilation it would quietly run on one thread.
+# ATen's parallel_for is a header: without OpenMP in our own compilation it would run on one thread.
 find_package(OpenMP REQUIRED COMPONENTS CXX)
-# As flags: LibTorch's folder holds a libgomp.so.1 too, and one of the two is loaded, whichever comes first.
+# As flags: LibTorch's folder has a libgomp.so.1 too, and the first one found is loaded.
 target_compile_options(torch INTERFACE ${OpenMP_CXX_FLAGS})
 target_link_options(torch INTERFACE ${OpenMP_CXX_FLAGS})
 target_link_libraries(torch INTERFACE -Wl,--no-as-needed,${_kernels},--as-needed
@@ -46,8 +45,8 @@ if(_kind STREQUAL "CUDA")
 endif()
 message(STATUS "LibTorch ${Torch_VERSION} (${_kind}) at ${_torch}")
 
-# The exchange between GPUs needs the headers of NCCL and of the CUDA toolkit (its compiler's among them, which torch's
-# own wheels do not bring). Without them: training on one GPU only.
+# Collectives between GPUs need the headers of NCCL and of the CUDA toolkit (including its compiler's, which torch's
+# own wheels do not have). Without them: training on one GPU only.
 set(CONCERTINA_NCCL_INCLUDES "")
 if(_kind STREQUAL "CUDA")
   file(GLOB _wheels ${_torch}/../nvidia/*/include)

@@ -1,5 +1,5 @@
-# scripts/setup --local unpacks the libraries into .deps: where it is there, it comes before the machine's packages and
-# serves as one more system prefix, in which headers, libraries and, at run time, libraries of libraries are found.
+# scripts/setup --local unpacks the libraries into .deps. If it exists, it is used before the machine's packages, as one more
+# system prefix for headers, libraries and, at run time, their dependencies.
 set(_usr ${CMAKE_SOURCE_DIR}/.deps/usr)
 if(NOT IS_DIRECTORY ${_usr})
   return()
@@ -11,8 +11,8 @@ if(NOT CMAKE_LIBRARY_ARCHITECTURE)  # only Debian's compilers name it
   set(CMAKE_LIBRARY_ARCHITECTURE ${_arch})
 endif()
 set(CONCERTINA_LOCAL_LIBRARIES ${_usr}/lib/${CMAKE_LIBRARY_ARCHITECTURE} ${_usr}/lib)  # the folders
-# Last of the folders named to the compiler, before its own: LibTorch's headers bring copies of some of these libraries.
+# Last of the folders passed to the compiler, before its own: LibTorch's headers contain copies of some of these libraries.
 list(APPEND CMAKE_CXX_IMPLICIT_INCLUDE_DIRECTORIES ${_usr}/include)
 list(APPEND CMAKE_CXX_STANDARD_INCLUDE_DIRECTORIES ${_usr}/include)
-# RPATH and not RUNPATH, which would not serve the libraries that a library needs.
+# RPATH and not RUNPATH, which does not apply to the dependencies of libraries.
 add_link_options(-Wl,--disable-new-dtags)

@@ -1,11 +1,88 @@
-# A module is one static library, concertina::NAME, with the headers and sources of one folder.
-#   concertina_module(NAME SOURCES a.cpp ... [LINK public deps] [PRIVATE private deps] [TORCH])
-# The layer check below holds the arrows of ARCHITECTURE.md: a module without TORCH may not reach LibTorch.
-define_property(TARGET PROPERTY CONCERTINA_TORCH BRIEF_DOCS "module of the torch half")
+# A module is one static library, concertina::NAME, with the headers and sources of one folder:
+#   concertina_module(NAME SOURCES a.cpp ... [LINK public dependencies] [PRIVATE private dependencies] [TORCH])
+# This call is the one description of a module. Read from it: the library, the install rules (Package.cmake), which tests
+# are built (tests/CMakeLists.txt), the checks below, and modules.json in the build folder, with which
+# scripts/check_includes compares the includes and the head of ARCHITECTURE.md. Without the torch half a TORCH module is
+# recorded only, and the rest of its CMakeLists.txt is skipped.
+macro(concertina_module name)
+  _concertina_record(${name} ${ARGN})
+  _concertina_library(${name} ${ARGN})
+  if(NOT TARGET concertina_${name})
+    return()  # of the calling file: this is a macro
+  endif()
+endmacro()
 
-# One precompiled header a kind of target, made by the first that asks for it. Sources still include what they use:
-# CONCERTINA_PCH=OFF builds without. Left out on purpose: nlohmann/json.hpp, which few sources need and whose inline
-# functions make every source that sees them instantiate its parser (0.35 s each).
+# Dependencies come before what depends on them, so there is no cycle; those of a torch-free module are torch-free.
+function(_concertina_check_dependencies folder torch dependencies)
+  get_property(modules GLOBAL PROPERTY CONCERTINA_MODULES)
+  foreach(dependency ${dependencies})
+    if(NOT dependency IN_LIST modules)
+      message(FATAL_ERROR "${folder} depends on concertina::${dependency}, which is no module above it in the list of the root's CMakeLists.txt.")
+    endif()
+    get_property(needs_torch GLOBAL PROPERTY CONCERTINA_MODULE_${dependency}_TORCH)
+    if(needs_torch AND NOT torch)
+      message(FATAL_ERROR "${folder} is torch-free but depends on concertina::${dependency}, which needs LibTorch.")
+    endif()
+  endforeach()
+endfunction()
+
+function(_concertina_modules_of result)  # the names in a list of targets such as concertina::core
+  set(names ${ARGN})
+  list(FILTER names INCLUDE REGEX "^concertina::")
+  list(TRANSFORM names REPLACE "^concertina::" "")
+  set(${result} "${names}" PARENT_SCOPE)
+endfunction()
+
+function(_concertina_record name)
+  cmake_parse_arguments(MODULE "TORCH" "" "SOURCES;LINK;PRIVATE" ${ARGN})
+  file(RELATIVE_PATH folder ${CMAKE_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR})
+  _concertina_modules_of(public ${MODULE_LINK})
+  _concertina_modules_of(private ${MODULE_PRIVATE})
+  _concertina_check_dependencies(${folder} ${MODULE_TORCH} "${public};${private}")
+  if("torch" IN_LIST MODULE_LINK OR "torch" IN_LIST MODULE_PRIVATE)
+    message(FATAL_ERROR "${folder} links LibTorch: its concertina_module() must have TORCH instead.")
+  endif()
+  set_property(GLOBAL APPEND PROPERTY CONCERTINA_MODULES ${name})
+  set_property(GLOBAL PROPERTY CONCERTINA_MODULE_${name}_FOLDER ${folder})
+  set_property(GLOBAL PROPERTY CONCERTINA_MODULE_${name}_TORCH ${MODULE_TORCH})
+  string(TOLOWER ${MODULE_TORCH} torch)
+  list(TRANSFORM public REPLACE "(.+)" "\"\\1\"")
+  list(TRANSFORM private REPLACE "(.+)" "\"\\1\"")
+  list(JOIN public ", " public)
+  list(JOIN private ", " private)
+  set_property(GLOBAL APPEND PROPERTY CONCERTINA_MODULE_RECORDS
+    "{\"name\": \"${name}\", \"folder\": \"${folder}\", \"torch\": ${torch}, \"public\": [${public}], \"private\": [${private}]}")
+endfunction()
+
+# After the last concertina_module().
+function(concertina_write_modules)
+  get_property(records GLOBAL PROPERTY CONCERTINA_MODULE_RECORDS)
+  list(JOIN records ",\n " records)
+  file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/modules.json CONTENT "[${records}]\n")
+endfunction()
+
+function(_concertina_library name)
+  cmake_parse_arguments(MODULE "TORCH" "" "SOURCES;LINK;PRIVATE" ${ARGN})
+  if(MODULE_TORCH AND NOT CONCERTINA_TORCH_HALF)
+    return()
+  endif()
+  set(target concertina_${name})
+  add_library(${target} STATIC ${MODULE_SOURCES})
+  add_library(concertina::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+  target_link_libraries(${target} PUBLIC ${MODULE_LINK} PRIVATE $<BUILD_INTERFACE:concertina_flags> ${MODULE_PRIVATE})
+  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
+  if(MODULE_TORCH)
+    target_link_libraries(${target} PUBLIC torch)
+    concertina_precompile(${target} torch)
+  else()
+    concertina_precompile(${target} plain)
+  endif()
+endfunction()
+
+# One precompiled header for each kind of target, made by the first that uses it. Sources still include what they use:
+# CONCERTINA_PCH=OFF builds without. nlohmann/json.hpp is not in it: few sources need it, and its inline functions make
+# every source that includes them instantiate its parser (0.35 s each).
 set(concertina_pch_torch <ATen/ATen.h> <ATen/CPUGeneratorImpl.h>)
 set(concertina_pch_plain <algorithm> <filesystem> <map> <string> <vector> <fmt/format.h>)
 set(concertina_pch_test ${concertina_pch_plain} <gmock/gmock.h> <gtest/gtest.h>)
@@ -27,13 +104,13 @@ function(concertina_precompile target kind)  # kind: torch, plain or test
   endif()
   target_precompile_headers(${target} REUSE_FROM ${carrier})
   get_target_property(type ${target} TYPE)
-  if(type STREQUAL "EXECUTABLE")  # the header was compiled with -fPIC; -fPIE would not fit it
+  if(type STREQUAL "EXECUTABLE")  # the header was compiled with -fPIC, not -fPIE
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE OFF)
     target_compile_options(${target} PRIVATE -fPIC)
   endif()
 endfunction()
 
-# Sources of the calling module that hold TBB's templates; see core/tsan.h.
+# Sources of the calling module with TBB's templates; see core/tsan.h.
 function(concertina_tbb_sources)
   if(CONCERTINA_SANITIZE MATCHES "thread")
     set_source_files_properties(${ARGN} PROPERTIES COMPILE_OPTIONS -fno-sanitize=thread
@@ -41,24 +118,7 @@ function(concertina_tbb_sources)
   endif()
 endfunction()
 
-function(concertina_module name)
-  cmake_parse_arguments(MODULE "TORCH" "" "SOURCES;LINK;PRIVATE" ${ARGN})
-  set(target concertina_${name})
-  add_library(${target} STATIC ${MODULE_SOURCES})
-  add_library(concertina::${name} ALIAS ${target})
-  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name} CONCERTINA_TORCH ${MODULE_TORCH})
-  target_link_libraries(${target} PUBLIC ${MODULE_LINK} PRIVATE $<BUILD_INTERFACE:concertina_flags> ${MODULE_PRIVATE})
-  target_include_directories(${target} PUBLIC $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
-  if(MODULE_TORCH)
-    target_link_libraries(${target} PUBLIC torch)
-    concertina_precompile(${target} torch)
-  else()
-    concertina_precompile(${target} plain)
-  endif()
-  set_property(GLOBAL APPEND PROPERTY CONCERTINA_MODULES ${target})
-endfunction()
-
-# `test` again under the name NAME_ATEN, LibTorch capped to ATEN's instructions and oneDNN to ONEDNN's.
+# `test` again under the name NAME_ATEN, with LibTorch limited to ATEN's instructions and oneDNN to ONEDNN's.
 function(_concertina_capped test aten onednn filter)
   add_test(NAME ${test}_${aten} COMMAND ${test} --gtest_filter=${filter})
   set_tests_properties(${test}_${aten} PROPERTIES LABELS "torch;capped" PROCESSORS 2
@@ -80,7 +140,7 @@ function(concertina_test name)
     concertina_precompile(${name} torch)
     add_test(NAME ${name} COMMAND ${name})
     set_tests_properties(${name} PROPERTIES LABELS "torch;${TEST_LABELS}" PROCESSORS 2
-                         ENVIRONMENT OMP_WAIT_POLICY=passive)  # spinning threads stop the tests beside them
+                         ENVIRONMENT OMP_WAIT_POLICY=passive)  # spinning threads would slow other tests down
     if(TEST_CAPPED)
       _concertina_capped(${name} avx2 AVX2 "${TEST_CAPPED}")
       _concertina_capped(${name} avx512 AVX512_CORE "${TEST_CAPPED}")
@@ -90,38 +150,4 @@ function(concertina_test name)
     concertina_precompile(${name} test)
     gtest_discover_tests(${name} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300 LABELS "torch-free;${TEST_LABELS}")
   endif()
-endfunction()
-
-function(_concertina_reaches target needle result)
-  set(found FALSE)
-  get_target_property(queue ${target} LINK_LIBRARIES)
-  set(seen "")
-  while(queue)
-    list(POP_FRONT queue item)
-    if(item MATCHES "^(concertina::|concertina_|torch)" AND NOT item IN_LIST seen)
-      list(APPEND seen ${item})
-      if(item STREQUAL needle)
-        set(found TRUE)
-        break()
-      endif()
-      if(TARGET ${item})
-        get_target_property(more ${item} INTERFACE_LINK_LIBRARIES)
-        if(more)
-          list(APPEND queue ${more})
-        endif()
-      endif()
-    endif()
-  endwhile()
-  set(${result} ${found} PARENT_SCOPE)
-endfunction()
-
-function(concertina_check_layers)
-  get_property(modules GLOBAL PROPERTY CONCERTINA_MODULES)
-  foreach(module ${modules})
-    get_target_property(is_torch ${module} CONCERTINA_TORCH)
-    _concertina_reaches(${module} torch reaches)
-    if(reaches AND NOT is_torch)
-      message(FATAL_ERROR "${module} is torch-free by design but links LibTorch: see ARCHITECTURE.md, the house.")
-    endif()
-  endforeach()
 endfunction()

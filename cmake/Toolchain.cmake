@@ -1,4 +1,4 @@
-# The compiler's side of the house: language level, warnings for our own code, caches, linker, sanitizers.
+# Language level, warnings for our own code, compiler cache, linker, sanitizers.
 set(CMAKE_CXX_STANDARD 20)
 set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
@@ -23,12 +23,12 @@ if(CONCERTINA_MOLD)
   add_link_options(-fuse-ld=mold)
 endif()
 
-# Our own targets link this one; dependencies' headers are SYSTEM and stay quiet.
+# Linked by our own targets; headers of dependencies are SYSTEM and give no warnings.
 add_library(concertina_flags INTERFACE)
 target_compile_options(concertina_flags INTERFACE -Wall -Wextra -Wpedantic -Wshadow -Wconversion
   -Wno-sign-conversion -Wno-missing-field-initializers -Wnon-virtual-dtor)
 if(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU" OR CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  target_compile_options(concertina_flags INTERFACE -Werror)  # what newer ones warn of has not been seen here
+  target_compile_options(concertina_flags INTERFACE -Werror)  # newer ones may have other warnings
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(concertina_flags INTERFACE -Wno-restrict)  # g++ 12: false alarm on "literal" + std::string

@@ -13,7 +13,7 @@
 #include "core/config_tree.h"
 #include "core/errors.h"
 #include "core/files.h"
-#include "core/units.h"
+#include "core/format.h"
 
 namespace concertina {
 namespace {

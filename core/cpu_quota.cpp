@@ -42,8 +42,8 @@ Quota lower(const Quota& a, const Quota& b) {
   return std::min(*a, *b);
 }
 
-// Of a group and those above it. In a container the path may be the host's: then only some of its
-// folders, at least the last one, are there.
+// Of a group and its ancestors. In a container the path may be the host's: then only some of its
+// folders exist, at least the last one.
 Quota lowest(Quota (*of_group)(const fs::path&), const fs::path& mount, fs::path group) {
   Quota result;
   for (;; group = group.parent_path()) {
@@ -54,7 +54,7 @@ Quota lowest(Quota (*of_group)(const fs::path&), const fs::path& mount, fs::path
 
 }  // namespace
 
-// Lines of /proc/self/cgroup are ID:CONTROLLERS:PATH; version 2 has no controllers there.
+// Lines of /proc/self/cgroup are ID:CONTROLLERS:PATH; those of version 2 name no controllers.
 Quota cpu_quota(const fs::path& root) {
   const fs::path mount = root / "sys/fs/cgroup";
   std::ifstream groups(root / "proc/self/cgroup");

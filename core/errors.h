@@ -1,5 +1,5 @@
-// The two kinds of failure. A user error is a typed exception with one plain sentence: what, where,
-// what was expected, and the nearest valid name. A bug is a CONCERTINA_ASSERT. The library never
+// Errors. What a user can cause is a typed exception with one sentence: what, where, what was
+// expected, and the nearest valid name. A bug is a failed CONCERTINA_ASSERT. The library never
 // exits and never prints.
 #pragma once
 
@@ -14,12 +14,12 @@ namespace concertina {
 // Process exit codes; apps/main.cpp is the only place that exits.
 enum class ExitCode : int {
   kDone = 0,
-  kNoAnswer = 1,       // the question was fine, the answer is "none" (no subnet fits the budget)
-  kBadInput = 2,       // what was given is wrong: usage, config, malformed or truncated file
-  kSystem = 3,         // the system refused: missing file, permission, disk full, locked, download
-  kNumeric = 4,        // numbers went bad (NaN loss)
-  kCheckFailed = 5,    // a check that was asked for failed (--verify)
-  kBug = 70,           // a bug of ours
+  kNoAnswer = 1,     // a valid question without an answer: no subnet fits the budget
+  kBadInput = 2,     // invalid input: usage, config, malformed or truncated file
+  kSystem = 3,       // system error: missing file, permission, disk full, locked, download
+  kNumeric = 4,      // a non-finite loss or feature
+  kCheckFailed = 5,  // a requested check failed (--verify)
+  kBug = 70,
   kInterrupted = 130,  // SIGINT, state saved
   kTerminated = 143,   // SIGTERM, state saved
 };
@@ -48,13 +48,13 @@ struct NumericError : Error {
 struct CheckFailed : Error {
   explicit CheckFailed(const std::string& m) : Error(ExitCode::kCheckFailed, m) {}
 };
-// Thrown after state was saved because a stop was asked for; `code` is kInterrupted or kTerminated.
+// Thrown after state was saved because a stop was requested; `code` is kInterrupted or kTerminated.
 struct Interrupted : Error {
   Interrupted(ExitCode code, const std::string& m) : Error(code, m) {}
 };
 
-// The candidate closest to `word` by edit distance, or "" when nothing is near (distance > 1/2 of
-// the length).
+// The candidate closest to `word` by edit distance, or "" when the distance of all is more than
+// half the length of `word`.
 std::string nearest_name(std::string_view word, std::span<const std::string> candidates);
 
 // " (did you mean 'x'?)" or "", to append to a message about an unknown name.
@@ -66,7 +66,7 @@ namespace detail {
 
 }  // namespace concertina
 
-// A bug of ours, never user input: throws std::logic_error, which main reports as exit 70.
+// Throws std::logic_error, which main reports with exit code 70. Never for user input.
 #define CONCERTINA_ASSERT(expression) \
   (static_cast<bool>(expression)      \
        ? void(0)                      \

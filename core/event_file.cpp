@@ -1,12 +1,12 @@
 #include "core/event_file.h"
 
-#include <array>
 #include <bit>
 #include <chrono>
 #include <cstring>
 #include <optional>
 #include <utility>
 
+#include "core/crc.h"
 #include "core/files.h"
 
 namespace concertina {
@@ -21,16 +21,6 @@ constexpr uint32_t kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5;
 // Fields of Event, Summary and Summary.Value.
 constexpr uint32_t kWallTime = 1, kStep = 2, kFileVersion = 3, kSummary = 5;
 constexpr uint32_t kValue = 1, kTag = 1, kSimpleValue = 2;
-
-constexpr std::array<uint32_t, 256> crc_table() {
-  std::array<uint32_t, 256> table{};
-  for (uint32_t i = 0; i < 256; ++i) {
-    uint32_t crc = i;
-    for (int32_t bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? 0x82F63B78U : 0);
-    table[i] = crc;
-  }
-  return table;
-}
 
 template <class T>
 std::string raw(T value) {
@@ -58,7 +48,7 @@ std::string head_of_event(int64_t step) {
 }
 
 std::string masked_crc(std::string_view bytes) {
-  const uint32_t crc = crc32c(bytes);
+  const uint32_t crc = crc32c(std::as_bytes(std::span(bytes)));
   return raw(((crc >> 15) | (crc << 17)) + 0xA282EAD8U);
 }
 
@@ -79,7 +69,7 @@ std::optional<int64_t> step_of(std::string_view event) {
   return std::nullopt;
 }
 
-// The whole records of `bytes`, from its start, whose step is at most `last`.
+// The complete records from the start of `bytes` whose step is at most `last`.
 std::string records_up_to(std::string_view bytes, int64_t last) {
   std::string kept;
   while (bytes.size() >= kLengthBytes + 2 * kCrcBytes) {
@@ -97,17 +87,9 @@ std::string records_up_to(std::string_view bytes, int64_t last) {
 
 }  // namespace
 
-uint32_t crc32c(std::string_view bytes) {
-  static constexpr std::array<uint32_t, 256> kTable = crc_table();
-  uint32_t crc = ~0U;
-  for (const char byte : bytes)
-    crc = (crc >> 8) ^ kTable[(crc ^ static_cast<uint8_t>(byte)) & 0xFF];
-  return ~crc;
-}
-
 EventFile::EventFile(std::filesystem::path path) : path_(std::move(path)) {}
 
-void EventFile::go_on_after(int64_t step) {
+void EventFile::resume_after(int64_t step) {
   std::string kept;
   if (std::filesystem::exists(path_)) kept = records_up_to(read_text(path_), step);
   if (kept.empty()) kept = record(head_of_event(0) + message(kFileVersion, "brain.Event:2"));

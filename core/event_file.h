@@ -7,11 +7,8 @@
 #include <filesystem>
 #include <span>
 #include <string>
-#include <string_view>
 
 namespace concertina {
-
-uint32_t crc32c(std::string_view bytes);  // Castagnoli
 
 struct Scalar {
   std::string tag;  // "loss/largest": the part before the slash names a group
@@ -21,11 +18,12 @@ struct Scalar {
 // Not thread-safe. SystemError when the file cannot be written.
 class EventFile {
  public:
-  explicit EventFile(std::filesystem::path path);  // touches nothing yet
-  // Begins, or goes on after `step`: later events of an earlier session, and a half-written one,
-  // go.
-  void go_on_after(int64_t step);
-  void add(int64_t step, std::span<const Scalar> scalars);  // appended at once, at the time of now
+  explicit EventFile(std::filesystem::path path);  // writes nothing yet
+  // Creates the file, or resumes it after `step`: later events, and one that was half written, are
+  // removed.
+  void resume_after(int64_t step);
+  // Written at once, with the current time.
+  void add(int64_t step, std::span<const Scalar> scalars);
 
  private:
   std::filesystem::path path_;

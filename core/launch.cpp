@@ -15,8 +15,8 @@ namespace {
 struct Names {
   const char *rank, *size, *local_rank, *local_size;
 };
-// The first whose size is set counts. srun's are those of the step: a batch script of an allocation
-// of many tasks is one process itself.
+// The first whose size is set is used. srun's are those of a step: a batch script in an allocation
+// of many tasks is itself one process.
 constexpr Names kLaunchers[] = {
     {"RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE"},
     {"OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE", "OMPI_COMM_WORLD_LOCAL_RANK",

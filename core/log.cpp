@@ -19,7 +19,7 @@ constexpr std::array kLevels = {spdlog::level::debug, spdlog::level::info, spdlo
 spdlog::level::level_enum level_of(LogLevel level) { return kLevels[static_cast<size_t>(level)]; }
 
 spdlog::logger& logger() {
-  static spdlog::logger* const instance = [] {  // never destroyed: threads may log while statics go
+  static spdlog::logger* const instance = [] {  // never destroyed: threads may log at exit
     auto* made =
         new spdlog::logger("concertina", std::make_shared<spdlog::sinks::stderr_color_sink_st>());
     made->set_pattern("%T %^%l%$ %v");

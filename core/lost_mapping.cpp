@@ -15,14 +15,14 @@
 namespace concertina {
 namespace {
 
-// Fixed memory: a signal handler reads it.
+// In static memory: a signal handler reads it.
 struct Mapping {
   std::atomic<uintptr_t> begin = 0;  // 0: free
   std::atomic<size_t> bytes = 0;
   std::array<char, 1024> path = {};
 };
 std::array<Mapping, 64> mappings;
-std::mutex noting;
+std::mutex mutex;  // of writers
 
 void say(const char* text) {
   [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text, std::strlen(text));
@@ -37,22 +37,22 @@ void say(const char* text) {
   }
   say("concertina: ");
   say(path);
-  say(" was cut short or could not be read any more while it was in use\n");
+  say(" was truncated or became unreadable while it was in use\n");
   ::_exit(static_cast<int>(ExitCode::kSystem));
 }
 
 }  // namespace
 
-void explain_lost_mappings() {
+void report_lost_mappings() {
   struct sigaction action = {};
   action.sa_sigaction = on_bus_error;
   action.sa_flags = SA_SIGINFO;
   ::sigaction(SIGBUS, &action, nullptr);
 }
 
-void note_mapping(const void* begin, size_t bytes, const std::filesystem::path& path) {
+void register_mapping(const void* begin, size_t bytes, const std::filesystem::path& path) {
   const std::string text = path.string();
-  const std::scoped_lock lock(noting);
+  const std::scoped_lock lock(mutex);
   for (Mapping& mapping : mappings) {
     if (mapping.begin != 0) continue;
     mapping.path.fill('\0');
@@ -63,8 +63,8 @@ void note_mapping(const void* begin, size_t bytes, const std::filesystem::path& 
   }
 }
 
-void forget_mapping(const void* begin) {
-  const std::scoped_lock lock(noting);
+void unregister_mapping(const void* begin) {
+  const std::scoped_lock lock(mutex);
   for (Mapping& mapping : mappings) {
     if (mapping.begin == reinterpret_cast<uintptr_t>(begin)) mapping.begin = 0;
   }

@@ -1,5 +1,5 @@
-// A file that is mapped into memory and becomes shorter meanwhile, or cannot be read any more, ends
-// the process with SIGBUS where its bytes are used. This makes it one sentence and exit code 3.
+// A mapped file that is truncated or becomes unreadable ends the process with SIGBUS when its bytes
+// are used. The handler here prints one sentence and exits with code 3.
 #pragma once
 
 #include <cstddef>
@@ -7,12 +7,12 @@
 
 namespace concertina {
 
-// Call once, in main, before files are mapped.
-void explain_lost_mappings();
+// Installs the handler. Once, in main, before files are mapped.
+void report_lost_mappings();
 
-// What MappedFile tells: so that the sentence names the file. Thread-safe; of more than 64 mappings
-// at a time some stay without a name.
-void note_mapping(const void* begin, size_t bytes, const std::filesystem::path& path);
-void forget_mapping(const void* begin);
+// Called by MappedFile, so that the sentence names the file. Thread-safe; at most 64 mappings at a
+// time have a name.
+void register_mapping(const void* begin, size_t bytes, const std::filesystem::path& path);
+void unregister_mapping(const void* begin);
 
 }  // namespace concertina

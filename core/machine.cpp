@@ -46,7 +46,7 @@ std::vector<std::string> instruction_sets() {
   return known;
 }
 
-// The first numbers of a file of the control group; "max" and a file that is not there: none.
+// The first number of a file of the control group; none for "max" and a missing file.
 std::optional<double> first_number(const std::string& file) {
   std::ifstream in(std::string(kGroup) + file);
   double value = 0;

@@ -1,4 +1,4 @@
-// What the machine is and what this process may take of it.
+// The machine and the share of it that this process may use.
 #pragma once
 
 #include <cstdint>
@@ -8,21 +8,22 @@
 
 namespace concertina {
 
-std::string cpu_name();  // as the system calls it
+std::string cpu_name();  // as the system reports it
 
 struct Machine {
   std::string cpu;
-  std::vector<std::string> instruction_sets;  // of the CPU, those that matrix products use
+  std::vector<std::string> instruction_sets;  // of the CPU, as far as matrix products use them
   int32_t cpus = 1;                           // that this process may run on
-  double cpu_quota = 0;                       // CPUs of time its control group grants; 0: no limit
-  int64_t memory = 0;                         // bytes, of the machine or of the control group
-  int64_t free_memory = 0;                    // bytes that can be taken without swapping
+  double cpu_quota = 0;                       // in CPUs, of the control group; 0: no limit
+  int64_t memory = 0;                         // bytes; of the control group where it has a limit
+  int64_t free_memory = 0;                    // bytes that can be allocated without swapping
 };
 
-// What the system does not say stays at its default. Thread-safe.
+// What the system does not report keeps its default. Thread-safe.
 Machine this_machine();
 
-// Bytes this user may still write below `folder`. SystemError when it cannot be asked.
+// Bytes that this user may still write in the file system of `folder`. SystemError when it cannot
+// be queried.
 int64_t free_disk(const std::filesystem::path& folder);
 
 // Whether a program of this name is found in PATH.

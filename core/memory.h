@@ -1,4 +1,4 @@
-// How the process holds memory.
+// Pages that are allocated when they are written, and settings of the allocator.
 #pragma once
 
 #include <cstddef>
@@ -6,24 +6,24 @@
 
 namespace concertina {
 
-// Zeros, from the system page by page as they are written: what is never written takes no memory.
-// std::bad_alloc where the system refuses.
+// Zeros, allocated page by page when they are first written: what is never written takes no memory.
+// std::bad_alloc.
 std::shared_ptr<void> zero_pages(std::size_t bytes);
-// Copies where the two differ, so that zeros over zero_pages() do not take their memory.
+// Copies only the parts that differ, so that copying zeros onto zero_pages() allocates nothing.
 void copy_differing(void* into, const void* from, std::size_t bytes);
 
-// Memory that is freed stays with the process for the next tensor of its size, instead of going
-// back to the system and coming again as pages to be zeroed: a forward pass of 10 s is 1.1 to 1.4
-// times as fast for it. The process keeps what it once needed at its peak. First in main, and
-// after map_large_memory(); does nothing where the C library has no such setting.
+// Freed memory stays with the process for the next tensor of its size, instead of being returned to
+// the system and zeroed again page by page: a forward pass over 10 s of audio is 1.1 to 1.4 times
+// as fast. The process keeps its peak memory. Called first in main, and after map_large_memory();
+// does nothing where the C library has no such setting.
 void keep_freed_memory();
 
-// From here on, blocks of 32 MB and more come from the system and go back to it: while things are
-// set up that stay for long, so that they leave no holes between them.
+// From here on, blocks of 32 MB and more are mapped one by one and returned when freed: for the
+// set-up of long-lived objects, so that temporary ones leave no holes between them.
 void map_large_memory();
 
-// Gives back what is free now, for the moment after something large was dropped for good. Tens of
-// milliseconds a GB.
+// Returns the memory that is free now to the system, after something large was destroyed. Takes
+// tens of milliseconds per GB.
 void return_freed_memory();
 
 }  // namespace concertina

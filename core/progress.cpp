@@ -8,8 +8,8 @@
 #include <mutex>
 #include <utility>
 
+#include "core/format.h"
 #include "core/terminal.h"
-#include "core/units.h"
 
 namespace concertina {
 namespace {

@@ -1,5 +1,5 @@
-// A progress bar on stderr, drawn only on a terminal and cleared around log lines; elsewhere it
-// prints one line at the end (and one every 30 s), so that logs stay readable. Thread-safe.
+// A progress bar on stderr, drawn only on a terminal and cleared around log lines. Elsewhere one
+// line is printed every 30 s and at the end, so that logs stay readable. Thread-safe.
 #pragma once
 
 #include <cstdint>

@@ -17,8 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 
 [[noreturn]] void fail(const fs::path& folder, int error) {
-  throw SystemError(fmt::format("cannot write {}: {}", folder.string(),
-                                std::generic_category().message(error)));
+  throw SystemError(
+      fmt::format("cannot write {}: {}", folder.string(), std::generic_category().message(error)));
 }
 
 void rename_or_fail(const fs::path& from, const fs::path& to, const fs::path& folder) {

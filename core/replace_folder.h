@@ -6,10 +6,10 @@
 
 namespace concertina {
 
-// `fill` writes the new content into an empty folder beside it, which then takes the place of
-// `folder` in one rename: readers, and a run that is killed, find all of the old or all of the new.
-// (Where the file system cannot exchange folders: the old, none, or the new.) SystemError leaves
-// the old. remove_leftovers() of the parent clears what a killed process leaves.
+// `fill` writes the new content into an empty folder next to it, which then replaces `folder` in
+// one rename: readers, and a process that is killed, leave or find either all of the old or all of
+// the new content (where the file system cannot exchange folders: possibly none). SystemError
+// leaves the old one. remove_leftovers() of the parent removes what a killed process left.
 void replace_folder(const std::filesystem::path& folder,
                     const std::function<void(const std::filesystem::path&)>& fill);
 

@@ -7,7 +7,7 @@
 #include <numbers>
 
 #include "core/errors.h"
-#include "core/files.h"
+#include "core/hash.h"
 #include "core/philox.h"
 
 namespace concertina {
@@ -63,8 +63,8 @@ double Rng::uniform() { return static_cast<double>(next_u64() >> 11) * 0x1p-53; 
 
 double Rng::uniform(double low, double high) {
   const double value = low + (high - low) * uniform();
-  return value < high || high <= low ? value
-                                     : std::nextafter(high, low);  // rounding may reach high
+  // Rounding may reach high.
+  return value < high || high <= low ? value : std::nextafter(high, low);
 }
 
 double Rng::normal() {
@@ -75,8 +75,7 @@ double Rng::normal() {
 int64_t Rng::below(int64_t n) {
   CONCERTINA_ASSERT(n > 0);
   const auto range = static_cast<uint64_t>(n);
-  const uint64_t unfair =
-      (0 - range) % range;  // the first 2^64 mod n values would favour some results
+  const uint64_t unfair = (0 - range) % range;  // the first 2^64 mod n draws are rejected
   uint64_t draw = next_u64();
   while (draw < unfair) draw = next_u64();
   return static_cast<int64_t>(draw % range);

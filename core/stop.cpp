@@ -19,11 +19,11 @@ constexpr unsigned kGraceSeconds = 1;
 std::atomic<Flag*> signal_flag = nullptr;
 std::atomic<int32_t> first_signal = 0;  // 0: none yet
 std::atomic<int32_t> savers = 0;
-std::atomic<bool> on_terminal = false;  // stderr, where a progress bar may stand
+std::atomic<bool> on_terminal = false;  // stderr, which may show a progress bar
 
 void raise_flag(Flag& flag, StopReason reason) noexcept {
   StopReason none = StopReason::kNone;
-  flag.compare_exchange_strong(none, reason);  // the first reason stays
+  flag.compare_exchange_strong(none, reason);  // the first reason is kept
 }
 
 // Only what a signal handler may call.
@@ -53,7 +53,7 @@ void on_alarm(int /*signal*/) {
 void install(int signal, void (*handler)(int)) {
   struct sigaction action = {};
   action.sa_handler = handler;
-  action.sa_flags = SA_RESTART;  // libraries' reads and writes go on
+  action.sa_flags = SA_RESTART;  // reads and writes of libraries are restarted
   sigemptyset(&action.sa_mask);
   CONCERTINA_ASSERT(sigaction(signal, &action, nullptr) == 0);
 }
@@ -87,15 +87,15 @@ void throw_if_interrupted(StopReason reason, const std::string& what_was_saved) 
 SavesOnStop::SavesOnStop() noexcept { ++savers; }
 SavesOnStop::~SavesOnStop() {
   --savers;
-  if (first_signal.load() != 0) ::alarm(kGraceSeconds);  // to say what was saved
+  if (first_signal.load() != 0) ::alarm(kGraceSeconds);  // to report what was saved
 }
 
 StopSource::StopSource() : flag_(std::make_shared<Flag>(StopReason::kNone)) {}
 
 StopSource StopSource::from_signals() {
   StopSource source;
-  static const std::shared_ptr<Flag> kept =
-      source.flag_;                         // a signal may come after main's source is gone
+  // A signal may arrive after main's source is destroyed.
+  static const std::shared_ptr<Flag> kept = source.flag_;
   CONCERTINA_ASSERT(kept == source.flag_);  // called once
   signal_flag = kept.get();
   on_terminal = ::isatty(STDERR_FILENO) == 1;

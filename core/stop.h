@@ -1,5 +1,4 @@
-// Asking long work to stop: Ctrl-C, SIGTERM and time caps all arrive as one StopToken that loops
-// poll.
+// Stop requests: Ctrl-C, SIGTERM and time limits all arrive as one StopToken, which loops poll.
 #pragma once
 
 #include <atomic>
@@ -35,7 +34,7 @@ class StopToken {
   std::optional<std::chrono::steady_clock::time_point> deadline_;
 };
 
-// While one lives, the process is not ended a second after the first signal: the work polls its
+// While one exists, the process is not ended a second after the first signal: the work polls its
 // token, saves its state and ends by itself.
 class SavesOnStop {
  public:
@@ -48,10 +47,10 @@ class SavesOnStop {
 class StopSource {
  public:
   StopSource();
-  // Installs SIGINT and SIGTERM handlers for the process. The first signal raises the token's flag
-  // and gives the work a second to end by itself; then the process ends, whatever it is at: results
-  // are written aside and renamed, so none is left half written. A second signal ends it at once. A
-  // write over the file size limit becomes an error of the write instead of a signal. Call once, in
+  // Installs SIGINT and SIGTERM handlers for the process. The first signal sets the token's reason
+  // and gives the work a second to end by itself, after which the process is ended: results are
+  // renamed from temporary files, so none is left half written. A second signal ends it at once. A
+  // write beyond the file size limit becomes an error of the write instead of a signal. Once, in
   // main.
   static StopSource from_signals();
   StopToken token() const;

@@ -15,11 +15,11 @@ constexpr std::string_view kEraseLine = "\r\033[K";
 
 struct LastLine {
   std::mutex mutex;
-  std::string bar;  // what stands there now; empty: nothing
+  std::string bar;  // shown now; empty: none
 };
 
 LastLine& last_line() {
-  static LastLine* const line = new LastLine;  // never destroyed: threads may log while statics go
+  static LastLine* const line = new LastLine;  // never destroyed: threads may log at exit
   return *line;
 }
 

@@ -1,5 +1,5 @@
-// The one place that writes to stderr, shared by the log and the progress bar so that neither tears
-// the other. Internal to core. Thread-safe.
+// The only writer to stderr, shared by the log and the progress bar so that neither overwrites the
+// other. Internal to core. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -12,8 +12,8 @@ namespace concertina::detail {
 bool stderr_is_terminal();   // and one that understands cursor movement
 int32_t terminal_columns();  // of stderr; 80 when unknown
 
-void show_bar(
-    std::string text);  // replaces the bar on the last line; one line, no control characters
+// Replaces the bar on the last line; one line, no control characters.
+void show_bar(std::string text);
 void hide_bar();
 void print_line(std::string_view text);                    // above the bar
 void write_above_bar(const std::function<void()>& write);  // `write` prints whole lines to stderr

@@ -26,7 +26,7 @@ struct Limit {
 };
 
 Limit& limit() {
-  static Limit* const instance = new Limit;  // never destroyed: TBB may be gone before our statics
+  static Limit* const instance = new Limit;  // never destroyed: TBB may end first
   return *instance;
 }
 
@@ -53,7 +53,7 @@ void set_thread_limit(int32_t threads) {
   CONCERTINA_ASSERT(threads >= 1);
   const std::scoped_lock lock(limit().mutex);
   limit().threads = threads;
-  limit().control.reset();  // of several controls TBB takes the smallest
+  limit().control.reset();  // TBB applies the smallest of several controls
   limit().control = std::make_unique<tbb::global_control>(
       tbb::global_control::max_allowed_parallelism, static_cast<size_t>(threads));
 }
@@ -69,7 +69,7 @@ void parallel_for(int64_t n, const std::function<void(int64_t)>& body) {
     for (int64_t i = 0; i < n; ++i) body(i);
     return;
   }
-  // An arena of its own: a thread that waits in a nested loop takes up no outer task.
+  // An arena of its own: a thread that waits in a nested loop does not start outer tasks.
   HandOver begun, ended;
   const ReceiveOnExit after_all{ended};
   begun.publish();

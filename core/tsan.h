@@ -1,7 +1,7 @@
-// What ThreadSanitizer cannot see: TBB's library is not instrumented, so the order between the
-// thread that starts a loop, the bodies it runs and its end has to be told. Empty in every other
-// build. The files that include it are compiled without instrumentation of their own (TBB's
-// templates would raise false alarms); loop bodies keep theirs.
+// Annotations for ThreadSanitizer: TBB's library is not instrumented, so the order between the
+// thread that starts a loop, the loop's bodies and its end has to be declared. Empty in every other
+// build. The files that include it are compiled without instrumentation (TBB's templates would
+// raise false alarms); loop bodies keep theirs.
 #pragma once
 
 #ifdef CONCERTINA_TSAN

@@ -9,14 +9,8 @@
 namespace concertina {
 namespace {
 
-// Step i brings schema i to i + 1. Steps that were released are never edited; a change is a new
-// step.
-struct Migration {
-  const char* needs;  // the first program version that reads the result
-  const char* sql;
-};
-
-constexpr std::array<Migration, 5> kMigrations = {{{"0.1.0", R"sql(
+// The study, its trials and latencies, and the front.
+constexpr const char* kToSchema1 = R"sql(
 CREATE TABLE schema_version(version INTEGER NOT NULL, needs TEXT NOT NULL);
 INSERT INTO schema_version VALUES(0, '');
 CREATE TABLE study(
@@ -52,31 +46,32 @@ CREATE TABLE latency_point(
   n INTEGER NOT NULL, mean_ms REAL, p50_ms REAL, p95_ms REAL, spread_ms REAL);
 CREATE TABLE latency_model(id INTEGER PRIMARY KEY CHECK(id = 1), json TEXT NOT NULL, sha256 TEXT NOT NULL);
 CREATE TABLE artefact(name TEXT PRIMARY KEY, path TEXT NOT NULL, sha256 TEXT NOT NULL) WITHOUT ROWID;
-)sql"},
-                                                   {"0.1.0", R"sql(
+)sql";
+
+// The bounds of hypervolume.
+constexpr const char* kToSchema2 = R"sql(
 CREATE TABLE objective_bound(
   metric INTEGER PRIMARY KEY REFERENCES metric(id), low REAL NOT NULL, high REAL NOT NULL);
-)sql"},
-                                                   // Trials are written as they end: the proposals
-                                                   // of the generation that is not ended.
-                                                   {"0.1.0", R"sql(
+)sql";
+
+// The proposals of a generation that is not ended: trials are written as they end.
+constexpr const char* kToSchema3 = R"sql(
 ALTER TABLE generation ADD COLUMN ended INTEGER NOT NULL DEFAULT 1 CHECK(ended IN (0, 1));
 CREATE TABLE proposal(
   number INTEGER PRIMARY KEY, architecture INTEGER NOT NULL REFERENCES architecture(id), fidelity TEXT NOT NULL);
-)sql"},
-                                                   // What a study is, and what its scores depend
-                                                   // on.
-                                                   {"0.1.0", R"sql(
+)sql";
+
+// The settings of a search, and what the values of each metric depend on.
+constexpr const char* kToSchema4 = R"sql(
 CREATE TABLE setting(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE fingerprint(
   metric INTEGER NOT NULL REFERENCES metric(id), name TEXT NOT NULL, value TEXT NOT NULL,
   PRIMARY KEY(metric, name)) WITHOUT ROWID;
-)sql"},
-                                                   // Looks at test are appended with intervals,
-                                                   // settings and a date; fresh times with their
-                                                   // workload. What schema 1 knew of its front is
-                                                   // one look without a date.
-                                                   {"0.1.0", R"sql(
+)sql";
+
+// Looks at test with intervals, settings and a date, and fresh times with their workload, replace the
+// front. What schema 1 knew of it becomes one look without a date.
+constexpr const char* kToSchema5 = R"sql(
 CREATE TABLE look(
   id INTEGER PRIMARY KEY, date TEXT NOT NULL, scored_with TEXT NOT NULL, fingerprint TEXT NOT NULL);
 CREATE TABLE look_member(
@@ -100,7 +95,20 @@ INSERT INTO fresh_time SELECT NULL, '', f.architecture, '', 0, 0, '', 0, NULL, v
   WHERE m.name = 'latency.p50_ms' ORDER BY f.position;
 DROP TABLE front_value;
 DROP TABLE front;
-)sql"}}};
+)sql";
+
+// Step i migrates schema i to i + 1. Steps that were released are never edited; a change is a new
+// step.
+struct Migration {
+  const char* needs;  // the first program version that reads the result
+  const char* sql;
+};
+
+constexpr std::array<Migration, 5> kMigrations = {{{"0.1.0", kToSchema1},
+                                                   {"0.1.0", kToSchema2},
+                                                   {"0.1.0", kToSchema3},
+                                                   {"0.1.0", kToSchema4},
+                                                   {"0.1.0", kToSchema5}}};
 
 bool has_study_tables(const Connection& connection) {
   Statement count(connection,

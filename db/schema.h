@@ -1,4 +1,4 @@
-// The tables of a study file and their versions. Private to db/.
+// The tables of a study file, their versions and migrations.
 #pragma once
 
 #include <cstdint>
@@ -9,10 +9,10 @@ namespace concertina {
 
 int64_t latest_schema();
 
-// Throws InputError when the file is no study or needs a newer program; returns its schema version.
+// The file's schema version. InputError when it is not a study or needs a newer program.
 int64_t check_schema(const Connection& connection);
 
-// Brings the file from schema `from` (0: empty) to `to`, in one transaction.
+// Migrates the file from schema `from` (0: empty) to `to`, in one transaction.
 void migrate_schema(const Connection& connection, int64_t from, int64_t to = latest_schema());
 
 }  // namespace concertina

@@ -44,7 +44,7 @@ const char* checked(const std::filesystem::path& path, OpenMode mode) {
     case SQLITE_NOTADB:
       throw InputError(fmt::format("{} is not a SQLite database", name));
     case SQLITE_CORRUPT:
-    case SQLITE_ERROR:  // a table or column that every study has is missing
+    case SQLITE_ERROR:  // a table or column is missing
       throw InputError(fmt::format("{} is a damaged SQLite database ({})", name, detail));
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -98,7 +98,7 @@ Connection Connection::copy_in_memory() const {
   Connection copy(path_, ":memory:", open_flags(OpenMode::kCreate));
   sqlite3_backup* backup = sqlite3_backup_init(copy.handle(), "main", handle(), "main");
   if (backup == nullptr) copy.check(sqlite3_errcode(copy.handle()));
-  sqlite3_backup_step(backup, -1);  // its code is that of finish
+  sqlite3_backup_step(backup, -1);  // finish returns its error code
   copy.check(sqlite3_backup_finish(backup));
   return copy;
 }

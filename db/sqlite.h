@@ -1,5 +1,5 @@
 // A thin RAII layer over the SQLite C API: connections, statements, transactions, errors as typed
-// exceptions. Private to db/. A connection is used by one thread at a time.
+// exceptions. A connection is used by one thread at a time.
 #pragma once
 
 #include <cstdint>
@@ -15,16 +15,17 @@ namespace concertina {
 
 enum class OpenMode { kCreate, kReadWrite, kReadOnly };
 
-// Errors of SQLite name the file: NOTADB and CORRUPT are InputErrors, everything the system refuses
-// a SystemError.
+// Errors of SQLite name the file: NOTADB and CORRUPT are InputErrors, failures of the system (locked,
+// full, read-only) SystemErrors.
 class Connection {
  public:
   Connection(std::filesystem::path path, OpenMode mode);
   void execute(const std::string& sql) const;  // any number of statements, rows ignored
-  // The same, tried again while another process has the file open: SQLite does not wait by itself
-  // where the journal's mode changes. SystemError after as long as other statements wait.
+  // The same, retried while another process has the file open, for statements that change the journal
+  // mode: SQLite does not wait there. SystemError after the timeout of other statements.
   void execute_patiently(const std::string& sql) const;
-  Connection copy_in_memory() const;  // of the same path() in messages; writes leave the file alone
+  // Has the same path() in messages; writes do not change the file.
+  Connection copy_in_memory() const;
   sqlite3* handle() const { return handle_.get(); }
   const std::filesystem::path& path() const { return path_; }
   void check(int code) const;  // throws unless OK, ROW or DONE
@@ -53,8 +54,8 @@ class Statement {
     (bind_one(++index, values), ...);
     return *this;
   }
-  bool step();  // true: a row is there
-  void run();   // steps to the end
+  bool step();  // true: there is a row
+  void run();   // to the end
 
   int64_t integer(int column) const;
   double real(int column) const;  // NULL reads as NaN

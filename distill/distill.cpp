@@ -12,6 +12,7 @@
 #include "distill/data/whole_clips.h"
 #include "distill/inheritance.h"
 #include "distill/train/agreement.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -25,7 +26,7 @@ std::unique_ptr<Objective> stage_objective(const ObjectiveOptions& options,
                                        {"instance_norm", options.instance_norm},
                                        {"teacher_depth", shape.depth()},
                                        {"teacher_dim", shape.embed_dim()},
-                                       {"student_dim", space.storage().largest.embed_dim()}}
+                                       {"student_dim", space.storage().shape.embed_dim()}}
                             .dump());
 }
 
@@ -129,7 +130,7 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
                     to_json(options),
                     context.seed,
                     manifest.fingerprint(),
-                    space.to_json(),
+                    json_of(space),
                     std::string(enum_name(train.dtype)),
                     noise_input(augmentation)};
   parts.inputs["teacher"] = weights_sha256(teacher);

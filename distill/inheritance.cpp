@@ -10,6 +10,7 @@
 
 #include "core/errors.h"
 #include "supernet/model/unit_order.h"
+#include "supernet/space/blueprint_config.h"
 
 namespace concertina {
 namespace {
@@ -18,7 +19,7 @@ constexpr size_t kNamesOfALine = 8;
 
 std::vector<std::string> differing_keys(const Blueprint& a, const Blueprint& b) {
   using Json = nlohmann::json;
-  const Json left = Json::parse(a.to_json()).flatten(), right = Json::parse(b.to_json()).flatten();
+  const Json left = Json::parse(json_of(a)).flatten(), right = Json::parse(json_of(b)).flatten();
   std::vector<std::string> keys;
   const auto note = [&](const Json& from, const Json& other, bool both) {
     for (const auto& [path, value] : from.items()) {
@@ -36,7 +37,8 @@ std::vector<std::string> differing_keys(const Blueprint& a, const Blueprint& b) 
 }
 
 bool is_attention(const std::string& name) {
-  return name.starts_with("encoder.layers.") && name.find(".self_attn.") != std::string::npos;
+  const std::optional<TensorId> id = tensor_named(name);
+  return id && is_of_attention(id->module());
 }
 
 void check_norms(const Blueprint& model, const Blueprint& older) {
@@ -55,8 +57,7 @@ Supernet in_layout_of(const Supernet& model, const Supernet& older) {
   const PositionalConv &ours = model.blueprint().positional, &theirs = older.blueprint().positional;
   const bool same_conv = ours.groups == theirs.groups && ours.kernel == theirs.kernel &&
                          ours.weight_norm == theirs.weight_norm;
-  const bool same_width =
-      model.storage().largest.embed_dim() == older.storage().largest.embed_dim();
+  const bool same_width = model.storage().shape.embed_dim() == older.storage().shape.embed_dim();
   if (ours.interleaved == theirs.interleaved || ours.groups == 1 || !same_conv || !same_width) {
     return older;
   }

@@ -63,11 +63,12 @@ std::vector<double> DistillScore::scores(std::span<const Subnet> subnets) const 
   std::vector<double> sums(subnets.size(), 0.0);
   double crops = 0;
   for (const Batch& batch : batches_) {
-    const Frames frames = begin(subnets[0], batch.speech);
+    const Frames frames = encoder_input(subnets[0], batch.speech);
     const auto size = static_cast<double>(batch.speech.waveform.size(0));
     crops += size;
     for (size_t i = 0; i < subnets.size(); ++i) {
-      const Wants wants = trained_.objective->student_wants(subnets[i].architecture.depth());
+      const WantedOutputs wants =
+          trained_.objective->student_wants(subnets[i].architecture.depth());
       const EncoderOutput output = encode_from(subnets[i], frames, wants);
       sums[i] +=
           size * trained_.objective->loss({output, heads[i], batch.target}).total.item<double>();

@@ -6,6 +6,7 @@
 #include "eval/tasks.h"
 #include "supernet/model/forward.h"
 #include "supernet/nn/mel.h"
+#include "supernet/space/frames.h"
 
 namespace concertina {
 namespace {
@@ -15,16 +16,7 @@ constexpr int64_t kFloorContext = 8;
 constexpr int64_t kFloorStep = 2;  // 10 ms frames of the MFCC in one of the floor
 
 double first_centre_s(const Blueprint& blueprint) {
-  int64_t field = 1, stride = 1;
-  if (blueprint.front_end == FrontEndKind::kLogMel) {
-    field = blueprint.mel.window + blueprint.mel.hop * (blueprint.mel.stack - 1);
-  } else {
-    for (const ConvLayer& conv : blueprint.wave.layers) {
-      field += (conv.kernel - 1) * stride;
-      stride *= conv.stride;
-    }
-  }
-  return static_cast<double>(field) / 2 / blueprint.sample_rate;
+  return static_cast<double>(samples_for_frames(blueprint, 1)) / 2 / blueprint.sample_rate;
 }
 
 // [F, D] -> [T, (2 * context + 1) * D], every `step`-th frame with its neighbours `step` apart;
@@ -54,7 +46,8 @@ ClipFeatures mfcc_floor(const std::vector<float>& samples) {
 FeatureExtractor subnet_features(Subnet subnet) {
   return [subnet = std::move(subnet)](const std::vector<std::vector<float>>& clips) {
     const c10::InferenceMode guard;
-    const EncoderOutput output = encode(subnet, make_batch(clips), Wants{.all_hidden = true});
+    const EncoderOutput output =
+        encode(subnet, make_batch(clips), WantedOutputs{.all_hidden = true});
     std::vector<at::Tensor> layers;
     for (const at::Tensor& hidden : output.hidden) {
       layers.push_back(to_base_frames(output.frames, hidden).to(at::kFloat));

@@ -4,11 +4,11 @@
 
 #include <string>
 
-#include "db/trial.h"
 #include "eval/distill_score.h"
 #include "eval/tasks.h"
-#include "search/latency_model.h"
 #include "speech/manifest.h"
+#include "study/latency/model.h"
+#include "study/trial.h"
 
 namespace concertina {
 

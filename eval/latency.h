@@ -10,7 +10,7 @@
 #include "core/machine.h"
 #include "core/precision.h"
 #include "core/stop.h"
-#include "db/trial.h"
+#include "study/latency/point.h"
 #include "supernet/model/supernet.h"
 
 namespace concertina {

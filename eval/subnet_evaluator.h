@@ -15,7 +15,7 @@
 #include "eval/distill_score.h"
 #include "eval/tasks.h"
 #include "search/evaluator.h"
-#include "search/latency_model.h"
+#include "study/latency/model.h"
 #include "supernet/model/supernet.h"
 
 namespace concertina {

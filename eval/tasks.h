@@ -15,8 +15,8 @@
 #include "core/config.h"
 #include "core/precision.h"
 #include "core/stop.h"
-#include "db/trial.h"
 #include "speech/manifest.h"
+#include "study/trial.h"
 #include "supernet/model/supernet.h"
 
 namespace concertina {
@@ -55,7 +55,7 @@ FeatureExtractor mfcc_floor_features();           // 20 MFCC with +-8 frames of 
 enum class Intervals { kNone, kBootstrap };
 
 struct TaskScore {
-  std::string metric;  // in the registry, db/metric.h
+  std::string metric;  // in the registry, study/metric.h
   double value = 0;    // per cent
   // 95 % bootstrap interval over clips (utterances); NaN where none was asked for.
   double low = std::numeric_limits<double>::quiet_NaN();

@@ -15,6 +15,7 @@
 #include "pipeline/text_table.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/cost.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -53,21 +54,21 @@ Supernet random_of_shape(const Supernet& model, const Architecture& architecture
 Supernet randomly_initialised(const Supernet& trained, const SearchSpace& space, uint64_t seed) {
   Supernet random = Supernet::random(space, Rng(seed).fork("teacher").fork("weights"));
   for (const TensorSlice& slice :
-       tensor_slices(space.blueprint(), random.storage(), random.storage().largest)) {
+       tensor_slices(space.blueprint(), random.storage(), random.storage().shape)) {
     if (!slice.trained) random.weights()[slice.name] = trained.weights().at(slice.name);
   }
   return random;
 }
 
 BaselineTable::BaselineTable(const Manifest& manifest, const TaskOptions& options, Split split,
-                       StopToken stop)
+                             StopToken stop)
     : data_(manifest.fingerprint()),
       tasks_(manifest, options, split, stop),
       split_(split),
       stop_(std::move(stop)) {}
 
 std::vector<TaskScore> BaselineTable::score(const std::string& name,
-                                         const FeatureExtractor& features) const {
+                                            const FeatureExtractor& features) const {
   if (tasks_.names().empty()) return {};
   const auto start = std::chrono::steady_clock::now();
   std::vector<TaskScore> scores = tasks_.score(features, Intervals::kBootstrap, stop_);
@@ -141,7 +142,7 @@ std::string BaselineTable::to_json(uint64_t seed) const {
 
 BaselineTable compare_with_baselines(const Comparison& comparison, const StopToken& stop) {
   const Supernet model = load_model(comparison.model, Reading::kCopied);
-  const Architecture architecture = model.space().resolve(comparison.architecture);
+  const Architecture architecture = resolve_architecture(model.space(), comparison.architecture);
   const Manifest manifest = read_manifest(comparison.data);
   TaskOptions options;
   options.tasks = comparison.tasks;
@@ -154,8 +155,9 @@ BaselineTable compare_with_baselines(const Comparison& comparison, const StopTok
                    model.slice(architecture, dtype));
   for (const std::string& other : comparison.with) {
     if (other == "random") {
-      table.add_subnet("random", random_of_shape(model, architecture, comparison.seed)
-                                     .slice(architecture, dtype));
+      table.add_subnet(
+          "random",
+          random_of_shape(model, architecture, comparison.seed).slice(architecture, dtype));
     } else if (other == "mfcc") {
       table.add_mfcc();
     } else {

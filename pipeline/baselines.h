@@ -1,5 +1,5 @@
-// A table of models scored by the same probes: a model and what it is compared with, which is its random
-// initialisation, MFCC features and other models.
+// A table of models scored by the same probes: a model and what it is compared with, which is its
+// random initialisation, MFCC features and other models.
 #pragma once
 
 #include <string>
@@ -55,7 +55,8 @@ struct Comparison {
   std::vector<std::string> with;  // "random", "mfcc" or model files
   uint64_t seed = 0;              // of the random initialisation
 };
-// InputError when a file is invalid, the member is not in the model's space or no task can be scored.
+// InputError when a file is invalid, the member is not in the model's space or no task can be
+// scored.
 BaselineTable compare_with_baselines(const Comparison& comparison, const StopToken& stop);
 
 }  // namespace concertina

@@ -7,7 +7,7 @@
 
 #include "core/errors.h"
 #include "pipeline/front_text.h"
-#include "search/study.h"
+#include "study/queries.h"
 
 namespace concertina {
 namespace {
@@ -19,15 +19,15 @@ std::string listed(const std::vector<Budget>& budgets, const Text& text) {
   return list;
 }
 
-// What the nearest subnet has of each budget's metric; a prediction as the time it stands for.
+// A trial's value of each budget's metric; a prediction as the time limit it satisfies.
 std::string values_of(const Trial& trial, const std::vector<Budget>& budgets,
                       const FrontResults& results) {
   return listed(budgets, [&](const Budget& budget) {
     const auto found = trial.values.find(budget.metric);
     if (found == trial.values.end()) return "no " + budget.metric;
-    const double counted =
-        budget.time ? found->second / results.time_terms(*budget.time).predicted_limit(1)
-                    : found->second;
+    const double counted = budget.time
+                               ? found->second / results.time_terms(*budget.time).predicted_limit(1)
+                               : found->second;
     return describe(Budget{budget.metric, counted, std::nullopt, budget.time});
   });
 }

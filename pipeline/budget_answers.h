@@ -4,14 +4,14 @@
 #include <span>
 #include <vector>
 
-#include "db/study_file.h"
-#include "search/front_results.h"
-#include "search/pareto.h"
+#include "study/budget.h"
+#include "study/front_results.h"
+#include "study/study_file.h"
 
 namespace concertina {
 
-// The front within the budgets, best first; NoAnswer names the nearest when none fits, and says what
-// makes fresh times where a budget needs them and there are none.
+// The front within the budgets, best first. NoAnswer when none fits, with the nearest subnet, or
+// when a budget needs fresh times and the study has none, with the command that makes them.
 std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>& budgets);
 Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets);
 

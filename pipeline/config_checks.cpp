@@ -7,10 +7,10 @@
 #include <optional>
 #include <set>
 
-#include "pipeline/corpus_stage.h"
 #include "core/errors.h"
 #include "distill/pretrain/pretrain.h"
 #include "eval/subnet_evaluator.h"
+#include "pipeline/corpus_stage.h"
 #include "speech/corpus.h"
 #include "supernet/model/model_file.h"
 
@@ -19,7 +19,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-Names metric_names() {  // that an evaluator can give
+Names metric_names() {  // that a search can measure
   Names names;
   for (const Metric& metric : known_metrics())
     if (!is_measured_time(metric.name)) names.emplace_back(metric.name);
@@ -37,11 +37,11 @@ void check_known(ConfigSection section, std::string_view key, const Names& metri
 }
 
 std::optional<int32_t> teacher_depth(const PipelineConfig& config) {
-  if (config.space.choices().embed_dim.empty()) return std::nullopt;  // it could not be read
+  if (config.space.choices().embed_dim.empty()) return std::nullopt;  // unreadable
   if (config.teacher_model.empty()) return teacher_architecture(config.space).depth();
   try {
     return load_model(config.teacher_model).space().largest().depth();
-  } catch (const Error&) {  // On purpose: the teacher's stage says why
+  } catch (const Error&) {  // On purpose: the teacher stage reports it
     return std::nullopt;
   }
 }
@@ -50,7 +50,7 @@ std::optional<Manifest> manifest_there(const PipelineConfig& config) {
   try {
     const std::filesystem::path path = corpus_manifest(config);
     if (std::filesystem::exists(path)) return read_manifest(path);
-  } catch (const Error&) {  // On purpose: the corpus stage says why
+  } catch (const Error&) {  // On purpose: the corpus stage reports it
   }
   return std::nullopt;
 }
@@ -76,7 +76,7 @@ void check_labels(ConfigSection search, std::string_view key, const Names& metri
                   const Names& available) {
   const Names known = metric_names();
   for (size_t i = 0; i < metrics.size(); ++i) {
-    if (std::ranges::find(known, metrics[i]) == known.end()) continue;  // check_known() says so
+    if (std::ranges::find(known, metrics[i]) == known.end()) continue;  // reported by check_known()
     for (const std::string& task : tasks_behind({metrics[i]})) {
       if (std::ranges::count(available, task) > 0) continue;
       search.problem(
@@ -99,7 +99,7 @@ void check_metric_names(ConfigSection root, const SearchConfig& search) {
   for (size_t i = 0; i < search.objectives.size(); ++i) {
     const auto before = search.objectives.begin() + static_cast<std::ptrdiff_t>(i);
     if (std::find(search.objectives.begin(), before, search.objectives[i]) != before)
-      section.problem("objectives", i, fmt::format("'{}' is named twice", search.objectives[i]));
+      section.problem("objectives", i, fmt::format("'{}' is a duplicate", search.objectives[i]));
   }
 }
 

@@ -1,6 +1,8 @@
 #include "pipeline/corpus_stage.h"
 
 #include "core/log.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/stage.h"
 #include "speech/corpus.h"
 #include "speech/manifest.h"
 
@@ -30,15 +32,16 @@ std::filesystem::path corpus_manifest(const PipelineConfig& config) {
 Stage make_corpus_stage(const Pipeline& pipeline) {
   const PipelineConfig& config = pipeline.config;
   const std::filesystem::path manifest = corpus_manifest(config);
-  return {.name = "corpus",
-          .settings = pipeline.section("corpus") + content_hash(config.corpus.manifest),
-          .inputs = {},
-          .outputs = {manifest},
-          .run = [&config](const RunContext& context) { prepare_corpus(config.corpus, context.stop); },
-          .content = [manifest]() -> std::optional<std::string> {
-            if (!std::filesystem::exists(manifest)) return std::nullopt;
-            return read_manifest(manifest).fingerprint();
-          }};
+  return {
+      .name = "corpus",
+      .settings = pipeline.section("corpus") + content_hash(config.corpus.manifest),
+      .inputs = {},
+      .outputs = {manifest},
+      .run = [&config](const RunContext& context) { prepare_corpus(config.corpus, context.stop); },
+      .content = [manifest]() -> std::optional<std::string> {
+        if (!std::filesystem::exists(manifest)) return std::nullopt;
+        return read_manifest(manifest).fingerprint();
+      }};
 }
 
 }  // namespace concertina

@@ -4,10 +4,11 @@
 
 #include <filesystem>
 
-#include "pipeline/pipeline.h"
-#include "pipeline/stage.h"
-
 namespace concertina {
+
+struct Pipeline;
+struct PipelineConfig;
+struct Stage;
 
 // Where the stage writes the manifest, or finds the one that the config names.
 std::filesystem::path corpus_manifest(const PipelineConfig& config);

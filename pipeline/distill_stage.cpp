@@ -6,19 +6,22 @@
 
 #include "distill/distill.h"
 #include "pipeline/corpus_stage.h"
+#include "pipeline/pipeline.h"
 #include "pipeline/sort_stage.h"
+#include "pipeline/stage.h"
+#include "pipeline/training.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {
 namespace {
 
-// A run that has a checkpoint keeps the order it began with.
+// A run that has a checkpoint keeps its order.
 void sort_if_missing(const PipelineConfig& config, const Workspace& workspace,
                      const StageContext& training) {
-  const bool begun =
+  const bool sorted =
       training.claimed->has_checkpoint() && std::filesystem::exists(workspace.sorted());
   training.communicator->first_does([&] {
-    if (!begun) sort_student(config, workspace);
+    if (!sorted) sort_student(config, workspace);
   });
 }
 
@@ -49,8 +52,8 @@ void train_student(const PipelineConfig& config, const Workspace& workspace,
   if (options.init == StudentInit::kPreviousStage)
     previous = previous_student(config, workspace, stage);
   const Manifest manifest = read_manifest(corpus_manifest(config));
-  const StageResult result = distill_stage(
-      options, stage, config.space, teacher, previous ? &*previous : nullptr, manifest, training);
+  const StageResult result = distill_stage(options, stage, config.space, teacher,
+                                           previous ? &*previous : nullptr, manifest, training);
   log_end(title, result, options.train);
 }
 
@@ -61,7 +64,9 @@ Stage make_distill_stage(const Pipeline& pipeline, int32_t stage) {
   const TrainOptions& options = (stage == 1 ? config.stage1 : config.stage2).train;
   return {.name = name,
           .settings = pipeline.section(name) + files_hash(options),
-          .inputs = {stage == 1 ? "teacher" : config.sort ? "sort" : "stage1"},
+          .inputs = {stage == 1    ? "teacher"
+                     : config.sort ? "sort"
+                                   : "stage1"},
           .outputs = {workspace.student(stage)},
           .run = [&config, &workspace, stage](const RunContext& context) {
             train_student(config, workspace, context, {}, stage);

@@ -4,11 +4,15 @@
 
 #include <cstdint>
 
-#include "pipeline/pipeline.h"
-#include "pipeline/stage.h"
-#include "pipeline/training.h"
+#include "pipeline/training_flags.h"
 
 namespace concertina {
+
+struct Pipeline;
+struct PipelineConfig;
+struct RunContext;
+struct Stage;
+struct Workspace;
 
 // Whether a stage 2 that starts from a sorted student finds it sorted, or sorts it.
 enum class StudentSort { kDone, kIfMissing };

@@ -7,10 +7,10 @@
 #include <limits>
 #include <map>
 
-#include "pipeline/npy.h"
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/units.h"
+#include "pipeline/npy.h"
 #include "speech/audio.h"
 
 namespace concertina {
@@ -18,7 +18,7 @@ namespace {
 
 constexpr double kLongAudio_s = 120;  // above it, windows are the default
 
-void say_conversion(const std::string& path, int32_t channels, int32_t from, int32_t to) {
+void log_conversion(const std::string& path, int32_t channels, int32_t from, int32_t to) {
   const bool mixed = channels > 1, resampled = from != to;
   if (!mixed && !resampled) return;
   log_info("{}: {} channel{} at {} Hz, {}{}{}", path, channels, mixed ? "s" : "", from,
@@ -35,7 +35,7 @@ void check_length(const std::string& path, int64_t samples, const Blueprint& blu
 
 std::vector<float> read_clip(const std::string& path, const Blueprint& blueprint) {
   Audio audio = read_audio(path, blueprint.sample_rate);
-  say_conversion(path, audio.source.channels, audio.source.sample_rate, blueprint.sample_rate);
+  log_conversion(path, audio.source.channels, audio.source.sample_rate, blueprint.sample_rate);
   check_length(path, static_cast<int64_t>(audio.samples.size()), blueprint);
   return std::move(audio.samples);
 }
@@ -43,7 +43,7 @@ std::vector<float> read_clip(const std::string& path, const Blueprint& blueprint
 AudioMeasure read_measure(const std::string& path, const Blueprint& blueprint,
                           const StopToken& stop) {
   const AudioMeasure measure = measure_audio(path, blueprint.sample_rate, stop);
-  say_conversion(path, measure.channels, measure.sample_rate, blueprint.sample_rate);
+  log_conversion(path, measure.channels, measure.sample_rate, blueprint.sample_rate);
   check_length(path, measure.samples, blueprint);
   return measure;
 }
@@ -53,7 +53,6 @@ double seconds_by_header(const std::string& path) {
   return static_cast<double>(info.samples) / std::max(info.sample_rate, 1);
 }
 
-// Weights that are damaged, or too large for fp32 sums, say so here.
 void check_finite(const at::Tensor& features, const std::string& audio, const std::string& model) {
   if (at::isfinite(features).all().item<bool>()) return;
   throw NumericError(fmt::format(
@@ -152,7 +151,7 @@ bool EncodeJob::readable(size_t i, const std::function<void()>& read) {
 }
 
 void EncodeJob::fail(size_t i, const std::string& why) {
-  log_warn("{}; the other files go on", why);
+  log_warn("{}; continuing with the other files", why);
   failures_.push_back(why);
   files_[i].error = why;
   progress_.advance();
@@ -169,7 +168,7 @@ void EncodeJob::encode_batch() {
 void EncodeJob::encode_long(size_t i, const AudioMeasure& audio) {
   const std::string& path = args_.audio[i];
   const WindowOptions options = args_.window_options();
-  const std::vector<Window> windows = encoder_.windows(audio, options);
+  const std::vector<AudioWindow> windows = encoder_.windows(audio, options);
   const double seconds = static_cast<double>(audio.samples) / encoder_.blueprint().sample_rate;
   log_info(
       "{}: {} of audio in {} windows of {:g} s that share {:g} s (--window none: in one piece)",

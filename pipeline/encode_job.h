@@ -1,4 +1,4 @@
-// The work of `encode`: files one by one, short ones in batches, long ones in windows.
+// Encodes many audio files: short ones in batches, long ones in windows.
 #pragma once
 
 #include <filesystem>
@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "pipeline/encoder.h"
 #include "core/progress.h"
 #include "core/stop.h"
+#include "pipeline/encoder.h"
 
 namespace concertina {
 
@@ -20,7 +20,7 @@ struct EncodeArgs : EncoderOptions {
   std::vector<std::string> audio;
 
   bool to_file() const { return out.ends_with(".npy"); }
-  WindowOptions window_options() const;  // InputError when they are no times
+  WindowOptions window_options() const;  // InputError when they are no durations
   double longest_piece_s() const;        // longer audio is encoded in windows
 };
 
@@ -36,13 +36,13 @@ struct EncodedFile {
   std::string error;
 };
 
-// All files of one call. Where there are several, one that cannot be read does not end it.
+// Encodes the files of one call. If there are several, an unreadable one does not stop the others.
 class EncodeJob {
  public:
   EncodeJob(const EncodeArgs& args, const Encoder& encoder, const StopToken& stop);
-  void run();  // Interrupted when a stop was asked for
+  void run();  // Interrupted when a stop was requested
   const std::vector<EncodedFile>& files() const { return files_; }  // in the order given
-  // InputError, or SystemError where the system alone is to blame.
+  // InputError if any file is invalid, otherwise SystemError.
   void throw_failures() const;
 
  private:

@@ -8,6 +8,7 @@
 
 #include "core/errors.h"
 #include "speech/audio.h"
+#include "supernet/space/frames.h"
 #include "supernet/space/slicing.h"
 
 namespace concertina {
@@ -41,13 +42,13 @@ std::vector<int32_t> parse_layers(const std::string& text, int32_t depth) {
   return layers;
 }
 
-// The samples of windows that move on through a file.
-class MovingSamples {
+// Samples of consecutive windows of a file.
+class WindowSamples {
  public:
-  MovingSamples(const std::string& path, int32_t sample_rate) : stream_(path, sample_rate) {}
+  WindowSamples(const std::string& path, int32_t sample_rate) : stream_(path, sample_rate) {}
 
-  // `first` never falls from call to call. Fewer than `count` only at the end of the file.
-  std::vector<float> take(int64_t first, int64_t count) {
+  // `first` never decreases from call to call. Fewer than `count` only at the end of the file.
+  std::vector<float> read(int64_t first, int64_t count) {
     while (begin_ + static_cast<int64_t>(held_.size()) < first + count) {
       if (!stream_.read(held_)) break;
       drop_before(first);
@@ -112,26 +113,26 @@ std::vector<at::Tensor> Encoder::operator()(const std::vector<std::vector<float>
   return encoded(subnet_, clips);
 }
 
-std::vector<Window> Encoder::windows(const AudioMeasure& audio,
-                                     const WindowOptions& options) const {
+std::vector<AudioWindow> Encoder::windows(const AudioMeasure& audio,
+                                          const WindowOptions& options) const {
   return plan_windows(blueprint(), subnet_.architecture.frame_period_us(),
                       blueprint().frames(audio.samples), options);
 }
 
 at::Tensor Encoder::in_windows(const std::string& path, const AudioMeasure& audio,
-                               const std::vector<Window>& windows,
+                               const std::vector<AudioWindow>& windows,
                                const std::function<void(size_t)>& before_window) const {
   Subnet subnet = subnet_;
   subnet.blueprint.normalize_waveform = false;  // done below
   const bool normalise = blueprint().normalize_waveform;
   const auto mean = static_cast<float>(audio.mean);
   const auto scale = static_cast<float>(1 / std::sqrt(audio.variance + blueprint().normalize_eps));
-  MovingSamples samples(path, blueprint().sample_rate);
+  WindowSamples samples(path, blueprint().sample_rate);
   at::Tensor all;
   for (size_t i = 0; i < windows.size(); ++i) {
     before_window(i);
-    const Window& window = windows[i];
-    std::vector<float> clip = samples.take(window.first * blueprint().base_frame_samples(),
+    const AudioWindow& window = windows[i];
+    std::vector<float> clip = samples.read(window.first * blueprint().base_frame_samples(),
                                            samples_for_frames(blueprint(), window.frames));
     if (normalise) {
       for (float& x : clip) x = (x - mean) * scale;
@@ -188,7 +189,7 @@ int64_t Encoder::frames(const Frames& all, int64_t row, int64_t samples) const {
 
 int64_t Encoder::output_frames(int64_t base_frames) const {
   return options_.native()
-             ? frames_before(blueprint(), subnet_.architecture.frame_period_us(), base_frames)
+             ? compressed_frames(blueprint(), base_frames, subnet_.architecture.frame_period_us())
              : base_frames;
 }
 

@@ -1,4 +1,4 @@
-// A subnet as `encode` runs it: which hidden states, at which frame rate, with which padding; long
+// Encodes audio with a subnet: which hidden states, at which frame rate, with which padding; long
 // audio in windows.
 #pragma once
 
@@ -19,23 +19,23 @@ struct EncoderOptions {
   std::string layers = "all", frames = "20ms", state0 = "hf", padding = "exact";
 
   bool native() const { return frames == "native"; }
-  bool unmasked() const { return padding == "unmasked"; }  // padding is taken for audio
+  bool unmasked() const { return padding == "unmasked"; }  // padding is treated as audio
 };
 
-// What is known of a file after it was read once.
+// What one pass over a file gives.
 struct AudioMeasure {
   int64_t samples = 0;                    // at the model's rate
   double mean = 0, variance = 0;          // of them
   int32_t channels = 0, sample_rate = 0;  // as stored
 };
-// Decodes the file piece by piece. InputError and SystemError as read_audio's, Interrupted when a
-// stop was asked for.
+// Decodes the file piece by piece. InputError and SystemError as read_audio(), Interrupted when a
+// stop was requested.
 AudioMeasure measure_audio(const std::string& path, int32_t sample_rate, const StopToken& stop);
 
 // In inference mode. Not thread-safe.
 class Encoder {
  public:
-  // InputError for states that the subnet does not have.
+  // InputError for hidden states that the subnet does not have.
   Encoder(const EncoderOptions& options, Subnet subnet, at::Device device);
 
   const Blueprint& blueprint() const { return subnet_.blueprint; }
@@ -43,12 +43,12 @@ class Encoder {
   // [states, T, E] of each clip.
   std::vector<at::Tensor> operator()(const std::vector<std::vector<float>>& clips) const;
 
-  std::vector<Window> windows(const AudioMeasure& audio, const WindowOptions& options) const;
-  // [states, T, E] float on the CPU, T as in one piece. Reads the file piece by piece: beside the
-  // result, memory is that of one window. Models that normalise the waveform do it by the whole
-  // file's mean and variance. `before_window(i)` may throw.
+  std::vector<AudioWindow> windows(const AudioMeasure& audio, const WindowOptions& options) const;
+  // [states, T, E] float on the CPU, T as in one piece. Reads the file piece by piece: memory is
+  // that of the result and one window. Models that normalise the waveform use the whole file's mean
+  // and variance. `before_window(i)` may throw.
   at::Tensor in_windows(const std::string& path, const AudioMeasure& audio,
-                        const std::vector<Window>& windows,
+                        const std::vector<AudioWindow>& windows,
                         const std::function<void(size_t)>& before_window) const;
 
  private:
@@ -64,7 +64,7 @@ class Encoder {
   Subnet subnet_;
   at::Device device_;
   std::vector<int32_t> layers_;
-  Wants wants_;
+  WantedOutputs wants_;
 };
 
 }  // namespace concertina

@@ -5,6 +5,8 @@
 #include "supernet/nn/precision.h"
 #include "pipeline/baselines.h"
 #include "pipeline/corpus_stage.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/stage.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {
@@ -26,8 +28,8 @@ void score_baselines(const PipelineConfig& config, const Workspace& workspace,
   const at::ScalarType dtype = scalar_type(config.tasks.dtype);  // one for all columns
   const Architecture shape = teacher.space().largest();
   table.add_subnet("teacher", teacher.slice(shape, dtype));
-  table.add_subnet("random", randomly_initialised(teacher, teacher.space(), config.seed)
-                                 .slice(shape, dtype));
+  table.add_subnet("random",
+                   randomly_initialised(teacher, teacher.space(), config.seed).slice(shape, dtype));
   table.add_mfcc();
   const Supernet untrained = randomly_initialised(supernet, supernet.space(), config.seed);
   const std::vector<Member> members = {{"largest", supernet.space().largest()},
@@ -46,13 +48,12 @@ void score_baselines(const PipelineConfig& config, const Workspace& workspace,
 Stage make_eval_stage(const Pipeline& pipeline) {
   const PipelineConfig& config = pipeline.config;
   const Workspace& workspace = pipeline.workspace;
-  return {.name = "eval",
-          .settings = pipeline.section("tasks"),
-          .inputs = {"stage2"},
-          .outputs = {workspace.scores()},
-          .run = [&](const RunContext& context) {
-            score_baselines(config, workspace, context.stop);
-          }};
+  return {
+      .name = "eval",
+      .settings = pipeline.section("tasks"),
+      .inputs = {"stage2"},
+      .outputs = {workspace.scores()},
+      .run = [&](const RunContext& context) { score_baselines(config, workspace, context.stop); }};
 }
 
 }  // namespace concertina

@@ -2,10 +2,10 @@
 // initialisations and MFCC features.
 #pragma once
 
-#include "pipeline/pipeline.h"
-#include "pipeline/stage.h"
-
 namespace concertina {
+
+struct Pipeline;
+struct Stage;
 
 Stage make_eval_stage(const Pipeline& pipeline);
 

@@ -15,9 +15,9 @@
 #include "eval/latency.h"
 #include "pipeline/front_text.h"
 #include "pipeline/study_setup.h"
-#include "search/front_members.h"
-#include "search/front_results.h"
-#include "search/latency_check.h"
+#include "study/front_members.h"
+#include "study/front_results.h"
+#include "study/latency/check.h"
 
 namespace concertina {
 namespace {
@@ -51,10 +51,10 @@ class TestScorer {
 
   bool scores_anything() const { return distill_ != nullptr || !tasks_.tasks.empty(); }
 
-  // Everything that a score depends on but the architecture, metric by metric.
+  // Everything but the architecture that a score depends on, by metric.
   std::string scored_with() const {
-    Fingerprints facts = score_fingerprints(inputs_.config, inputs_.workspace, *inputs_.manifest,
-                                            tasks_, nullptr);
+    Fingerprints facts =
+        score_fingerprints(inputs_.config, inputs_.workspace, *inputs_.manifest, tasks_, nullptr);
     std::erase_if(facts, [&](const auto& metric) { return !is_scored(metric.first); });
     nlohmann::json json = {{"data", inputs_.manifest->fingerprint()}, {"metrics", facts}};
     if (std::ranges::count(tasks_.tasks, "pr") > 0)

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "search/front_results.h"
-#include "search/pareto.h"
+#include "study/budget.h"
+#include "study/front_results.h"
 
 namespace concertina {
 

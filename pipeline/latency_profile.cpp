@@ -6,8 +6,11 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "pipeline/corpus_stage.h"
+#include "pipeline/pipeline_config.h"
 #include "pipeline/study_setup.h"
+#include "pipeline/workspace.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 
@@ -43,7 +46,7 @@ LatencyModel latency_model_of(const StudyFile& study, const std::string& path) {
 StudyFile open_or_create_times(const std::filesystem::path& path, const Supernet& supernet) {
   if (std::filesystem::exists(path)) return StudyFile::open(path);
   StudyHeader header;
-  header.space_json = supernet.space().to_json();
+  header.space_json = json_of(supernet.space());
   header.versions = versions_json();
   header.device = cpu_name();
   return StudyFile::create(path, header);
@@ -55,7 +58,7 @@ void measure_latency(const PipelineConfig& config, const Workspace& workspace,
   StudyFile study =
       open_or_create_study(config, workspace, supernet, read_manifest(corpus_manifest(config)));
   if (study.latency_model() && study.trial_count() > 0) {
-    log_info("latency: the study has trials, so its latency model stays as it is");
+    log_info("latency: the study has trials, so its latency model is kept");
     return;
   }
   const auto architectures =

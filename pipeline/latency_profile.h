@@ -7,13 +7,14 @@
 #include <vector>
 
 #include "core/stop.h"
-#include "db/study_file.h"
 #include "eval/latency.h"
-#include "pipeline/pipeline_config.h"
-#include "pipeline/workspace.h"
-#include "search/latency_model.h"
+#include "study/latency/model.h"
+#include "study/study_file.h"
 
 namespace concertina {
+
+struct PipelineConfig;
+struct Workspace;
 
 // profile_latency() with a progress bar.
 std::vector<LatencyPoint> profile_with_progress(const Supernet& supernet,
@@ -32,7 +33,7 @@ StudyFile open_or_create_times(const std::filesystem::path& path, const Supernet
 // trials keeps its model.
 void measure_latency(const PipelineConfig& config, const Workspace& workspace,
                      const StopToken& stop);
-// The same, if the study has no model and an objective, a recorded metric or a budget needs it.
+// The same, if the study has no model and an objective, a recorded metric or a budget needs one.
 void ensure_latency_model(const PipelineConfig& config, const Workspace& workspace,
                           const StopToken& stop);
 

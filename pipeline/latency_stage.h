@@ -1,10 +1,10 @@
 // Latency of subnets on this machine and the model that predicts it, into the workspace's study.
 #pragma once
 
-#include "pipeline/pipeline.h"
-#include "pipeline/stage.h"
-
 namespace concertina {
+
+struct Pipeline;
+struct Stage;
 
 Stage make_latency_stage(const Pipeline& pipeline);
 

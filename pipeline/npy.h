@@ -1,4 +1,4 @@
-// NumPy's .npy, version 1.0: what `encode` writes.
+// Writes NumPy's .npy, version 1.0.
 #pragma once
 
 #include <ATen/ATen.h>

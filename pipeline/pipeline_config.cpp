@@ -2,9 +2,10 @@
 
 #include <optional>
 
-#include "pipeline/config_checks.h"
 #include "distill/train/stage.h"
+#include "pipeline/config_checks.h"
 #include "speech/corpus.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -76,7 +77,7 @@ const OptionTable<PipelineConfig>& pipeline_table() {
       subsection("sort", &O::sort, sort_table())
           .require(
               [](const O& o) { return !o.sort || o.stage2.init == StudentInit::kPreviousStage; },
-              "stage2.init: previous is needed, for only then stage 2 starts from it"),
+              "needs stage2.init: previous, so that stage 2 starts from the sorted model"),
       subsection("latency", &O::latency, latency_table()),
       subsection("search", &O::search, search_table()),
       subsection("tasks", &O::tasks, task_table()),
@@ -93,11 +94,11 @@ SearchSpace read_space(const ConfigFile& file, ConfigSection root) {
     root.problem("space", "is missing: the path of a space file, or its content");
     return {};
   }
-  if (root.is_map("space")) return SearchSpace::from_config(root.section("space"), file);
+  if (root.is_map("space")) return search_space_from_config(root.section("space"), file);
   std::filesystem::path path;
   root.read("space", path);
   try {
-    return SearchSpace::load(file.resolve(path));
+    return load_search_space(file.resolve(path));
   } catch (const Error& error) {
     root.problem("space", error.what());
     return {};
@@ -122,6 +123,7 @@ std::optional<Budget> read_budget(ConfigSection section) {
   }
   return budget;
 }
+
 
 }  // namespace
 

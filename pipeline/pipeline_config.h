@@ -1,5 +1,5 @@
-// A whole pipeline file, parsed once: every verb takes the same YAML and uses its part, and all
-// problems of the file are reported together whatever verb was asked for.
+// A pipeline file, parsed as a whole: every verb takes the same YAML and uses its part, and all
+// problems of the file are reported together, whatever the verb.
 #pragma once
 
 #include <filesystem>
@@ -9,13 +9,13 @@
 
 #include "core/config.h"
 #include "core/option_table.h"
+#include "distill/importance/sort.h"
 #include "distill/options.h"
 #include "distill/pretrain/options.h"
-#include "distill/importance/sort.h"
 #include "eval/latency.h"
 #include "eval/tasks.h"
-#include "search/pareto.h"
 #include "search/searcher.h"
+#include "study/budget.h"
 #include "supernet/space/search_space.h"
 
 namespace concertina {
@@ -53,7 +53,7 @@ struct PipelineConfig {
   TaskOptions tasks;                // eval/tasks.h
   SearchConfig search;
   std::vector<Budget> budgets;  // report.budgets
-  std::string effective;        // the file with what --set and flags changed, written with every result
+  std::string effective;        // the effective config as canonical YAML, written with every result
 
   // Relative paths are resolved against the file's folder, corpus.root against the working
   // directory. InputError with every problem of the file, those of pipeline/config_checks.h too.

@@ -11,14 +11,16 @@
 #include "distill/train/recipe.h"
 #include "pipeline/budget_answers.h"
 #include "pipeline/front_text.h"
+#include "pipeline/pipeline.h"
 #include "pipeline/score_table.h"
+#include "pipeline/stage.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {
 namespace {
 
-// The best subnet within the first budget; the nearest to it when none fits, so that a pipeline always
-// ends in a file.
+// The best subnet within the first budget, or the nearest to it, so that a pipeline always ends in
+// a file.
 void extract_subnet(const PipelineConfig& config, const Workspace& workspace,
                     const StudyFile& study) {
   const BudgetChoice choice = choose_subnet(study, config.budgets);

@@ -4,13 +4,14 @@
 #include <filesystem>
 #include <string>
 
-#include "pipeline/pipeline.h"
-#include "pipeline/stage.h"
 #include "report/report.h"
 
 namespace concertina {
 
-// Adds what a model file says about its training to a report; nothing where there is no file.
+struct Pipeline;
+struct Stage;
+
+// Adds the provenance of a model file to a report; nothing if there is no such file.
 void add_provenance(const std::filesystem::path& model, const std::string& name,
                     ReportInputs& inputs);
 Stage make_report_stage(const Pipeline& pipeline);

@@ -58,8 +58,8 @@ std::vector<PlannedStage> plan_stages(std::span<const Stage> stages, const Works
   return plan;
 }
 
-void run_stages(std::span<const Stage> stages, const Workspace& workspace, const RunRequest& request,
-                const RunContext& context) {
+void run_stages(std::span<const Stage> stages, const Workspace& workspace,
+                const RunRequest& request, const RunContext& context) {
   check_names(request.only, stages);
   Stamps stamps(workspace.stamps());
   make_directories(workspace.out);

@@ -24,14 +24,14 @@ std::vector<PlannedStage> plan_stages(std::span<const Stage> stages, const Works
                                       std::span<const std::string> only);
 
 // Inputs come before the stages that read them. Writes `effective_config` into the workspace first,
-// unless `pipeline_file` is that very file. What a stage throws passes through; InputError as above;
-// Interrupted when a stop was asked for.
+// unless `pipeline_file` is that very file. What a stage throws passes through; InputError as
+// above; Interrupted when a stop was requested.
 struct RunRequest {
   std::filesystem::path pipeline_file;
   std::string effective_config;
   std::vector<std::string> only;
 };
-void run_stages(std::span<const Stage> stages, const Workspace& workspace, const RunRequest& request,
-                const RunContext& context);
+void run_stages(std::span<const Stage> stages, const Workspace& workspace,
+                const RunRequest& request, const RunContext& context);
 
 }  // namespace concertina

@@ -9,7 +9,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/units.h"
-#include "db/metric.h"
+#include "study/metric.h"
 
 namespace concertina {
 namespace {
@@ -85,7 +85,7 @@ std::string control_note(const std::vector<NamedScores>& models) {
     }
   }
   if (metrics.empty()) return "";
-  return fmt::format("Random initialisation is no worse than {} in {}: no proof of anything here.",
+  return fmt::format("Random initialisation is no worse than {} in {}: these scores show nothing.",
                      name, fmt::join(metrics, " and "));
 }
 

@@ -1,4 +1,4 @@
-// scores.json, the side by side scores that the eval stage writes, as a table for the report.
+// scores.json, which the eval stage writes, as a table for the report.
 #pragma once
 
 #include <filesystem>
@@ -11,8 +11,8 @@
 
 namespace concertina {
 
-// What the table does not prove: the metrics that the model called "random" is as good or better at
-// than the first model, in a sentence. "" when there are none or no such model.
+// A sentence that names the metrics in which the model "random" is no worse than the first model.
+// "" when there are none or no such model.
 using NamedScores = std::pair<std::string, std::map<std::string, double>>;
 std::string control_note(const std::vector<NamedScores>& models);
 

@@ -13,9 +13,12 @@
 #include "eval/subnet_evaluator.h"
 #include "pipeline/front_scores.h"
 #include "pipeline/latency_profile.h"
+#include "pipeline/pipeline.h"
 #include "pipeline/search_inputs.h"
+#include "pipeline/stage.h"
 #include "pipeline/study_setup.h"
-#include "search/study.h"
+#include "search/run_study.h"
+#include "study/hypervolume.h"
 
 namespace concertina {
 namespace {
@@ -61,12 +64,8 @@ StudyReport search_with_progress(const SearchInputs& inputs, StudyFile& study,
 void log_hypervolume(const StudyFile& study) {
   const auto last = study.last_generation();
   if (!last) return;
-  std::string reference;
-  for (const auto& [metric, value] : reference_point(study.header()))
-    reference +=
-        fmt::format("{}{} {}", reference.empty() ? "" : ", ", metric, metric_text(metric, value));
   log_info("search: hypervolume {:.4f} against the reference point {}", last->hypervolume,
-           reference);
+           reference_point_text(study.header()));
 }
 
 StopToken with_cap(const StopToken& stop, double max_minutes) {
@@ -77,22 +76,21 @@ StopToken with_cap(const StopToken& stop, double max_minutes) {
 
 }  // namespace
 
-void search_subnets(const PipelineConfig& config, const Workspace& workspace,
-                    const StopToken& stop, const SearchFlags& flags) {
+void search_subnets(const PipelineConfig& config, const Workspace& workspace, const StopToken& stop,
+                    const SearchFlags& flags) {
   const SearchInputs inputs = SearchInputs::load(config, workspace);
   ensure_latency_model(config, workspace, stop);
   StudyFile study = open_or_create_study(config, workspace, *inputs.supernet, *inputs.manifest);
   if (const auto there = study.trial_count(); there > 0 && !flags.resume) {
     throw InputError(fmt::format(
-        "{} already holds {} trials: --resume goes on with them, another --out starts afresh",
+        "{} already holds {} trials: give --resume to continue with them, or another --out",
         workspace.study().string(), there));
   }
-  const StudyReport report =
-      search_with_progress(inputs, study, with_cap(stop, flags.max_minutes));
-  stop.throw_if_interrupted(fmt::format("{} holds {} trials and --resume goes on",
+  const StudyReport report = search_with_progress(inputs, study, with_cap(stop, flags.max_minutes));
+  stop.throw_if_interrupted(fmt::format("{} holds {} trials, --resume continues",
                                         workspace.study().string(), study.trial_count()));
   log_info("search: {} trials, {} failed{}", report.trials, report.failed,
-           report.stopped ? "; the time cap came first, --resume goes on" : "");
+           report.stopped ? "; stopped by the time cap, --resume continues" : "");
   log_hypervolume(study);
   if (report.stopped) return;
   score_front(inputs, study, flags.score, stop);
@@ -101,16 +99,15 @@ void search_subnets(const PipelineConfig& config, const Workspace& workspace,
 Stage make_search_stage(const Pipeline& pipeline) {
   const PipelineConfig& config = pipeline.config;
   const Workspace& workspace = pipeline.workspace;
-  return {.name = "search",  // also scores what the report names
-          .settings = pipeline.section("search") + pipeline.section("tasks") +
-                      pipeline.section("report"),
-          .inputs = {"latency"},
-          .outputs = {workspace.study()},
-          .run =
-              [&](const RunContext& context) {
-                search_subnets(config, workspace, context.stop, {});
-              },
-          .prepare = [&] { set_aside_other_study(config, workspace); }};
+  return {
+      .name = "search",  // also scores what the report names
+      .settings =
+          pipeline.section("search") + pipeline.section("tasks") + pipeline.section("report"),
+      .inputs = {"latency"},
+      .outputs = {workspace.study()},
+      .run =
+          [&](const RunContext& context) { search_subnets(config, workspace, context.stop, {}); },
+      .prepare = [&] { set_aside_other_study(config, workspace); }};
 }
 
 }  // namespace concertina

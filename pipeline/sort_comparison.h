@@ -17,8 +17,8 @@ struct SortComparison {
   double before = 0, after = 0;
 };
 
-// Of the named members and of random ones. `objective`: the file of the heads trained with `before`;
-// `sorted` has them in the new order.
+// Of the named members and of random ones. `objective`: the file of the heads trained with
+// `before`; `sorted` has them in the new order.
 std::vector<SortComparison> compare_sorted(const Supernet& before, const SortResult& sorted,
                                            const Supernet& teacher,
                                            const std::filesystem::path& objective,

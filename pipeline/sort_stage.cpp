@@ -4,6 +4,8 @@
 #include "core/log.h"
 #include "distill/importance/sort.h"
 #include "pipeline/corpus_stage.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/stage.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {

@@ -1,10 +1,12 @@
 // The importance sort between stage 1 and stage 2 of distillation, where the config asks for it.
 #pragma once
 
-#include "pipeline/pipeline.h"
-#include "pipeline/stage.h"
-
 namespace concertina {
+
+struct Pipeline;
+struct PipelineConfig;
+struct Stage;
+struct Workspace;
 
 // Sorts stage 1's student and its heads into the workspace's sort folder. Needs config.sort.
 void sort_student(const PipelineConfig& config, const Workspace& workspace);

@@ -4,6 +4,7 @@
 #include "pipeline/distill_stage.h"
 #include "pipeline/eval_stage.h"
 #include "pipeline/latency_stage.h"
+#include "pipeline/pipeline.h"
 #include "pipeline/report_stage.h"
 #include "pipeline/search_stage.h"
 #include "pipeline/sort_stage.h"

@@ -1,13 +1,14 @@
-// The stages of a pipeline in the order they run. A new stage is a file with its make_ function and a
-// line here.
+// The stages of a pipeline in the order they run. A new stage is a file with its make_ function and
+// a line here.
 #pragma once
 
 #include <vector>
 
-#include "pipeline/pipeline.h"
 #include "pipeline/stage.h"
 
 namespace concertina {
+
+struct Pipeline;
 
 // `pipeline` outlives the stages. SystemError when a file that the config names cannot be read.
 std::vector<Stage> pipeline_stages(const Pipeline& pipeline);

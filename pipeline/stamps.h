@@ -1,5 +1,5 @@
-// Stamps say which stages of a workspace are up to date. A stamp is a file with the hash of everything
-// that a stage depends on and how far it came: "HASH started" or "HASH done".
+// Stamps record which stages of a workspace are up to date. A stamp is a file with the hash of
+// everything that a stage depends on and its state: "HASH started" or "HASH done".
 #pragma once
 
 #include <filesystem>

@@ -14,9 +14,10 @@
 #include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
 #include "pipeline/corpus_stage.h"
-#include "search/same_study.h"
 #include "search/searcher.h"
+#include "study/same_study.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -46,16 +47,17 @@ Facts settings_of_study(const PipelineConfig& config, const std::vector<MetricIn
 }
 
 StudyHeader study_header(const PipelineConfig& config, const Workspace& workspace,
-                      const Supernet& supernet, const Manifest& manifest) {
+                         const Supernet& supernet, const Manifest& manifest) {
   StudyHeader header;
-  header.space_json = supernet.space().to_json();
+  header.space_json = json_of(supernet.space());
   header.seed = config.seed;
   header.config = config.effective;
   header.versions = versions_json();
   header.data = manifest.fingerprint();
-  header.model = nlohmann::json{{"path", workspace.student(2).lexically_relative(workspace.out).string()},
-                                {"sha256", sha256_file(workspace.student(2))}}
-                     .dump();
+  header.model =
+      nlohmann::json{{"path", workspace.student(2).lexically_relative(workspace.out).string()},
+                     {"sha256", sha256_file(workspace.student(2))}}
+          .dump();
   header.device = cpu_name();
   header.objectives = metrics_named(config.search.objectives);
   header.recorded = metrics_named(config.search.record);
@@ -128,9 +130,10 @@ Fingerprints search_fingerprints(const PipelineConfig& config, const Workspace& 
 }
 
 StudyFile open_or_create_study(const PipelineConfig& config, const Workspace& workspace,
-                              const Supernet& supernet, const Manifest& manifest) {
+                               const Supernet& supernet, const Manifest& manifest) {
   const StudyHeader header = study_header(config, workspace, supernet, manifest);
-  if (!std::filesystem::exists(workspace.study())) return StudyFile::create(workspace.study(), header);
+  if (!std::filesystem::exists(workspace.study()))
+    return StudyFile::create(workspace.study(), header);
   StudyFile study = StudyFile::open(workspace.study());
   const std::vector<std::string> differences = study_differences(study.header(), header);
   if (!differences.empty()) {
@@ -143,13 +146,13 @@ StudyFile open_or_create_study(const PipelineConfig& config, const Workspace& wo
 void set_aside_other_study(const PipelineConfig& config, const Workspace& workspace) {
   if (!std::filesystem::exists(workspace.study())) return;
   const StudyHeader header = study_header(config, workspace, load_model(workspace.student(2)),
-                                       read_manifest(corpus_manifest(config)));
+                                          read_manifest(corpus_manifest(config)));
   const std::vector<std::string> differences =
       study_differences(StudyFile::open_read_only(workspace.study()).header(), header);
   if (differences.empty()) return;
   const std::filesystem::path kept = workspace.old_study();
   StudyFile::move(workspace.study(), kept);
-  log_warn("the study is kept as {}, for another begins: {}", kept.string(),
+  log_warn("another study starts, the old one is kept as {}: {}", kept.string(),
            fmt::join(differences, "; "));
 }
 

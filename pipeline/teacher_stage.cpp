@@ -6,12 +6,16 @@
 #include "core/files.h"
 #include "distill/pretrain/pretrain.h"
 #include "pipeline/corpus_stage.h"
+#include "pipeline/pipeline.h"
+#include "pipeline/stage.h"
+#include "pipeline/training.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
 
-// A model that was trained elsewhere, into a folder where nothing was trained.
+// A teacher that was trained in the folder is only replaced if it may be set aside.
 void copy_teacher(const Supernet& teacher, const Workspace& workspace, Existing existing) {
   const std::filesystem::path folder = workspace.teacher_dir();
   const bool trained = std::filesystem::exists(folder / "metrics.jsonl");
@@ -39,8 +43,8 @@ void train_teacher(const PipelineConfig& config, const Workspace& workspace,
   TrainingProgress progress("teacher");
   const StageContext training =
       training_context(config.seed, context, flags, workspace.teacher_dir(), progress);
-  const StageResult result = pretrain_teacher(
-      options, config.space, read_manifest(corpus_manifest(config)), training);
+  const StageResult result =
+      pretrain_teacher(options, config.space, read_manifest(corpus_manifest(config)), training);
   log_end("teacher", result, options.train);
 }
 
@@ -48,7 +52,7 @@ Stage make_teacher_stage(const Pipeline& pipeline) {
   const PipelineConfig& config = pipeline.config;
   const Workspace& workspace = pipeline.workspace;
   return {.name = "teacher",
-          .settings = fmt::format("seed {}\n", config.seed) + config.space.to_json() +
+          .settings = fmt::format("seed {}\n", config.seed) + json_of(config.space) +
                       pipeline.section("teacher") + content_hash(config.teacher_model) +
                       content_hash(config.teacher.units.model) + files_hash(config.teacher.train),
           .inputs = {"corpus"},

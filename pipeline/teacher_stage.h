@@ -1,13 +1,18 @@
 // The teacher: pretrained by masked unit prediction, or a model that the config names.
 #pragma once
 
-#include "pipeline/pipeline.h"
-#include "pipeline/stage.h"
-#include "pipeline/training.h"
+#include "pipeline/training_flags.h"
 
 namespace concertina {
 
-// InputError when a teacher was trained in the workspace and `flags` do not say what to do about it.
+struct Pipeline;
+struct PipelineConfig;
+struct RunContext;
+struct Stage;
+struct Workspace;
+
+// InputError when a teacher was trained in the workspace and `flags` do not say what to do about
+// it.
 void train_teacher(const PipelineConfig& config, const Workspace& workspace,
                    const RunContext& context, const TrainingFlags& flags);
 Stage make_teacher_stage(const Pipeline& pipeline);

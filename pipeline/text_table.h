@@ -6,8 +6,8 @@
 
 namespace concertina {
 
-// One row a line, the first as the head; cells are padded to the widest of their column, numbers to
-// the right.
+// One line per row, the first with the column names; cells are padded to the widest of their
+// column, numbers right-aligned.
 std::string text_table(const std::vector<std::vector<std::string>>& rows);
 
 }  // namespace concertina

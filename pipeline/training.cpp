@@ -9,7 +9,7 @@
 namespace concertina {
 
 void TrainingProgress::on_start(const StartReport& start) {
-  if (start.step > 0) log_info("{}: going on from step {} of {}", title_, start.step, start.steps);
+  if (start.step > 0) log_info("{}: resuming from step {} of {}", title_, start.step, start.steps);
   progress_ = std::make_unique<Progress>(title_, start.steps, start.step);
 }
 
@@ -34,8 +34,8 @@ StageContext training_context(uint64_t seed, const RunContext& run, const Traini
                               std::filesystem::path folder, TrainingProgress& progress) {
   const std::chrono::duration<double, std::ratio<60>> answer(flags.answer_minutes);
   StageContext context;
-  context.communicator = make_communicator(
-      run.launch, std::chrono::duration_cast<std::chrono::milliseconds>(answer));
+  context.communicator =
+      make_communicator(run.launch, std::chrono::duration_cast<std::chrono::milliseconds>(answer));
   context.targets = folder.parent_path() / "targets";  // stages share what fits both
   context.folder = std::move(folder);
   context.seed = seed;
@@ -54,7 +54,7 @@ void log_end(const std::string& title, const StageResult& result, const TrainOpt
   const auto& [state, wall_s, finished, validation] = result.outcome;
   log_info("{}: {} of {} steps, {} of audio in {}{}", title, state.step, options.steps,
            format_seconds(state.audio_s), format_seconds(wall_s),
-           finished ? "" : "; the time cap came first, --resume goes on");
+           finished ? "" : "; stopped by the time cap, --resume continues");
 }
 
 std::string files_hash(const TrainOptions& options) {

@@ -3,23 +3,15 @@
 
 #include <ATen/ATen.h>
 
-#include <chrono>
 #include <memory>
 #include <string>
 
 #include "core/progress.h"
-#include "distill/train/communicator.h"
 #include "distill/train/stage.h"
 #include "pipeline/run_context.h"
+#include "pipeline/training_flags.h"
 
 namespace concertina {
-
-struct TrainingFlags {
-  Existing existing = Existing::kGoOnOrSetAside;  // what to do about a run in the stage's folder
-  double max_minutes = 0;                         // 0: no cap beyond the config's
-  // Of several processes: how long to wait for one that does not answer.
-  double answer_minutes = std::chrono::duration<double, std::ratio<60>>(kAnswerTime).count();
-};
 
 // A progress bar with loss and speed, and a log line at each validation.
 class TrainingProgress : public TrainObserver {
@@ -34,8 +26,8 @@ class TrainingProgress : public TrainObserver {
   std::unique_ptr<Progress> progress_;
 };
 
-// Of a stage that trains in `folder`; `progress` outlives the training. Meets the other processes of
-// the run: SystemError when that fails.
+// Of a stage that trains in `folder`; `progress` outlives the training. Meets the other processes
+// of the run: SystemError when that fails.
 StageContext training_context(uint64_t seed, const RunContext& run, const TrainingFlags& flags,
                               std::filesystem::path folder, TrainingProgress& progress);
 void apply_cap(TrainOptions& options, const TrainingFlags& flags);

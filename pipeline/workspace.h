@@ -1,4 +1,5 @@
-// Where a pipeline's files are. Each training stage has a folder with its effective config.yaml, metrics and checkpoints.
+// Where a pipeline's files are. Each training stage has a folder with its effective config.yaml,
+// metrics and checkpoints.
 #pragma once
 
 #include <cstdint>

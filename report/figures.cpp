@@ -8,7 +8,7 @@
 
 #include "report/svg.h"
 #include "report/text.h"
-#include "search/latency_model.h"
+#include "study/latency/model.h"
 
 namespace concertina {
 namespace {
@@ -28,11 +28,11 @@ class FrontChart {
             trial.values.at(y_.name)};
   }
 
-  Axis x_axis() const {
+  ChartAxis x_axis() const {
     if (!x_) return {"trial", plain};
     return {metric_title(header_, x_->name), [name = x_->name](double v) { return tick(name, v); }};
   }
-  Axis y_axis() const {
+  ChartAxis y_axis() const {
     return {metric_title(header_, y_.name), [name = y_.name](double v) { return tick(name, v); }};
   }
 
@@ -44,10 +44,9 @@ class FrontChart {
     return text;
   }
 
-  // What is reached at each cost: a staircase between neighbours. Only two objectives have such a
-  // line.
-  Line staircase(std::span<const Trial> front) const {
-    Line line{"front-line", {}, ""};
+  // The best value at each cost: a staircase between neighbours. Only with two objectives.
+  ChartLine staircase(std::span<const Trial> front) const {
+    ChartLine line{"front-line", {}, ""};
     if (header_.objectives.size() != 2) return line;
     std::vector<XY> points;
     for (const Trial& trial : front) points.push_back(place(trial));
@@ -75,11 +74,11 @@ class FrontChart {
 };
 
 constexpr size_t kManyDots = 2000;
-constexpr double kCell = 8;  // of the chart's units, a dot and its rim
+constexpr double kCell = 8;  // in units of the chart: a dot and its outline
 
-// Of many trials the first in each cell of the chart, so that a page stays small and looks alike.
-std::vector<Trial> apart(std::span<const Trial> trials, const FrontChart& maker,
-                         const Chart& chart) {
+// Of many trials the first in each cell of the chart: the page stays small and looks the same.
+std::vector<Trial> thinned(std::span<const Trial> trials, const FrontChart& maker,
+                           const Chart& chart) {
   if (trials.size() <= kManyDots) return {trials.begin(), trials.end()};
   XY low = maker.place(trials[0]), high = low;
   for (const Trial& trial : trials) {
@@ -120,8 +119,8 @@ std::string front_figure(const StudyHeader& header, std::span<const Trial> trial
     const auto [x, y] = maker.place(trial);
     chart.marks.push_back({x, y, style, maker.tooltip(trial) + note, radius});
   };
-  for (const Trial& trial : apart(trials, maker, chart)) mark(trial, "trial", 2.5, "");
-  for (const Trial& trial : apart(front, maker, chart)) mark(trial, "front", 4, "\non the front");
+  for (const Trial& trial : thinned(trials, maker, chart)) mark(trial, "trial", 2.5, "");
+  for (const Trial& trial : thinned(front, maker, chart)) mark(trial, "front", 4, "\non the front");
   for (const Choice& choice : choices) {
     mark(choice.trial, "chosen", 7,
          fmt::format("\n{} {}", choice.fits ? "best for" : "nearest to",
@@ -137,7 +136,7 @@ std::string hypervolume_figure(std::span<const GenerationRecord> generations) {
   chart.width = 420, chart.height = 260;
   chart.x = {"generation", plain};
   chart.y = {"hypervolume", plain};
-  Line line{"line s0", {}, ""};
+  ChartLine line{"line s0", {}, ""};
   for (const GenerationRecord& g : generations) {
     const auto x = static_cast<double>(g.number);
     line.points.emplace_back(x, g.hypervolume);
@@ -159,7 +158,7 @@ std::string latency_figure(std::span<const LatencyPoint> points,
   chart.y = {"predicted (ms)", plain};
   double low = INFINITY, high = 0;
   for (const LatencyPoint& p : points) {
-    if (!same_workload(p, model.workload())) continue;  // another machine's, or bf16
+    if (!same_workload(p, model.workload())) continue;
     const double predicted = model.predict_ms(p.architecture);
     chart.marks.push_back({p.p50_ms, predicted, "front",
                            fmt::format("{}\nmeasured {:.2f} ms, predicted {:.2f} ms",
@@ -177,14 +176,14 @@ std::string training_figure(const TrainingCurve& curve) {
   chart.width = 420, chart.height = 260;
   chart.x = {"step", plain};
   chart.y = {"loss", plain};
-  Line loss{"line faint", {}, curve.validation.empty() ? "" : "training"};
+  ChartLine loss{"line faint", {}, curve.validation.empty() ? "" : "training"};
   for (size_t i = 0; i < curve.step.size(); ++i)
     loss.points.emplace_back(curve.step[i], curve.loss[i]);
-  // Steps that only carry a validation must not cut the training line.
+  // Steps with a validation only must not interrupt the training line.
   std::erase_if(loss.points, [](const XY& p) { return !std::isfinite(p.second); });
   chart.lines.push_back(std::move(loss));
   for (size_t v = 0; v < curve.validation.size(); ++v) {
-    Line line{styled(v), {}, curve.validation[v].first};
+    ChartLine line{styled(v), {}, curve.validation[v].first};
     for (size_t i = 0; i < curve.step.size(); ++i) {
       const double value = curve.validation[v].second[i];
       if (!std::isfinite(value)) continue;

@@ -1,4 +1,4 @@
-// The report's charts as SVG text; "" where there is nothing to show. Private to report/.
+// The report's charts as SVG text; "" where there is no data. Private to report/.
 #pragma once
 
 #include <optional>
@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "db/study_file.h"
-#include "report/report.h"
-#include "search/front_results.h"
+#include "report/training_curve.h"
+#include "study/budget.h"
+#include "study/front_results.h"
+#include "study/study_file.h"
 
 namespace concertina {
 

@@ -7,7 +7,10 @@
 #include "core/errors.h"
 #include "report/figures.h"
 #include "report/tables.h"
-#include "search/latency_model.h"
+#include "report/text.h"
+#include "study/latency/model.h"
+#include "study/pareto.h"
+#include "study/queries.h"
 
 namespace concertina {
 namespace {
@@ -72,8 +75,7 @@ std::string pictures(const std::vector<Picture>& all) {
 }
 
 std::vector<Choice> choose(const StudyHeader& header, const FrontResults& results,
-                           const std::vector<Trial>& trials,
-                           const std::vector<Budget>& budgets) {
+                           const std::vector<Trial>& trials, const std::vector<Budget>& budgets) {
   std::vector<Choice> choices;
   for (const Budget& budget : budgets) {
     const BudgetAnswer answer = within_budgets(header, results, trials, std::span(&budget, 1));
@@ -84,7 +86,7 @@ std::vector<Choice> choose(const StudyHeader& header, const FrontResults& result
   return choices;
 }
 
-// Members of the front for its table: all of them, or kMostRows evenly along it with the chosen.
+// Members of the front for its table: all, or kMostRows evenly along it and the chosen ones.
 std::vector<Trial> table_rows(const std::vector<Trial>& front, std::span<const Choice> choices) {
   if (front.size() <= kMostRows) return front;
   const auto is_chosen = [&](const Trial& trial) {
@@ -114,12 +116,11 @@ std::string results(const StudyHeader& header, const FrontResults& found,
   std::string out;
   if (!choices.empty())
     out += section("Chosen for a budget",
-                   "The best subnet that fits, and the command that takes it out of the supernet.",
+                   "The best subnet that fits, and the command that extracts it from the supernet.",
                    choice_cards(header, choices));
   out += section("Trials and front",
-                 "Every dot is one subnet scored on dev data; hover for its architecture. Where "
-                 "thousands lie on one another, one is drawn. The line joins what nobody beats on "
-                 "all objectives.",
+                 "Every dot is one subnet scored on dev data; hover for its architecture. Of "
+                 "thousands that overlap, one is drawn. The line joins the non-dominated subnets.",
                  front_figure(header, trials, front, choices));
   out += section("The front",
                  "Values are on dev data unless a column says test, with 95 % intervals. A timed "
@@ -129,7 +130,7 @@ std::string results(const StudyHeader& header, const FrontResults& found,
   return out;
 }
 
-// How the fresh times of the front agree with the model.
+// Whether the fresh times of the front agree with the model.
 std::string check_text(const std::vector<LatencyCheck>& checks) {
   if (checks.empty() || checks.back().times == 0) return "";
   const LatencyCheck& check = checks.back();
@@ -138,8 +139,8 @@ std::string check_text(const std::vector<LatencyCheck>& checks) {
                   check.times, check.outside);
   if (check.scale == 1) return text + ".";
   return text + fmt::format(
-                    ", more than chance explains: predictions times {:.3f} are the corrected ones, "
-                    "which budgets on latency take; objective values stay as the search saw them.",
+                    ", more than chance explains: budgets on latency use the predictions times "
+                    "{:.3f}; objective values stay as the search saw them.",
                     check.scale);
 }
 
@@ -156,9 +157,9 @@ std::string measurements(const StudyFile& study, const ReportInputs& inputs) {
   const std::optional<LatencyModelRecord> model = study.latency_model();
   std::string out = section(
       "Search and latency",
-      "Hypervolume is measured against the study's reference point, in units of the box between "
-      "its bounds: studies of one space and model compare. The latency model is frozen before the "
-      "search." +
+      "Hypervolume is measured against the study's reference point, relative to the volume within "
+      "its bounds: studies of one space and model are comparable. The latency model is frozen "
+      "before the search." +
           check_text(study.latency_checks()),
       pictures({{"Hypervolume", hypervolume_figure(study.generations())},
                 {latency_title(model), latency_figure(study.latency_points(), model)}}));
@@ -168,7 +169,7 @@ std::string measurements(const StudyFile& study, const ReportInputs& inputs) {
   return out + section("Training", "", pictures(training));
 }
 
-// What was trained says so itself: the search's own file may have other settings for it.
+// Trained models record their own settings: the search's config may have others.
 std::string provenance(const StudyHeader& header, const ReportInputs& inputs) {
   std::string body;
   std::vector<std::pair<std::string, std::string>> parts = {
@@ -182,20 +183,19 @@ std::string provenance(const StudyHeader& header, const ReportInputs& inputs) {
       body += fmt::format("<details><summary>{}</summary>\n<pre>{}</pre></details>\n",
                           escape_html(title), escape_html(text));
   }
-  return section("How it was made", "", body);
+  return section("Provenance", "", body);
 }
 
 }  // namespace
 
 std::string render_report(const StudyFile& study, const ReportInputs& inputs) {
   const StudyHeader header = study.header();
-  std::vector<Trial> trials = study.trials(), front;
+  std::vector<Trial> trials = study.trials();
   const auto total = static_cast<int64_t>(trials.size());
   std::erase_if(trials, [](const Trial& t) { return t.state != TrialState::kComplete; });
   const FrontResults found = front_results(study);
   add_results(found, trials);
-  for (const int64_t i : pareto_front(trials, header.objectives))
-    front.push_back(trials[static_cast<size_t>(i)]);
+  const std::vector<Trial> front = front_trials(trials, header.objectives);
 
   const std::string title = escape_html(inputs.title);
   std::string page = fmt::format(

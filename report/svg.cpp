@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "report/report.h"
+#include "report/text.h"
 
 namespace concertina {
 namespace {
@@ -43,8 +43,8 @@ class Painter {
     out_ = fmt::format("<svg viewBox=\"0 0 {:g} {:g}\" role=\"img\" aria-label=\"{}\">\n",
                        chart_.width, chart_.height, escape_html(chart_.description));
     grid();
-    for (const Line& line : chart_.lines) polyline(line);
-    for (const Mark& mark : chart_.marks)
+    for (const ChartLine& line : chart_.lines) polyline(line);
+    for (const ChartMark& mark : chart_.marks)
       if (finite(mark.x, mark.y)) circle(mark);
     legend();
     return out_ + "</svg>\n";
@@ -81,7 +81,7 @@ class Painter {
         middle, escape_html(chart_.y.title));
   }
 
-  void polyline(const Line& line) {
+  void polyline(const ChartLine& line) {
     std::string path;
     bool open = false;
     for (const auto& [x, y] : line.points) {
@@ -92,7 +92,7 @@ class Painter {
     out_ += fmt::format("<path d=\"{}\" class=\"{}\"/>\n", path, line.style);
   }
 
-  void circle(const Mark& mark) {
+  void circle(const ChartMark& mark) {
     out_ += fmt::format(
         "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"{:g}\" class=\"{}\"><title>{}</title></circle>\n",
         x_.at(mark.x), y_.at(mark.y), mark.radius, mark.style, escape_html(mark.tooltip));
@@ -100,7 +100,7 @@ class Painter {
 
   void legend() {
     double y = kTop + 12;
-    for (const Line& line : chart_.lines) {
+    for (const ChartLine& line : chart_.lines) {
       if (line.label.empty()) continue;
       rule(x_.to - 22, y - 4, x_.to - 4, y - 4, line.style);
       text(x_.to - 28, y, "end", "tick", line.label);
@@ -138,9 +138,9 @@ std::string render_chart(const Chart& chart) {
   const auto add = [&](double px, double py) {
     if (finite(px, py)) x.add(px), y.add(py);
   };
-  for (const Line& line : chart.lines)
+  for (const ChartLine& line : chart.lines)
     for (const auto& [px, py] : line.points) add(px, py);
-  for (const Mark& mark : chart.marks) add(mark.x, mark.y);
+  for (const ChartMark& mark : chart.marks) add(mark.x, mark.y);
   return x.low > x.high ? std::string() : Painter(chart, x, y).paint();
 }
 

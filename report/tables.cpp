@@ -6,7 +6,8 @@
 #include <cctype>
 
 #include "report/text.h"
-#include "search/study.h"
+#include "study/hypervolume.h"
+#include "study/queries.h"
 
 namespace concertina {
 namespace {
@@ -34,8 +35,7 @@ std::string fact(std::string_view name, std::string_view value) {
   return fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", escape_html(name), escape_html(value));
 }
 
-// What is known of a subnet beyond the search: its scores on test, and its time beside the
-// predicted one.
+// Results of a subnet after the search: its scores on test, its time and the prediction's error.
 std::string results_text(const SubnetResults& results) {
   std::string out;
   for (const auto& [name, score] : results.test) {
@@ -53,11 +53,12 @@ std::string results_text(const SubnetResults& results) {
     out += "</span>";
   }
   if (results.complete()) return out;
-  return out + fmt::format("<span><b>{}</b>: <code>concertina search</code> with <code>--score</code> "
-                           "and its key does that</span>",
-                           !results.test.empty() ? "not timed"
-                           : results.time        ? "not scored on test"
-                                                 : "not scored on test, not timed");
+  return out + fmt::format(
+                   "<span><b>{}</b>: run <code>concertina search</code> with "
+                   "<code>--score</code> and its key</span>",
+                   !results.test.empty() ? "not timed"
+                   : results.time        ? "not scored on test"
+                                         : "not scored on test, not timed");
 }
 
 // For a POSIX shell: quotes of the text itself are closed, escaped and opened again.
@@ -124,11 +125,7 @@ std::string facts_list(const StudyHeader& header, const StudyFile& study, int64_
   if (const auto last = study.last_generation()) {
     out += fact("generations", fmt::format("{}", last->number + 1));
     out += fact("hypervolume", fmt::format("{:.4g}", last->hypervolume));
-    std::string reference;
-    for (const auto& [metric, value] : reference_point(header)) {
-      reference +=
-          fmt::format("{}{} {}", reference.empty() ? "" : ", ", metric, metric_text(metric, value));
-    }
+    const std::string reference = reference_point_text(header);
     if (!reference.empty()) out += fact("its reference point", reference);
   }
   out += fact("looks at test", fmt::format("{}", study.looks().size()));
@@ -157,7 +154,8 @@ std::string choice_cards(const StudyHeader& header, std::span<const Choice> choi
     out += fmt::format(
         "</p>\n<p>{}</p>\n<pre>concertina extract {} --arch {} -o "
         "subnet.safetensors</pre></article>\n",
-        results_text(choice.results), escape_html(shell_quoted(model_path(header))), escape_html(shell_quoted(key)));
+        results_text(choice.results), escape_html(shell_quoted(model_path(header))),
+        escape_html(shell_quoted(key)));
   }
   return out + "</div>\n";
 }

@@ -5,10 +5,11 @@
 #include <string>
 
 #include "report/figures.h"
+#include "report/report.h"
 
 namespace concertina {
 
-std::string html_table(const ReportTable& table);  // numbers are set to the right
+std::string html_table(const ReportTable& table);  // numeric columns are right-aligned
 std::string front_table(const StudyHeader& header, std::span<const Trial> front,
                         const FrontResults& results, std::span<const Choice> choices);
 std::string facts_list(const StudyHeader& header, const StudyFile& study, int64_t trials,

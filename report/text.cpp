@@ -4,13 +4,10 @@
 
 #include <cmath>
 
-#include "report/report.h"
-#include "search/study.h"
-
 namespace concertina {
 namespace {
 
-// "params" and "MACs" say no more than the metric's name.
+// "params" and "MACs" repeat the metric's name.
 bool unit_is_shown(std::string_view metric, std::string_view unit) {
   const Metric* known = find_metric(metric);
   return !unit.empty() && (known == nullptr || known->format != NumberFormat::kCount);

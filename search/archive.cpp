@@ -9,7 +9,7 @@ namespace {
 
 constexpr int kDraws = 200;
 
-// Counts up like an odometer; false after the last combination.
+// The next combination; false after the last one.
 bool advance(Genome& genome, const std::vector<int32_t>& cardinalities) {
   for (size_t i = genome.size(); i-- > 0;) {
     if (++genome[i] < cardinalities[i]) return true;
@@ -30,20 +30,20 @@ void Archive::restart(std::span<const Trial> told) {
   for (const Trial& trial : told) asked_.insert(trial.genome);
 }
 
-std::optional<Genome> Archive::fresh(Rng& rng) {
+std::optional<Genome> Archive::new_random_genome(Rng& rng) {
   for (int draw = 0; draw < kDraws; ++draw) {
-    Genome genome = space_.encode(space_.sample(rng));
-    if (add(genome)) return genome;
+    Genome genome = codec_.encode(codec_.space().sample(rng));
+    if (add_genome(genome)) return genome;
   }
-  return first_left();
+  return first_unasked();
 }
 
-std::optional<Genome> Archive::first_left() {
-  const std::vector<int32_t> cardinalities = space_.gene_cardinalities();
+std::optional<Genome> Archive::first_unasked() {
+  const std::vector<int32_t>& cardinalities = codec_.cardinalities();
   Genome genome(cardinalities.size(), 0);
   do {
-    Genome canonical = space_.canonical(genome);
-    if (add(canonical)) return canonical;
+    Genome canonical = codec_.canonical(genome);
+    if (add_genome(canonical)) return canonical;
   } while (advance(genome, cardinalities));
   return std::nullopt;
 }

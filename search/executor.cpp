@@ -1,3 +1,5 @@
+#include "search/executor.h"
+
 #include <tbb/blocked_range.h>
 #include <tbb/global_control.h>
 #include <tbb/parallel_for.h>
@@ -16,7 +18,6 @@
 
 #include "core/errors.h"
 #include "core/tsan.h"
-#include "search/evaluator.h"
 
 namespace concertina {
 namespace {
@@ -36,10 +37,10 @@ class WorkerStart : public tbb::task_scheduler_observer {
   const std::function<void()>& start_;
 };
 
-// Results on their way from the workers to the caller's thread.
-class Mailbox {
+// Passes results from the workers to the calling thread.
+class ResultQueue {
  public:
-  void put(GroupResult result) {
+  void push(GroupResult result) {
     {
       const std::lock_guard lock(mutex_);
       results_.push_back(std::move(result));
@@ -54,8 +55,9 @@ class Mailbox {
     }
     arrived_.notify_one();
   }
-  // Nothing once the box is closed and empty; rethrows the error it was closed with.
-  std::optional<GroupResult> take() {
+  // Waits for a result. Empty once the queue is closed and empty; rethrows the error it was closed
+  // with.
+  std::optional<GroupResult> pop() {
     std::unique_lock lock(mutex_);
     arrived_.wait(lock, [&] { return closed_ || !results_.empty(); });
     if (results_.empty()) {
@@ -75,7 +77,8 @@ class Mailbox {
   bool closed_ = false;
 };
 
-// A subnet that cannot be scored is one failed trial; its neighbours are scored without it.
+// A subnet that cannot be scored is one failed trial; the others of its group are scored without
+// it.
 GroupResult evaluate(const Evaluator& evaluator, const WorkGroup& group, const StopToken& stop) {
   std::string reason;
   try {
@@ -120,12 +123,12 @@ class TbbExecutor : public Executor {
 
   void run(const Evaluator& evaluator, std::span<const WorkGroup> groups, const StopToken& stop,
            const Done& done) override {
-    Mailbox mailbox;
+    ResultQueue queue;
     std::atomic<bool> cancelled = false;
-    std::jthread leader(
-        [&] { lead(evaluator, groups, stop, cancelled, mailbox); });  // joined on every way out
+    // Joined on every exit.
+    const std::jthread leader([&] { lead(evaluator, groups, stop, cancelled, queue); });
     try {
-      while (auto result = mailbox.take()) done(*result);
+      while (auto result = queue.pop()) done(*result);
     } catch (...) {
       cancelled = true;
       throw;
@@ -133,14 +136,13 @@ class TbbExecutor : public Executor {
   }
 
  private:
-  // The leader is the arena's first worker, so the caller's thread keeps its own settings and
+  // The leader is the arena's first worker, so that the calling thread keeps its own settings and
   // writes the study.
   void lead(const Evaluator& evaluator, std::span<const WorkGroup> groups, const StopToken& stop,
-            const std::atomic<bool>& cancelled, Mailbox& mailbox) const {
+            const std::atomic<bool>& cancelled, ResultQueue& queue) const {
     try {
       const auto width = static_cast<size_t>(workers_);
-      // Without it TBB would never run more threads than the machine has CPUs, whatever was asked
-      // for.
+      // Otherwise TBB never runs more threads than the machine has CPUs.
       std::optional<tbb::global_control> limit;
       if (tbb::global_control::active_value(tbb::global_control::max_allowed_parallelism) < width) {
         limit.emplace(tbb::global_control::max_allowed_parallelism, width);
@@ -159,14 +161,14 @@ class TbbExecutor : public Executor {
               const PublishOnExit after_range{ended};
               for (size_t i = range.begin(); i != range.end(); ++i) {
                 if (!cancelled && !stop.stop_requested())
-                  mailbox.put(run_group(evaluator, groups[i], stop));
+                  queue.push(run_group(evaluator, groups[i], stop));
               }
             },
             tbb::simple_partitioner());
       });
-      mailbox.close(nullptr);
+      queue.close(nullptr);
     } catch (...) {
-      mailbox.close(std::current_exception());
+      queue.close(std::current_exception());
     }
   }
 

@@ -6,7 +6,7 @@
 namespace concertina {
 namespace {
 
-void check(const SearcherOptions& options) {
+void validate(const SearcherOptions& options) {
   const auto is_share = [](double x) { return x >= 0 && x <= 1; };
   if (options.population < 2)
     throw InputError(
@@ -33,7 +33,7 @@ Facts settings_of(const SearcherOptions& options) {
 }
 
 std::unique_ptr<Searcher> make_searcher(const SearcherOptions& options, const SearchSpace& space) {
-  check(options);
+  validate(options);
   if (options.kind == SearcherKind::kNsga2) return make_nsga2(options, space);
   return make_random_searcher(options, space);
 }

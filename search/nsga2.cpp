@@ -4,15 +4,15 @@
 
 #include "core/errors.h"
 #include "search/archive.h"
-#include "search/pareto.h"
 #include "search/searchers.h"
+#include "study/pareto.h"
 
 namespace concertina {
 namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kChildDraws = 32;  // a space that is nearly used up gives few new children
+constexpr int kChildDraws = 32;  // a space that is nearly exhausted gives few new children
 
 struct Member {
   int64_t number = 0;
@@ -45,14 +45,14 @@ void assign_ranks(std::vector<Member>& members) {
 class Nsga2 : public Searcher {
  public:
   Nsga2(const SearcherOptions& options, const SearchSpace& space)
-      : options_(options), space_(space), archive_(space), rng_(Rng(options.seed).fork("nsga2")) {}
+      : options_(options), codec_(space), archive_(space), rng_(Rng(options.seed).fork("nsga2")) {}
 
   std::vector<Genome> ask(int64_t count) override {
     std::vector<Genome> genomes;
-    if (archive_.empty()) add_corners(genomes, count);
+    if (archive_.empty()) add_reference_members(genomes, count);
     while (static_cast<int64_t>(genomes.size()) < count) {
       auto genome = breed();
-      if (!genome) genome = archive_.fresh(rng_);
+      if (!genome) genome = archive_.new_random_genome(rng_);
       if (!genome) break;
       genomes.push_back(std::move(*genome));
     }
@@ -61,10 +61,10 @@ class Nsga2 : public Searcher {
 
   void tell(std::span<const Trial> trials) override {
     for (const Trial& trial : trials) {
-      archive_.add(trial.genome);
+      archive_.add_genome(trial.genome);
       if (trial.state == TrialState::kComplete) population_.push_back(member(trial));
     }
-    survive();
+    select_survivors();
   }
 
   int64_t batch_size() const override { return options_.population; }
@@ -81,8 +81,8 @@ class Nsga2 : public Searcher {
     if (!json.is_object() || json.value("searcher", "") != "nsga2" || !json.contains("rng") ||
         !json.contains("population")) {
       throw InputError(
-          "the study's search state is not that of nsga2: resume it with the searcher it began "
-          "with");
+          "the study's search state is not that of nsga2: resume it with the searcher that began "
+          "it");
     }
     rng_ = Rng::from_state(json["rng"].get<std::string>());
     archive_.restart(told);
@@ -93,7 +93,7 @@ class Nsga2 : public Searcher {
         population_.push_back(member(trial));
     }
     if (population_.size() != numbers.size())
-      throw InputError("the study's search state names trials that it does not hold");
+      throw InputError("the study's search state names trials that are missing");
     assign_ranks(population_);
   }
 
@@ -102,19 +102,20 @@ class Nsga2 : public Searcher {
     return {trial.number, trial.genome, objective_point(trial.values, options_.objectives)};
   }
 
-  void add_corners(std::vector<Genome>& genomes, int64_t count) {
-    for (const Architecture& corner :
-         {space_.smallest(), space_.largest(), space_.default_architecture()}) {
-      if (static_cast<int64_t>(genomes.size()) >= count || !space_.contains(corner)) continue;
-      Genome genome = space_.encode(corner);
-      if (archive_.add(genome)) genomes.push_back(std::move(genome));
+  void add_reference_members(std::vector<Genome>& genomes, int64_t count) {
+    const SearchSpace& space = codec_.space();
+    for (const Architecture& member :
+         {space.smallest(), space.largest(), space.default_architecture()}) {
+      if (static_cast<int64_t>(genomes.size()) >= count || !space.contains(member)) continue;
+      Genome genome = codec_.encode(member);
+      if (archive_.add_genome(genome)) genomes.push_back(std::move(genome));
     }
   }
 
   std::optional<Genome> breed() {
     for (int draw = 0; draw < kChildDraws && !population_.empty(); ++draw) {
       Genome genome = child();
-      if (archive_.add(genome)) return genome;
+      if (archive_.add_genome(genome)) return genome;
     }
     return std::nullopt;
   }
@@ -122,8 +123,8 @@ class Nsga2 : public Searcher {
   Genome child() {
     const Genome& first = tournament().genome;
     const Genome crossed =
-        rng_.chance(options_.crossover) ? space_.cross(first, tournament().genome, rng_) : first;
-    return space_.canonical(space_.mutate(crossed, options_.mutation, rng_));
+        rng_.chance(options_.crossover) ? codec_.cross(first, tournament().genome, rng_) : first;
+    return codec_.canonical(codec_.mutate(crossed, options_.mutation, rng_));
   }
 
   const Member& tournament() {
@@ -133,8 +134,8 @@ class Nsga2 : public Searcher {
     return fitter(a, b) ? a : b;
   }
 
-  // Ranks are taken anew among the survivors, so that a restored population has the same ones.
-  void survive() {
+  // Ranks are recomputed among the survivors, so that a restored population has the same ones.
+  void select_survivors() {
     const auto size = static_cast<size_t>(options_.population);
     if (population_.size() > size) {
       assign_ranks(population_);
@@ -147,7 +148,7 @@ class Nsga2 : public Searcher {
   }
 
   SearcherOptions options_;
-  SearchSpace space_;
+  GenomeCodec codec_;
   Archive archive_;
   Rng rng_;
   std::vector<Member> population_;  // by number

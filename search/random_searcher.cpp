@@ -17,7 +17,7 @@ class RandomSearcher : public Searcher {
   std::vector<Genome> ask(int64_t count) override {
     std::vector<Genome> genomes;
     while (static_cast<int64_t>(genomes.size()) < count) {
-      auto genome = archive_.fresh(rng_);
+      auto genome = archive_.new_random_genome(rng_);
       if (!genome) break;
       genomes.push_back(std::move(*genome));
     }
@@ -25,7 +25,7 @@ class RandomSearcher : public Searcher {
   }
 
   void tell(std::span<const Trial> trials) override {
-    for (const Trial& trial : trials) archive_.add(trial.genome);
+    for (const Trial& trial : trials) archive_.add_genome(trial.genome);
   }
   int64_t batch_size() const override { return options_.population; }
   Facts settings() const override { return settings_of(options_); }

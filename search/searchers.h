@@ -1,4 +1,4 @@
-// The searchers make_searcher() chooses from. Private to search/.
+// The searchers that make_searcher() chooses from. Private to search/.
 #pragma once
 
 #include <memory>

@@ -1,10 +1,11 @@
 #include "speech/audio.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <sndfile.h>
 
 #include <algorithm>
-#include <cerrno>
+#include <array>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -12,7 +13,8 @@
 #include <utility>
 
 #include "core/errors.h"
-#include "core/files.h"
+#include "core/file_handle.h"
+#include "core/mapped_file.h"
 #include "speech/resample.h"
 
 namespace concertina {
@@ -52,13 +54,13 @@ sf_count_t memory_read(void* out, sf_count_t count, void* user) {
 
 sf_count_t memory_write(const void*, sf_count_t, void*) { return 0; }
 
-// sf_strerror of a failed open reads a global that other threads write, so it is not quoted.
+// sf_strerror of a failed open reads a global that other threads write, so it is not used.
 InputError not_audio(const std::string& name) {
   return InputError(
       name + ": not an audio file: in no format that libsndfile reads, or its header is damaged");
 }
 
-// Blocks of a sound with its channels averaged.
+// Blocks of an audio file with its channels averaged.
 class MonoReader {
  public:
   MonoReader(Sound sound, const SF_INFO& info, std::string name)
@@ -103,7 +105,7 @@ Audio decode(Sound sound, const SF_INFO& info, const std::string& name, int32_t 
   check_format(info, name);
   Audio audio;
   audio.sample_rate = sample_rate;
-  // The frame count of a header is a promise: memory grows with what is really there.
+  // The header's frame count is not trusted: memory grows with the samples that are decoded.
   std::vector<float> mono;
   MonoReader reader(std::move(sound), info, name);
   while (reader.read(mono)) continue;
@@ -116,10 +118,8 @@ Audio decode(Sound sound, const SF_INFO& info, const std::string& name, int32_t 
 void check_readable(const std::filesystem::path& path) {
   if (std::filesystem::is_directory(path))
     throw InputError(path.string() + ": is a folder, not an audio file");
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"), std::fclose);
-  if (!file)
-    throw SystemError(fmt::format("{}: cannot be opened: {}", path.string(), std::strerror(errno)));
-  if (std::fgetc(file.get()) == EOF)
+  std::array<char, 1> first{};
+  if (FileHandle(path, O_RDONLY, "read").read_some(first) == 0)
     throw InputError(path.string() + ": not an audio file: empty (0 bytes)");
 }
 
@@ -223,7 +223,7 @@ AudioInfo AudioStream::source() const {
 AudioInfo audio_info(const std::filesystem::path& path) {
   if (is_g722(path)) {
     check_readable(path);
-    return {16000, 1, static_cast<int64_t>(std::filesystem::file_size(path)) * 2};
+    return {kClipSampleRate, 1, static_cast<int64_t>(std::filesystem::file_size(path)) * 2};
   }
   SF_INFO info{};
   const Sound sound = open_sound(path, info);

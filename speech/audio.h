@@ -1,5 +1,5 @@
-// Audio in and out: any file libsndfile reads (WAV, FLAC, Ogg, MP3) and raw G.722 (*.g722), as 16
-// kHz mono floats with full scale at 1. Everything here is thread-safe.
+// Reading and writing audio: any format that libsndfile reads (WAV, FLAC, Ogg, MP3) and raw G.722
+// (*.g722), as 16 kHz mono floats with full scale at 1. All functions are thread-safe.
 #pragma once
 
 #include <cstddef>
@@ -13,6 +13,8 @@
 
 namespace concertina {
 
+inline constexpr int32_t kClipSampleRate = 16000;  // Hz, of the clips of a corpus
+
 struct AudioInfo {
   int32_t sample_rate = 0;  // Hz, as stored
   int32_t channels = 0;
@@ -21,24 +23,24 @@ struct AudioInfo {
 
 struct Audio {
   std::vector<float> samples;  // mono
-  int32_t sample_rate = 16000;
+  int32_t sample_rate = kClipSampleRate;
   AudioInfo source;  // what the file held before mixing and resampling
 };
 
 // Decodes the whole file, averages the channels and resamples with soxr (HQ). InputError when it is
-// not audio or holds no samples ("x.wav: not an audio file: ..."), SystemError when it cannot be
+// not audio or has no samples ("x.wav: not an audio file: ..."), SystemError when it cannot be
 // opened.
-Audio read_audio(const std::filesystem::path& path, int32_t sample_rate = 16000);
-// The same for a file in memory; `name` stands in the error messages.
+Audio read_audio(const std::filesystem::path& path, int32_t sample_rate = kClipSampleRate);
+// The same for a file in memory; `name` is used in error messages.
 Audio decode_audio(std::span<const std::byte> bytes, const std::string& name,
-                   int32_t sample_rate = 16000);
+                   int32_t sample_rate = kClipSampleRate);
 Audio decode_g722(std::span<const std::byte> bytes);  // ITU-T G.722, 64 kbit/s, 16 kHz
 
-// The samples of read_audio, piece by piece: memory does not grow with the file (raw G.722, which
-// is decoded at once, excepted). Not thread-safe.
+// The samples of read_audio, piece by piece: memory does not grow with the length of the file
+// (except for raw G.722, which is decoded at once). Not thread-safe.
 class AudioStream {
  public:
-  explicit AudioStream(const std::filesystem::path& path, int32_t sample_rate = 16000);
+  explicit AudioStream(const std::filesystem::path& path, int32_t sample_rate = kClipSampleRate);
   ~AudioStream();
   AudioStream(AudioStream&&) noexcept;
   AudioStream& operator=(AudioStream&&) noexcept;
@@ -54,24 +56,27 @@ class AudioStream {
 
 AudioInfo audio_info(const std::filesystem::path& path);  // reads the header only
 
-// Where the samples of a 16-bit PCM mono WAV lie, or nothing when `path` is not one. SystemError
+// Position of the samples of a 16-bit PCM mono WAV, or nothing when `path` is not one. SystemError
 // when it cannot be opened.
 struct WavLayout {
   int64_t data_offset = 0;  // bytes
-  int64_t samples = 0;      // whole samples that the file really holds
+  int64_t samples = 0;      // complete samples in the file, whatever its header says
   int32_t sample_rate = 0;
 };
 std::optional<WavLayout> wav_layout(const std::filesystem::path& path);
 
-// Reads out.size() samples from sample `first` of a 16-bit mono WAV; no resampling, nothing cached.
-// InputError when the file is no such WAV or ends before.
+// Reads out.size() samples from sample `first` on of a 16-bit mono WAV, without resampling.
+// InputError when the file is not such a WAV or ends before.
 void read_wav_segment(const std::filesystem::path& path, int64_t first, std::span<float> out);
 // 16-bit mono; values beyond full scale saturate. Written in place, not atomically: a corpus is
 // committed by its manifest, and syncing ten thousand clips would cost minutes. SystemError when it
 // cannot be written.
 void write_wav(const std::filesystem::path& path, std::span<const float> samples,
-               int32_t sample_rate = 16000);
-std::vector<int16_t> to_int16(std::span<const float> samples);  // what write_wav stores
-std::string pcm_hash(std::span<const float> samples);  // of what write_wav stores: 16 hex digits
+               int32_t sample_rate = kClipSampleRate);
+// All samples of a 16-bit mono WAV, or nothing when `path` is not one.
+std::optional<std::vector<float>> read_wav(const std::filesystem::path& path);
+std::vector<int16_t> to_int16(std::span<const float> samples);  // as stored by write_wav
+// Of the samples as stored by write_wav: 16 hex digits.
+std::string pcm_hash(std::span<const float> samples);
 
 }  // namespace concertina

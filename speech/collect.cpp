@@ -59,7 +59,7 @@ CollectedClips collect_clips(const RawClips& raw, const std::filesystem::path& f
     outcomes[static_cast<size_t>(i)] = collect_one(raw.clips[static_cast<size_t>(i)], folder);
     progress.advance();
   });
-  check_stop(stop, "no manifest was written; the same command goes on");
+  check_stop(stop, "no manifest was written; run the same command again to continue");
 
   CollectedClips result;
   result.skipped = raw.skipped;

@@ -1,5 +1,5 @@
-// From clips in any format to clips of a manifest: decode in parallel, drop duplicates, store as 16
-// kHz mono WAV.
+// From clips in any format to clips of a manifest: decoded in parallel, without duplicates, stored
+// as 16 kHz mono WAV.
 #pragma once
 
 #include <filesystem>
@@ -14,23 +14,23 @@
 
 namespace concertina {
 
-// A clip where it was found. `clip.path` says where its WAV goes, relative to the manifest's
-// folder; with `stored` the WAV is there already and is only looked through.
+// A clip as it was found. `clip.path` is the path of its WAV relative to the manifest's folder;
+// with `stored` that WAV exists already and is only read.
 struct RawClip {
   Clip clip;                      // all but `samples`
   std::function<Audio()> decode;  // 16 kHz; thread-safe; InputError: the clip is skipped and listed
   bool stored = false;
-  std::string origin;  // names it in the list of skipped files; "": its id
+  std::string origin;  // its name in the list of skipped files; "": its id
 };
 
-// What a reader makes of one package or folder.
+// The clips that a reader found in one package or folder.
 struct RawClips {
   std::vector<RawClip> clips;
   std::vector<SkippedFile> skipped;
 };
 
 struct CollectedClips {
-  std::vector<Clip> clips;  // in the order of the raw clips, each sound once
+  std::vector<Clip> clips;  // in the order of the raw clips, without duplicates
   std::vector<SkippedFile> skipped;
   int64_t duplicates = 0;
 };

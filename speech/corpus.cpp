@@ -6,12 +6,12 @@
 #include <charconv>
 #include <iterator>
 #include <map>
-#include <sstream>
 
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
+#include "core/text.h"
 #include "core/threads.h"
 #include "speech/deb_packages.h"
 #include "speech/process.h"
@@ -23,9 +23,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr const char* kGoOn = "packages stay where they are; the same command goes on";
+constexpr const char* kGoOn = "packages are kept; run the same command again to continue";
 
-// A tier is data: its packages, the reader of each, and whether the readers' splits stand.
+// Its packages, the reader of each, and whether the readers' splits are used.
 struct TierPackage {
   std::string name;
   PackageReader reader;
@@ -33,7 +33,7 @@ struct TierPackage {
 struct Tier {
   std::string name;
   std::vector<TierPackage> packages;
-  bool split_by_group;  // a tenth of the groups dev, a tenth test, instead of the readers' splits
+  bool split_by_group;  // instead: a tenth of the groups dev, a tenth test
 };
 
 const std::vector<Tier>& tiers() {
@@ -61,16 +61,17 @@ const Tier& tier_named(const std::string& name) {
                                fmt::join(names, ", ")));
 }
 
-// root/corpus.stamp: "key=value" lines. It is there from the start of a fetch, so that a folder
-// with somebody else's manifest is told from a broken-off fetch.
+// root/corpus.stamp: "key=value" lines. Written at the start of a fetch, so that an interrupted
+// fetch is distinguished from a folder with another manifest.
 using Stamp = std::map<std::string, std::string>;
 constexpr const char* kFormat = "1";
 
 Stamp read_stamp(const fs::path& root) {
   Stamp stamp;
   if (!fs::exists(root / "corpus.stamp")) return stamp;
-  std::istringstream lines(read_text(root / "corpus.stamp"));
-  for (std::string line; std::getline(lines, line);) {
+  const std::string text = read_text(root / "corpus.stamp");
+  for (std::string_view rest = text; !rest.empty();) {
+    const std::string line(take_line(rest));
     const size_t equals = line.find('=');
     if (equals != std::string::npos) stamp[line.substr(0, equals)] = line.substr(equals + 1);
   }
@@ -85,14 +86,12 @@ void write_stamp(const fs::path& root, const Stamp& stamp) {
 
 std::vector<std::vector<std::string>> read_table(const fs::path& path, size_t columns) {
   std::vector<std::vector<std::string>> rows;
-  std::istringstream lines(read_text(path));
-  std::string line;
-  std::getline(lines, line);
-  while (std::getline(lines, line)) {
-    std::istringstream fields(line);
-    std::vector<std::string> row(columns);
-    for (std::string& field : row) std::getline(fields, field, '\t');
-    rows.push_back(std::move(row));
+  const std::string text = read_text(path);
+  std::string_view rest = text;
+  take_line(rest);  // the header
+  while (!rest.empty()) {
+    const auto fields = split_text(take_line(rest), '\t');
+    rows.emplace_back(fields.begin(), fields.end()).resize(columns);
   }
   return rows;
 }
@@ -104,7 +103,7 @@ void write_packages(const std::vector<DebPackage>& packages, const fs::path& pat
   write_atomically(path, text);
 }
 
-// The report of a finished root, from its files; nothing when a clip of its manifest is gone.
+// The report of a finished root, from its files; false when a clip of its manifest is missing.
 bool report_finished(const fs::path& root, const Stamp& stamp, CorpusReport& report) {
   const Manifest manifest = read_manifest(root / "manifest.tsv");
   const bool whole =
@@ -125,7 +124,7 @@ bool report_finished(const fs::path& root, const Stamp& stamp, CorpusReport& rep
   return true;
 }
 
-// True when `root` holds the whole tier. Refuses a root that holds anything else of that kind.
+// Whether `root` has the complete tier. InputError when it has another corpus.
 bool is_finished(const fs::path& root, const std::string& tier, const Stamp& stamp) {
   if (stamp.empty() && fs::exists(root / "manifest.tsv")) {
     throw InputError(

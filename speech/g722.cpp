@@ -26,7 +26,7 @@ Audio decode_g722(std::span<const std::byte> bytes) {
     for (int i = 0; i < made; ++i)
       audio.samples.push_back(static_cast<float>(pcm[static_cast<size_t>(i)]) / 32768.0F);
   }
-  audio.source = {16000, 1, static_cast<int64_t>(audio.samples.size())};
+  audio.source = {kClipSampleRate, 1, static_cast<int64_t>(audio.samples.size())};
   return audio;
 }
 

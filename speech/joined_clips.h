@@ -1,4 +1,4 @@
-// The training clips as one long stream of whole frames, from which crops are cut without padding.
+// Training clips joined into one stream of whole frames, from which crops are cut without padding.
 //
 // Each clip gives floor(samples / frame_samples) frames; clips of one source are joined in manifest
 // order. A crop is `frames` consecutive frames of one source's stream; it may span clips.
@@ -18,8 +18,8 @@ namespace concertina {
 class JoinedClips {
  public:
   // `source_weight`: how often a minute of a source is drawn relative to others (default 1; 0
-  // leaves it out). A key matches a source that starts with it. Clips are those of `split`.
-  // InputError when nothing is left.
+  // excludes it). A key matches the sources that start with it. Clips are those of `split`.
+  // InputError when none is left.
   JoinedClips(Manifest manifest, Split split, int32_t frame_samples,
               std::map<std::string, double> source_weight = {});
 

@@ -11,6 +11,8 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/hash.h"
+#include "core/text.h"
 #include "core/threads.h"
 #include "speech/audio.h"
 
@@ -30,7 +32,7 @@ struct Place {
       fmt::format("{}:{}: column '{}': {}", at.path.string(), at.line, at.column, message));
 }
 
-// How one column reads and writes a clip; the one list of columns.
+// How one column is read into a clip and written; columns() is the only list of columns.
 struct Column {
   std::string name;
   bool required;
@@ -100,17 +102,14 @@ const std::vector<Column>& columns() {
 
 std::string hash_now(const std::filesystem::path& path, const std::string& before) {
   try {
-    const auto layout = wav_layout(path);
-    if (!layout) return before;  // reading it says what is wrong
-    std::vector<float> samples(static_cast<size_t>(layout->samples));
-    read_wav_segment(path, 0, samples);
-    return pcm_hash(samples);
+    const auto samples = read_wav(path);
+    return samples ? pcm_hash(*samples) : before;  // reading it as a clip reports what is wrong
   } catch (const Error&) {
     return before;
   }
 }
 
-// What tells a clip's sound from others, with a tab before it; "" when nothing is known.
+// What identifies a clip's audio, after a tab; "" when nothing is known.
 std::string sound_of(const Clip& clip, const std::filesystem::path& path,
                      const std::optional<std::filesystem::file_time_type>& written) {
   std::error_code error;
@@ -124,30 +123,11 @@ std::string sound_of(const Clip& clip, const std::filesystem::path& path,
   return fmt::format("\t{} bytes of {}", size, time.time_since_epoch().count());
 }
 
-std::vector<std::string_view> split_fields(std::string_view line) {
-  std::vector<std::string_view> fields;
-  for (size_t at = 0; at <= line.size();) {
-    const size_t end = std::min(line.find('\t', at), line.size());
-    fields.push_back(line.substr(at, end - at));
-    at = end + 1;
-  }
-  return fields;
-}
-
-// Takes the next line off `rest`, without its end ("\n" or "\r\n").
-std::string_view take_line(std::string_view& rest) {
-  const size_t end = std::min(rest.find('\n'), rest.size());
-  std::string_view line = rest.substr(0, end);
-  rest.remove_prefix(std::min(end + 1, rest.size()));
-  if (line.ends_with('\r')) line.remove_suffix(1);
-  return line;
-}
-
 std::vector<const Column*> read_header(std::string_view line, const std::filesystem::path& path) {
   std::vector<std::string> names;
   for (const Column& column : columns()) names.push_back(column.name);
   std::vector<const Column*> result;
-  for (const std::string_view field : split_fields(line)) {
+  for (const std::string_view field : split_text(line, '\t')) {
     const auto found = std::find(names.begin(), names.end(), field);
     if (found == names.end()) {
       throw InputError(fmt::format(
@@ -160,7 +140,7 @@ std::vector<const Column*> read_header(std::string_view line, const std::filesys
   for (const Column& column : columns()) {
     const auto count = std::count(result.begin(), result.end(), &column);
     if (count > 1)
-      throw InputError(fmt::format("{}:1: column '{}' is there twice", path.string(), column.name));
+      throw InputError(fmt::format("{}:1: duplicate column '{}'", path.string(), column.name));
     if (count == 0 && column.required)
       throw InputError(fmt::format("{}:1: column '{}' is missing", path.string(), column.name));
   }
@@ -174,7 +154,7 @@ std::string_view split_name(Split split) { return kSplitNames.at(static_cast<siz
 double Manifest::minutes() const {
   double samples = 0;
   for (const Clip& clip : clips) samples += static_cast<double>(clip.samples);
-  return samples / 16000 / 60;
+  return samples / kClipSampleRate / 60;
 }
 
 std::string Manifest::fingerprint() const {
@@ -186,8 +166,8 @@ std::string Manifest::fingerprint() const {
   std::string bytes;
   for (size_t i = 0; i < clips.size(); ++i) {
     const Clip& clip = clips[i];
-    bytes += fmt::format("{}\t{}\t{}{}\n", clip.id, clip.samples, split_name(clip.split),
-                         sounds[i]);
+    bytes +=
+        fmt::format("{}\t{}\t{}{}\n", clip.id, clip.samples, split_name(clip.split), sounds[i]);
   }
   return sha256(bytes).substr(0, 16);
 }
@@ -201,7 +181,7 @@ Manifest read_manifest(const std::filesystem::path& path) {
   Manifest manifest{path.parent_path(), {}, std::filesystem::last_write_time(path)};
   std::unordered_set<std::string> ids;
   for (int64_t line = 2; !rest.empty(); ++line) {
-    const auto fields = split_fields(take_line(rest));
+    const auto fields = split_text(take_line(rest), '\t');
     if (fields.size() == 1 && fields[0].empty()) continue;
     if (fields.size() != header.size()) {
       throw InputError(fmt::format("{}:{}: {} columns where the header has {}", path.string(), line,
@@ -211,7 +191,7 @@ Manifest read_manifest(const std::filesystem::path& path) {
     for (size_t i = 0; i < fields.size(); ++i)
       header[i]->read(clip, fields[i], {path, line, header[i]->name});
     if (!ids.insert(clip.id).second)
-      fail({path, line, "id"}, fmt::format("'{}' is there twice", clip.id));
+      fail({path, line, "id"}, fmt::format("duplicate value '{}'", clip.id));
   }
   return manifest;
 }

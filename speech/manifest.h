@@ -1,6 +1,6 @@
-// manifest.tsv: one clip a row. Tab-separated with a header; columns: id path samples speaker
-// language text phones source group split hash. Paths are relative to the manifest's folder. Tabs and
-// newlines in text become spaces.
+// manifest.tsv: one clip per row. Tab-separated with a header; columns: id path samples speaker
+// language text phones source group split hash. Paths are relative to the manifest's folder. Tabs
+// and newlines in text become spaces.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ struct Clip {
   std::string text;      // "" when unknown
   std::string phones;    // path of a phone label file (see read_phones), "" when none
   std::string source;    // the package or folder it came from
-  std::string group;     // what must not be split: dialogue file, utterance, chapter
+  std::string group;     // never divided between splits: dialogue file, utterance, chapter
   Split split = Split::kTrain;
   std::string hash;  // pcm_hash() of its samples, "" when unknown
 };
@@ -32,15 +32,15 @@ struct Clip {
 struct Manifest {
   std::filesystem::path folder;
   std::vector<Clip> clips;
-  // When the file it was read from was written: audio files that are newer have changed since.
+  // Modification time of the file it was read from: audio files that are newer have changed since.
   std::optional<std::filesystem::file_time_type> written = std::nullopt;
 
   std::filesystem::path audio_path(const Clip& clip) const { return folder / clip.path; }
   std::filesystem::path phones_path(const Clip& clip) const { return folder / clip.phones; }
   double minutes() const;
-  // Identifies the data: hash of ids, lengths, splits and what the clips sound like. The latter are
-  // their hashes; those of files newer than the manifest are made again, which reads them. Without
-  // a hash in the manifest, a file's size and time stand in.
+  // Identifies the data: a hash of ids, lengths, splits and audio hashes. The hashes of files newer
+  // than the manifest are computed again, which reads them. Without a hash in the manifest, a
+  // file's size and modification time are used instead.
   std::string fingerprint() const;
 };
 

@@ -46,7 +46,7 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return result;
 }
 
-// Our environment with LC_ALL=C, so that what the program prints can be read.
+// Our environment with LC_ALL=C, so that the output can be parsed.
 std::vector<std::string> plain_environment() {
   std::vector<std::string> result = {"LC_ALL=C"};
   for (char** entry = environ; *entry != nullptr; ++entry) {
@@ -87,7 +87,7 @@ bool drain(int fd, std::string& text) {
   return n > 0;
 }
 
-// False when a stop was asked for before the program closed its output.
+// False when a stop was requested before the program closed its output.
 bool collect_output(Pipe& out, Pipe& err, const StopToken& stop, ProgramResult& result) {
   constexpr int kPollMs = 200;
   while (out.ends[0] >= 0 || err.ends[0] >= 0) {

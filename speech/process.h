@@ -1,4 +1,4 @@
-// Running another program, without a shell: the words reach it as they are.
+// Runs another program without a shell: its arguments are passed as they are.
 #pragma once
 
 #include <filesystem>
@@ -15,13 +15,13 @@ struct ProgramResult {
   std::string errors;  // stderr
 };
 
-// `words[0]` is looked up in PATH; `folder` becomes its working folder ("" keeps ours); it runs in
-// the C locale. When `stop` asks, the program is ended and Interrupted thrown. SystemError when it
-// cannot be started. Thread-safe.
+// `words[0]` is looked up in PATH; `folder` is its working folder ("": ours); it runs in the C
+// locale. When a stop is requested, the program is ended and Interrupted thrown. SystemError when
+// it cannot be started. Thread-safe.
 ProgramResult run_program(const std::vector<std::string>& words,
                           const std::filesystem::path& folder, const StopToken& stop);
 
-// Throws Interrupted when `stop` asks, whatever its reason; the message ends with `state`.
+// Throws Interrupted when a stop was requested for any reason; the message ends with `state`.
 void check_stop(const StopToken& stop, const std::string& state);
 
 }  // namespace concertina

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/errors.h"
+#include "speech/audio.h"
 
 namespace concertina {
 
@@ -84,7 +85,7 @@ void Resampler::finish(std::vector<float>& out) {
 }
 
 void band_limit(std::span<float> samples, double cutoff) {
-  constexpr int32_t kRate = 16000;
+  constexpr int32_t kRate = kClipSampleRate;
   CONCERTINA_ASSERT(cutoff > 0 && cutoff < kRate / 2.0);
   const auto rate = std::max(1, static_cast<int32_t>(std::lround(2 * cutoff)));
   const std::vector<float> narrow = resample(samples, kRate, rate, "a narrower band");

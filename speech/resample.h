@@ -1,4 +1,4 @@
-// Sample-rate conversion by soxr, and what it is also good for: a narrower band. Thread-safe.
+// Sample-rate conversion and band limiting by soxr. Thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -9,12 +9,12 @@
 
 namespace concertina {
 
-// `in` at rate `to` instead of `from` (soxr HQ, linear phase, no delay). `name` stands in the error
-// message: InputError when soxr refuses the rates.
+// `in` converted from rate `from` to rate `to` (soxr HQ, linear phase, no delay). InputError, with
+// `name` in its message, when soxr does not support the rates.
 std::vector<float> resample(std::span<const float> in, int32_t from, int32_t to,
                             const std::string& name);
 
-// The same for a signal that comes piece by piece. Not thread-safe.
+// The same for a signal in pieces. Not thread-safe.
 class Resampler {
  public:
   Resampler(int32_t from, int32_t to, std::string name);
@@ -30,8 +30,8 @@ class Resampler {
   std::unique_ptr<State> state_;
 };
 
-// Takes out what lies above `cutoff` Hz, as a recording at twice that rate would: down to that rate
-// and back, in place. 0 < cutoff < 8000, for 16 kHz.
+// Removes frequencies above `cutoff` Hz from 16 kHz audio, in place, by resampling to 2 * cutoff Hz
+// and back. 0 < cutoff < 8000.
 void band_limit(std::span<float> samples, double cutoff);
 
 }  // namespace concertina

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr size_t kManySpeakers = 10;  // from here on whole speakers are held out
+constexpr size_t kManySpeakers = 10;  // from here on dev and test have speakers of their own
 
 FoundClips find_in(const fs::path& input, const fs::path& converted) {
   if (!fs::exists(input)) throw SystemError(input.string() + ": no such file or folder");
@@ -34,7 +34,7 @@ bool has_control_character(const std::string& text) {
   return std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 32; });
 }
 
-// Of several inputs each has a folder of its own in the ids, as shards have anyhow.
+// With several inputs each has a folder of its own in the ids; shards always have.
 FoundClips find_all(const ScanOptions& options, const fs::path& converted) {
   FoundClips all;
   for (const fs::path& input : options.inputs) {
@@ -55,7 +55,7 @@ FoundClips find_all(const ScanOptions& options, const fs::path& converted) {
   return all;
 }
 
-// Clips that differ in their extension only keep it in their ids; what is still the same gets a
+// Clips that differ only in their extension keep it in their ids; ids that are still equal get a
 // number.
 void make_unique_ids(std::vector<FoundClip>& clips) {
   std::map<std::string, int64_t> count;
@@ -72,19 +72,16 @@ void make_unique_ids(std::vector<FoundClip>& clips) {
 bool is_ready(const fs::path& file) {
   try {
     const auto layout = wav_layout(file);
-    return layout && layout->sample_rate == 16000;
+    return layout && layout->sample_rate == kClipSampleRate;
   } catch (const SystemError&) {
     return false;
   }
 }
 
 Audio read_ready(const fs::path& file) {
-  const auto layout = wav_layout(file);
-  if (!layout || layout->samples == 0) throw InputError(file.string() + ": holds no samples");
-  Audio audio;
-  audio.samples.resize(static_cast<size_t>(layout->samples));
-  read_wav_segment(file, 0, audio.samples);
-  return audio;
+  auto samples = read_wav(file);
+  if (!samples || samples->empty()) throw InputError(file.string() + ": holds no samples");
+  return {.samples = std::move(*samples)};
 }
 
 Audio trimmed(Audio audio, double top_db) {
@@ -108,7 +105,7 @@ void place(FoundClip& found, const fs::path& manifest_folder, const std::string&
   }
 }
 
-// Splits for the clips that no name splits: by speaker where there are many, else by group.
+// Splits for the clips whose names give none: by speaker where there are many, else by group.
 void split_rest(std::vector<Clip>& clips, const std::set<std::string>& has_split) {
   std::set<std::string> speakers;
   for (const Clip& clip : clips) speakers.insert(clip.speaker);

@@ -6,12 +6,12 @@
 #include <string_view>
 #include <utility>
 
-#include "core/files.h"
+#include "core/hash.h"
 
 namespace concertina {
 namespace {
 
-// What one character says, and how much of it is held out so far.
+// One character's files, and how much of them is held out so far.
 struct Character {
   std::vector<size_t> files;  // the nearest to a third of the clips first
   double clips = 0;
@@ -38,6 +38,16 @@ std::map<std::string, Character> by_character(const std::vector<Dialogue>& dialo
               [&rank](size_t a, size_t b) { return rank(a) < rank(b); });
   }
   return characters;
+}
+
+// `names` without repetitions, ordered by hash: a shuffle that is the same everywhere. SHA-256,
+// because the order of a weaker hash keeps names together that differ in their last letter only.
+std::vector<std::string> hash_order(const std::vector<std::string>& names) {
+  std::map<std::string, std::string> by_hash;
+  for (const std::string& name : names) by_hash.emplace(sha256(name), name);
+  std::vector<std::string> result;
+  for (auto& [hash, name] : by_hash) result.push_back(std::move(name));
+  return result;
 }
 
 }  // namespace
@@ -67,16 +77,6 @@ std::vector<Split> dialogue_splits(const std::vector<Dialogue>& dialogues, int64
     give(*least, Split::kTest);
   }
   return splits;
-}
-
-std::vector<std::string> hash_order(std::vector<std::string> names) {
-  // SHA-256, because the order of a weaker hash keeps names together that differ in their last
-  // letter only.
-  std::map<std::string, std::string> by_hash;
-  for (std::string& name : names) by_hash.emplace(sha256(name), std::move(name));
-  std::vector<std::string> result;
-  for (auto& [hash, name] : by_hash) result.push_back(std::move(name));
-  return result;
 }
 
 std::vector<Split> hash_splits(const std::vector<std::string>& names) {

@@ -1,4 +1,4 @@
-// Who is trained on and who is held out.
+// Splits into train, dev and test.
 #pragma once
 
 #include <cstdint>
@@ -14,16 +14,13 @@ namespace concertina {
 // are all train. The result is in the order of `names`, which may repeat.
 std::vector<Split> hash_splits(const std::vector<std::string>& names);
 
-// `names` without repetitions, ordered by hash: a shuffle that is the same everywhere.
-std::vector<std::string> hash_order(std::vector<std::string> names);
-
-// Which dialogue files of a game are held out, so that every character who has several is heard in
-// train and in test.
+// The splits of a game's dialogue files, so that every character with several files occurs in train
+// and in test.
 // 1. Each character with two or more gives test the one nearest to a third of the character's
 // clips.
 // 2. Each with three or more gives dev the next nearest.
-// 3. Until `test_files` are held out, the character with the smallest share in test gives another,
-// keeping one for train.
+// 3. Until test has `test_files` files, the character with the smallest share in test gives another
+// one, keeping one for train.
 struct Dialogue {
   std::string name;       // file name, e.g. SPARKY3
   std::string character;  // e.g. SPARKY

@@ -1,5 +1,5 @@
-// Where the files of a tar archive lie in its bytes: POSIX ustar and pax, GNU long names and sizes
-// (POSIX.1-2001 pax interchange format; GNU tar manual, "Basic Tar Format"). Nothing is unpacked.
+// Index of the files in a tar archive: POSIX ustar and pax, GNU long names and sizes (POSIX.1-2001
+// pax interchange format; GNU tar manual, "Basic Tar Format"). Nothing is unpacked.
 #pragma once
 
 #include <cstddef>
@@ -17,10 +17,10 @@ struct TarMember {
 };
 
 struct TarIndex {
-  std::vector<TarMember> files;  // regular files in their order; links and folders are left out
-  std::string problem;           // "byte N: ...", where reading had to end; "" at a proper end
+  std::vector<TarMember> files;  // regular files in order, without links and folders
+  std::string problem;           // "byte N: ...", where reading stopped; "" at a regular end
 };
 
-TarIndex index_tar(std::span<const std::byte> bytes);  // never throws for what the bytes hold
+TarIndex index_tar(std::span<const std::byte> bytes);  // does not throw for invalid bytes
 
 }  // namespace concertina

@@ -11,8 +11,7 @@ struct SampleRange {
 };
 
 // From the first to the last frame (25 ms, every 10 ms) whose energy is within `top_db` of the
-// loudest one's, and 100 ms on both sides as far as there are. 16 kHz. Empty when every sample is
-// 0.
+// loudest one's, with up to 100 ms on both sides. 16 kHz. Empty when every sample is 0.
 SampleRange sounding_part(std::span<const float> samples, double top_db);
 
 }  // namespace concertina

@@ -1,86 +1,34 @@
-// The 16-bit mono WAV that corpora are stored in: training reads crops of it straight from disk.
+// 16-bit mono WAV, the format of corpora: training reads crops of it directly from disk.
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <cmath>
 #include <cstring>
 #include <string_view>
 
 #include "core/errors.h"
-#include "core/files.h"
+#include "core/file_handle.h"
+#include "core/hash.h"
 #include "speech/audio.h"
 
 namespace concertina {
 namespace {
 
-static_assert(std::endian::native == std::endian::little, "WAV samples are read as they lie");
+static_assert(std::endian::native == std::endian::little, "WAV files are little-endian");
 
-class File {
- public:
-  File(const std::filesystem::path& path, int flags)
-      : path_(path), fd_(::open(path.c_str(), flags | O_CLOEXEC, 0644)) {
-    if (fd_ < 0) fail("cannot be opened");
-  }
-  ~File() {
-    if (fd_ >= 0) ::close(fd_);
-  }
-  File(const File&) = delete;
-  File& operator=(const File&) = delete;
-
-  int64_t size() const {
-    struct stat status{};
-    if (::fstat(fd_, &status) != 0) fail("cannot be read");
-    return status.st_size;
-  }
-
-  // Bytes read, fewer than asked for only at the end of the file.
-  int64_t read_at(int64_t offset, void* out, int64_t bytes) const {
-    int64_t done = 0;
-    while (done < bytes) {
-      const ssize_t n = ::pread(fd_, static_cast<char*>(out) + done,
-                                static_cast<size_t>(bytes - done), offset + done);
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) fail("cannot be read");
-      if (n == 0) break;
-      done += n;
-    }
-    return done;
-  }
-
-  void write(const void* data, size_t bytes) const {
-    const char* at = static_cast<const char*>(data);
-    while (bytes > 0) {
-      const ssize_t n = ::write(fd_, at, bytes);
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) fail("cannot be written");
-      at += n;
-      bytes -= static_cast<size_t>(n);
-    }
-  }
-
- private:
-  [[noreturn]] void fail(const char* what) const {
-    throw SystemError(fmt::format("{}: {}: {}", path_.string(), what, std::strerror(errno)));
-  }
-
-  const std::filesystem::path& path_;
-  int fd_;
-};
+FileHandle open_wav(const std::filesystem::path& path) { return {path, O_RDONLY, "read"}; }
 
 template <class T>
-T load(const uint8_t* at) {
+T load(const char* at) {
   T value;
   std::memcpy(&value, at, sizeof(T));
   return value;
 }
 
-bool has_tag(const uint8_t* at, const char* tag) { return std::memcmp(at, tag, 4) == 0; }
+bool has_tag(const char* at, const char* tag) { return std::memcmp(at, tag, 4) == 0; }
 
 struct Format {
   uint16_t tag, channels, bits;
@@ -90,24 +38,25 @@ struct Format {
 constexpr uint16_t kPcm = 1;
 constexpr uint16_t kExtensible = 0xfffe;
 
-std::optional<Format> read_format(const File& file, int64_t offset, uint32_t size) {
-  std::array<uint8_t, 26> raw{};
-  const auto wanted = std::min<int64_t>(size, static_cast<int64_t>(raw.size()));
-  if (size < 16 || file.read_at(offset, raw.data(), wanted) != wanted) return std::nullopt;
+std::optional<Format> read_format(const FileHandle& file, int64_t offset, uint32_t size) {
+  std::array<char, 26> raw{};
+  const auto wanted = std::span(raw).first(std::min<size_t>(size, raw.size()));
+  if (size < 16 || file.read_at(offset, wanted) != wanted.size()) return std::nullopt;
   Format format{load<uint16_t>(&raw[0]), load<uint16_t>(&raw[2]), load<uint16_t>(&raw[14]),
                 load<uint32_t>(&raw[4])};
   if (format.tag == kExtensible && size >= 26) format.tag = load<uint16_t>(&raw[24]);
   return format;
 }
 
-std::optional<WavLayout> layout_of(const File& file) {
-  std::array<uint8_t, 12> head{};
-  if (file.read_at(0, head.data(), 12) != 12 || !has_tag(&head[0], "RIFF") ||
+std::optional<WavLayout> layout_of(const FileHandle& file) {
+  std::array<char, 12> head{};
+  if (file.read_at(0, head) != head.size() || !has_tag(&head[0], "RIFF") ||
       !has_tag(&head[8], "WAVE"))
     return std::nullopt;
-  const int64_t end = file.size();
+  const int64_t end = file.status().st_size;
+  const auto chunk_head = std::span(head).first(8);
   std::optional<Format> format;
-  for (int64_t at = 12; file.read_at(at, head.data(), 8) == 8;) {
+  for (int64_t at = 12; file.read_at(at, chunk_head) == chunk_head.size();) {
     const auto size = load<uint32_t>(&head[4]);
     if (has_tag(&head[0], "fmt ")) format = read_format(file, at + 8, size);
     if (has_tag(&head[0], "data")) {
@@ -125,11 +74,11 @@ std::optional<WavLayout> layout_of(const File& file) {
 }  // namespace
 
 std::optional<WavLayout> wav_layout(const std::filesystem::path& path) {
-  return layout_of(File(path, O_RDONLY));
+  return layout_of(open_wav(path));
 }
 
 void read_wav_segment(const std::filesystem::path& path, int64_t first, std::span<float> out) {
-  const File file(path, O_RDONLY);
+  const FileHandle file = open_wav(path);
   const auto layout = layout_of(file);
   if (!layout) throw InputError(fmt::format("{}: not a 16-bit mono WAV file", path.string()));
   const auto count = static_cast<int64_t>(out.size());
@@ -140,15 +89,23 @@ void read_wav_segment(const std::filesystem::path& path, int64_t first, std::spa
   }
   // The 16-bit samples are read into the upper half of `out` and widened from the front, so no
   // buffer is needed.
-  auto* raw = reinterpret_cast<char*>(out.data()) + count * 2;
-  if (file.read_at(layout->data_offset + first * 2, raw, count * 2) != count * 2) {
+  const std::span<char> raw(reinterpret_cast<char*>(out.data()) + count * 2, out.size() * 2);
+  if (file.read_at(layout->data_offset + first * 2, raw) != raw.size()) {
     throw InputError(fmt::format("{}: ended while it was read", path.string()));
   }
   for (int64_t i = 0; i < count; ++i) {
     int16_t value;
-    std::memcpy(&value, raw + i * 2, 2);
+    std::memcpy(&value, raw.data() + i * 2, 2);
     out[static_cast<size_t>(i)] = static_cast<float>(value) / 32768.0F;
   }
+}
+
+std::optional<std::vector<float>> read_wav(const std::filesystem::path& path) {
+  const auto layout = wav_layout(path);
+  if (!layout) return std::nullopt;
+  std::vector<float> samples(static_cast<size_t>(layout->samples));
+  read_wav_segment(path, 0, samples);
+  return samples;
 }
 
 std::vector<int16_t> to_int16(std::span<const float> samples) {
@@ -187,9 +144,9 @@ void write_wav(const std::filesystem::path& path, std::span<const float> samples
       put(uint16_t{2}), put(uint16_t{16});
   tag("data"), put(bytes);
   const std::vector<int16_t> pcm = to_int16(samples);
-  const File file(path, O_WRONLY | O_CREAT | O_TRUNC);
-  file.write(header.data(), kHeader);
-  file.write(pcm.data(), bytes);
+  FileHandle file(path, O_WRONLY | O_CREAT | O_TRUNC, "write");
+  file.write_all({header.data(), kHeader});
+  file.write_all({reinterpret_cast<const char*>(pcm.data()), bytes});
 }
 
 }  // namespace concertina

@@ -95,7 +95,7 @@ void clear_row(int64_t row, Crops& batch) {
 }
 
 void note_visible(const Blueprint& blueprint, SpeechBatch& batch) {
-  batch.visible = visible_frames(blueprint, batch.lengths, batch.waveform.size(1), batch.mask);
+  batch.visible = visible_frames(blueprint, batch);
 }
 
 void augment_row(const JoinedClips& clips, const BatchContents& contents, const Rng& rng,

@@ -13,15 +13,10 @@ c10::impl::VirtualGuardImpl streams_of(at::Device device) {
 
 template <class Visit>
 void for_tensors(Crops& crops, const Visit& visit) {
-  SpeechBatch& speech = crops.speech;
-  for (at::Tensor* tensor :
-       {&speech.waveform, &speech.mask, &crops.clean, &crops.units, &crops.target}) {
+  for_each_device_tensor(crops.speech, visit);
+  for (at::Tensor* tensor : {&crops.clean, &crops.units, &crops.target}) {
     if (tensor->defined()) visit(*tensor);
   }
-  if (!speech.visible) return;
-  for (at::Tensor* tensor :
-       {&speech.visible->blocks, &speech.visible->picks, &speech.visible->frames})
-    visit(*tensor);
 }
 
 }  // namespace

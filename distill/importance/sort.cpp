@@ -84,7 +84,7 @@ double relative_change(const Supernet& before, const Supernet& after, const Unit
       at::empty({2, kProbeFrames * blueprint.base_frame_samples()}).normal_(0, 0.1, generator));
   double change = 0;
   // The storage's longest frame period brings the rate unit in.
-  for (const Architecture& full : {before.space().whole(), before.storage().largest}) {
+  for (const Architecture& full : {before.space().whole(), before.storage().shape}) {
     const at::Tensor expected =
         in_embed_order(encode(before.slice(full), probe).frames.x, 2, orders);
     const at::Tensor got = encode(after.slice(full), probe).frames.x;

@@ -39,7 +39,7 @@ std::vector<TensorSlice> LayerMeanObjective::slices(const Architecture& student)
   return head_slices(kHead, spec_.teacher_dim, student.embed_dim());
 }
 
-Wants LayerMeanObjective::student_wants(int32_t) const { return {}; }
+WantedOutputs LayerMeanObjective::student_wants(int32_t) const { return {}; }
 
 LossBreakdown LayerMeanObjective::loss(const LossInput& input) const {
   const Frames& frames = input.student.frames;
@@ -55,8 +55,8 @@ LossBreakdown LayerMeanObjective::loss(const LossInput& input) const {
   return result;
 }
 
-std::optional<Wants> LayerMeanObjective::teacher_wants() const {
-  Wants wants;
+std::optional<WantedOutputs> LayerMeanObjective::teacher_wants() const {
+  WantedOutputs wants;
   for (int32_t i = spec_.teacher_depth - spec_.top + 1; i <= spec_.teacher_depth; ++i) {
     wants.ffn_results.push_back(i);
   }
@@ -66,7 +66,7 @@ std::optional<Wants> LayerMeanObjective::teacher_wants() const {
 
 at::Tensor LayerMeanObjective::teacher_target(const EncoderOutput& teacher) const {
   const at::Tensor valid = base_valid(teacher.frames);
-  const Wants wants = *teacher_wants();
+  const WantedOutputs wants = *teacher_wants();
   at::Tensor sum;
   for (int32_t i : wants.ffn_results) {
     const at::Tensor& result = teacher.ffn_results[static_cast<size_t>(i)];

@@ -25,9 +25,9 @@ class LayerMeanObjective : public Objective {
   // The head starts as the identity where both widths agree, else Xavier-uniform.
   std::vector<Parameters::Init> parameters(const Rng& rng) const override;
   std::vector<TensorSlice> slices(const Architecture& student) const override;
-  Wants student_wants(int32_t depth) const override;
+  WantedOutputs student_wants(int32_t depth) const override;
   LossBreakdown loss(const LossInput& input) const override;  // one term: "l1" or "mse"
-  std::optional<Wants> teacher_wants() const override;
+  std::optional<WantedOutputs> teacher_wants() const override;
   at::Tensor teacher_target(
       const EncoderOutput& teacher) const override;  // [B, T, teacher_dim] fp32
   std::string to_json() const override;

@@ -51,9 +51,9 @@ std::vector<TensorSlice> MaskedUnitsObjective::slices(const Architecture& studen
   return result;
 }
 
-Wants MaskedUnitsObjective::student_wants(int32_t depth) const {
+WantedOutputs MaskedUnitsObjective::student_wants(int32_t depth) const {
   CONCERTINA_ASSERT(depth == spec_.depth);
-  Wants wants;
+  WantedOutputs wants;
   wants.hidden = spec_.layers;
   return wants;
 }

@@ -21,7 +21,7 @@ class MaskedUnitsObjective : public Objective {
 
   std::vector<Parameters::Init> parameters(const Rng& rng) const override;  // Xavier-uniform
   std::vector<TensorSlice> slices(const Architecture& student) const override;
-  Wants student_wants(int32_t depth) const override;
+  WantedOutputs student_wants(int32_t depth) const override;
   // Target: units [B, T] int64. Terms of the last layer: masked, unmasked (each when there is a
   // mask), accuracy (share of the masked frames predicted right).
   LossBreakdown loss(const LossInput& input) const override;

@@ -16,14 +16,14 @@ LossBreakdown measure(const Objective& objective, const TensorMap& heads, const 
                       const SpeechBatch& batch, const at::Tensor& target) {
   at::NoGradGuard no_grad;
   const TensorMap sliced = slice_tensors(heads, objective.slices(student.architecture));
-  const Wants wants = objective.student_wants(student.architecture.depth());
+  const WantedOutputs wants = objective.student_wants(student.architecture.depth());
   const EncoderOutput output = encode(student, batch, wants);
   return objective.loss({output, sliced, target, batch.mask});
 }
 
 at::Tensor target_of(const Objective& objective, const Subnet& teacher, const SpeechBatch& batch) {
   at::NoGradGuard no_grad;
-  const std::optional<Wants> wants = objective.teacher_wants();
+  const std::optional<WantedOutputs> wants = objective.teacher_wants();
   CONCERTINA_ASSERT(wants.has_value());
   return objective.teacher_target(encode(teacher, batch, *wants));
 }

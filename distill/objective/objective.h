@@ -44,12 +44,12 @@ class Objective {
 
   virtual std::vector<Parameters::Init> parameters(const Rng& rng) const = 0;  // at full width
   virtual std::vector<TensorSlice> slices(const Architecture& student) const = 0;
-  virtual Wants student_wants(int32_t depth) const = 0;
+  virtual WantedOutputs student_wants(int32_t depth) const = 0;
   virtual LossBreakdown loss(const LossInput& input) const = 0;
 
   // Nothing when the target does not come from a teacher. The teacher stops at the last layer
   // wanted.
-  virtual std::optional<Wants> teacher_wants() const { return std::nullopt; }
+  virtual std::optional<WantedOutputs> teacher_wants() const { return std::nullopt; }
   virtual at::Tensor teacher_target(
       const EncoderOutput& teacher) const;  // a bug unless teacher_wants()
 

@@ -16,6 +16,7 @@
 #include "distill/train/agreement.h"
 #include "supernet/model/model_file.h"
 #include "supernet/model/safetensors.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -129,7 +130,7 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
     inputs["init_from"] = weights_sha256(start->model);
   }
   RecipeParts parts{"teacher",       to_json(options),    context.seed,     manifest.fingerprint(),
-                    space.to_json(), std::string(enum_name(options.train.dtype)), std::move(inputs)};
+                    json_of(space), std::string(enum_name(options.train.dtype)), std::move(inputs)};
   check_processes(recipe_json(parts), options.train, context);
   const at::ScalarType dtype = folder->settle(parts, options.train.dtype, context.device);
   const std::string recipe = recipe_json(parts);

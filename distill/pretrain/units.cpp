@@ -90,7 +90,7 @@ at::Tensor hidden_frames(const JoinedClips& clips, int64_t first, int64_t frames
   clips.read(first, std::span<float>(audio.data_ptr<float>(), static_cast<size_t>(audio.numel())));
   SpeechBatch batch = make_batch(audio);
   batch.waveform = batch.waveform.to(device);
-  const Wants wants{.hidden = {layer}, .last_layer = layer};
+  const WantedOutputs wants{.hidden = {layer}, .last_layer = layer};
   const at::Tensor hidden = encode(model, batch, wants).hidden[static_cast<size_t>(layer)][0];
   const at::Tensor place = at::arange(frames, at::kLong).clamp_max(hidden.size(0) - 1);
   return hidden.to(at::kCPU, at::kFloat).index_select(0, place);

@@ -63,7 +63,7 @@ void update_run(const Buffers& b, int64_t count, const RatesOf& rates) {
 }
 
 template <class RatesOf>
-void update_range(const Buffers& b, const Marks& touched, int64_t begin, int64_t end,
+void update_range(const Buffers& b, const TouchedMask& touched, int64_t begin, int64_t end,
                   const RatesOf& rates) {
   for (int64_t i = begin; i < end; i += kBlock) {
     const int64_t count = std::min(kBlock, end - i);
@@ -96,9 +96,9 @@ at::Tensor clip_scale(const at::Tensor& norm, double clip) {
 
 AdamW::AdamW(const Parameters& parameters, const OptimizerOptions& options)
     : options_(options),
-      first_(zeros_beside(parameters)),
-      second_(zeros_beside(parameters)),
-      updates_(zeros_beside(parameters, at::kShort)) {
+      first_(zeros_like_flat(parameters)),
+      second_(zeros_like_flat(parameters)),
+      updates_(zeros_like_flat(parameters, at::kShort)) {
   for (int64_t n = 0; n <= kMostUpdates; ++n) {
     const auto updates = static_cast<double>(std::max<int64_t>(n, 1));
     corrections_.push_back({1 / (1 - std::pow(options.beta1, updates)),

@@ -15,7 +15,7 @@ std::vector<Parameters::Init> all_parameters(const Learner::Setup& setup) {
   const Supernet& student = setup.student;
   const Storage& storage = student.storage();
   auto values =
-      trainable(student.weights(), tensor_slices(student.blueprint(), storage, storage.largest));
+      trainable(student.weights(), tensor_slices(student.blueprint(), storage, storage.shape));
   values.insert(values.end(), setup.heads.begin(), setup.heads.end());
   return values;
 }
@@ -111,7 +111,8 @@ Learner::FrontEnd Learner::bind_front_end(const std::vector<Architecture>& archi
   }
   front.tensors = front.leaves.tensors();
   for (const TensorSlice& slice : slices) {
-    if (!slice.trained) front.tensors[slice.name] = take(student.weights().at(slice.name), slice);
+    if (!slice.trained)
+      front.tensors[slice.name] = take_slice(student.weights().at(slice.name), slice);
   }
   return front;
 }
@@ -127,32 +128,24 @@ Learner::Bound Learner::bind(const Architecture& architecture, std::vector<Tenso
 
 LossBreakdown Learner::loss_of(const Bound& bound, const SpeechBatch& batch, FrontEnd& front,
                                const at::Tensor& target) const {
-  const Wants wants = setup_.objective->student_wants(bound.subnet.architecture.depth());
+  const WantedOutputs wants = setup_.objective->student_wants(bound.subnet.architecture.depth());
   const Features& features = front.of(bound.subnet, batch);
   const EncoderOutput output =
-      encode_from(bound.subnet, begin(bound.subnet, batch, features), wants);
+      encode_from(bound.subnet, encoder_input(bound.subnet, batch, features), wants);
   return setup_.objective->loss({output, bound.subnet.tensors, target, batch.mask});
 }
 
 at::Tensor Learner::target(const Crops& crops, const SpeechBatch& batch) const {
-  if (crops.target.defined()) return placed(crops.target, setup_.device);
-  if (!teacher_) return placed(crops.units, setup_.device);
+  if (crops.target.defined()) return to_device(crops.target, setup_.device);
+  if (!teacher_) return to_device(crops.units, setup_.device);
   const at::Tensor heard =
-      crops.clean.defined() ? placed(crops.clean, setup_.device) : batch.waveform;
+      crops.clean.defined() ? to_device(crops.clean, setup_.device) : batch.waveform;
   return target_of(*setup_.objective, *teacher_, {heard, batch.lengths, {}});
-}
-
-SpeechBatch Learner::on_device(const SpeechBatch& batch) const {
-  SpeechBatch there = batch;
-  there.waveform = placed(batch.waveform, setup_.device);
-  if (batch.mask.defined()) there.mask = placed(batch.mask, setup_.device);
-  if (batch.visible) there.visible = batch.visible->to(setup_.device);
-  return there;
 }
 
 StepLoss Learner::learn(const Crops& crops, int64_t step, GradientExchange& exchange,
                         double weight) {
-  const SpeechBatch batch = on_device(crops.speech);
+  const SpeechBatch batch = to_device(crops.speech, setup_.device);
   const std::vector<SampledSubnet> subnets = setup_.sampler->draw(step);
   const double share = 1.0 / static_cast<double>(subnets.size());
   const auto arrived = [&](const std::string& parameter) { exchange.arrived(parameter); };
@@ -163,7 +156,7 @@ StepLoss Learner::learn(const Crops& crops, int64_t step, GradientExchange& exch
   std::vector<std::vector<TensorSlice>> slices;
   const auto learn_one = [&](size_t i, FrontEnd& front) {
     const Bound bound = bind(subnets[i].architecture, std::move(slices[i]), front);
-    bound.leaves.flow_into(exchange.gradients(), share * weight, arrived);
+    bound.leaves.accumulate_into(exchange.gradients(), share * weight, arrived);
     LossBreakdown loss = loss_of(bound, batch, front, goal);
     loss.total.backward();
     const at::Tensor part = loss.total.detach();
@@ -184,7 +177,7 @@ StepLoss Learner::learn(const Crops& crops, int64_t step, GradientExchange& exch
   }
   for (const std::vector<size_t>& group : groups) {
     FrontEnd front = bind_front_end(architectures, group);
-    front.leaves.flow_into(exchange.gradients(), share * weight, arrived);
+    front.leaves.accumulate_into(exchange.gradients(), share * weight, arrived);
     for (const size_t i : group) learn_one(i, front);
     front.backward();
   }
@@ -194,7 +187,7 @@ StepLoss Learner::learn(const Crops& crops, int64_t step, GradientExchange& exch
 std::vector<LossValues> Learner::evaluate(const Crops& crops,
                                           const std::vector<Architecture>& architectures) {
   at::NoGradGuard no_grad;
-  const SpeechBatch batch = on_device(crops.speech);
+  const SpeechBatch batch = to_device(crops.speech, setup_.device);
   const at::Tensor goal = target(crops, batch);
   std::vector<LossValues> values(architectures.size());
   for (const std::vector<size_t>& group : by_front_end(architectures)) {

@@ -73,7 +73,6 @@ class Learner {
   std::vector<TensorSlice> encoder_slices(const Architecture& architecture) const;  // and heads
   void expect(const std::vector<TensorSlice>& slices, GradientExchange& exchange) const;
   at::Tensor target(const Crops& crops, const SpeechBatch& batch) const;
-  SpeechBatch on_device(const SpeechBatch& batch) const;
 
   Setup setup_;
   Parameters parameters_;

@@ -56,15 +56,6 @@ class BestModel : public TrainObserver {
   std::filesystem::path folder_;
 };
 
-MelOptions mel_options(const Blueprint& blueprint) {
-  MelOptions options;
-  options.sample_rate = blueprint.sample_rate;
-  options.bins = blueprint.mel.bins;
-  options.window = blueprint.mel.window;
-  options.hop = blueprint.mel.hop;
-  return options;
-}
-
 }  // namespace
 
 void check_audio(const Blueprint& blueprint) {
@@ -163,8 +154,8 @@ void set_mel_statistics(TensorMap& weights, const Blueprint& blueprint, const Cr
   }
   const at::Tensor mean = sum / frames;
   const at::Tensor deviation = (squares / frames - mean.square()).clamp_min(1e-6).sqrt();
-  weights.at("feature_extractor.mel.mean") = mean.to(at::kFloat);
-  weights.at("feature_extractor.mel.std") = deviation.to(at::kFloat);
+  weights.at(tensor_name(TensorModule::kMelMean)) = mean.to(at::kFloat);
+  weights.at(tensor_name(TensorModule::kMelStd)) = deviation.to(at::kFloat);
 }
 
 }  // namespace concertina

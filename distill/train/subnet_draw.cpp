@@ -22,8 +22,8 @@ int32_t opening_stage(const std::string& gene) {
 }  // namespace
 
 Shrinking::Shrinking(const SearchSpace& space)
-    : space_(space), largest_(space.encode(space.largest())), choices_(space.gene_cardinalities()) {
-  for (const std::string& gene : space.gene_names()) opens_.push_back(opening_stage(gene));
+    : codec_(space), largest_(codec_.encode(space.largest())) {
+  for (const std::string& gene : codec_.names()) opens_.push_back(opening_stage(gene));
 }
 
 Genome Shrinking::closed(Genome genome, int32_t stage) const {
@@ -34,15 +34,16 @@ Genome Shrinking::closed(Genome genome, int32_t stage) const {
 }
 
 Architecture Shrinking::sample(int32_t stage, Rng& rng) const {
-  if (stage >= kWholeSpace) return space_.sample(rng);
+  if (stage >= kWholeSpace) return codec_.space().sample(rng);
   Genome genome;
-  for (const int32_t choices : choices_) genome.push_back(static_cast<int32_t>(rng.below(choices)));
-  return space_.decode(closed(std::move(genome), stage));
+  for (const int32_t choices : codec_.cardinalities())
+    genome.push_back(static_cast<int32_t>(rng.below(choices)));
+  return codec_.decode(closed(std::move(genome), stage));
 }
 
 Architecture Shrinking::smallest(int32_t stage) const {
-  if (stage >= kWholeSpace) return space_.smallest();
-  return space_.decode(closed(Genome(largest_.size(), 0), stage));
+  if (stage >= kWholeSpace) return codec_.space().smallest();
+  return codec_.decode(closed(Genome(largest_.size(), 0), stage));
 }
 
 ParetoDraw::ParetoDraw(const Shrinking& shrinking, const Blueprint& blueprint, int32_t candidates,

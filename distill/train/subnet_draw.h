@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/rng.h"
-#include "supernet/space/search_space.h"
+#include "supernet/space/genome.h"
 
 namespace concertina {
 
@@ -22,9 +22,9 @@ class Shrinking {
 
  private:
   Genome closed(Genome genome, int32_t stage) const;
-  SearchSpace space_;
+  GenomeCodec codec_;
   Genome largest_;
-  std::vector<int32_t> choices_, opens_;  // of each gene: how many, and the stage it opens in
+  std::vector<int32_t> opens_;  // of each gene: the stage it opens in
 };
 
 // Attentive sampling (Wang et al. 2021, AttentiveNAS: best of k within a cost bin). MACs are cut

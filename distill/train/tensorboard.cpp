@@ -11,7 +11,7 @@ TensorBoard::TensorBoard(const std::filesystem::path& folder)
 
 void TensorBoard::on_start(const StartReport& start) {
   every_ = steps_between_lines(start.steps);
-  events_.go_on_after(start.step);
+  events_.resume_after(start.step);
 }
 
 void TensorBoard::on_step(const StepReport& report) {

@@ -2,7 +2,7 @@
 // then `count` entries of 21 bytes: name[12], a byte, u32 offset, u32 size.
 // *.DOG (a dialogue): 20 bytes, then i16 header[11] (0: lines, 2: the dialogue's key, 3 and 4:
 // strings of the hero and of the other), u16 offset of the other's strings. The hero's strings
-// stand 32 + 96 * |header[0]| bytes in. A string: u16 0, u16 line, u8 length, text, with 1 + length
+// start at byte 32 + 96 * |header[0]|. A string: u16 0, u16 line, u8 length, text, with 1 + length
 // padded to 4. Speech: KKIIIIWS.SB, an MP3: KK key, IIII line (hex; SSSS and XXXX: greeting and
 // parting), W speaker J (the hero) or P (the other), S segment, counted from 1. Segments of a line
 // are parted by codes like "*AB".
@@ -17,7 +17,7 @@
 #include <string_view>
 
 #include "core/errors.h"
-#include "core/files.h"
+#include "core/mapped_file.h"
 #include "speech/readers/readers.h"
 #include "speech/splits.h"
 
@@ -49,7 +49,7 @@ std::string text_of(Bytes bytes) {
 
 bool is_code_character(char c) { return (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 
-// "020001P2" of "020001P2.SB"; "" for what is no speech, or has a name that could leave our folder.
+// "020001P2" of "020001P2.SB"; "" when it is not speech, or its name could lead out of a folder.
 std::string stem_of_speech(const std::string& file) {
   if (!file.ends_with(".SB")) return "";
   const std::string stem = file.substr(0, file.size() - 3);
@@ -63,8 +63,8 @@ std::map<std::string, Bytes> read_index(Bytes archive, const std::string& name) 
   constexpr size_t kEntry = 21;
   const size_t count = number(archive, 13, 2);
   if (archive.size() < kHeader + count * kEntry || text_of(archive.first(4)) != "QTBL") {
-    throw InputError(fmt::format("{}: not the game's archive, or cut off in its index of {} files",
-                                 name, count));
+    throw InputError(fmt::format(
+        "{}: not the game's archive, or truncated in its index of {} files", name, count));
   }
   std::map<std::string, Bytes> files;
   for (size_t i = 0; i < count; ++i) {
@@ -74,7 +74,7 @@ std::map<std::string, Bytes> read_index(Bytes archive, const std::string& name) 
     file = file.substr(0, file.find_last_not_of(' ') + 1);
     const size_t offset = number(entry, 13, 4);
     const size_t size = number(entry, 17, 4);
-    // What lies beyond the end of a cut-off archive stays in the list, empty, and is reported as a
+    // A file beyond the end of a truncated archive stays in the list, empty, and is reported as a
     // skipped clip.
     const bool inside = offset <= archive.size() && size <= archive.size() - offset;
     files[file] = inside ? archive.subspan(offset, size) : Bytes{};
@@ -133,7 +133,7 @@ std::optional<int32_t> parse_number(std::string_view text, int base) {
   return value;
 }
 
-// Nothing for what no dialogue says: cut scenes, the hero's remarks.
+// Nothing for speech outside dialogues: cut scenes, the hero's remarks.
 std::optional<SpeechName> parse_name(std::string_view stem) {
   if (stem.size() != 8 || (stem[6] != 'J' && stem[6] != 'P')) return std::nullopt;
   const auto key = parse_number(stem.substr(0, 2), 10);

@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/text.h"
 #include "speech/readers/readers.h"
 
 namespace concertina {
@@ -24,8 +25,9 @@ fs::path voice_folder(const fs::path& unpacked, const std::string& package) {
 // Lines of ( ID "TEXT" ); "+" marks the stressed vowel and is no part of the text.
 std::map<std::string, std::string> read_texts(const fs::path& path) {
   std::map<std::string, std::string> texts;
-  std::istringstream lines(read_text(path));
-  for (std::string line; std::getline(lines, line);) {
+  const std::string lines = read_text(path);
+  for (std::string_view rest = lines; !rest.empty();) {
+    const std::string line(take_line(rest));
     const size_t first = line.find('"');
     const size_t last = line.rfind('"');
     std::string id;

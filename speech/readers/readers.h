@@ -1,6 +1,5 @@
-// One reader a package format: unpacked files in, clips with ids, speakers, texts and splits out.
-// Readers look at names and tables only; the sounds are decoded later, in parallel, by each clip's
-// own `decode`.
+// One reader per package format: from unpacked files to clips with ids, speakers, texts and splits.
+// Readers use names and tables only; audio is decoded later, in parallel, by each clip's `decode`.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +13,7 @@ namespace concertina {
 
 // `unpacked` is what dpkg-deb -x made of `package`. Clip ids start with "PACKAGE/", paths with
 // "audio/PACKAGE/", phone labels with "phones/PACKAGE/"; clip.phones files are copied there from
-// phone_files by the caller. InputError when the package does not hold what the reader knows.
+// phone_files by the caller. InputError when the package lacks what the reader expects.
 struct PackageClips : RawClips {
   struct PhoneFile {
     std::filesystem::path from;
@@ -33,9 +32,9 @@ PackageClips read_festvox(const std::filesystem::path& unpacked, const std::stri
 // train. silence/ and clips under half a second (tones, clicks, cut words) are skipped and listed.
 PackageClips read_asterisk(const std::filesystem::path& unpacked, const std::string& package);
 
-// Flight of the Amazon Queen: queen.1c, an archive of MP3 speech and dialogue files. What a
-// dialogue says is grouped and split by dialogue (dialogue_splits); cut scenes and remarks have no
-// labelled speaker and are train.
+// Flight of the Amazon Queen: queen.1c, an archive of MP3 speech and dialogue files. Clips of a
+// dialogue are one group and split by dialogue_splits; cut scenes and remarks have no speaker label
+// and are train.
 PackageClips read_amazon_queen(const std::filesystem::path& unpacked, const std::string& package);
 
 }  // namespace concertina

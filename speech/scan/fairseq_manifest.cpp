@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <sstream>
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/text.h"
 #include "speech/scan/found_clips.h"
 
 namespace concertina {
@@ -14,11 +14,8 @@ namespace fs = std::filesystem;
 
 std::vector<std::string> lines_of(const fs::path& path) {
   std::vector<std::string> lines;
-  std::istringstream text(read_text(path));
-  for (std::string line; std::getline(text, line);) {
-    if (line.ends_with('\r')) line.pop_back();
-    lines.push_back(std::move(line));
-  }
+  const std::string text = read_text(path);
+  for (std::string_view rest = text; !rest.empty();) lines.emplace_back(take_line(rest));
   while (!lines.empty() && lines.back().empty()) lines.pop_back();
   return lines;
 }

@@ -1,6 +1,7 @@
-// What `corpus scan` finds before anything is decoded, whatever it is found in. Names tell what
-// they can: LibriSpeech's speaker, chapter and text, a speaker by the folder, a split by a folder
-// named train, dev, valid or test, or train-clean-100 and the like.
+// What `corpus scan` finds before anything is decoded, in folders, tar shards and fairseq
+// manifests. Metadata comes from names where possible: LibriSpeech's speaker, chapter and text, the
+// speaker by folder, the split by a folder named train, dev, valid or test, or train-clean-100 and
+// the like.
 #pragma once
 
 #include <filesystem>
@@ -16,10 +17,10 @@ namespace concertina {
 
 struct FoundClip {
   RawClip raw;            // all but clip.path, clip.split and stored
-  std::string extension;  // ".flac"; goes into the id where two clips would have the same one
+  std::string extension;  // ".flac"; appended to the id where two clips would have the same one
   std::optional<Split> split;
-  std::filesystem::path
-      file;  // what holds the clip alone, read where it is when it is ready; "": none
+  // The clip's own file, used in place where it is a WAV of the right format; "": none.
+  std::filesystem::path file;
 };
 
 struct FoundClips {
@@ -27,10 +28,10 @@ struct FoundClips {
   std::vector<SkippedFile> skipped;
 };
 
-// Where a clip stands: root/shard/inside + extension. The name of `root` becomes the source.
+// Location of a clip: root/shard/inside + extension. The name of `root` becomes the source.
 struct ClipPlace {
   std::filesystem::path root;
-  std::filesystem::path shard;  // a tar below it without ".tar", which counts as a folder; "": none
+  std::filesystem::path shard;   // a tar below it, without ".tar"; "": none
   std::filesystem::path inside;  // without the extension
   std::string extension;
 };
@@ -50,20 +51,21 @@ class Transcripts {
 FoundClip clip_by_name(const ClipPlace& place, Transcripts& transcripts);  // without raw.decode
 bool is_audio_name(const std::filesystem::path& path);
 std::optional<Split> split_of_name(std::string_view name);
-Audio read_file(const std::filesystem::path& file);  // InputError also where it cannot be opened
+Audio read_file(const std::filesystem::path& file);  // InputError where it cannot be opened, too
 
-// Audio files and tar shards below `folder`, sorted; `left_out` is not looked into.
+// Audio files and tar shards below `folder`, sorted, without those in `left_out`.
 FoundClips find_in_folder(const std::filesystem::path& folder,
                           const std::filesystem::path& left_out);
 
 // A WebDataset shard, root/shard.tar: members KEY.EXTENSION with one KEY, up to the first dot of
 // the file name, are one sample. KEY.txt is its text; KEY.json may have text, speaker (or
-// speaker_id) and language. What lies before a damage is found, the rest listed as skipped.
+// speaker_id) and language. Of a damaged shard the members before the damage are found, and the
+// damage is listed as skipped.
 FoundClips find_in_tar(const std::filesystem::path& root, const std::filesystem::path& shard);
 
 // fairseq's manifest: the root folder, then PATH <tab> SAMPLES a line. Texts are the lines of the
-// .wrd file beside it, else of the .ltr file; the split is by the manifest's name, else by folders.
-// InputError with the line when it is none.
+// .wrd file next to it, else of the .ltr file; the split is by the manifest's name, else by folders.
+// InputError with the line when it is not one.
 FoundClips find_in_fairseq_manifest(const std::filesystem::path& tsv);
 
 }  // namespace concertina

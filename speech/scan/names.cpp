@@ -7,6 +7,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/text.h"
 #include "speech/scan/found_clips.h"
 
 namespace concertina {
@@ -42,7 +43,7 @@ std::optional<Split> split_of_folders(const fs::path& folders) {
   return std::nullopt;
 }
 
-// Names come from archives and lists too: an id never leads out of a folder.
+// Names come from archives and lists too: an id must not lead out of a folder.
 std::string inner_path(const fs::path& path) {
   fs::path inner;
   for (const fs::path& part : path.relative_path()) {
@@ -58,9 +59,9 @@ std::string Transcripts::text_of(const fs::path& folder, const std::string& chap
   const fs::path path = folder / (chapter + ".trans.txt");
   auto [entry, is_new] = files_.try_emplace(path);
   if (is_new && fs::exists(path)) {
-    std::istringstream lines(read_text(path));
-    for (std::string line; std::getline(lines, line);) {
-      if (line.ends_with('\r')) line.pop_back();
+    const std::string lines = read_text(path);
+    for (std::string_view rest = lines; !rest.empty();) {
+      const std::string line(take_line(rest));
       const size_t space = line.find(' ');
       if (space != std::string::npos) entry->second[line.substr(0, space)] = line.substr(space + 1);
     }

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
-#include "core/files.h"
+#include "core/mapped_file.h"
 #include "speech/scan/found_clips.h"
 #include "speech/tar.h"
 
@@ -57,12 +57,12 @@ MemberName name_of(const std::string& path) {
   return {clean.parent_path() / file.substr(0, dot), file.substr(dot)};
 }
 
-// What the members beside the audio say, by key.
-struct Said {
+// Metadata from the text and JSON members of a sample.
+struct Metadata {
   std::optional<std::string> text, speaker, language;
 };
 
-void read_json(const std::string& bytes, Said& said) {
+void read_json(const std::string& bytes, Metadata& metadata) {
   const json object = json::parse(bytes, nullptr, false);
   if (!object.is_object()) throw InputError("no JSON object; the clip is read without it");
   const auto take = [&](const char* key, std::optional<std::string>& value) {
@@ -71,29 +71,29 @@ void read_json(const std::string& bytes, Said& said) {
     if (found->is_string()) value = found->get<std::string>();
     if (found->is_number_integer()) value = found->dump();
   };
-  take("text", said.text);
-  take("speaker_id", said.speaker);
-  take("speaker", said.speaker);
-  take("language", said.language);
+  take("text", metadata.text);
+  take("speaker_id", metadata.speaker);
+  take("speaker", metadata.speaker);
+  take("language", metadata.language);
 }
 
-void read_beside(const Shard& shard, const TarMember& member, const std::string& extension,
-                 Said& said) {
+void read_metadata(const Shard& shard, const TarMember& member, const std::string& extension,
+                   Metadata& metadata) {
   if (extension != ".txt" && extension != ".json") return;
   if (member.size > kMostText)
     throw InputError(
         fmt::format("more than {} bytes of text; the clip is read without it", kMostText));
   const std::string bytes = shard.text_of(member);
-  if (extension == ".json") return read_json(bytes, said);
-  said.text = bytes.substr(0, bytes.find_last_not_of("\r\n \t") + 1);
+  if (extension == ".json") return read_json(bytes, metadata);
+  metadata.text = bytes.substr(0, bytes.find_last_not_of("\r\n \t") + 1);
 }
 
-std::map<fs::path, Said> read_beside(const Shard& shard, std::vector<SkippedFile>& skipped) {
-  std::map<fs::path, Said> all;
+std::map<fs::path, Metadata> read_metadata(const Shard& shard, std::vector<SkippedFile>& skipped) {
+  std::map<fs::path, Metadata> all;
   for (const TarMember& member : shard.index().files) {
     const MemberName name = name_of(member.path);
     try {
-      read_beside(shard, member, name.extension, all[name.key]);
+      read_metadata(shard, member, name.extension, all[name.key]);
     } catch (const InputError& error) {
       skipped.push_back({shard.name_of(member), error.what()});
     }
@@ -101,10 +101,10 @@ std::map<fs::path, Said> read_beside(const Shard& shard, std::vector<SkippedFile
   return all;
 }
 
-void fill(Clip& clip, const Said& said) {
-  if (said.text) clip.text = *said.text;
-  if (said.speaker) clip.speaker = *said.speaker;
-  if (said.language) clip.language = *said.language;
+void fill(Clip& clip, const Metadata& metadata) {
+  if (metadata.text) clip.text = *metadata.text;
+  if (metadata.speaker) clip.speaker = *metadata.speaker;
+  if (metadata.language) clip.language = *metadata.language;
 }
 
 }  // namespace
@@ -114,12 +114,12 @@ FoundClips find_in_tar(const fs::path& root, const fs::path& shard) {
   const auto archive = std::make_shared<const Shard>(path);
   FoundClips found;
   Transcripts transcripts;
-  const std::map<fs::path, Said> beside = read_beside(*archive, found.skipped);
+  const std::map<fs::path, Metadata> metadata = read_metadata(*archive, found.skipped);
   for (const TarMember& member : archive->index().files) {
     if (!is_audio_name(member.path)) continue;
     const MemberName name = name_of(member.path);
     FoundClip clip = clip_by_name({root, shard, name.key, name.extension}, transcripts);
-    fill(clip.raw.clip, beside.at(name.key));
+    fill(clip.raw.clip, metadata.at(name.key));
     clip.raw.origin = archive->name_of(member);
     clip.raw.decode = [archive, member] { return decode_member(*archive, member); };
     found.clips.push_back(std::move(clip));

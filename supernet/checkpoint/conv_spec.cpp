@@ -21,7 +21,7 @@ class Parser {
       int32_t times = 1;
       if (accept('*') && !number(times)) return std::nullopt;
       for (int32_t i = 0; i < times; ++i) {
-        if (all.layers.size() + term.layers.size() > kMostConvLayers || term.layers.empty()) {
+        if (all.layers.size() + term.layers.size() > kMaxConvLayers || term.layers.empty()) {
           return std::nullopt;
         }
         all.channels.insert(all.channels.end(), term.channels.begin(), term.channels.end());
@@ -57,7 +57,7 @@ class Parser {
     do {
       int32_t channels = 0, kernel = 0, stride = 0;
       if (!accept('(') || !number(channels) || !accept(',') || !number(kernel) || !accept(',') ||
-          !number(stride) || !accept(')') || spec.layers.size() == kMostConvLayers) {
+          !number(stride) || !accept(')') || spec.layers.size() == kMaxConvLayers) {
         return false;
       }
       spec.channels.push_back(channels);

@@ -16,10 +16,10 @@ struct ConvSpec {
   std::vector<ConvLayer> layers;
 };
 
-inline constexpr size_t kMostConvLayers = 64;
+inline constexpr size_t kMaxConvLayers = 64;
 
-// Lists of (channels, kernel, stride), joined by + and repeated by *; nullopt when it is anything
-// else, or beyond 64 layers.
+// Lists of (channels, kernel, stride), concatenated by + and repeated by *; nullopt for anything
+// else or more than 64 layers.
 std::optional<ConvSpec> parse_conv_spec(std::string_view text);
 std::string conv_spec_text(const ConvSpec& spec);
 

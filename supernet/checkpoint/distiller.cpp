@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "core/errors.h"
 #include "supernet/checkpoint/encoder_sizes.h"
 
@@ -43,8 +45,8 @@ ForeignModel distiller_model(const Settings& settings) {
   check_options(reader);
   reader.finish();
   blueprint.projection = channels.back() != sizes.embed_dim;
-  const Architecture architecture = homogeneous(blueprint, channels, sizes);
-  model.space = SearchSpace::single(blueprint, {architecture, SlicingRule::kPrefix});
+  model.storage.shape = homogeneous(blueprint, channels, sizes);
+  model.blueprint = std::move(blueprint);
   return model;
 }
 

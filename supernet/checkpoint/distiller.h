@@ -7,9 +7,9 @@
 
 namespace concertina {
 
-// `settings` are those of "Config"; the encoder's stand under "distiller", with s3prl's defaults
+// `settings` are those of "Config"; the encoder's are under "distiller", with s3prl's defaults
 // where they are absent. InputError: no such settings, or options that the forward pass does not
-// know (all listed).
+// support (all listed).
 ForeignModel distiller_model(const Settings& settings);
 
 }  // namespace concertina

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include "supernet/checkpoint/conv_spec.h"
+#include "supernet/space/blueprint_config.h"
+#include "supernet/space/slicing.h"
+#include "supernet/space/violations.h"
 
 namespace concertina {
 namespace {
@@ -13,10 +16,10 @@ constexpr const char* kDefaultConvs = "[(512,10,5)] + [(512,3,2)] * 4 + [(512,2,
 
 EncoderSizes read_encoder_sizes(SettingsReader& reader, const EncoderSizeKeys& keys,
                                 Blueprint& blueprint, EncoderSizes sizes) {
-  reader.read(keys.embed_dim, sizes.embed_dim, 1, kWidest);
-  reader.read(keys.layers, sizes.layers, 1, kDeepest);
-  reader.read(keys.heads, sizes.heads, 1, kWidest);
-  reader.read(keys.ffn_dim, sizes.ffn_dim, 1, kWidest);
+  reader.read(keys.embed_dim, sizes.embed_dim, 1, kMaxForeignWidth);
+  reader.read(keys.layers, sizes.layers, 1, kMaxForeignLayers);
+  reader.read(keys.heads, sizes.heads, 1, kMaxForeignWidth);
+  reader.read(keys.ffn_dim, sizes.ffn_dim, 1, kMaxForeignWidth);
   reader.read(keys.positional_kernel, blueprint.positional.kernel, 1, 4096);
   reader.read(keys.positional_groups, blueprint.positional.groups, 1, 4096);
   if (sizes.embed_dim % sizes.heads != 0 || sizes.embed_dim % blueprint.positional.groups != 0) {
@@ -51,11 +54,13 @@ std::vector<int32_t> read_fairseq_front_end(SettingsReader& reader, WaveFrontEnd
 
 Architecture homogeneous(const Blueprint& blueprint, std::vector<int32_t> conv_channels,
                          const EncoderSizes& sizes) {
-  const Blueprint checked = Blueprint::from_json(blueprint.to_json());
+  const Blueprint checked = blueprint_from_json(json_of(blueprint));
   std::vector<LayerShape> shapes;
   for (int32_t i = 0; i < sizes.layers; ++i) shapes.push_back({i, sizes.heads, sizes.ffn_dim, 0});
-  return Architecture(std::move(conv_channels), sizes.embed_dim, checked.base_frame_period_us(),
-                      std::move(shapes));
+  Architecture architecture(std::move(conv_channels), sizes.embed_dim,
+                            checked.base_frame_period_us(), std::move(shapes));
+  check_fit(checked, {architecture}, architecture);
+  return architecture;
 }
 
 }  // namespace concertina

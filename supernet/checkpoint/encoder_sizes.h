@@ -1,4 +1,4 @@
-// The sizes of a foreign encoder, whose layers are all alike, and fairseq's names for them.
+// The sizes of a foreign encoder, whose layers are all equal, and fairseq's names for them.
 #pragma once
 
 #include <cstdint>
@@ -11,19 +11,20 @@
 
 namespace concertina {
 
-inline constexpr int32_t kWidest = 65536, kDeepest = 256;  // of what is believed in a configuration
+inline constexpr int32_t kMaxForeignWidth = 65536,
+                         kMaxForeignLayers = 256;  // accepted in a configuration
 
-struct EncoderSizes {  // HuBERT base where a configuration is silent
+struct EncoderSizes {  // defaults: HuBERT base
   int32_t embed_dim = 768, layers = 12, heads = 12, ffn_dim = 3072;
 };
 
-// The keys under which a kind of configuration has them.
+// The keys of a kind of configuration.
 struct EncoderSizeKeys {
   const char *embed_dim, *layers, *heads, *ffn_dim, *positional_kernel, *positional_groups;
 };
 
-// `sizes` where the settings are silent. Fills the blueprint's positional conv and head size too. A
-// width that the heads or the groups do not divide is a problem of the reader.
+// `sizes` are the defaults. Sets the blueprint's positional conv and head size too. A width that is
+// not divisible by heads or groups is a problem of the reader.
 EncoderSizes read_encoder_sizes(SettingsReader& reader, const EncoderSizeKeys& keys,
                                 Blueprint& blueprint, EncoderSizes sizes = {});
 
@@ -38,7 +39,8 @@ std::vector<int32_t> read_fairseq_front_end(SettingsReader& reader, WaveFrontEnd
                                             std::string default_mode,
                                             const std::string& layers_key);
 
-// The one architecture over a blueprint that was checked.
+// The one architecture of these sizes. InputError when blueprint or architecture are invalid, or do
+// not fit.
 Architecture homogeneous(const Blueprint& blueprint, std::vector<int32_t> conv_channels,
                          const EncoderSizes& sizes);
 

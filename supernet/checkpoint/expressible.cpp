@@ -9,7 +9,7 @@
 namespace concertina {
 namespace {
 
-// The blueprint with nothing but what the packages have options for.
+// The blueprint with only what the packages have options for.
 Blueprint plain(const Blueprint& blueprint) {
   Blueprint hubert;
   hubert.sample_rate = blueprint.sample_rate;
@@ -24,7 +24,7 @@ Blueprint plain(const Blueprint& blueprint) {
   return hubert;
 }
 
-// What has a message of its own below, or no effect at the base frame period, set aside.
+// Without options that have a message of their own below or no effect at the base frame period.
 Blueprint without_known(Blueprint blueprint) {
   blueprint.front_end = FrontEndKind::kWave;
   blueprint.mel = {};
@@ -103,17 +103,6 @@ std::string not_expressible(const Blueprint& blueprint, const Architecture& arch
   }
   check_layers(blueprint, architecture, problems);
   return fmt::format("{}", fmt::join(problems, "; "));
-}
-
-std::string with_layers_counted(const std::string& name, const Architecture& architecture) {
-  const auto& layers = architecture.layers();
-  for (size_t i = 0; i < layers.size(); ++i) {
-    const std::string start = fmt::format("encoder.layers.{}.", layers[i].index);
-    if (name.starts_with(start)) {
-      return fmt::format("encoder.layers.{}.{}", i, name.substr(start.size()));
-    }
-  }
-  return name;
 }
 
 }  // namespace concertina

@@ -3,18 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
+#include <utility>
 
 #include "core/errors.h"
 #include "supernet/checkpoint/conv_spec.h"
 #include "supernet/checkpoint/encoder_sizes.h"
-#include "supernet/checkpoint/lighthubert.h"
 
 namespace concertina {
 namespace {
 
-// Where the encoder's own settings stand: in a fine-tuned model below those of the task, in older
-// files in "args", in WavLM's right in "cfg", in s3prl's copies in "model_cfg"; the task's are
-// beside them.
+// Prefixes of the settings of encoder and task: in a fine-tuned model below those of the task, in
+// older files in "args", in WavLM's directly in "cfg", in s3prl's copies in "model_cfg".
 struct Place {
   const char* model;
   const char* task;
@@ -37,7 +37,7 @@ Place find_place(const Settings& settings) {
   throw InputError(
       fmt::format("{} has tensors but no configuration of its model (cfg, args or model_cfg): for "
                   "a bare state dict put "
-                  "transformers' config.json beside it and give the folder",
+                  "transformers' config.json next to it and give the folder",
                   settings.name()));
 }
 
@@ -69,7 +69,7 @@ void check_options(SettingsReader& reader) {
   reader.expect("activation_fn", "gelu");
   reader.expect("layer_type", "transformer");
   int32_t depth = 1;
-  reader.read("pos_conv_depth", depth, 1, kDeepest);
+  reader.read("pos_conv_depth", depth, 1, kMaxForeignLayers);
   if (depth != 1) reader.problem("pos_conv_depth", fmt::format("{} is not supported, 1 is", depth));
 }
 
@@ -79,15 +79,15 @@ RelativePosition read_relative_position(SettingsReader& reader) {
   reader.read("relative_position_embedding", biased);
   if (!biased) return bias;
   bias.buckets = 320;
-  reader.read("num_buckets", bias.buckets, 4, kWidest);
-  reader.read("max_distance", bias.max_distance, 2, kWidest);
+  reader.read("num_buckets", bias.buckets, 4, kMaxForeignWidth);
+  reader.read("max_distance", bias.max_distance, 2, kMaxForeignWidth);
   bias.gated = false;
   reader.read("gru_rel_pos", bias.gated);
   return bias;
 }
 
-bool fits_package(const Blueprint& blueprint, const Architecture& architecture) {
-  Blueprint fixed;  // the package knows one size, in either extractor mode
+bool is_lighthubert_size(const Blueprint& blueprint, const Architecture& architecture) {
+  Blueprint fixed;  // the package supports one size, in either extractor mode
   fixed.wave.norm = blueprint.wave.norm;
   fixed.normalize_waveform = blueprint.normalize_waveform;
   return blueprint == fixed && architecture == homogeneous(fixed, std::vector<int32_t>(7, 512), {});
@@ -116,33 +116,26 @@ ForeignModel fairseq_model(const Settings& settings) {
   task.read("normalize", blueprint.normalize_waveform);
   task.finish();
 
-  const Architecture storage = homogeneous(blueprint, channels, sizes);
+  model.storage.shape = homogeneous(blueprint, channels, sizes);
+  if (lighthubert) model.storage.rule = SlicingRule::kLightHubert;
   if (model.kind.ends_with("supernet")) {
     const bool small = model.kind.find("small") != std::string::npos;
-    model.space = lighthubert_space(small ? LightHubertSpace::kSmall : LightHubertSpace::kBase,
-                                    blueprint, storage);
-  } else {
-    const SlicingRule rule = lighthubert ? SlicingRule::kLightHubert : SlicingRule::kPrefix;
-    model.space = SearchSpace::single(blueprint, {storage, rule});
+    model.space = small ? LightHubertSpace::kSmall : LightHubertSpace::kBase;
   }
+  model.blueprint = std::move(blueprint);
   return model;
 }
 
-NamedSettings fairseq_settings(const SearchSpace& space, const Architecture& architecture) {
-  const Blueprint& blueprint = space.blueprint();
+NamedSettings fairseq_settings(const Blueprint& blueprint, const Architecture& architecture,
+                               std::optional<LightHubertSpace> space) {
   const LayerShape& layer = architecture.layers().front();
   NamedSettings settings;
   std::string name = "hubert";
-  if (fits_package(blueprint, architecture)) {
-    name = "student_hubert";
-    for (const auto& [which, file] : {std::pair{LightHubertSpace::kBase, "base.yaml"},
-                                      std::pair{LightHubertSpace::kSmall, "small.yaml"}}) {
-      if (space.storage().rule != SlicingRule::kLightHubert ||
-          space.choices().embed_dim != lighthubert_choices(which).embed_dim) {
-        continue;
-      }
-      name = "hubert_pruner";
-      settings.emplace_back("pruner_supernet", std::string(file));
+  if (is_lighthubert_size(blueprint, architecture)) {
+    name = space ? "hubert_pruner" : "student_hubert";
+    if (space) {
+      const bool small = *space == LightHubertSpace::kSmall;
+      settings.emplace_back("pruner_supernet", std::string(small ? "small.yaml" : "base.yaml"));
     }
   }
   const bool layer_norms = blueprint.wave.norm == ExtractorNorm::kLayer;

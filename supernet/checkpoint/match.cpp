@@ -3,19 +3,20 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <set>
 
 #include "core/errors.h"
+#include "supernet/checkpoint/names.h"
+#include "supernet/space/slicing.h"
 
 namespace concertina {
 namespace {
 
-// The tensor under its name or, for a weight norm, the other spelling of it.
-LayoutMap::const_iterator find_tensor(const LayoutMap& tensors, const std::string& name) {
-  const auto found = tensors.find(name);
-  if (found != tensors.end()) return found;
-  const std::string other = other_spelling(name);
-  return other.empty() ? found : tensors.find(other);
+LayoutMap::const_iterator find_tensor(const LayoutMap& tensors, const std::string& prefix,
+                                      const TensorId& id, Naming naming) {
+  const auto found = tensors.find(prefix + foreign_name(id, naming));
+  return found != tensors.end() ? found : tensors.find(prefix + other_spelling(id, naming));
 }
 
 bool is_float(DType dtype) {
@@ -28,7 +29,6 @@ bool is_float(DType dtype) {
 TensorPlan match_tensors(const ForeignModel& model, const LayoutMap& tensors,
                          const std::string& name, uint64_t file_bytes) {
   const std::string prefix = task_prefix(tensors);
-  const Storage storage = model.space.storage();
   TensorPlan plan;
   std::string problems;
   std::set<std::string> used;
@@ -36,28 +36,27 @@ TensorPlan match_tensors(const ForeignModel& model, const LayoutMap& tensors,
   const auto add = [&](const std::string& what) {
     problems += (problems.empty() ? "" : "; ") + what;
   };
-  for (const TensorSlice& slice :
-       tensor_slices(model.space.blueprint(), storage, storage.largest)) {
-    const std::string theirs = prefix + foreign_name(slice.name, model.naming);
-    const auto found = find_tensor(tensors, theirs);
+  for (const TensorEntry& entry : tensor_table(model.blueprint, model.storage.shape)) {
+    const std::string ours = tensor_name(entry.id);
+    const auto found = find_tensor(tensors, prefix, entry.id, model.naming);
     if (found == tensors.end()) {
-      if (slice.name == "mask_emb") {
-        plan.zeros.push_back(slice.name);
+      if (entry.id.module() == TensorModule::kMaskEmbedding) {
+        plan.zeros.push_back(ours);
       } else {
-        add(theirs + " is missing");
+        add(prefix + foreign_name(entry.id, model.naming) + " is missing");
       }
       continue;
     }
     const TensorLayout& layout = found->second;
     used.insert(found->first);
-    if (layout.sizes != slice.shape()) {
+    if (!std::ranges::equal(layout.sizes, entry.sizes())) {
       add(fmt::format("{} is [{}], expected [{}]", found->first, fmt::join(layout.sizes, ", "),
-                      fmt::join(slice.shape(), ", ")));
+                      fmt::join(entry.sizes(), ", ")));
     } else if (!is_float(layout.dtype)) {
       add(fmt::format("{} holds {}, no floats", found->first, dtype_name(layout.dtype)));
     }
     bytes += layout.numel() * item_size(layout.dtype);
-    plan.taken[slice.name] = found->first;
+    plan.taken[ours] = found->first;
   }
   for (const auto& [theirs, layout] : tensors) {
     if (used.contains(theirs)) continue;

@@ -1,4 +1,4 @@
-// Which tensor of a foreign checkpoint becomes which of ours.
+// Which tensor of a pretrained checkpoint becomes which of ours.
 #pragma once
 
 #include <map>
@@ -14,11 +14,11 @@ namespace concertina {
 struct TensorPlan {
   std::map<std::string, std::string> taken;                  // our name: theirs
   std::vector<std::pair<std::string, std::string>> ignored;  // their name, why
-  std::vector<std::string> zeros;  // ours that the checkpoint may lack: mask_emb, without use here
+  std::vector<std::string> zeros;  // ours that may be missing: the mask embedding, unused here
 };
 
-// InputError lists every missing, extra and misshaped tensor, and refuses tensors that together
-// are larger than the file of `file_bytes`.
+// InputError lists every missing, unknown and misshaped tensor; also when all together are larger
+// than the file of `file_bytes`.
 TensorPlan match_tensors(const ForeignModel& model, const LayoutMap& tensors,
                          const std::string& name, uint64_t file_bytes);
 

@@ -1,27 +1,30 @@
-// Tensor names of the packages checkpoints come from. Ours are fairseq's.
+// Tensor names in the packages that pretrained checkpoints come from: the table's
+// (supernet/space/tensor_table.h), the prefixes of task models, and what is left out.
 #pragma once
 
 #include <string>
 #include <string_view>
 
 #include "supernet/container/tensor_layout.h"
+#include "supernet/space/tensor_table.h"
 
 namespace concertina {
 
-enum class Naming { kFairseq, kTransformers };
+// The name that a package writes, without the prefix of a task model.
+std::string foreign_name(const TensorId& tensor, Naming naming);
+// The same with the other names of a weight norm's scale and direction, which files of other
+// versions have; the same for other tensors.
+std::string other_spelling(const TensorId& tensor, Naming naming);
 
-// The name that a package gives to one of our tensors, without the prefix of a task model.
-std::string foreign_name(const std::string& ours, Naming naming);
+// A layer's tensor with the layer's position among the kept ones as its index: packages count kept
+// layers only. Other tensors are unchanged.
+TensorId with_kept_layers_counted(const TensorId& tensor, const Architecture& architecture);
 
-// What stands before the encoder's names in a task model, such as "hubert." or
-// "w2v_encoder.w2v_model."; "" where there is nothing.
+// The prefix of the encoder's names in a task model, such as "hubert." or "w2v_encoder.w2v_model.";
+// "" where there is none.
 std::string task_prefix(const LayoutMap& tensors);
 
-// The other spelling of a weight norm's g and v: parametrizations.weight.original0 and original1
-// for weight_g and weight_v and back; "" for other names.
-std::string other_spelling(std::string_view name);
-
-// Why an encoder does without this tensor, e.g. "head of pretraining"; "" when it does not.
+// Why an encoder does without this tensor, e.g. "head of a task"; "" when it does not.
 std::string why_ignored(std::string_view name);
 
 }  // namespace concertina

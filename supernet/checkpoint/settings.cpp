@@ -16,8 +16,8 @@ using Kind = PickleValue::Kind;
 using Values = std::map<std::string, Setting>;
 
 constexpr size_t kLongestJson = size_t{16} << 20;
-constexpr int kDeepest = 8;
-constexpr int64_t kMostVisits = 1'000'000;  // pickles may share and repeat their parts
+constexpr int kMaxForeignLayers = 8;
+constexpr int64_t kMaxVisits = 1'000'000;  // values of a pickle may be shared many times
 
 std::string below(const std::string& key, const std::string& name) {
   return key.empty() ? name : fmt::format("{}.{}", key, name);
@@ -25,7 +25,7 @@ std::string below(const std::string& key, const std::string& name) {
 
 void collect(const Json& json, const std::string& key, int depth, Values& values) {
   if (json.is_object()) {
-    if (depth == kDeepest) return;
+    if (depth == kMaxForeignLayers) return;
     for (const auto& [name, value] : json.items()) {
       collect(value, below(key, name), depth + 1, values);
     }
@@ -52,7 +52,7 @@ class PickleCollector {
   explicit PickleCollector(Values& values) : values_(values) {}
 
   void collect(const PickleValue* value, const std::string& key, int depth) {
-    if (depth > kDeepest || visits_ > kMostVisits) return;
+    if (depth > kMaxForeignLayers || visits_ > kMaxVisits) return;
     value = unwrapped(value);
     visits_ += 1 + static_cast<int64_t>(value->items.size());
     switch (value->kind) {
@@ -74,7 +74,7 @@ class PickleCollector {
         break;
       case Kind::kDict:
         for (size_t i = 0; i + 1 < value->items.size(); i += 2) {
-          if (!value->items[i]->is(Kind::kText) || visits_ > kMostVisits) continue;
+          if (!value->items[i]->is(Kind::kText) || visits_ > kMaxVisits) continue;
           const std::string name(value->items[i]->text);
           collect(value->items[i + 1], below(key, name), depth + 1);
         }
@@ -85,10 +85,10 @@ class PickleCollector {
   }
 
  private:
-  // What an object says about itself: the attributes of a Namespace, the value of an enum member,
-  // the content of OmegaConf's nodes.
+  // The state of an object: attributes of a Namespace, the value of an enum member, the content of
+  // OmegaConf's nodes.
   const PickleValue* unwrapped(const PickleValue* value) {
-    for (int i = 0; i < kDeepest && visits_ <= kMostVisits; ++i) {
+    for (int i = 0; i < kMaxForeignLayers && visits_ <= kMaxVisits; ++i) {
       visits_ += static_cast<int64_t>(value->items.size());
       if (value->is(Kind::kRecord)) {
         const auto& arguments = value->items[1]->items;

@@ -1,5 +1,5 @@
-// A foreign checkpoint's configuration, whatever wrote it: config.json, a pickled dict,
-// argparse.Namespace or OmegaConf object. Nested keys are joined by dots: "cfg.model.conv_pos".
+// The configuration of a pretrained checkpoint: config.json, a pickled dict, argparse.Namespace or
+// OmegaConf object. Nested keys are joined by dots: "cfg.model.conv_pos".
 #pragma once
 
 #include <cstdint>
@@ -18,10 +18,10 @@ using Setting = std::variant<bool, int64_t, double, std::string, std::vector<int
 class Settings {
  public:
   Settings() = default;
-  // `name` is the file, for messages. InputError: no JSON object, or more than 16 MiB of it.
+  // `name` is the file, for messages. InputError: no JSON object, or one of more than 16 MiB.
   static Settings from_json(std::string_view text, const std::string& name);
-  // Plain values of a pickle; tensors and objects without plain state are left out, as is what is
-  // nested deeper than 8.
+  // Plain values of a pickle; tensors, objects without plain state and values nested deeper than 8
+  // are left out.
   static Settings from_pickle(const PickleValue& value, const std::string& name);
 
   const std::string& name() const { return name_; }
@@ -47,7 +47,7 @@ class SettingsReader {
   void read(const std::string& key, std::string& value);
   void read(const std::string& key, int32_t& value, int32_t low, int32_t high);
   void read(const std::string& key, std::vector<int32_t>& value, int32_t low, int32_t high);
-  // A value other than the one that is supported is a problem.
+  // Any other value is a problem.
   void expect(const std::string& key, bool supported);
   void expect(const std::string& key, const char* supported);
   void problem(const std::string& key, const std::string& what);

@@ -14,8 +14,8 @@ LayoutMap tensors_at(const TorchFile& file, const char* key) {
   return state == nullptr ? LayoutMap() : file.tensors(*state);
 }
 
-// Students whose files do not say how large they are, or whose names we do not know.
-void refuse_students(const TorchFile& file, const LayoutMap& tensors, const std::string& name) {
+// Students whose files have no sizes, or names that we do not know.
+void reject_students(const TorchFile& file, const LayoutMap& tensors, const std::string& name) {
   const auto first = tensors.lower_bound("student_model.");
   if (first != tensors.end() && first->first.starts_with("student_model.")) {
     throw InputError(fmt::format(
@@ -52,7 +52,7 @@ TorchCheckpoint read_torch_checkpoint(const TorchFile& file, const std::string& 
     throw InputError(fmt::format(
         "{} holds no tensors by name: expected a state dict, or one under 'model'", name));
   }
-  refuse_students(file, tensors, name);
+  reject_students(file, tensors, name);
   return {std::nullopt, std::move(tensors)};
 }
 

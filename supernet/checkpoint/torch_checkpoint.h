@@ -1,5 +1,4 @@
-// What a file of torch.save holds: packages put their tensors at different places and say there
-// what they are.
+// The model in a file of torch.save: packages store tensors and settings under different keys.
 #pragma once
 
 #include <optional>

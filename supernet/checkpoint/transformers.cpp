@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "core/errors.h"
 #include "supernet/checkpoint/conv_spec.h"
@@ -34,15 +35,15 @@ std::vector<int32_t> read_front_end(SettingsReader& reader, WaveFrontEnd& wave) 
     kernels.push_back(layer.kernel);
     strides.push_back(layer.stride);
   }
-  reader.read("conv_dim", channels, 1, kWidest);
+  reader.read("conv_dim", channels, 1, kMaxForeignWidth);
   reader.read("conv_kernel", kernels, 1, 1000);
   reader.read("conv_stride", strides, 1, 1000);
   if (channels.size() != kernels.size() || channels.size() != strides.size() || channels.empty() ||
-      channels.size() > kMostConvLayers) {
+      channels.size() > kMaxConvLayers) {
     reader.problem("conv_dim",
                    fmt::format("{} widths, {} kernels and {} strides: expected one of "
                                "each per layer, at most {}",
-                               channels.size(), kernels.size(), strides.size(), kMostConvLayers));
+                               channels.size(), kernels.size(), strides.size(), kMaxConvLayers));
     return channels;
   }
   wave.layers.clear();
@@ -84,8 +85,8 @@ ForeignModel transformers_model(const Settings& config, const Settings& preproce
   if (model.kind == "WavLM") {
     RelativePosition& bias = blueprint.relative_position;
     bias.buckets = 320;
-    reader.read("num_buckets", bias.buckets, 4, kWidest);
-    reader.read("max_bucket_distance", bias.max_distance, 2, kWidest);
+    reader.read("num_buckets", bias.buckets, 4, kMaxForeignWidth);
+    reader.read("max_bucket_distance", bias.max_distance, 2, kMaxForeignWidth);
   }
   check_options(reader);
   reader.finish();
@@ -93,11 +94,11 @@ ForeignModel transformers_model(const Settings& config, const Settings& preproce
   blueprint.normalize_eps = 1e-7;  // of Wav2Vec2FeatureExtractor
   SettingsReader waveform(preprocessor, "");
   waveform.read("do_normalize", blueprint.normalize_waveform);
-  waveform.read("normalize_eps", blueprint.normalize_eps);  // ours: transformers knows one only
+  waveform.read("normalize_eps", blueprint.normalize_eps);  // ours: transformers has one value only
   waveform.read("sampling_rate", blueprint.sample_rate, 1000, 192'000);
   waveform.finish();
-  const Architecture architecture = homogeneous(blueprint, channels, sizes);
-  model.space = SearchSpace::single(blueprint, {architecture, SlicingRule::kPrefix});
+  model.storage.shape = homogeneous(blueprint, channels, sizes);
+  model.blueprint = std::move(blueprint);
   return model;
 }
 

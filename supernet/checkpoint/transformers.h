@@ -10,10 +10,11 @@
 namespace concertina {
 
 // `preprocessor` may be empty: then waveforms are normalised where the extractor has layer norms.
-// InputError: another kind of model, or options that the forward pass does not know (all listed).
+// InputError: another kind of model, or options that the forward pass does not support (all
+// listed).
 ForeignModel transformers_model(const Settings& config, const Settings& preprocessor);
 
-// JSON texts; the architecture must be expressible (expressible.h).
+// JSON texts; the architecture must be exportable (expressible.h).
 std::string transformers_config(const Blueprint& blueprint, const Architecture& architecture);
 std::string transformers_preprocessor(const Blueprint& blueprint);
 

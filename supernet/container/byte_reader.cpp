@@ -6,7 +6,7 @@
 
 namespace concertina {
 
-void damaged(const std::string& name, uint64_t at, const std::string& what) {
+void throw_damaged(const std::string& name, uint64_t at, const std::string& what) {
   throw InputError(fmt::format("{} cannot be read: at byte {}: {}", name, at, what));
 }
 

@@ -1,4 +1,4 @@
-// Reads bytes from front to back; a read beyond the end is an InputError that names file and byte.
+// Reads bytes sequentially; a read beyond the end is an InputError that names file and byte.
 #pragma once
 
 #include <bit>
@@ -15,11 +15,11 @@ static_assert(std::endian::native == std::endian::little, "checkpoints hold litt
 using ByteSpan = std::span<const std::byte>;
 
 // "NAME cannot be read: at byte AT: WHAT"; throws InputError.
-[[noreturn]] void damaged(const std::string& name, uint64_t at, const std::string& what);
+[[noreturn]] void throw_damaged(const std::string& name, uint64_t at, const std::string& what);
 
 class ByteReader {
  public:
-  // `bytes` is a part of the file called `name` that begins at its byte `base`; not owned.
+  // `bytes` is the part of the file `name` from byte `base` on; not owned.
   ByteReader(ByteSpan bytes, std::string name, uint64_t base = 0)
       : bytes_(bytes), name_(std::move(name)), base_(base) {}
 
@@ -34,10 +34,10 @@ class ByteReader {
   std::string_view take_line();           // without its newline
   void skip(uint64_t count) { take(count); }
 
-  uint64_t at() const { return base_ + position_; }  // byte of the file that comes next
+  uint64_t at() const { return base_ + position_; }  // the next byte of the file
   uint64_t left() const { return bytes_.size() - position_; }
   const std::string& name() const { return name_; }
-  [[noreturn]] void fail(const std::string& what) const { damaged(name_, at(), what); }
+  [[noreturn]] void fail(const std::string& what) const { throw_damaged(name_, at(), what); }
 
  private:
   ByteSpan bytes_;

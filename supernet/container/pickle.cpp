@@ -24,18 +24,18 @@ constexpr TextOp kTextOps[] = {
 using ContainerOp = std::pair<uint8_t, Kind>;
 constexpr ContainerOp kEmptyOps[] = {
     {']', Kind::kList}, {')', Kind::kTuple}, {'}', Kind::kDict}, {0x8f, Kind::kSet}};
-constexpr ContainerOp kMarkOps[] = {  // of what stands above the last mark
+constexpr ContainerOp kMarkOps[] = {  // of the values above the last mark
     {'t', Kind::kTuple},
     {'l', Kind::kList},
     {'d', Kind::kDict},
     {0x91, Kind::kSet}};
-constexpr ContainerOp kMoreOps[] = {  // add it to the value below
+constexpr ContainerOp kMoreOps[] = {  // adds them to the value below
     {'e', Kind::kList},
     {'u', Kind::kDict},
     {0x90, Kind::kSet}};
 
-// Runs the program of one pickle. Every operation takes a constant time and memory, or a share of
-// what earlier ones put on the stack; with their number limited, so is all that can be made.
+// Runs the program of one pickle. Every operation takes constant time and memory, or as much as
+// earlier ones put on the stack; their number is limited, and so are time and memory.
 class Machine : private PickleStack {
  public:
   Machine(ByteReader& in, std::deque<PickleValue>& values) : PickleStack(in, values) {}
@@ -143,7 +143,7 @@ class Machine : private PickleStack {
   void check_pairs(Kind kind, const std::vector<const PickleValue*>& items) const {
     if (kind == Kind::kDict && items.size() % 2 != 0) fail("a dict has a key without a value");
   }
-  // A record that stands for a container of an unknown class stays as it is.
+  // A record of a container of an unknown class stays a record.
   void extend(Kind kind, const std::vector<const PickleValue*>& items) {
     PickleValue* target = top();
     check_pairs(kind, items);
@@ -183,7 +183,7 @@ class Machine : private PickleStack {
         return true;
       case 0x95:
         in().read<uint64_t>();
-        return true;  // a frame's length: of no use here
+        return true;  // a frame's length: unused
       default:
         return false;
     }
@@ -213,7 +213,7 @@ class Machine : private PickleStack {
         return true;
       }
       case 'R':
-      case 0x81: {  // a function's call, an object's making
+      case 0x81: {  // a function call, an object's construction
         const PickleValue* arguments = pop();
         call(pop(), arguments);
         return true;
@@ -254,7 +254,7 @@ class Machine : private PickleStack {
   std::vector<const PickleValue*> given_pairs(const PickleValue& arguments) {
     std::vector<const PickleValue*> items;
     if (arguments.items.size() != 1 || !arguments.items[0]->is(Kind::kList)) return items;
-    spend(arguments.items[0]->items.size());  // the same list may be given again and again
+    spend(arguments.items[0]->items.size());  // the same list may be used many times
     for (const PickleValue* pair : arguments.items[0]->items) {
       if (pair->items.size() == 2) items.insert(items.end(), {pair->items[0], pair->items[1]});
     }

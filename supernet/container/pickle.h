@@ -1,8 +1,8 @@
 // Python pickles as inert values: an unpickler that calls nothing.
 //
-// A pickle is a program for a stack machine that may name any Python function and have it called.
-// Here such a call becomes a record of what was to be called with what; who reads the values knows
-// the few it understands (supernet/container/torch_file.h). Protocols 2 to 4.
+// A pickle is a program for a stack machine that may call any Python function. Here a call becomes
+// a record of the function and its arguments; readers of the values interpret the few that they
+// know (supernet/container/torch_file.h). Protocols 2 to 4.
 #pragma once
 
 #include <cstdint>
@@ -14,8 +14,8 @@
 
 namespace concertina {
 
-// Texts are views of the file. Values may share parts and may even contain themselves: walks need a
-// limit of their own.
+// Texts are views of the file. Values may be shared and may even contain themselves: traversals
+// need a limit.
 struct PickleValue {
   enum class Kind {
     kNone,
@@ -29,7 +29,7 @@ struct PickleValue {
     kSet,         // items
     kDict,        // items: key, value, key, value ...; also collections.OrderedDict, defaultdict
     kClass,       // items: module, name (both kText)
-    kRecord,      // items: what was called (a kClass), its arguments, the state it was given
+    kRecord,      // items: the called function (a kClass), its arguments, its state
     kPersistent,  // items: the id
   };
   Kind kind = Kind::kNone;
@@ -41,18 +41,18 @@ struct PickleValue {
 
   bool is(Kind wanted) const { return kind == wanted; }
   bool is_class(std::string_view module, std::string_view name) const;
-  // The value of a text key of a kDict, the last where there are several; null otherwise.
+  // The value of a text key of a kDict, the last of several; null otherwise.
   const PickleValue* find(std::string_view key) const;
 };
 
 class Pickle {
  public:
-  // Reads one pickle and leaves `in` behind its end; the file must outlive the values. InputError
+  // Reads one pickle and leaves `in` after its end; the file must outlive the values. InputError
   // names the byte: damaged, an unknown opcode, more than a million operations.
   explicit Pickle(ByteReader& in);
 
   const PickleValue& root() const { return *root_; }
-  const std::deque<PickleValue>& values() const { return values_; }  // all of them, as they came
+  const std::deque<PickleValue>& values() const { return values_; }  // in order of creation
 
  private:
   std::deque<PickleValue> values_;

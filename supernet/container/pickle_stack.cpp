@@ -5,7 +5,7 @@
 namespace concertina {
 namespace {
 
-constexpr uint64_t kMostOperations = uint64_t{1} << 20;
+constexpr uint64_t kMaxOperations = uint64_t{1} << 20;
 
 }  // namespace
 
@@ -16,12 +16,12 @@ void PickleStack::next_operation() {
 
 void PickleStack::spend(uint64_t count) {
   operations_ += count;
-  if (operations_ > kMostOperations) {
-    fail(fmt::format("the pickle has more than {} operations", kMostOperations));
+  if (operations_ > kMaxOperations) {
+    fail(fmt::format("the pickle has more than {} operations", kMaxOperations));
   }
 }
 
-void PickleStack::fail(const std::string& what) const { damaged(in_.name(), at_, what); }
+void PickleStack::fail(const std::string& what) const { throw_damaged(in_.name(), at_, what); }
 
 PickleValue& PickleStack::make(PickleValue::Kind kind) {
   values_.push_back({.kind = kind, .at = at_});
@@ -36,7 +36,7 @@ PickleValue& PickleStack::push(PickleValue::Kind kind) {
 
 PickleValue* PickleStack::top() const {
   const size_t bottom = marks_.empty() ? 0 : marks_.back();
-  if (stack_.size() <= bottom) fail("the pickle takes a value that it never put down");
+  if (stack_.size() <= bottom) fail("the pickle pops a value that it never pushed");
   return stack_.back();
 }
 
@@ -53,7 +53,7 @@ std::vector<const PickleValue*> PickleStack::pop_last(size_t count) {
 }
 
 std::vector<const PickleValue*> PickleStack::pop_to_mark() {
-  if (marks_.empty()) fail("the pickle goes back to a mark that it never set");
+  if (marks_.empty()) fail("the pickle pops to a mark that it never set");
   const auto begin = stack_.begin() + static_cast<std::ptrdiff_t>(marks_.back());
   std::vector<const PickleValue*> items(begin, stack_.end());
   stack_.erase(begin, stack_.end());
@@ -63,7 +63,8 @@ std::vector<const PickleValue*> PickleStack::pop_to_mark() {
 
 void PickleStack::recall(uint32_t index) {
   const auto found = memo_.find(index);
-  if (found == memo_.end()) fail(fmt::format("the pickle recalls value {}, never kept", index));
+  if (found == memo_.end())
+    fail(fmt::format("the pickle recalls value {}, which it never memoized", index));
   stack_.push_back(found->second);
 }
 

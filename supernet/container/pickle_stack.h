@@ -18,15 +18,15 @@ class PickleStack {
  protected:
   ByteReader& in() { return in_; }
   void next_operation();       // errors name its byte from here on
-  void spend(uint64_t count);  // counts as that many operations; InputError when there are too many
+  void spend(uint64_t count);  // counts as that many operations; InputError at the limit
   [[noreturn]] void fail(const std::string& what) const;
 
   PickleValue& make(PickleValue::Kind kind);  // a value that is not on the stack
   PickleValue& push(PickleValue::Kind kind);
   void push(PickleValue* value) { stack_.push_back(value); }
-  PickleValue* top() const;  // of what stands above the last mark, as for pop
+  PickleValue* top() const;  // above the last mark, as pop
   PickleValue* pop();
-  std::vector<const PickleValue*> pop_last(size_t count);  // in the order they were put down
+  std::vector<const PickleValue*> pop_last(size_t count);  // in the order they were pushed
   void mark() { marks_.push_back(stack_.size()); }
   std::vector<const PickleValue*> pop_to_mark();
 

@@ -14,9 +14,8 @@ struct SafetensorsLayout {
   LayoutMap tensors;
 };
 
-// `bytes` is the whole file called `name`. InputError names the byte; no size of the file is
-// believed unchecked, the header may have at most 16 MiB, and tensors neither overlap nor leave
-// bytes between them or at the end.
+// `bytes` is the whole file called `name`. InputError names the byte; every size is checked, the
+// header may have at most 16 MiB, and tensors fill the data without gaps or overlaps.
 SafetensorsLayout parse_safetensors(ByteSpan bytes, const std::string& name);
 
 }  // namespace concertina

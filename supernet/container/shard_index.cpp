@@ -13,25 +13,25 @@ namespace {
 using Json = nlohmann::json;
 namespace fs = std::filesystem;
 
-constexpr size_t kLongestIndex = size_t{16} << 20, kLongestPath = 4096;
+constexpr size_t kMaxIndexBytes = size_t{16} << 20, kMaxPathBytes = 4096;
 
-[[noreturn]] void bad(const std::string& name, const std::string& what) {
-  throw InputError(fmt::format("{} is no index of a checkpoint's parts: {}", name, what));
+[[noreturn]] void fail(const std::string& name, const std::string& what) {
+  throw InputError(fmt::format("{} is not a valid index of checkpoint shards: {}", name, what));
 }
 
-// Relative, inside the folder and no longer than a path can be: its parts take more memory than it.
+// Relative, inside the folder and no longer than a path can be.
 bool is_in_folder(const std::string& text) {
-  if (text.size() > kLongestPath || text.find('\0') != std::string::npos) return false;
+  if (text.size() > kMaxPathBytes || text.find('\0') != std::string::npos) return false;
   const fs::path path = fs::path(text).lexically_normal();
   return path.has_filename() && path != "." && path.is_relative() && *path.begin() != "..";
 }
 
 std::string file_of(const std::string& tensor, const Json& file, const std::string& name) {
-  if (!file.is_string()) bad(name, fmt::format("the file of tensor {} is no text", tensor));
+  if (!file.is_string()) fail(name, fmt::format("the file of tensor {} is no text", tensor));
   const auto& text = file.get_ref<const std::string&>();
   if (!is_in_folder(text)) {
-    bad(name, fmt::format("it has tensor {} in '{}', which is no file of its folder", tensor,
-                          text.substr(0, 100).c_str()));
+    fail(name, fmt::format("it has tensor {} in '{}', which is outside its folder", tensor,
+                           text.substr(0, 100).c_str()));
   }
   return fs::path(text).lexically_normal().string();
 }
@@ -39,12 +39,12 @@ std::string file_of(const std::string& tensor, const Json& file, const std::stri
 }  // namespace
 
 ShardIndex parse_shard_index(std::string_view text, const std::string& name) {
-  if (text.size() > kLongestIndex) bad(name, fmt::format("it has {} bytes", text.size()));
+  if (text.size() > kMaxIndexBytes) fail(name, fmt::format("it has {} bytes", text.size()));
   try {
     const Json json = Json::parse(text);
     const auto map = json.is_object() ? json.find("weight_map") : json.end();
     if (map == json.end() || !map->is_object() || map->empty()) {
-      bad(name, "it has no weight_map of tensors to files");
+      fail(name, "it has no weight_map of tensors to files");
     }
     ShardIndex index;
     for (const auto& [tensor, file] : map->items()) {
@@ -52,7 +52,7 @@ ShardIndex parse_shard_index(std::string_view text, const std::string& name) {
     }
     return index;
   } catch (const Json::exception& error) {
-    bad(name, fmt::format("it cannot be read: {}", error.what()));
+    fail(name, fmt::format("it cannot be read: {}", error.what()));
   }
 }
 

@@ -1,4 +1,4 @@
-// The index of a checkpoint in several files, as transformers writes it:
+// The index of a sharded checkpoint, as transformers writes it:
 // {"metadata": {...}, "weight_map": {"TENSOR": "FILE", ...}}.
 #pragma once
 
@@ -8,11 +8,11 @@
 
 namespace concertina {
 
-// File of the index's folder (normalised, relative, inside it) of each tensor.
+// The file of each tensor: a normalised relative path inside the index's folder.
 using ShardIndex = std::map<std::string, std::string>;
 
-// `name` is the index, for messages. InputError: no such JSON, more than 16 MiB of it, an empty
-// weight_map, or files that are none of the folder's.
+// `name` is the index, for messages. InputError: not such a JSON object, more than 16 MiB, an empty
+// weight_map, or files outside the folder.
 ShardIndex parse_shard_index(std::string_view text, const std::string& name);
 
 }  // namespace concertina

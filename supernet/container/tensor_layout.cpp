@@ -15,7 +15,7 @@ constexpr DTypeEntry kDTypes[] = {{DType::kF64, "F64", 8}, {DType::kF32, "F32", 
                                   {DType::kI64, "I64", 8}, {DType::kI32, "I32", 4},
                                   {DType::kI16, "I16", 2}, {DType::kI8, "I8", 1},
                                   {DType::kU8, "U8", 1},   {DType::kBool, "BOOL", 1}};
-constexpr size_t kMostDimensions = 16;
+constexpr size_t kMaxDimensions = 16;
 
 const DTypeEntry& entry(DType dtype) { return kDTypes[static_cast<size_t>(dtype)]; }
 
@@ -57,7 +57,7 @@ std::vector<int64_t> contiguous_strides(const std::vector<int64_t>& sizes) {
 }
 
 std::string layout_problem(const TensorLayout& layout, uint64_t bytes) {
-  if (layout.sizes.size() > kMostDimensions) return "it has too many dimensions";
+  if (layout.sizes.size() > kMaxDimensions) return "it has too many dimensions";
   if (layout.sizes.size() != layout.strides.size()) return "its sizes and strides do not match";
   bool empty = false;
   for (size_t d = 0; d < layout.sizes.size(); ++d) {

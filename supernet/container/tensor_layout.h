@@ -1,4 +1,4 @@
-// Where the elements of a stored tensor lie in its file.
+// Position of a stored tensor's elements in its file.
 #pragma once
 
 #include <cstdint>
@@ -23,16 +23,17 @@ struct TensorLayout {
   std::vector<int64_t> strides;  // in elements
   uint64_t offset = 0;           // of the first element, from the start of the file
 
-  uint64_t numel() const;   // only of a layout that was checked
-  uint64_t extent() const;  // bytes from the first element to the end of the last; likewise
+  // Of checked layouts only.
+  uint64_t numel() const;
+  uint64_t extent() const;  // bytes from the first element to the end of the last
 };
 using LayoutMap = std::map<std::string, TensorLayout>;
 
 std::vector<int64_t> contiguous_strides(const std::vector<int64_t>& sizes);  // of checked sizes
 
-// What is wrong with a layout whose elements must lie in `bytes` bytes from its offset on; "" when
-// nothing is. More elements than the bytes hold (an expanded tensor) is a problem, too: who copies
-// a checked tensor takes no more memory than the file has.
+// Why a layout does not fit into `bytes` bytes from its offset on; "" when it does. More elements
+// than the bytes hold (an expanded tensor) do not fit either: a copy of a checked tensor takes no
+// more memory than the file.
 std::string layout_problem(const TensorLayout& layout, uint64_t bytes);
 
 }  // namespace concertina

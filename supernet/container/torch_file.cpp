@@ -13,7 +13,7 @@ using Kind = PickleValue::Kind;
 // The legacy container begins with the pickle of the number 0x1950a86a20f9469cfc6c.
 constexpr std::string_view kMagic("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10);
 constexpr std::string_view kMagicOpcodes("\x80\x02\x8a\x0a", 4);
-constexpr size_t kMostDimensions = 64;
+constexpr size_t kMaxDimensions = 64;
 constexpr int64_t kLegacyProtocol = 1001;
 
 struct StorageClass {
@@ -30,7 +30,7 @@ constexpr StorageClass kStorageClasses[] = {
 struct StorageId {
   std::string_view key;
   DType dtype = DType::kF32;
-  uint64_t view_offset = 0;  // elements; where the storage is a view of another one
+  uint64_t view_offset = 0;  // elements; of a storage that is a view of another one
 };
 
 std::string_view text_of(const PickleValue* value) {
@@ -38,7 +38,7 @@ std::string_view text_of(const PickleValue* value) {
 }
 
 StorageId storage_id(const PickleValue& value, const std::string& name) {
-  const auto bad = [&](const std::string& what) { damaged(name, value.at, what); };
+  const auto bad = [&](const std::string& what) { throw_damaged(name, value.at, what); };
   const PickleValue* id = value.is(Kind::kPersistent) ? value.items[0] : &value;
   if (!id->is(Kind::kTuple) || id->items.size() < 5 || text_of(id->items[0]) != "storage" ||
       !id->items[1]->is(Kind::kClass) || !id->items[2]->is(Kind::kText)) {
@@ -67,7 +67,7 @@ const PickleValue* tensor_arguments(const PickleValue& value) {
   const PickleValue& what = *value.items[0];
   const PickleValue& arguments = *value.items[1];
   if (what.is_class("torch._utils", "_rebuild_parameter") && !arguments.items.empty()) {
-    const PickleValue& data = *arguments.items[0];  // a parameter of a parameter is none
+    const PickleValue& data = *arguments.items[0];  // a parameter of a parameter is not a tensor
     const bool plain =
         data.is(Kind::kRecord) && data.items[0]->is_class("torch._utils", "_rebuild_tensor_v2");
     return plain ? tensor_arguments(data) : nullptr;
@@ -78,10 +78,11 @@ const PickleValue* tensor_arguments(const PickleValue& value) {
 }
 
 std::vector<int64_t> integers(const PickleValue& value, const std::string& name) {
-  if (value.items.size() > kMostDimensions) damaged(name, value.at, "a tensor has too many sizes");
+  if (value.items.size() > kMaxDimensions)
+    throw_damaged(name, value.at, "a tensor has too many sizes");
   std::vector<int64_t> numbers;
   for (const PickleValue* item : value.items) {
-    if (!item->is(Kind::kInt)) damaged(name, item->at, "a tensor's size is no integer");
+    if (!item->is(Kind::kInt)) throw_damaged(name, item->at, "a tensor's size is no integer");
     numbers.push_back(item->integer);
   }
   return numbers;
@@ -114,10 +115,12 @@ Pickle TorchFile::read_zip(ByteSpan bytes, const std::string& name, Storages& st
   for (const ZipEntry& entry : entries) {
     if (entry.name.ends_with(kProgram)) program = &entry;
     if (entry.name.ends_with("/constants.pkl")) {
-      damaged(name, entry.offset, "this is a TorchScript archive: save its state_dict() instead");
+      throw_damaged(name, entry.offset,
+                    "this is a TorchScript archive: save its state_dict() instead");
     }
   }
-  if (program == nullptr) damaged(name, 0, "this zip archive is not torch.save's: no data.pkl");
+  if (program == nullptr)
+    throw_damaged(name, 0, "this zip archive is not torch.save's: no data.pkl");
   const std::string_view folder =
       program->name.substr(0, program->name.size() - kProgram.size() + 1);
   for (const ZipEntry& entry : entries) {
@@ -126,7 +129,7 @@ Pickle TorchFile::read_zip(ByteSpan bytes, const std::string& name, Storages& st
     const ByteSpan data = bytes.subspan(entry.offset, entry.size);
     if (path.starts_with("data/")) storages[path.substr(5)] = {entry.offset, entry.size};
     if (path == "byteorder" && ByteReader(data, name).take(entry.size) == "big") {
-      damaged(name, entry.offset, "big-endian files are not supported");
+      throw_damaged(name, entry.offset, "big-endian files are not supported");
     }
   }
   ByteReader in(bytes.subspan(program->offset, program->size), name, program->offset);
@@ -136,16 +139,16 @@ Pickle TorchFile::read_zip(ByteSpan bytes, const std::string& name, Storages& st
 Pickle TorchFile::read_legacy(ByteSpan bytes, const std::string& name, Storages& storages) {
   ByteReader in(bytes, name);
   if (read_pickle(in, "the magic number").root().text != kMagic) {
-    damaged(name, 0, "this is a pickle, but not torch.save's");
+    throw_damaged(name, 0, "this is a pickle, but not torch.save's");
   }
   if (read_pickle(in, "the version").root().integer != kLegacyProtocol) {
-    damaged(name, in.at(), "the version of this torch.save file is unknown");
+    throw_damaged(name, in.at(), "the version of this torch.save file is unknown");
   }
   const uint64_t system_at = in.at();
   const Pickle system = read_pickle(in, "the system's sizes");
   const PickleValue* little = system.root().find("little_endian");
   if (little != nullptr && little->integer == 0) {
-    damaged(name, system_at, "big-endian files are not supported");
+    throw_damaged(name, system_at, "big-endian files are not supported");
   }
   Pickle object = read_pickle(in, "the saved object");
   std::map<std::string_view, DType> dtypes;
@@ -157,7 +160,7 @@ Pickle TorchFile::read_legacy(ByteSpan bytes, const std::string& name, Storages&
   const Pickle keys = read_pickle(in, "the list of storages");
   for (const PickleValue* key : keys.root().items) {
     const auto dtype = dtypes.find(text_of(key));
-    if (dtype == dtypes.end()) damaged(name, key->at, "a storage belongs to no tensor");
+    if (dtype == dtypes.end()) throw_damaged(name, key->at, "a storage belongs to no tensor");
     const uint64_t bytes_each = item_size(dtype->second);
     const auto count = in.read<uint64_t>();
     if (count > in.left() / bytes_each) {
@@ -178,7 +181,7 @@ TensorLayout TorchFile::tensor(const PickleValue& value, const std::string& tens
   const PickleValue* arguments = tensor_arguments(value);
   CONCERTINA_ASSERT(arguments != nullptr);
   const auto bad = [&](const std::string& what) {
-    damaged(name_, value.at, fmt::format("tensor {}: {}", tensor_name, what));
+    throw_damaged(name_, value.at, fmt::format("tensor {}: {}", tensor_name, what));
   };
   const StorageId id = storage_id(*arguments->items[0], name_);
   const auto stored = storages_.find(id.key);

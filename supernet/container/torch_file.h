@@ -1,5 +1,5 @@
 // Files of torch.save, in both of its containers: the zip archive and the older sequence of
-// pickles. Only tensors, containers and plain values are understood; nothing is executed.
+// pickles. Only tensors, containers and plain values are read; nothing is executed.
 #pragma once
 
 #include <map>
@@ -26,7 +26,7 @@ class TorchFile {
   static bool is_tensor(const PickleValue& value);  // or a parameter
   // Tensors may share storages and may be strided. InputError names tensor and byte.
   TensorLayout tensor(const PickleValue& value, const std::string& tensor_name) const;
-  // All tensors of a dict under their text keys; what is no tensor is left out.
+  // All tensors of a dict under their text keys; other values are left out.
   LayoutMap tensors(const PickleValue& dict) const;
 
  private:

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <array>
 #include <limits>
 #include <ostream>
 #include <sstream>
 
+#include "core/crc.h"
 #include "core/errors.h"
 #include "core/files.h"
 
@@ -35,24 +35,7 @@ const char* storage_class(DType dtype) {
   throw std::logic_error("only floats are written");
 }
 
-uint32_t crc32(ByteSpan bytes) {
-  static const auto table = [] {
-    std::array<uint32_t, 256> values{};
-    for (uint32_t i = 0; i < 256; ++i) {
-      uint32_t value = i;
-      for (int bit = 0; bit < 8; ++bit) value = (value >> 1) ^ ((value & 1) * 0xEDB88320u);
-      values[i] = value;
-    }
-    return values;
-  }();
-  uint32_t crc = 0xffffffff;
-  for (const std::byte byte : bytes) {
-    crc = table[(crc ^ static_cast<uint32_t>(byte)) & 0xff] ^ (crc >> 8);
-  }
-  return ~crc;
-}
-
-// Puts entries on a stream one after the other; the directory comes last.
+// Writes entries to a stream, the directory last.
 class ZipWriter {
  public:
   explicit ZipWriter(std::ostream& out) : out_(out) {}
@@ -110,7 +93,7 @@ class ZipWriter {
 
   static uint32_t narrow(uint64_t value) {
     if (value >= std::numeric_limits<uint32_t>::max()) {
-      throw InputError("this model is too large for a .pt file: it ends at 4 GiB");
+      throw InputError("this model is too large for a .pt file: the limit is 4 GiB");
     }
     return static_cast<uint32_t>(value);
   }

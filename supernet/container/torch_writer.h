@@ -1,4 +1,4 @@
-// Writes what torch.load reads: a zip archive of stored entries with one pickle of plain values and
+// Writes files for torch.load: a zip archive of stored entries with one pickle of plain values and
 // tensors (protocol 2).
 #pragma once
 
@@ -24,7 +24,7 @@ class TorchWriter {
   void boolean(bool value);
   void tensor(DType dtype, const std::vector<int64_t>& sizes, ByteSpan bytes);
 
-  // Written aside and renamed. InputError beyond 4 GiB (ZIP64 is not written).
+  // Written atomically. InputError for more than 4 GiB (ZIP64 is not written).
   void write_to(const std::filesystem::path& path) &&;
   // The archive in memory, for tests.
   std::string bytes() &&;

@@ -9,27 +9,28 @@ namespace {
 
 constexpr uint32_t kLocal = 0x04034b50, kCentral = 0x02014b50, kEnd = 0x06054b50;
 constexpr uint32_t kEnd64 = 0x06064b50, kLocator64 = 0x07064b50;
-constexpr uint64_t kEndBytes = 22, kLocatorBytes = 20, kLocalBytes = 30, kLongestComment = 0xffff;
-constexpr uint32_t kIn64 = 0xffffffff;  // the value stands in a ZIP64 field
+constexpr uint64_t kEndBytes = 22, kLocatorBytes = 20, kLocalBytes = 30, kMaxCommentBytes = 0xffff;
+constexpr uint32_t kIn64 = 0xffffffff;  // the value is in a ZIP64 field
 
 // A reader of the file from byte `at` on.
 ByteReader reader_at(ByteSpan bytes, uint64_t at, const std::string& name) {
-  if (at > bytes.size()) damaged(name, bytes.size(), fmt::format("byte {} is needed", at));
+  if (at > bytes.size()) throw_damaged(name, bytes.size(), fmt::format("byte {} is needed", at));
   return {bytes.subspan(at), name, at};
 }
 
 void expect_signature(ByteReader& in, uint32_t signature, const char* what) {
   const uint64_t at = in.at();
-  if (in.read<uint32_t>() != signature) damaged(in.name(), at, fmt::format("no zip {}", what));
+  if (in.read<uint32_t>() != signature)
+    throw_damaged(in.name(), at, fmt::format("no zip {}", what));
 }
 
 uint64_t find_end(ByteSpan bytes, const std::string& name) {
   const uint64_t size = bytes.size();
-  const uint64_t farthest = std::min(size, kEndBytes + kLongestComment);
+  const uint64_t farthest = std::min(size, kEndBytes + kMaxCommentBytes);
   for (uint64_t back = kEndBytes; back <= farthest; ++back) {
     if (reader_at(bytes, size - back, name).read<uint32_t>() == kEnd) return size - back;
   }
-  damaged(name, size, "no zip directory is at its end; the file may be truncated");
+  throw_damaged(name, size, "no zip directory is at its end; the file may be truncated");
 }
 
 struct Directory {
@@ -37,7 +38,7 @@ struct Directory {
 };
 
 Directory directory64(ByteSpan bytes, uint64_t end, const std::string& name) {
-  if (end < kLocatorBytes) damaged(name, end, "no ZIP64 locator");
+  if (end < kLocatorBytes) throw_damaged(name, end, "no ZIP64 locator");
   ByteReader locator = reader_at(bytes, end - kLocatorBytes, name);
   expect_signature(locator, kLocator64, "locator");
   locator.skip(4);
@@ -78,7 +79,7 @@ void read_extra64(ByteReader extra, uint64_t& size, uint64_t& packed, uint64_t& 
   }
 }
 
-// Names of varying length stand before the data: where it begins, only the local header tells.
+// Names of varying length precede the data: its offset follows from the local header.
 uint64_t data_offset(ByteSpan bytes, uint64_t header, const std::string& name) {
   ByteReader in = reader_at(bytes, header, name);
   expect_signature(in, kLocal, "entry");
@@ -106,14 +107,14 @@ ZipEntry read_entry(ByteReader& in, ByteSpan bytes) {
   const std::string_view extra = in.take(extra_length);
   in.skip(comment_length);
   read_extra64({std::as_bytes(std::span(extra)), in.name(), extra_at}, size, packed, header);
-  if ((flags & 1) != 0) damaged(in.name(), at, "an entry is encrypted");
+  if ((flags & 1) != 0) throw_damaged(in.name(), at, "an entry is encrypted");
   if (method != 0 || size != packed) {
-    damaged(in.name(), at, "an entry is compressed; torch.save stores entries as they are");
+    throw_damaged(in.name(), at, "an entry is compressed; torch.save stores entries as they are");
   }
   entry.size = size;
   entry.offset = data_offset(bytes, header, in.name());
   if (entry.offset > bytes.size() || size > bytes.size() - entry.offset) {
-    damaged(
+    throw_damaged(
         in.name(), at,
         fmt::format("an entry of {} bytes lies outside the file; the file may be truncated", size));
   }

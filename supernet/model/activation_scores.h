@@ -1,10 +1,10 @@
-// How much each unit does in the whole network, seen on audio: forward passes only.
+// Importance scores of prunable units from activations on audio: forward passes only.
 //
-// A unit's score is what it hands on: the mean absolute activation times the L2 norm of the weights
-// that read it (Wanda's criterion, Sun et al. 2023, summed over each unit), for embedding channels
-// summed over all their readers. A head's is how far the attention half's output moves, mean L2
-// over frames, when the head is silent. Channels inside the rate unit, which the whole network does
-// not run, are scored by magnitude.
+// The score of a channel or neuron is its mean absolute activation times the L2 norm of the weights
+// that multiply it (Wanda's criterion, Sun et al. 2023, summed over each unit), for embedding
+// channels summed over all those layers. A head's score is the mean L2 distance, over frames, of
+// the attention half's output with and without the head. Channels inside the rate unit, which the
+// largest network does not run, are scored by magnitude.
 #pragma once
 
 #include <span>

@@ -9,6 +9,7 @@
 #include "supernet/checkpoint/names.h"
 #include "supernet/checkpoint/transformers.h"
 #include "supernet/container/torch_writer.h"
+#include "supernet/model/foreign_space.h"
 #include "supernet/model/mapped_tensor.h"
 #include "supernet/model/model_file.h"
 #include "supernet/model/safetensors.h"
@@ -16,33 +17,45 @@
 namespace concertina {
 namespace {
 
-constexpr const char* kPositional = "encoder.pos_conv.0.weight";
-constexpr const char* kProjection = "post_extract_proj";
+// A tensor that both packages keep and our model may lack: the positional conv is a weight norm
+// there, and transformers always has a projection.
+at::Tensor tensor_made_for_package(const TensorEntry& entry, const TensorMap& tensors) {
+  const at::Tensor plain =
+      entry.id.module() == TensorModule::kPositionalConv
+          ? tensors.at(tensor_name(TensorModule::kPositionalConv, TensorPart::kWeight))
+          : at::Tensor();
+  switch (entry.id.part) {
+    case TensorPart::kScale:
+      return plain.norm(2, at::IntArrayRef{0, 1}, true);
+    case TensorPart::kDirection:
+      return plain;
+    case TensorPart::kWeight:
+      return at::eye(entry.sizes().front());
+    default:
+      return at::zeros(entry.sizes().front());
+  }
+}
 
-// One architecture's tensors under a package's names, layers counted from 0, the positional conv as
-// the g and v that the packages keep it as, and a projection where transformers always has one.
+// One architecture's tensors under a package's names, layers counted from 0.
 TensorMap foreign_tensors(const Supernet& model, const Architecture& architecture, Naming naming,
                           at::ScalarType matrices) {
   const std::string problems = not_expressible(model.blueprint(), architecture, naming);
   if (!problems.empty()) {
     throw InputError(fmt::format(
-        "architecture '{}' cannot be written for {}, which has no words for {}", architecture.key(),
+        "architecture '{}' cannot be exported to {}, which does not support {}", architecture.key(),
         naming == Naming::kFairseq ? "fairseq" : "transformers", problems));
   }
   const Supernet one = model.extract(architecture);
-  TensorMap tensors = one.weights();
-  if (const auto plain = tensors.find(kPositional); plain != tensors.end()) {
-    tensors[std::string(kPositional) + "_g"] = plain->second.norm(2, at::IntArrayRef{0, 1}, true);
-    tensors[std::string(kPositional) + "_v"] = plain->second;
-    tensors.erase(plain);
-  }
-  if (naming == Naming::kTransformers && !model.blueprint().projection) {
-    tensors[std::string(kProjection) + ".weight"] = at::eye(architecture.embed_dim());
-    tensors[std::string(kProjection) + ".bias"] = at::zeros({architecture.embed_dim()});
-  }
+  const TensorMap ours = with_matrices_as(one, one.weights(), matrices);
+  Blueprint theirs = model.blueprint();
+  theirs.positional.weight_norm = true;
+  if (naming == Naming::kTransformers) theirs.projection = true;
   TensorMap renamed;
-  for (const auto& [name, tensor] : with_matrices_as(one, std::move(tensors), matrices)) {
-    renamed[foreign_name(with_layers_counted(name, architecture), naming)] =
+  for (const TensorEntry& entry : tensor_table(theirs, architecture)) {
+    const auto found = ours.find(tensor_name(entry.id));
+    const at::Tensor tensor =
+        found != ours.end() ? found->second : tensor_made_for_package(entry, one.weights());
+    renamed[foreign_name(with_kept_layers_counted(entry.id, architecture), naming)] =
         tensor.detach().cpu().contiguous();
   }
   return renamed;
@@ -79,7 +92,8 @@ void export_fairseq(const Supernet& model, const Architecture& architecture,
   writer.begin_dict();
   writer.text("model");
   writer.begin_dict();
-  for (const auto& [key, value] : fairseq_settings(model.space(), architecture)) {
+  for (const auto& [key, value] :
+       fairseq_settings(model.blueprint(), architecture, lighthubert_space(model.space()))) {
     writer.text(key);
     put(writer, value);
   }

@@ -1,4 +1,4 @@
-// Supernets and subnets as checkpoints of other packages.
+// Export of supernets and subnets as checkpoints of other packages.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -11,13 +11,13 @@ namespace concertina {
 
 // A folder that transformers' HubertModel (WavLMModel where there is a position bias) loads:
 // config.json, preprocessor_config.json, model.safetensors. `matrices`: dtype of matrices and
-// convolutions (fp32, bf16, half); the rest stays fp32. InputError says what of the architecture
-// the package has no option for.
+// convolutions (fp32, bf16, half); the rest stays fp32. InputError lists what the package does not
+// support.
 void export_transformers(const Supernet& model, const Architecture& architecture,
                          const std::filesystem::path& folder, at::ScalarType matrices = at::kFloat);
 
-// A .pt file as fairseq's: cfg.model, cfg.task and the tensors under "model". The whole of a model
-// of HuBERT base's size is what the LightHuBERT package loads, a supernet with its space.
+// A .pt file as fairseq's: cfg.model, cfg.task and the tensors under "model". The LightHuBERT
+// package loads models of HuBERT base's size, a supernet with its space.
 void export_fairseq(const Supernet& model, const Architecture& architecture,
                     const std::filesystem::path& path, at::ScalarType matrices = at::kFloat);
 

@@ -3,12 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/errors.h"
 #include "supernet/nn/encoder_layer.h"
 #include "supernet/nn/ops.h"
 #include "supernet/nn/position_bias.h"
 #include "supernet/nn/rate.h"
+#include "supernet/space/frames.h"
 
 namespace concertina {
 namespace {
@@ -62,9 +64,19 @@ void join(const Subnet& subnet, int64_t joined, Frames& frames) {
 std::optional<VisibleFrames> plan_of(const Subnet& subnet, const SpeechBatch& batch,
                                      bool every_frame) {
   if (!batch.visible || !every_frame) return batch.visible;
-  const at::Tensor& kernel = subnet.weights.convs.front().weight;
+  const at::Tensor& kernel = subnet.weights.convs.front().affine.weight;
   if (!kernel.is_cpu() || kernel.scalar_type() != at::kFloat) return std::nullopt;
-  return visible_frames(subnet.blueprint, batch.lengths, batch.waveform.size(1), /*mask=*/{});
+  return visible_frames(subnet.blueprint, batch, /*every_frame=*/true);
+}
+
+// What the layers' attentions share, before the first of them.
+AttentionContext attention_context(const Subnet& subnet, const Frames& frames) {
+  AttentionContext context{.mask = frames.attention_mask};
+  if (subnet.weights.position_table.defined()) {
+    context.position_bias = position_bias(subnet.blueprint.relative_position,
+                                          subnet.weights.position_table, frames.x.size(1));
+  }
+  return context;
 }
 
 bool wanted(const std::vector<int32_t>& list, int32_t layer) {
@@ -72,24 +84,6 @@ bool wanted(const std::vector<int32_t>& list, int32_t layer) {
 }
 
 }  // namespace
-
-SpeechBatch make_batch(std::span<const std::vector<float>> clips, at::Device device) {
-  size_t longest = 0;
-  for (const auto& clip : clips) longest = std::max(longest, clip.size());
-  SpeechBatch batch;
-  batch.waveform = at::zeros({static_cast<int64_t>(clips.size()), static_cast<int64_t>(longest)});
-  batch.lengths = at::empty({static_cast<int64_t>(clips.size())}, at::kLong);
-  for (size_t b = 0; b < clips.size(); ++b) {
-    std::copy(clips[b].begin(), clips[b].end(), batch.waveform.data_ptr<float>() + b * longest);
-    batch.lengths.data_ptr<int64_t>()[b] = static_cast<int64_t>(clips[b].size());
-  }
-  batch.waveform = placed(batch.waveform, device);
-  return batch;
-}
-
-SpeechBatch make_batch(const at::Tensor& waveform) {
-  return {waveform, at::full({waveform.size(0)}, waveform.size(1), at::kLong), {}};
-}
 
 bool needs_every_frame(const Blueprint& blueprint, const Architecture& architecture) {
   return blueprint.rate == RateKind::kCif && has_rate_unit(blueprint, architecture);
@@ -103,16 +97,17 @@ Features features_of(const Subnet& subnet, const SpeechBatch& batch, bool every_
 }
 
 bool is_of_front_end(std::string_view tensor) {
-  return tensor.starts_with("feature_extractor.") || tensor.starts_with("layer_norm.");
+  const std::optional<TensorId> id = tensor_named(tensor);
+  return id && is_of_front_end(id->module());
 }
 
-Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants) {
+Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch, const WantedOutputs& wants) {
   const bool every_frame = needs_every_frame(subnet.blueprint, subnet.architecture);
-  return begin(subnet, batch, features_of(subnet, batch, every_frame), wants);
+  return encoder_input(subnet, batch, features_of(subnet, batch, every_frame), wants);
 }
 
-Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& features,
-             const Wants& wants) {
+Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch, const Features& features,
+                     const WantedOutputs& wants) {
   const Blueprint& blueprint = subnet.blueprint;
   const EncoderWeights& weights = subnet.weights;
   Frames frames;
@@ -137,16 +132,7 @@ Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& fea
   return frames;
 }
 
-AttentionContext attention_context(const Subnet& subnet, const Frames& frames) {
-  AttentionContext context{.mask = frames.attention_mask};
-  if (subnet.weights.position_table.defined()) {
-    context.position_bias = position_bias(subnet.blueprint.relative_position,
-                                          subnet.weights.position_table, frames.x.size(1));
-  }
-  return context;
-}
-
-EncoderOutput encode_from(const Subnet& subnet, Frames frames, const Wants& wants) {
+EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutputs& wants) {
   const auto& layers = subnet.weights.layers;
   const int32_t depth = static_cast<int32_t>(layers.size());
   const int32_t last = wants.last_layer < 0 ? depth : std::min(wants.last_layer, depth);
@@ -160,11 +146,14 @@ EncoderOutput encode_from(const Subnet& subnet, Frames frames, const Wants& want
   AttentionContext context = attention_context(subnet, frames);
   for (int32_t i = 0; i < last; ++i) {
     keep(i, frames.x);
-    at::Tensor* tap = wanted(wants.ffn_results, i + 1)
-                          ? &output.ffn_results[static_cast<size_t>(i) + 1]
-                          : nullptr;
+    const bool keeps_ffn = wanted(wants.ffn_results, i + 1);
+    const LayerWeights& layer = layers[static_cast<size_t>(i)];
+    LayerActivations inside;
+    const bool watched = keeps_ffn || wants.observe;
     frames.x =
-        encoder_layer(subnet.blueprint, layers[static_cast<size_t>(i)], frames.x, context, tap);
+        encoder_layer(subnet.blueprint, layer, frames.x, context, watched ? &inside : nullptr);
+    if (wants.observe) wants.observe(layer, inside, context);
+    if (keeps_ffn) output.ffn_results[static_cast<size_t>(i) + 1] = std::move(inside.ffn_output);
   }
   if (subnet.blueprint.norm_position == NormPosition::kPre && last == depth) {
     frames.x = layer_norm(frames.x, subnet.weights.encoder_norm);
@@ -174,8 +163,8 @@ EncoderOutput encode_from(const Subnet& subnet, Frames frames, const Wants& want
   return output;
 }
 
-EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants) {
-  return encode_from(subnet, begin(subnet, batch, wants), wants);
+EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const WantedOutputs& wants) {
+  return encode_from(subnet, encoder_input(subnet, batch, wants), wants);
 }
 
 at::Tensor to_base_frames(const Frames& frames, const at::Tensor& hidden) {
@@ -186,7 +175,7 @@ at::Tensor to_base_frames(const Frames& frames, const at::Tensor& hidden) {
 at::Tensor base_valid(const Frames& frames) {
   const int64_t longest = frames.back_map.defined() ? frames.back_map.size(1) : frames.x.size(1);
   return at::arange(longest, frames.x.options().dtype(at::kLong)).unsqueeze(0) <
-         placed(frames.base_lengths, frames.x.device()).unsqueeze(1);
+         to_device(frames.base_lengths, frames.x.device()).unsqueeze(1);
 }
 
 }  // namespace concertina

@@ -1,52 +1,38 @@
-// The one forward pass: teacher, supernet, sampled subnet and extracted checkpoint all run through
-// it.
+// The one forward pass, of teachers, supernets, sampled subnets and extracted models.
 //
-// Activations are time-major. Tensors of low precision weights run in bf16; norms, softmax and the
-// rate unit in fp32 or wider. Thread-safe: weights are read only, the active width is an argument.
-// Grad mode is the caller's.
+// Activations are [B, T, C]. Low-precision weights compute in bf16; norms, softmax and the rate
+// unit in fp32 or wider. Thread-safe: weights are read only, the active width is an argument. Grad
+// mode is the caller's.
 #pragma once
 
 #include <ATen/ATen.h>
 
 #include <cstdint>
-#include <optional>
-#include <span>
+#include <functional>
 #include <string_view>
 #include <vector>
 
+#include "supernet/model/speech_batch.h"
 #include "supernet/model/supernet.h"
 #include "supernet/nn/encoder_layer.h"
 #include "supernet/nn/front_end.h"
 
 namespace concertina {
 
-struct SpeechBatch {
-  at::Tensor waveform;  // [B, N] float, 16 kHz, in [-1, 1]; padding is zero
-  at::Tensor lengths;   // [B] int64 on the CPU: valid samples
-  at::Tensor mask;      // [B, T] bool, base frames replaced by mask_emb; undefined: none
-  Padding padding = Padding::kExact;
-  // The frames that mask and padding leave (exact padding only), on the waveform's device: the rest
-  // of the front end's work may be left out. Unset: nothing is.
-  std::optional<VisibleFrames> visible;
-};
-
-// Pads to the longest.
-SpeechBatch make_batch(std::span<const std::vector<float>> clips, at::Device device = at::kCPU);
-SpeechBatch make_batch(const at::Tensor& waveform);  // [B, N], all samples valid
-
-// What the caller wants kept; nothing else is. Indices count kept layers: hidden 0 is the input of
-// the first layer (after positional conv and LayerNorm: the HF / fairseq-hook convention), hidden i
-// the output of the i-th.
-struct Wants {
+// Which outputs to keep. Indices count kept layers: hidden 0 is the input of the first layer (after
+// positional conv and LayerNorm, as transformers counts), hidden i the output of the i-th.
+struct WantedOutputs {
   std::vector<int32_t> hidden;  // 0..depth
-  std::vector<int32_t>
-      ffn_results;  // 1..depth: output of fc2, before residual and norm (data2vec's "layer_result")
+  // 1..depth: output of fc2, before residual and norm (data2vec's "layer_result").
+  std::vector<int32_t> ffn_results;
   bool all_hidden = false;
   bool projected = false;   // Frames::projected
-  int32_t last_layer = -1;  // stop after this many layers; -1: all
+  int32_t last_layer = -1;  // early exit after this many layers; -1: none
+  // Called after each layer, in order.
+  std::function<void(const LayerWeights&, const LayerActivations&, AttentionContext&)> observe;
 };
 
-// Running state between the pieces below.
+// The state between the stages of the forward pass.
 struct Frames {
   at::Tensor x;               // [B, T', E]
   at::Tensor valid;           // [B, T'] bool; undefined when every frame is valid
@@ -65,25 +51,25 @@ struct EncoderOutput {
   Frames frames;                        // frames.x is the output of the last layer that ran
 };
 
-// What begin() starts with; the same for all subnets with equal conv channels. CIF reads masked
-// frames too: `every_frame` has to be set where it is for a subnet that needs_every_frame().
-// InputError when a clip is shorter than one frame.
+// The front end's output, which encoder_input() starts from; the same for all subnets with equal
+// conv channels. CIF reads masked frames too: `every_frame` must be set when any subnet
+// needs_every_frame(). InputError when a clip is shorter than one frame.
 Features features_of(const Subnet& subnet, const SpeechBatch& batch, bool every_frame);
 bool needs_every_frame(const Blueprint& blueprint, const Architecture& architecture);
 // True for the tensors that features_of() reads.
 bool is_of_front_end(std::string_view tensor);
-// Front end, rate, projection, positional conv.
-Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants = {});
-Frames begin(const Subnet& subnet, const SpeechBatch& batch, const Features& features,
-             const Wants& wants = {});
-// What the attentions of begin()'s layers share, before the first of them.
-AttentionContext attention_context(const Subnet& subnet, const Frames& frames);
-EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const Wants& wants = {});
-// Goes on from frames made by begin() of a subnet with the same front end, rate, width and
-// positional conv.
-EncoderOutput encode_from(const Subnet& subnet, Frames frames, const Wants& wants = {});
+// The input of the first layer: front end, rate unit, projection, positional conv.
+Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch,
+                     const WantedOutputs& wants = {});
+Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch, const Features& features,
+                     const WantedOutputs& wants = {});
+EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch,
+                     const WantedOutputs& wants = {});
+// The layers, on the encoder_input() of this subnet or of one with the same front end, frame
+// period, width and positional conv.
+EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutputs& wants = {});
 
-// [B, T', E] of compressed frames -> [B, T, E] at the base frame period (20 ms); as it is when
+// [B, T', E] of compressed frames -> [B, T, E] at the base frame period (20 ms); unchanged when
 // nothing was compressed.
 at::Tensor to_base_frames(const Frames& frames, const at::Tensor& hidden);
 // [B, T] bool of valid base frames.

@@ -10,6 +10,7 @@
 #include "supernet/checkpoint/torch_checkpoint.h"
 #include "supernet/checkpoint/transformers.h"
 #include "supernet/container/safetensors_layout.h"
+#include "supernet/model/foreign_space.h"
 #include "supernet/model/model_file.h"
 #include "supernet/model/weight_files.h"
 
@@ -18,12 +19,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-ForeignModel model_beside(const fs::path& weights) {
+ForeignModel model_of_config_next_to(const fs::path& weights) {
   const fs::path config = weights.parent_path() / "config.json";
   const fs::path preprocessor = weights.parent_path() / "preprocessor_config.json";
   if (!fs::exists(config)) {
     throw InputError(fmt::format(
-        "{} has tensors but no configuration of its model, and there is no config.json beside it",
+        "{} has tensors but no configuration of its model, and there is no config.json next to it",
         weights.string()));
   }
   return transformers_model(
@@ -40,7 +41,7 @@ struct Found {
 Found find_in_torch_file(const WeightFile& weights) {
   const TorchFile file(weights.mapped->bytes(), weights.path.string());
   TorchCheckpoint checkpoint = read_torch_checkpoint(file, weights.path.string());
-  return {checkpoint.model ? std::move(*checkpoint.model) : model_beside(weights.path),
+  return {checkpoint.model ? std::move(*checkpoint.model) : model_of_config_next_to(weights.path),
           one_file(weights, std::move(checkpoint.tensors), file.container())};
 }
 
@@ -49,9 +50,8 @@ TensorMap take_tensors(const TensorPlan& plan, const Found& found) {
   for (const auto& [ours, theirs] : plan.taken) {
     tensors[ours] = found.weights.tensor(theirs).to(at::kFloat).contiguous();
   }
-  for (const std::string& ours : plan.zeros) {
-    CONCERTINA_ASSERT(ours == "mask_emb");
-    tensors[ours] = at::zeros({found.model.space.storage().largest.embed_dim()});
+  for (const std::string& ours : plan.zeros) {  // the mask embedding, which inference never reads
+    tensors[ours] = at::zeros({found.model.storage.shape.embed_dim()});
   }
   return tensors;
 }
@@ -86,7 +86,7 @@ Imported import_checkpoint(const fs::path& path) {
   const fs::path weights = fs::is_directory(path) ? weights_in(path) : path;
   Found found;
   if (is_shard_index(weights)) {
-    found = {model_beside(weights), read_shards(weights)};
+    found = {model_of_config_next_to(weights), read_shards(weights)};
   } else {
     const WeightFile file{weights, std::make_shared<MappedFile>(weights)};
     if (is_torch_file(file.mapped->bytes())) {
@@ -100,12 +100,13 @@ Imported import_checkpoint(const fs::path& path) {
       }
       SafetensorsLayout layout = parse_safetensors(file.mapped->bytes(), weights.string());
       if (is_model_metadata(layout.metadata)) return import_ours(weights);
-      found = {model_beside(weights), one_file(file, std::move(layout.tensors), "safetensors")};
+      found = {model_of_config_next_to(weights),
+               one_file(file, std::move(layout.tensors), "safetensors")};
     }
   }
   TensorPlan plan =
       match_tensors(found.model, found.weights.layouts, weights.string(), found.weights.bytes());
-  Imported imported{.model = Supernet(found.model.space, take_tensors(plan, found),
+  Imported imported{.model = Supernet(space_of(found.model), take_tensors(plan, found),
                                       provenance_of(found, weights)),
                     .kind = found.model.kind,
                     .container = found.weights.container,

@@ -1,5 +1,5 @@
-// Checkpoints of other packages as Supernets: folders of transformers (config.json with
-// model.safetensors or pytorch_model.bin, in one file or in several with an index), .pt files of
+// Pretrained checkpoints of other packages as Supernets: folders of transformers (config.json with
+// model.safetensors or pytorch_model.bin, in one file or in shards with an index), .pt files of
 // fairseq, LightHuBERT and s3prl (its copies of fairseq's, DistilHuBERT).
 #pragma once
 
@@ -18,12 +18,12 @@ struct Imported {
   std::string container;  // "safetensors", "torch.save (zip)"
   std::filesystem::path weights;
   std::vector<std::pair<std::string, std::string>> ignored;  // tensor, why
-  std::vector<std::string> zeros;                            // absent and without use here
+  std::vector<std::string> zeros;                            // absent and unused here
 };
 
-// A folder, or a file; a file without a configuration inside takes the config.json beside it.
-// InputError: damaged (naming the byte), not a model that is known, or tensors that do not fit
-// (all of them listed). Nothing that a checkpoint contains is executed.
+// A folder, or a file; a file without a configuration needs a config.json in its folder.
+// InputError: damaged (naming the byte), an unknown model, or tensors that do not fit (all of them
+// listed). Nothing in a checkpoint is executed.
 Imported import_checkpoint(const std::filesystem::path& path);
 
 }  // namespace concertina

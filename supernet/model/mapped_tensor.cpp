@@ -37,7 +37,7 @@ at::Tensor map_tensor(const std::shared_ptr<MappedFile>& file, const TensorLayou
     std::memcpy(copy.data_ptr(), start, bytes);
     return copy.as_strided(layout.sizes, layout.strides);
   }
-  // The mapping is private and read-only; from_blob wants a mutable pointer. The deleter keeps the
+  // The mapping is private and read-only; from_blob needs a mutable pointer. The deleter keeps the
   // file mapped.
   return at::from_blob(
       const_cast<std::byte*>(start), layout.sizes, layout.strides, [file](void*) {}, options);

@@ -11,10 +11,10 @@
 namespace concertina {
 
 at::ScalarType scalar_type(DType dtype);
-DType dtype_of(at::ScalarType type);  // logic_error for types that no file of ours holds
+DType dtype_of(at::ScalarType type);  // logic_error for other types
 
 // The tensor that `layout`, checked against the file, describes. It shares the file's memory and
-// keeps it mapped: clone before writing to it. Elements off their natural boundary are copied.
+// keeps it mapped: clone before writing to it. Unaligned elements are copied.
 at::Tensor map_tensor(const std::shared_ptr<MappedFile>& file, const TensorLayout& layout);
 
 }  // namespace concertina

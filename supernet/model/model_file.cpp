@@ -9,6 +9,7 @@
 #include "core/files.h"
 #include "supernet/container/torch_file.h"
 #include "supernet/model/safetensors.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -39,9 +40,9 @@ void check_version(const std::string& text, const std::filesystem::path& path) {
   }
 }
 
-// What is stored is said twice, in the space and for whoever reads the file without one.
+// The stored shape is in the space and in a field of its own, for readers without a space.
 void check_storage(const std::string& text, const Supernet& model) {
-  const std::string largest = model.storage().largest.key();
+  const std::string largest = model.storage().shape.key();
   if (text == largest) return;
   throw InputError(fmt::format("its '{}' is '{}', but its space stores '{}'", kStorageKey,
                                text.substr(0, 200), largest));
@@ -60,7 +61,7 @@ Supernet load_model(const std::filesystem::path& path, Reading reading) {
   check_version(version->second, path);
   for (auto& [name, tensor] : file.tensors) tensor = as_floats(tensor, name, path);
   try {
-    Supernet model(SearchSpace::from_json(space->second), std::move(file.tensors),
+    Supernet model(search_space_from_json(space->second), std::move(file.tensors),
                    file.metadata[kProvenanceKey]);
     check_storage(file.metadata[kStorageKey], model);
     return model;
@@ -71,7 +72,7 @@ Supernet load_model(const std::filesystem::path& path, Reading reading) {
 
 TensorMap with_matrices_as(const Supernet& model, TensorMap tensors, at::ScalarType matrices) {
   const Storage& storage = model.storage();
-  for (const TensorSlice& slice : tensor_slices(model.blueprint(), storage, storage.largest)) {
+  for (const TensorSlice& slice : tensor_slices(model.blueprint(), storage, storage.shape)) {
     const auto found = tensors.find(slice.name);
     if (slice.low_precision && found != tensors.end()) found->second = found->second.to(matrices);
   }
@@ -86,8 +87,8 @@ void save_model(const Supernet& model, const std::filesystem::path& path, at::Sc
   write_safetensors(path, with_matrices_as(model, model.weights(), matrices),
                     {{"format", "pt"},
                      {kVersionKey, std::to_string(kModelFormatVersion)},
-                     {kSpaceKey, model.space().to_json()},
-                     {kStorageKey, model.storage().largest.key()},
+                     {kSpaceKey, json_of(model.space())},
+                     {kStorageKey, model.storage().shape.key()},
                      {kProvenanceKey, model.provenance()}});
 }
 

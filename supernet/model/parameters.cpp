@@ -30,11 +30,11 @@ TensorMap views_of(const at::Tensor& flat, const std::vector<Parameter>& list) {
   return views;
 }
 
-constexpr int64_t kChunk = 16384;  // elements that one thread looks at together
+constexpr int64_t kChunk = 16384;  // elements, the grain of parallel loops
 
-// Calls visit(chunk, begin, count) on every chunk with a mark, from several threads.
+// Calls visit(chunk, begin, count) on every chunk with touched elements, from several threads.
 template <class Visit>
-void for_touched_chunks(const Marks& touched, int64_t numel, const Visit& visit) {
+void for_touched_chunks(const TouchedMask& touched, int64_t numel, const Visit& visit) {
   const int64_t chunks = (numel + kChunk - 1) / kChunk;
   at::parallel_for(0, chunks, 1, [&](int64_t from, int64_t to) {
     for (int64_t chunk = from; chunk < to; ++chunk) {
@@ -44,7 +44,7 @@ void for_touched_chunks(const Marks& touched, int64_t numel, const Visit& visit)
   });
 }
 
-// In kLanes sums side by side, so that it is vectorised.
+// In kLanes independent sums, so that it is vectorised.
 double sum_of_squares(const float* values, int64_t count) {
   constexpr int64_t kLanes = 16;
   float lanes[kLanes] = {};
@@ -60,23 +60,23 @@ double sum_of_squares(const float* values, int64_t count) {
   return sum;
 }
 
-// add_slice() of rows listed in dimension d, in one operation for all: another device would take
-// longer to be told each run. No slice lists two dimensions.
-void add_listed(at::Tensor full, Marks& touched, const at::Tensor& gradient, double scale,
+// add_slice() of rows listed in dimension d, in one operation: on a GPU one launch for each run of
+// rows would take longer. No slice lists two dimensions.
+void add_listed(at::Tensor full, TouchedMask& touched, const at::Tensor& gradient, double scale,
                 const TensorSlice& slice, size_t d) {
   for (size_t after = d + 1; after < slice.dims.size(); ++after) {
     CONCERTINA_ASSERT(slice.dims[after].indices.empty());
     full = full.narrow(static_cast<int64_t>(after), 0, slice.dims[after].size);
   }
   const auto axis = static_cast<int64_t>(d);
-  const at::Tensor rows = placed(at::tensor(slice.dims[d].indices, at::kLong), full.device());
+  const at::Tensor rows = to_device(at::tensor(slice.dims[d].indices, at::kLong), full.device());
   full.index_add_(axis, rows, gradient.to(full.scalar_type()), scale);
   touched.add_rows(full, axis, rows);
 }
 
 // Adds gradient * scale to the part of `full` that a slice names, and marks it in `touched`. Listed
-// rows are taken as runs of neighbours, so that every part is a view.
-void add_slice(at::Tensor full, Marks& touched, const at::Tensor& gradient, double scale,
+// rows are split into contiguous runs, so that every part is a view.
+void add_slice(at::Tensor full, TouchedMask& touched, const at::Tensor& gradient, double scale,
                const TensorSlice& slice, size_t from_dim = 0) {
   for (size_t d = from_dim; d < slice.dims.size(); ++d) {
     const DimSlice& dim = slice.dims[d];
@@ -115,7 +115,7 @@ const Parameter& Parameters::find(const std::string& name) const {
   throw std::logic_error("no parameter named " + name);
 }
 
-at::Tensor zeros_beside(const Parameters& parameters, at::ScalarType dtype) {
+at::Tensor zeros_like_flat(const Parameters& parameters, at::ScalarType dtype) {
   const at::Tensor& flat = parameters.flat();
   if (!flat.is_cpu()) return at::zeros_like(flat, dtype);
   auto pages = zero_pages(static_cast<size_t>(flat.numel()) * c10::elementSize(dtype));
@@ -124,7 +124,7 @@ at::Tensor zeros_beside(const Parameters& parameters, at::ScalarType dtype) {
 }
 
 Gradients::Gradients(const Parameters& parameters)
-    : flat(zeros_beside(parameters)), touched(flat), views(views_of(flat, parameters.list())) {}
+    : flat(zeros_like_flat(parameters)), touched(flat), views(views_of(flat, parameters.list())) {}
 
 void Gradients::zero() {
   if (!flat.is_cpu()) {
@@ -157,16 +157,15 @@ Leaves::Leaves(const Parameters& parameters, std::vector<TensorSlice> slices,
     leaves_.push_back({name, value.detach().requires_grad_(), slice});
     return leaves_.back().tensor;
   };
-  TensorMap
-      whole;  // g and v of a weight-normalised convolution: sliced after normalising, by autograd
+  TensorMap whole;  // g and v of a weight norm: sliced after normalising, by autograd
   std::vector<TensorSlice> derived;
   for (size_t i = 0; i < slices_->size(); ++i) {
     const TensorSlice& slice = (*slices_)[i];
     if (!full.contains(slice.name)) continue;  // not trained
     const auto dtype = slice.low_precision ? low_precision : at::kFloat;
     if (slice.kind == SliceKind::kPlain) {
-      tensors_[slice.name] =
-          add_leaf(slice.name, take(full.at(slice.name), slice).to(dtype), static_cast<int64_t>(i));
+      tensors_[slice.name] = add_leaf(slice.name, take_slice(full.at(slice.name), slice).to(dtype),
+                                      static_cast<int64_t>(i));
     } else {
       whole[slice.name] = add_leaf(slice.name, full.at(slice.name), -1);
       derived.push_back(slice);
@@ -179,8 +178,8 @@ Leaves::Leaves(const Parameters& parameters, std::vector<TensorSlice> slices,
   }
 }
 
-void Leaves::flow_into(Gradients& gradients, double scale, const Added& added) const {
-  // Autograd keeps each leaf's gradient after the hook; it is let go when the next one comes.
+void Leaves::accumulate_into(Gradients& gradients, double scale, const Added& added) const {
+  // Autograd keeps each leaf's gradient after the hook; it is released by the next leaf's hook.
   using Weak = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
   const auto last = std::make_shared<std::optional<Weak>>();
   for (const Leaf& leaf : leaves_) {

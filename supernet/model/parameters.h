@@ -1,11 +1,11 @@
-// Training's view of weights: one flat fp32 buffer, one flat gradient, and per-architecture leaves
-// between them, so that no full-size zero-filled gradient is ever made. Not thread-safe.
+// Weights for training: one flat fp32 buffer, one flat gradient, and leaf tensors of the sampled
+// slices, so that no full-size gradient is allocated for each subnet. Not thread-safe.
 //
 //   Parameters parameters(named);                       // copies into the flat buffer
 //   Gradients gradients(parameters);
 //   Leaves leaves(parameters, tensor_slices(...), at::kBFloat16);
-//   leaves.flow_into(gradients);
-//   loss(leaves.tensors()).backward();  // adds into the slices, marks them touched
+//   leaves.accumulate_into(gradients);
+//   loss(leaves.tensors()).backward();  // accumulates into the slices, marks them touched
 #pragma once
 
 #include <ATen/ATen.h>
@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include "supernet/model/marks.h"
+#include "supernet/model/touched_mask.h"
 #include "supernet/nn/weights.h"
 #include "supernet/space/slicing.h"
 
@@ -41,7 +41,7 @@ class Parameters {
   const at::Tensor& flat() const { return flat_; }   // [numel] fp32
   const TensorMap& views() const { return views_; }  // by name, shaped, sharing flat's memory
   const std::vector<Parameter>& list() const { return list_; }
-  const Parameter& find(const std::string& name) const;  // a bug when unknown
+  const Parameter& find(const std::string& name) const;  // logic_error when unknown
 
  private:
   at::Tensor flat_;
@@ -49,19 +49,19 @@ class Parameters {
   std::vector<Parameter> list_;
 };
 
-// Zeros beside the flat buffer, on its device. On the CPU, what no sampled subnet reaches takes no
+// Zeros of the flat buffer's size, on its device. On the CPU, pages that are never written take no
 // memory.
-at::Tensor zeros_beside(const Parameters& parameters, at::ScalarType dtype = at::kFloat);
+at::Tensor zeros_like_flat(const Parameters& parameters, at::ScalarType dtype = at::kFloat);
 
 class Gradients {
  public:
   explicit Gradients(const Parameters& parameters);
-  void zero();  // clears what was touched, and looks at nothing else
-  // 0-d fp64, Euclidean, of what was touched; on the CPU the same for any threads.
+  void zero();  // clears touched elements only
+  // 0-d fp64, Euclidean, of touched elements; on the CPU the same for any number of threads.
   at::Tensor norm() const;
-  at::Tensor flat;  // [numel] fp32
-  Marks touched;    // where a sampled slice contributed since zero()
-  TensorMap views;  // of flat
+  at::Tensor flat;      // [numel] fp32
+  TouchedMask touched;  // elements of sampled slices since zero()
+  TensorMap views;      // of flat
 };
 
 // Detached slices of the parameters as autograd leaves.
@@ -69,11 +69,11 @@ class Leaves {
  public:
   Leaves(const Parameters& parameters, std::vector<TensorSlice> slices,
          at::ScalarType low_precision);
-  const TensorMap& tensors() const { return tensors_; }  // what the subnet is made of
-  // Whenever backward has made the gradient of a leaf, adds it times `scale`, and says whose it
-  // was. Call once, before backward; `gradients` must outlive the graph.
+  const TensorMap& tensors() const { return tensors_; }  // of the subnet
+  // Registers hooks that accumulate each leaf's gradient times `scale` during backward and then
+  // call `added`. Call once, before backward; `gradients` must outlive the graph.
   using Added = std::function<void(const std::string& parameter)>;
-  void flow_into(Gradients& gradients, double scale = 1.0, const Added& added = {}) const;
+  void accumulate_into(Gradients& gradients, double scale = 1.0, const Added& added = {}) const;
 
  private:
   struct Leaf {
@@ -86,7 +86,7 @@ class Leaves {
   TensorMap tensors_;
 };
 
-// Parameters of a supernet in storage shape (log-mel statistics left out: they are not trained).
+// The trained tensors of a supernet; statistics are left out.
 std::vector<Parameters::Init> trainable(const TensorMap& weights,
                                         const std::vector<TensorSlice>& storage_slices);
 

@@ -1,4 +1,4 @@
-// safetensors files as tensors. Reading is memory-mapped unless a copy is asked for;
+// safetensors files as tensors. Files are memory-mapped unless a copy is requested;
 // supernet/container/safetensors_layout.h checks every size against the file first.
 #pragma once
 
@@ -25,7 +25,7 @@ SafetensorsFile read_safetensors(const std::filesystem::path& path,
 // `tensor`, called `name` in `file`, as fp32. InputError when its dtype is no floating-point one.
 at::Tensor as_floats(const at::Tensor& tensor, const std::string& name,
                      const std::filesystem::path& file);
-// Written aside and renamed. Tensors are stored contiguous in name order; the data starts at a
+// Written atomically. Tensors are stored contiguous in name order; the data starts at a
 // multiple of 64 bytes.
 void write_safetensors(const std::filesystem::path& path, const TensorMap& tensors,
                        const std::map<std::string, std::string>& metadata);

@@ -11,19 +11,6 @@
 namespace concertina {
 namespace {
 
-std::string sibling(const std::string& weight_v, char last) {
-  return weight_v.substr(0, weight_v.size() - 1) + last;
-}
-
-// A baked slice of g * v / ||v|| keeps only v in the list of kind kBakedWeightNorm; g comes with
-// it.
-bool is_direction(const std::string& name) { return name.ends_with("weight_v"); }
-
-at::Tensor baked_slice(const TensorMap& full, const TensorSlice& direction) {
-  return take(weight_norm(full.at(sibling(direction.name, 'g')), full.at(direction.name)),
-              direction);
-}
-
 void check_weights(const std::vector<TensorSlice>& expected, const TensorMap& weights) {
   std::string problems;
   const auto add = [&](const std::string& text) {
@@ -47,39 +34,48 @@ void check_weights(const std::vector<TensorSlice>& expected, const TensorMap& we
     throw InputError("the model's tensors do not fit its blueprint: " + problems);
 }
 
-at::Tensor initial_value(const TensorSlice& slice, const PositionalConv& positional,
+at::Tensor initial_value(const TensorEntry& entry, const PositionalConv& positional,
                          at::Generator& generator) {
-  const auto shape = slice.shape();
-  const std::string& name = slice.name;
-  if (name == "mask_emb") return at::empty(shape).uniform_(0, 1, generator);
-  if (name.ends_with("mel.std") || name.ends_with("weight_g") || name.ends_with("grep_a"))
-    return at::ones(shape);
-  if (name.starts_with("encoder.pos_conv") && shape.size() == 3) {
-    const double fan = static_cast<double>(positional.kernel) * static_cast<double>(shape[0]);
-    return at::empty(shape).normal_(0, std::sqrt(4.0 / fan), generator);
-  }
-  if (shape.size() < 2) {
-    return name.ends_with("weight") ? at::ones(shape) : at::zeros(shape);  // norms; biases
-  }
+  const at::IntArrayRef shape(entry.extents.data(), static_cast<size_t>(entry.dims));
+  const auto size = [&](size_t dim) { return static_cast<double>(shape[dim]); };
   double taps = 1;
-  for (size_t d = 2; d < shape.size(); ++d) taps *= static_cast<double>(shape[d]);
-  if (name.starts_with("feature_extractor.conv_layers")) {  // Kaiming normal, as fairseq
-    return at::empty(shape).normal_(0, std::sqrt(2.0 / (static_cast<double>(shape[1]) * taps)),
-                                    generator);
+  for (size_t d = 2; d < shape.size(); ++d) taps *= size(d);
+  switch (entry.id.init()) {
+    case TensorInit::kZeros:
+      break;
+    case TensorInit::kOnes:
+    case TensorInit::kDirectionNorm:  // set by Supernet::random, which has the direction
+      return at::ones(shape);
+    case TensorInit::kUniform:
+      return at::empty(shape).uniform_(0, 1, generator);
+    case TensorInit::kXavierUniform: {
+      const double bound = std::sqrt(6.0 / ((size(0) + size(1)) * taps));
+      return at::empty(shape).uniform_(-bound, bound, generator);
+    }
+    case TensorInit::kKaimingNormal:
+      return at::empty(shape).normal_(0, std::sqrt(2.0 / (size(1) * taps)), generator);
+    case TensorInit::kPositionalNormal: {
+      const double fan = static_cast<double>(positional.kernel) * size(0);
+      return at::empty(shape).normal_(0, std::sqrt(4.0 / fan), generator);
+    }
   }
-  const double bound = std::sqrt(6.0 / (static_cast<double>(shape[0] + shape[1]) * taps));
-  return at::empty(shape).uniform_(-bound, bound, generator);
+  return at::zeros(shape);
+}
+
+// The scale of a weight norm, one number a tap.
+at::Tensor norm_of_taps(const at::Tensor& direction) {
+  return direction.norm(2, at::IntArrayRef{0, 1}, true);
 }
 
 }  // namespace
 
-at::Tensor take(const at::Tensor& full, const TensorSlice& slice) {
+at::Tensor take_slice(const at::Tensor& full, const TensorSlice& slice) {
   at::Tensor part = full;
   for (size_t d = 0; d < slice.dims.size(); ++d) {
     const DimSlice& dim = slice.dims[d];
     const auto axis = static_cast<int64_t>(d);
     if (!dim.indices.empty()) {
-      part = part.index_select(axis, placed(at::tensor(dim.indices, at::kLong), part.device()));
+      part = part.index_select(axis, to_device(at::tensor(dim.indices, at::kLong), part.device()));
     } else if (part.size(axis) != dim.size) {
       part = part.narrow(axis, 0, dim.size);
     }
@@ -91,10 +87,11 @@ TensorMap slice_tensors(const TensorMap& full, const std::vector<TensorSlice>& s
   TensorMap result;
   for (const TensorSlice& slice : slices) {
     if (slice.kind == SliceKind::kPlain) {
-      result[slice.name] = take(full.at(slice.name), slice);
-    } else if (is_direction(slice.name)) {
-      at::Tensor weight = baked_slice(full, slice);
-      result[sibling(slice.name, 'g')] = weight.norm(2, at::IntArrayRef{0, 1}, true);
+      result[slice.name] = take_slice(full.at(slice.name), slice);
+    } else if (!slice.scale.empty()) {
+      const at::Tensor weight =
+          take_slice(weight_norm(full.at(slice.scale), full.at(slice.name)), slice);
+      result[slice.scale] = norm_of_taps(weight);
       result[slice.name] = weight;
     }
   }
@@ -118,21 +115,22 @@ Supernet::Supernet(SearchSpace space, TensorMap weights, std::string provenance)
       storage_(space_.storage()),
       weights_(std::move(weights)),
       provenance_(std::move(provenance)) {
-  check_weights(tensor_slices(space_.blueprint(), storage_, storage_.largest), weights_);
+  check_weights(tensor_slices(space_.blueprint(), storage_, storage_.shape), weights_);
 }
 
 Supernet Supernet::random(const SearchSpace& space, const Rng& rng) {
-  const Storage storage = space.storage();
+  const Blueprint& blueprint = space.blueprint();
   TensorMap weights;
-  for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.largest)) {
+  for (const TensorEntry& entry : tensor_table(blueprint, space.storage().shape)) {
+    const std::string name = tensor_name(entry.id);
     at::Generator generator =
-        at::make_generator<at::CPUGeneratorImpl>(rng.fork("init " + slice.name).next_u64());
-    weights[slice.name] = initial_value(slice, space.blueprint().positional, generator);
+        at::make_generator<at::CPUGeneratorImpl>(rng.fork("init " + name).next_u64());
+    weights[name] = initial_value(entry, blueprint.positional, generator);
   }
-  if (space.blueprint()
-          .positional.weight_norm) {  // g starts as ||v||, so that the weight starts as v
-    weights["encoder.pos_conv.0.weight_g"] =
-        weights["encoder.pos_conv.0.weight_v"].norm(2, at::IntArrayRef{0, 1}, true);
+  if (blueprint.positional.weight_norm) {
+    using enum TensorPart;
+    weights[tensor_name(TensorModule::kPositionalConv, kScale)] =
+        norm_of_taps(weights.at(tensor_name(TensorModule::kPositionalConv, kDirection)));
   }
   return Supernet(space, std::move(weights));
 }

@@ -1,6 +1,5 @@
-// A Supernet: blueprint, space, and the weights of its largest architecture. A teacher is a
-// Supernet whose space has one member. Weights are named by fairseq's names; see
-// supernet/space/slicing.h for the list.
+// A Supernet: blueprint, space, and the weights of its largest member. A teacher is a Supernet
+// whose space has one member. supernet/space/tensor_table.h names the weights.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -16,7 +15,7 @@
 namespace concertina {
 
 // One architecture's tensors, ready for the forward pass. Tensors are views of the supernet's where
-// the rule is a prefix and fresh where it is not; nothing relies on aliasing.
+// the slice is a prefix, copies elsewhere; nothing relies on aliasing.
 struct Subnet {
   Blueprint blueprint;
   Architecture architecture;
@@ -25,12 +24,12 @@ struct Subnet {
 };
 
 Subnet make_subnet(const Blueprint& blueprint, const Architecture& architecture, TensorMap tensors);
-// With tensors of its own: for weights that outlive the file they were mapped from.
+// A deep copy: for weights that outlive the file they were mapped from.
 Subnet copy_of(const Subnet& subnet);
 
-// The part of a stored tensor that a slice names; differentiable. kBakedWeightNorm slices are
-// handled by slice_tensors.
-at::Tensor take(const at::Tensor& full, const TensorSlice& slice);
+// The part of a stored tensor that a slice names; differentiable. For kBakedWeightNorm use
+// slice_tensors.
+at::Tensor take_slice(const at::Tensor& full, const TensorSlice& slice);
 // All tensors of an architecture out of the storage's; differentiable.
 TensorMap slice_tensors(const TensorMap& full, const std::vector<TensorSlice>& slices);
 
@@ -39,8 +38,8 @@ class Supernet {
   Supernet() = default;
   // InputError lists every missing, extra or misshaped tensor.
   Supernet(SearchSpace space, TensorMap weights, std::string provenance = "");
-  // Xavier-uniform matrices, zero biases, unit norms, U(0,1) mask embedding; seeded per tensor
-  // name, so that one seed gives one model whatever the order of creation.
+  // Initial values as in the table of tensors; seeded per tensor name, so that they do not depend
+  // on the order of creation.
   static Supernet random(const SearchSpace& space, const Rng& rng);
 
   const SearchSpace& space() const { return space_; }
@@ -48,14 +47,13 @@ class Supernet {
   const Storage& storage() const { return storage_; }
   const TensorMap& weights() const { return weights_; }
   TensorMap& weights() { return weights_; }
-  const std::string& provenance() const {
-    return provenance_;
-  }  // JSON: how it was made, licence notes
+  // JSON: how it was made, licence notes.
+  const std::string& provenance() const { return provenance_; }
 
   // `low_precision`: dtype for matrices and convolutions (fp32 or bf16); the rest stays fp32.
   // InputError when the storage does not cover the architecture.
   Subnet slice(const Architecture& architecture, at::ScalarType low_precision = at::kFloat) const;
-  // Standalone: materialised tensors, storage rebased to the one architecture.
+  // A Supernet with the one member and its own tensors.
   Supernet extract(const Architecture& architecture) const;
   Supernet to(at::Device device) const;
 

@@ -20,10 +20,10 @@ Order best_first(const std::vector<double>& scores) {
   return order;
 }
 
-Order place_by_score(const std::vector<int64_t>& places, const std::vector<double>& scores) {
+Order positions_by_score(const std::vector<int64_t>& positions, const std::vector<double>& scores) {
   const Order best = best_first(scores);
   Order order(best.size());
-  for (size_t i = 0; i < best.size(); ++i) order[static_cast<size_t>(places[i])] = best[i];
+  for (size_t i = 0; i < best.size(); ++i) order[static_cast<size_t>(positions[i])] = best[i];
   return order;
 }
 
@@ -32,7 +32,7 @@ Order embed_order(const PositionalConv& conv, const std::vector<double>& scores)
   std::vector<double> sums(static_cast<size_t>(conv.groups), 0.0);
   std::vector<Order> members(sums.size());
   for (const int64_t channel : best_first(scores)) {
-    const auto group = static_cast<size_t>(conv_place(conv, embed, channel).group);
+    const auto group = static_cast<size_t>(conv_position(conv, embed, channel).group);
     sums[group] += scores[static_cast<size_t>(channel)];
     members[group].push_back(channel);
   }
@@ -49,8 +49,8 @@ Order embed_order(const PositionalConv& conv, const std::vector<double>& scores)
   return order;
 }
 
-// Kernel [E, E / groups, taps] of a grouped conv: rows move with their channels, and in each row
-// the inputs follow their channels' new places within the group.
+// Kernel [E, E / groups, taps] of a grouped conv, whose rows are permuted already: permutes the
+// inputs of each row to their channels' new positions in the group.
 at::Tensor reorder_grouped_inputs(const at::Tensor& kernel, const PositionalConv& conv,
                                   const Order& order) {
   const auto embed = static_cast<int64_t>(order.size());
@@ -58,10 +58,10 @@ at::Tensor reorder_grouped_inputs(const at::Tensor& kernel, const PositionalConv
   at::Tensor inputs = at::empty({embed, width}, at::kLong);
   auto* at = inputs.mutable_data_ptr<int64_t>();
   for (int64_t row = 0; row < embed; ++row) {
-    const int64_t group = conv_place(conv, embed, row).group;
+    const int64_t group = conv_position(conv, embed, row).group;
     for (int64_t i = 0; i < width; ++i) {
       const int64_t channel = order[static_cast<size_t>(channel_at(conv, embed, {group, i}))];
-      *at++ = conv_place(conv, embed, channel).place;
+      *at++ = conv_position(conv, embed, channel).position;
     }
   }
   return kernel.gather(1, inputs.to(kernel.device()).unsqueeze(2).expand(kernel.sizes()));
@@ -93,7 +93,7 @@ UnitOrders order_by(const SearchSpace& space, const UnitScores& scores) {
     CONCERTINA_ASSERT(std::cmp_equal(found->second.size(), group.units));
     orders[group.group] = group.group.kind == UnitKind::kEmbed
                               ? embed_order(blueprint.positional, found->second)
-                              : place_by_score(places_by_use(space, group), found->second);
+                              : positions_by_score(positions_by_use(space, group), found->second);
   }
   return orders;
 }
@@ -110,20 +110,20 @@ Supernet with_interleaving(const Supernet& model, bool interleaved) {
   if (is_tied(model.blueprint(), UnitKind::kEmbed)) {
     throw InputError(
         "the positional convolutions' groups are interleaved in one model only, and the embedding "
-        "channels cannot change places: the gate of the position bias reads them by place");
+        "channels cannot be permuted: the gate of the position bias reads them by position");
   }
   Blueprint blueprint = model.blueprint();
   blueprint.positional.interleaved = interleaved;
-  const int64_t embed = model.storage().largest.embed_dim();
+  const int64_t embed = model.storage().shape.embed_dim();
   Order order;
   for (int64_t channel = 0; channel < embed; ++channel) {
     order.push_back(channel_at(model.blueprint().positional, embed,
-                               conv_place(blueprint.positional, embed, channel)));
+                               conv_position(blueprint.positional, embed, channel)));
   }
   TensorMap weights = model.weights();
   for (auto& [name, tensor] : weights) {
     for (const UnitAxis& axis : unit_axes(model.blueprint(), name)) {
-      // The inputs of a conv group keep their places within it.
+      // The inputs of a conv group keep their positions in it.
       if (axis.group.kind != UnitKind::kEmbed || axis.within_group) continue;
       tensor = reorder(tensor, axis.dim, order).contiguous();
     }
@@ -146,8 +146,10 @@ UnitScores magnitude_scores(const Supernet& model) {
     scores[group].assign(static_cast<size_t>(units), 0.0);
   }
   for (const auto& [name, tensor] : model.weights()) {
-    if (tensor.dim() < 2 || name.starts_with("encoder.pos_conv")) continue;
-    for (const UnitAxis& axis : unit_axes(blueprint, name)) {
+    if (tensor.dim() < 2) continue;
+    const std::vector<UnitAxis> axes = unit_axes(blueprint, name);
+    if (std::ranges::any_of(axes, &UnitAxis::within_group)) continue;  // the positional conv
+    for (const UnitAxis& axis : axes) {
       std::vector<double>& sums = scores.at(axis.group);
       const at::Tensor squares = tensor.to(at::kDouble)
                                      .square()

@@ -91,8 +91,7 @@ WeightFiles one_file(WeightFile file, LayoutMap layouts, std::string container) 
 fs::path weights_in(const fs::path& folder) {
   for (const std::string name : {"model.safetensors", "pytorch_model.bin"}) {
     if (is_there(folder / name)) return folder / name;
-    if (is_there(folder / (name + std::string(kIndex))))
-      return folder / (name + std::string(kIndex));
+    if (is_there(folder / (name + std::string(kIndex)))) return folder / (name + std::string(kIndex));
   }
   throw InputError(
       fmt::format("{} has neither model.safetensors nor pytorch_model.bin, in one file "
@@ -105,24 +104,24 @@ bool is_shard_index(const fs::path& path) { return path.string().ends_with(kInde
 WeightFiles read_shards(const fs::path& index) {
   const TensorsByFile wanted = read_index(index);
   const fs::path folder = index.parent_path();
-  std::vector<std::string> absent, lacking;
+  std::vector<std::string> absent, incomplete;
   for (const auto& [name, tensors] : wanted) {
     if (!is_there(folder / name)) absent.push_back(name);
   }
   if (!absent.empty()) {
-    throw InputError(fmt::format("{} names files that are not there: {}", index.string(),
-                                 fmt::join(absent, ", ")));
+    throw InputError(
+        fmt::format("{} names missing files: {}", index.string(), fmt::join(absent, ", ")));
   }
   WeightFiles all;
   for (const auto& [name, tensors] : wanted) {
     const std::vector<std::string> missing = add_file(all, folder / name, tensors);
     if (!missing.empty()) {
-      lacking.push_back(fmt::format("{} has no {}", name, fmt::join(missing, ", ")));
+      incomplete.push_back(fmt::format("{} has no {}", name, fmt::join(missing, ", ")));
     }
   }
-  if (!lacking.empty()) {
+  if (!incomplete.empty()) {
     throw InputError(fmt::format("{} names tensors that its files do not have: {}", index.string(),
-                                 fmt::join(lacking, "; ")));
+                                 fmt::join(incomplete, "; ")));
   }
   all.container += fmt::format(", {} file{}", all.files.size(), all.files.size() > 1 ? "s" : "");
   return all;

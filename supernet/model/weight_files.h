@@ -1,5 +1,4 @@
-// The tensors of a foreign checkpoint and the mapped files they lie in: one, or several that an
-// index names.
+// The tensors of a pretrained checkpoint and its mapped files: one file, or shards with an index.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -25,7 +24,7 @@ struct WeightFiles {
   std::string container;  // "safetensors", "torch.save (zip), 3 files"
   std::vector<WeightFile> files;
   LayoutMap layouts;                      // of all tensors, checked against their files
-  std::map<std::string, size_t> file_of;  // a tensor's place in files
+  std::map<std::string, size_t> file_of;  // a tensor's index in files
   std::vector<std::pair<std::string, std::string>> left_out;  // tensor, why
 
   uint64_t bytes() const;                            // of all files
@@ -34,13 +33,13 @@ struct WeightFiles {
 
 WeightFiles one_file(WeightFile file, LayoutMap layouts, std::string container);
 
-// What a folder has its weights in: model.safetensors, pytorch_model.bin or their
-// .index.json, the first that is there in transformers' order. InputError when none is.
+// The weights of a folder: model.safetensors, pytorch_model.bin or their .index.json, the first
+// that exists in transformers' order. InputError when none does.
 std::filesystem::path weights_in(const std::filesystem::path& folder);
 
 bool is_shard_index(const std::filesystem::path& path);  // by its name
-// The tensors that the index names, in the files beside it; what a file holds beyond them is left
-// out. InputError: a file that is not there or is damaged, tensors that their file does not have.
+// The tensors that the index names, from the files in its folder; a file's other tensors are left
+// out. InputError: a missing or damaged file, tensors that their file does not have.
 WeightFiles read_shards(const std::filesystem::path& index);
 
 }  // namespace concertina

@@ -47,7 +47,7 @@ at::Tensor additive(const at::Tensor& mask) {
   return at::where(mask, 0.0f, -std::numeric_limits<float>::infinity()).to(at::kFloat).contiguous();
 }
 
-// One call's sizes and how its parts are found.
+// The sizes of one call and the offsets of its parts.
 struct Layout {
   int64_t batch, heads, frames, width, stride, padded;
 
@@ -267,7 +267,7 @@ at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::
         return sizes;
       },
       [&](const Tensors& in) {
-        const bool sample = in.size() > 3;  // it brings a mask of its own
+        const bool sample = in.size() > 3;  // with a mask of its own
         const at::Tensor added = !sample ? mask : learned ? in[3] : in[3].detach();
         return attention_of(in[0], in[1], in[2], heads, added);
       });

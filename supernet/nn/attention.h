@@ -1,4 +1,4 @@
-// Softmax attention over heads that lie side by side in the last dimension.
+// Softmax attention; heads are concatenated in the last dimension.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -9,12 +9,12 @@ namespace concertina {
 at::Tensor by_heads(const at::Tensor& x, int64_t heads);
 
 // softmax(q k' / sqrt(d) + mask) v for each head: q, k, v [B, T, heads * d]; mask [B or 1, heads or
-// 1, T or 1, T], bool (true where a key is seen) or numbers that are added, or undefined. A row
-// that sees nothing gives zero. Scores, softmax and sums are fp32; bf16 rounds the weights, as
-// ATen's own attention does. On CPUs that multiply bf16 in hardware, bf16 takes products of oneDNN
-// through ATen's brgemm, block of rows by block of rows; all else is ATen's attention.
-// Differentiable; the backward pass makes the weights again from the scores and the logarithm of
-// their sum (Dao et al. 2022). Thread-safe.
+// 1, T or 1, T], bool (true where a key is attended to), additive, or undefined. A row without any
+// key gives zero. Scores, softmax and sums are fp32; bf16 rounds the weights, as ATen's own
+// attention does. On CPUs that multiply bf16 in hardware, bf16 uses oneDNN's products through
+// ATen's brgemm, one block of rows at a time; all else is ATen's attention. Differentiable; the
+// backward pass recomputes the weights from the scores and the logarithm of their sum (Dao et al.
+// 2022). Thread-safe.
 at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                             int64_t heads, const at::Tensor& mask);
 

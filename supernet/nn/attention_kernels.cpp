@@ -28,7 +28,7 @@ inline void clear_columns(T* out, int64_t rows, int64_t from, int64_t stride) {
     std::fill(out + r * stride + from, out + (r + 1) * stride, T{});
 }
 
-// GCC keeps a plain maximum in one lane, since it minds NaN; count is a multiple of kTile.
+// GCC does not vectorise a plain maximum because of NaN; count is a multiple of kTile.
 inline __attribute__((always_inline)) float largest_of(const float* x, int64_t count) {
   float lanes[kTile];
   std::fill(lanes, lanes + kTile, kNothingSeen);
@@ -39,7 +39,7 @@ inline __attribute__((always_inline)) float largest_of(const float* x, int64_t c
   return *std::max_element(lanes, lanes + kTile);
 }
 
-// exp, exactly zero for what is not seen.
+// exp, exactly zero where masked.
 inline float weight_of(float score) {
   return exp_of_negative(score) * static_cast<float>(score > -80.0f);
 }
@@ -128,7 +128,7 @@ CONCERTINA_WIDE void softmax_backward_rows(const ScoreBlock& block, const float*
   std::fill(ds_pairs, ds_pairs + (block.rows + 1) / 2 * padded, 0u);
   for (int64_t r = 0; r < block.rows; ++r, scores += padded, dp += padded, ds += padded) {
     const float* bias = block.bias != nullptr ? block.bias + r * block.bias_stride : nullptr;
-    // A row that saw nothing has log_sum -inf; its weights must be zero all the same.
+    // A fully masked row has log_sum -inf; its weights must be zero all the same.
     const float shift = log_sum[r] == kNothingSeen ? 0.0f : log_sum[r];
     const float difference = delta[r];
     const int half = r % 2 == 0 ? 0 : 16;

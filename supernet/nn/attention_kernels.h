@@ -29,7 +29,7 @@ void round_rows(const float* x, const float* scale, int64_t rows, int64_t width,
                 int64_t stride);
 
 // A block of scores [rows, padded], of which the first `keys` of a row count. They become
-// scores * scale + bias; bias rows lie bias_stride apart, null: none; -inf: not seen.
+// scores * scale + bias; bias rows lie bias_stride apart, null: none; -inf: masked.
 struct ScoreBlock {
   int64_t rows = 0, keys = 0, padded = 0;
   float scale = 1;
@@ -38,11 +38,11 @@ struct ScoreBlock {
 };
 
 // p = exp(score - largest of the row), zero beyond keys; inverse_sum [rows] = 1 / sum of p;
-// log_sum [rows] = log of the sum of exp(score). A row that sees nothing has p 0, inverse_sum 0.
+// log_sum [rows] = log of the sum of exp(score). A fully masked row has p 0, inverse_sum 0.
 void softmax_rows(const ScoreBlock& block, float* scores, bf16_bits* p, float* inverse_sum,
                   float* log_sum);
 
-// From the scores again and the gradient of the map: p = exp(score - log_sum) in pairs of rows
+// From recomputed scores and the gradient of the map: p = exp(score - log_sum) in pairs of rows
 // [rows / 2 rounded up, padded], and ds = p * (dp - delta) * scale, as rows and in pairs.
 void softmax_backward_rows(const ScoreBlock& block, const float* scores, const float* dp,
                            const float* log_sum, const float* delta, bf16_pair* p_pairs,

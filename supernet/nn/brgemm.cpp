@@ -9,7 +9,7 @@
 namespace concertina {
 namespace {
 
-// Small integers: sums are exact, so the right answer is equal to the last bit.
+// Small integers: sums are exact, so that a correct result is equal to the last bit.
 bool multiplies_pairs() {
   constexpr int64_t kM = 16, kN = 16, kK = 32;
   const auto left = [](int64_t i, int64_t k) {

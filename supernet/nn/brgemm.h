@@ -13,8 +13,8 @@ struct BrgemmSizes {
 };
 
 // c += a b, or c = a b where not `add`. b of bf16 in pairs of its rows, [k / 2, n] words, k even,
-// and only where brgemm_takes_bf16(). A kernel is compiled and kept for each thread and size: let
-// sizes be few.
+// and only where brgemm_takes_bf16(). A kernel is compiled and cached for each thread and size: use
+// few sizes.
 template <class T>
 inline void brgemm_add(const BrgemmSizes& s, const T* a, const T* b, float* c, bool add = true) {
   at::native::cpublas::brgemm(s.m, s.n, s.k, s.stride_a, s.stride_b, s.stride_c, add, a, b, c,
@@ -24,8 +24,8 @@ inline void brgemm_add(const BrgemmSizes& s, const T* a, const T* b, float* c, b
 // Each thread, after its last product.
 inline void brgemm_done() { at::native::cpublas::brgemm_release(); }
 
-// Whether bf16 products in this layout work here: tried once a process, on small matrices. The
-// CPU's name does not tell, since oneDNN's instruction sets can be capped. Thread-safe.
+// Whether bf16 products in this layout work here: tested once a process, on small matrices. The
+// CPU's features do not tell, since oneDNN's instruction sets can be capped. Thread-safe.
 bool brgemm_takes_bf16();
 
 }  // namespace concertina

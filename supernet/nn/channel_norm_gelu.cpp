@@ -11,7 +11,7 @@ namespace {
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-// One utterance's rows, cut into parts of whole rows that threads take.
+// The rows of one utterance in parts for threads.
 template <class Body>
 void for_parts(int64_t rows, int64_t parts, Body body) {
   at::parallel_for(0, parts, 1, [&](int64_t first, int64_t last) {
@@ -91,8 +91,8 @@ struct ChannelNormGelu : torch::autograd::Function<ChannelNormGelu> {
   }
 
   // With xhat = (x - mean) * inverse and z = weight * xhat + bias:
-  //   dx = weight * inverse * (dz - mean(dz) - xhat * mean(dz * xhat)), a line in x for each
-  //   channel beside dz.
+  //   dx = weight * inverse * (dz - mean(dz) - xhat * mean(dz * xhat)), for each channel linear in
+  //   dz and x.
   static tensor_list backward(AutogradContext* context, const tensor_list& gradients) {
     const tensor_list saved = context->get_saved_variables();
     const at::Tensor &x = saved[0], &weight = saved[1], &bias = saved[2], &lengths = saved[3];
@@ -151,15 +151,15 @@ at::Tensor by_operations(const at::Tensor& x, const Affine& norm, const at::Tens
 }  // namespace
 
 at::Tensor channel_norm_gelu(at::Tensor x, const Affine& norm, const at::Tensor& lengths,
-                             Again* again) {
+                             Recompute* recompute) {
   if (!has_kernel(x)) return by_operations(x, norm, lengths);
   x = x.contiguous();
   if (!at::GradMode::is_enabled()) {
     ChannelNormGelu::run(x, x, norm.weight, norm.bias, lengths);
     return x;
   }
-  if (again != nullptr) {
-    *again = [x, norm, lengths] {
+  if (recompute != nullptr) {
+    *recompute = [x, norm, lengths] {
       at::Tensor y = at::empty_like(x);
       ChannelNormGelu::run(x, y, norm.weight, norm.bias, lengths);
       return y;

@@ -1,4 +1,4 @@
-// What the CPU can do.
+// Features of the CPU.
 #pragma once
 
 #include <initializer_list>

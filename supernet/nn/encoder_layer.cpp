@@ -17,14 +17,14 @@ at::Tensor to_interleaved_groups(const at::Tensor& t, int64_t dim, int64_t group
       .flatten(dim, dim + 1);
 }
 
-// [1, 1, T, T] bool: key j is seen from frame i when |i - j| <= window / 2.
+// [1, 1, T, T] bool: frame i attends to key j when |i - j| <= window / 2.
 at::Tensor window_mask(int64_t frames, int64_t window, at::Device device) {
   at::Tensor position = at::arange(frames, at::TensorOptions(device).dtype(at::kLong));
   return ((position.unsqueeze(0) - position.unsqueeze(1)).abs() <= window / 2)
       .view({1, 1, frames, frames});
 }
 
-// [B, heads, T, 1]: WavLM's gate, from each head's part of the layer's input.
+// [B, heads, T, 1]: WavLM's gate, from each head's channels of the layer's input.
 at::Tensor position_gate(const LayerWeights& layer, const at::Tensor& x) {
   const int64_t heads = layer.shape.heads, width = layer.gate.weight.size(1);
   at::Tensor parts = x.narrow(2, 0, heads * width).unflatten(2, {heads, width}).transpose(1, 2);
@@ -33,21 +33,21 @@ at::Tensor position_gate(const LayerWeights& layer, const at::Tensor& x) {
   return gates.narrow(3, 0, 1) * (gates.narrow(3, 1, 1) * layer.gate_scale - 1.0) + 2.0;
 }
 
-// What is added to the scores, or a bool mask of what is seen; undefined: neither.
+// Additive bias of the scores, or a bool mask of the attended keys; undefined: neither.
 at::Tensor score_mask(const LayerWeights& layer, const at::Tensor& x,
                       const AttentionContext& context) {
-  at::Tensor seen = context.mask;
+  at::Tensor attended = context.mask;
   if (layer.shape.window > 0) {
     at::Tensor band = window_mask(x.size(1), layer.shape.window, x.device());
-    seen = seen.defined() ? seen.logical_and(band) : band;
+    attended = attended.defined() ? attended.logical_and(band) : band;
   }
-  if (!context.position_bias.defined()) return seen;
+  if (!context.position_bias.defined()) return attended;
   at::Tensor bias = context.position_bias.narrow(1, 0, layer.shape.heads);
   if (layer.gate.weight.defined()) bias = position_gate(layer, x) * bias;
-  return seen.defined() ? bias.masked_fill(seen.logical_not(), -INFINITY) : bias;
+  return attended.defined() ? bias.masked_fill(attended.logical_not(), -INFINITY) : bias;
 }
 
-// softmax(q k' / sqrt(d)) with the mask; a row that sees nothing is zero, as in ATen's attention.
+// softmax(q k' / sqrt(d)) with the mask; a fully masked row is zero, as in ATen's attention.
 at::Tensor attention_map(const at::Tensor& q, const at::Tensor& k, const at::Tensor& mask) {
   const at::Tensor scaled = q * (1.0 / std::sqrt(static_cast<double>(q.size(3))));
   at::Tensor scores = checked_matmul(scaled, k.transpose(2, 3), q.size(3), 0).to(at::kFloat);
@@ -73,10 +73,10 @@ at::Tensor attention(const LayerWeights& layer, const at::Tensor& x, AttentionCo
 }
 
 at::Tensor feed_forward(const LayerWeights& layer, const at::Tensor& x) {
-  Again again;
-  const at::Tensor h = fast_gelu(linear(x, layer.fc1), &again);
+  Recompute recompute;
+  const at::Tensor h = fast_gelu(linear(x, layer.fc1), &recompute);
   const at::Tensor y = linear(h, layer.fc2);
-  recompute_for_backward(h, y, std::move(again));
+  recompute_for_backward(h, y, std::move(recompute));
   return y;
 }
 
@@ -89,17 +89,26 @@ at::Tensor positional_conv(const PositionalConv& shape, const Affine& conv, cons
 }
 
 at::Tensor encoder_layer(const Blueprint& blueprint, const LayerWeights& layer, const at::Tensor& x,
-                         AttentionContext& context, at::Tensor* ffn_result) {
+                         AttentionContext& context, LayerActivations* inside) {
   const bool post = blueprint.norm_position == NormPosition::kPost;
+  const auto keep = [&](at::Tensor LayerActivations::* which, const at::Tensor& value) {
+    if (inside != nullptr) inside->*which = value;
+  };
   at::Tensor h = x;
+  keep(&LayerActivations::input, x);
   if (layer.shape.heads > 0) {
-    h = post ? layer_norm(h + attention(layer, h, context), layer.attention_norm)
-             : h + attention(layer, layer_norm(h, layer.attention_norm), context);
+    const at::Tensor input = post ? h : layer_norm(h, layer.attention_norm);
+    keep(&LayerActivations::attention_input, input);
+    h = h + attention(layer, input, context);
+    if (post) h = layer_norm(h, layer.attention_norm);
+    keep(&LayerActivations::attention_output, h);
   }
   if (layer.shape.ffn_dim > 0) {
-    at::Tensor result = feed_forward(layer, post ? h : layer_norm(h, layer.final_norm));
-    if (ffn_result != nullptr) *ffn_result = result;
-    h = post ? layer_norm(h + result, layer.final_norm) : h + result;
+    const at::Tensor input = post ? h : layer_norm(h, layer.final_norm);
+    keep(&LayerActivations::ffn_input, input);
+    const at::Tensor output = feed_forward(layer, input);
+    keep(&LayerActivations::ffn_output, output);
+    h = post ? layer_norm(h + output, layer.final_norm) : h + output;
   }
   return h;
 }

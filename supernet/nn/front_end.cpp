@@ -8,16 +8,27 @@
 #include "supernet/nn/mel.h"
 #include "supernet/nn/norm_gelu.h"
 #include "supernet/nn/ops.h"
+#include "supernet/space/frames.h"
 
 namespace concertina {
 namespace {
 
-at::Tensor frame_lengths(const Blueprint& blueprint, const at::Tensor& lengths) {
-  at::Tensor frames = at::empty_like(lengths);
+template <class Function>
+at::Tensor each_length(const at::Tensor& lengths, const Function& function) {
+  at::Tensor result = at::empty_like(lengths);
   for (int64_t b = 0; b < lengths.size(0); ++b) {
-    frames.data_ptr<int64_t>()[b] = blueprint.frames(lengths.const_data_ptr<int64_t>()[b]);
+    result.data_ptr<int64_t>()[b] = function(lengths.const_data_ptr<int64_t>()[b]);
   }
-  return frames;
+  return result;
+}
+
+at::Tensor frame_lengths(const Blueprint& blueprint, const at::Tensor& lengths) {
+  return each_length(lengths, [&](int64_t samples) { return blueprint.frames(samples); });
+}
+
+at::Tensor conv_lengths(const at::Tensor& lengths, const ConvLayer& conv) {
+  return each_length(
+      lengths, [&](int64_t length) { return conv_outputs(length, conv.kernel, conv.stride); });
 }
 
 at::Tensor fairseq_frame_lengths(const at::Tensor& lengths, int64_t samples, int64_t frames) {
@@ -44,15 +55,15 @@ at::Tensor normalize(const at::Tensor& waveform, const at::Tensor& lengths, doub
 }
 
 at::Tensor activated(ExtractorNorm kind, const Affine& norm, at::Tensor x,
-                     const at::Tensor& lengths, Again* again = nullptr) {
-  if (!norm.weight.defined()) return fast_gelu(std::move(x), again);
-  if (kind == ExtractorNorm::kLayer) return layer_norm_gelu(std::move(x), norm, again);
-  return channel_norm_gelu(std::move(x), norm, lengths, again);
+                     const at::Tensor& lengths, Recompute* recompute = nullptr) {
+  if (!norm.weight.defined()) return fast_gelu(std::move(x), recompute);
+  if (kind == ExtractorNorm::kLayer) return layer_norm_gelu(std::move(x), norm, recompute);
+  return channel_norm_gelu(std::move(x), norm, lengths, recompute);
 }
 
-// Convolutions with their norm and activation, part of the stack after part. For the backward pass,
-// activations are computed again, and so is the first convolution: it takes one channel to the
-// longest of all results.
+// Convolutions with their norm and activation, one part of the stack after the other. Activations
+// are recomputed for the backward pass, and so is the first convolution, whose output is the
+// largest of the stack and cheap to compute from one channel.
 class ConvStack {
  public:
   ConvStack(const WaveFrontEnd& wave, const std::vector<ConvWeights>& convs, at::Tensor lengths,
@@ -82,23 +93,24 @@ class ConvStack {
  private:
   template <class Take>
   at::Tensor taken(const at::Tensor& x, const Take& take) {
-    if (again_) again_ = [take, again = std::move(again_)] { return take(again()); };
+    if (recompute_) {
+      recompute_ = [take, recompute = std::move(recompute_)] { return take(recompute()); };
+    }
     return take(x);
   }
 
   at::Tensor layer(size_t i, const at::Tensor& x) {
-    const bool frugal = at::GradMode::is_enabled() && outputs_ == nullptr;
-    const Again convolve = [x, conv = Affine{convs_[i].weight, convs_[i].bias},
-                            stride = wave_.layers[i].stride] {
+    const bool recomputes = at::GradMode::is_enabled() && outputs_ == nullptr;
+    const Recompute convolve = [x, conv = convs_[i].affine, stride = wave_.layers[i].stride] {
       return conv_time(x, conv, stride, 0, 1);
     };
     const at::Tensor y = convolve();
-    if (frugal) recompute_for_backward(x, y, std::exchange(again_, {}));
-    lengths_ = (lengths_ - wave_.layers[i].kernel).div(wave_.layers[i].stride, "floor") + 1;
-    at::Tensor z = activated(wave_.norm, convs_[i].norm, y, lengths_, &again_);
-    if (frugal && i == 0) {
+    if (recomputes) recompute_for_backward(x, y, std::exchange(recompute_, {}));
+    lengths_ = conv_lengths(lengths_, wave_.layers[i]);
+    at::Tensor z = activated(wave_.norm, convs_[i].norm, y, lengths_, &recompute_);
+    if (recomputes && i == 0) {
       recompute_for_backward(y, z, convolve);
-      again_ = [convolve, kind = wave_.norm, norm = convs_[i].norm, lengths = lengths_] {
+      recompute_ = [convolve, kind = wave_.norm, norm = convs_[i].norm, lengths = lengths_] {
         return activated(kind, norm, convolve(), lengths);
       };
     }
@@ -110,17 +122,14 @@ class ConvStack {
   const std::vector<ConvWeights>& convs_;
   at::Tensor lengths_;
   std::vector<at::Tensor>* outputs_;
-  Again again_;  // of the last result
+  Recompute recompute_;  // of the latest activation
 };
 
-// [n, C] of the frames that are visible.
+// Features [n, C] of the visible frames.
 at::Tensor visible_convolutions(const WaveFrontEnd& wave, ConvStack& stack,
                                 const at::Tensor& waveform, const VisibleFrames& visible) {
   const StackParts parts = parts_of(wave);
-  int64_t samples = visible.row_blocks * parts.hop;  // that make so many inputs of the blocks' part
-  for (size_t i = parts.whole; i-- > 0;) {
-    samples = (samples - 1) * wave.layers[i].stride + wave.layers[i].kernel;
-  }
+  const int64_t samples = conv_inputs(wave, parts.whole, visible.row_blocks * parts.hop);
   at::Tensor x = at::constant_pad_nd(waveform, {0, samples - waveform.size(1)}).unsqueeze(2);
   x = stack.take_blocks(stack.run(0, parts.whole, x), parts.hop, visible);
   x = stack.take_picks(stack.run(parts.whole, parts.overlapping, x), visible);
@@ -143,14 +152,11 @@ at::Tensor wave_features(const WaveFrontEnd& wave, const EncoderWeights& weights
       .view({rows, frames, x.size(1)});
 }
 
-at::Tensor mel_features(const LogMelFrontEnd& mel, int32_t sample_rate,
-                        const EncoderWeights& weights, const at::Tensor& waveform) {
-  MelOptions options;
-  options.sample_rate = sample_rate;
-  options.bins = mel.bins;
-  options.window = mel.window;
-  options.hop = mel.hop;
-  at::Tensor x = (log_mel(waveform, options) - weights.mel_mean) / weights.mel_std;
+at::Tensor mel_features(const Blueprint& blueprint, const EncoderWeights& weights,
+                        const at::Tensor& waveform) {
+  const LogMelFrontEnd& mel = blueprint.mel;
+  at::Tensor x = log_mel(waveform, mel_options(blueprint));
+  x = (x - weights.mel_mean) / weights.mel_std;
   const int64_t frames = x.size(1) / mel.stack;
   return x.narrow(1, 0, frames * mel.stack).reshape({x.size(0), frames, mel.stack * mel.bins});
 }
@@ -170,7 +176,7 @@ Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
   features.x = blueprint.front_end == FrontEndKind::kWave
                    ? wave_features(blueprint.wave, weights, input, counted,
                                    blueprint.frames(samples), visible, conv_outputs)
-                   : mel_features(blueprint.mel, blueprint.sample_rate, weights, input);
+                   : mel_features(blueprint, weights, input);
   features.lengths = padding == Padding::kOriginal
                          ? fairseq_frame_lengths(lengths, samples, features.x.size(1))
                          : frame_lengths(blueprint, lengths);

@@ -8,12 +8,13 @@
 
 namespace concertina {
 
-// How the zeros that fill a batch up to its longest member are treated.
+// How the zero padding of a batch is treated.
 enum class Padding {
-  kExact,      // a member's frames depend on its own samples only: it gives what it gives alone
-  kOriginal,   // fairseq, WavLM's and LightHuBERT's packages
-  kOriginalHf  // transformers, with its attention_mask. (Without one it takes padding for audio:
-               // that is a batch whose lengths are all N.)
+  kExact,     // a clip's frames depend on its own samples only, as in a batch of one
+  kOriginal,  // as fairseq, WavLM's and LightHuBERT's packages
+  // As transformers with its attention_mask. (Without one it treats padding as audio: that is a
+  // batch whose lengths are all N.)
+  kOriginalHf
 };
 
 struct Features {
@@ -21,12 +22,12 @@ struct Features {
   at::Tensor lengths;  // [B] int64 on the CPU, valid base frames
 };
 
-// waveform [B, N] float, lengths [B] int64 on the CPU (valid samples). Both original kinds take the
-// statistics of the group norm over the padding too. They differ in the frames that count as valid:
-// transformers counts what the convolutions make of the valid samples, the fairseq family cuts the
-// N samples into T parts of N / T (rounded down) and counts the parts that hold a valid sample.
-// visible, where given, says which frames' features are made; the others are zero. Exact padding
-// only. conv_outputs, where wanted, receives what each convolution's norm and GELU hand on, [B, T',
+// waveform [B, N] float, lengths [B] int64 on the CPU (valid samples). Both original kinds include
+// the padding in the statistics of the group norm. They differ in the valid frames: transformers
+// counts the frames that the convolutions give for the valid samples, fairseq splits the N samples
+// into T parts of N / T (rounded down) and counts the parts that hold a valid sample. `visible`,
+// when given: the frames to compute features of; the others are zero. Exact padding only.
+// `conv_outputs`, when given, receives the output of each convolution after norm and GELU, [B, T',
 // C'].
 Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
                    const at::Tensor& waveform, const at::Tensor& lengths,

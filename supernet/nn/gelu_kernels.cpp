@@ -175,7 +175,7 @@ inline __attribute__((always_inline)) void gelu_backward_all(const T* x, const T
 
 }  // namespace
 
-// target_clones needs plain functions, so each kernel is spelt out for both dtypes.
+// target_clones needs plain functions, so each kernel is written out for both dtypes.
 #define CONCERTINA_KERNELS(T)                                                                    \
   CONCERTINA_WIDE void layer_norm_gelu(const T* x, const float* weight, const float* bias, T* y, \
                                        float* mean, float* inverse_deviation, int64_t rows,      \

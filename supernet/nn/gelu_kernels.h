@@ -8,7 +8,7 @@
 
 namespace concertina::kernels {
 
-// Every kernel is there for T = float and T = bf16_bits.
+// Every kernel exists for T = float and T = bf16_bits.
 #define CONCERTINA_DECLARE_KERNELS(T)                                                              \
   /* y = GELU(xhat * weight + bias), xhat = (x - mean) * inverse_deviation. Writes mean and        \
      inverse_deviation [rows]. */                                                                  \

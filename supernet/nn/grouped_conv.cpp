@@ -23,12 +23,12 @@ using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
 constexpr int64_t kTaps = 16;        // of one product
-constexpr int64_t kMaxRows = 64;     // of one product, so that few sizes are compiled for
+constexpr int64_t kMaxRows = 64;     // of one product, so that few kernels are compiled
 constexpr int64_t kFrameBlock = 32;  // frames of a weight gradient's product come in whole blocks
 
 int64_t up_to(int64_t n, int64_t block) { return (n + block - 1) / block * block; }
 
-// One call's sizes; `in` and `out` are the channels of one group.
+// The sizes of one call; `in` and `out` are the channels of one group.
 struct Sizes {
   int64_t clips, frames, groups, in, out, taps;
 
@@ -71,7 +71,7 @@ at::Tensor second_operands(const at::Tensor& x, int64_t count, int64_t step, int
 }
 
 // y [B, T, E] fp32 += the convolution of x [groups, B, rows, in] with weight [taps, in, E]. Frames
-// t, t + 16, t + 32, .. are rows of one matrix, 16 * in numbers each, side by side in memory; its
+// t, t + 16, t + 32, .. are rows of one matrix, 16 * in numbers each, contiguous in memory; its
 // product with 16 taps is their part of the sum.
 template <class T>
 void add_convolution(const Sizes& s, const at::Tensor& x, const at::Tensor& weight,
@@ -151,7 +151,7 @@ at::Tensor input_gradient(const Sizes& s, const at::Tensor& taps, const at::Tens
 }
 
 struct Convolved {
-  at::Tensor y, padded, taps;  // [B, T, E]; what the gradients need
+  at::Tensor y, padded, taps;  // [B, T, E]; saved for backward
 };
 
 Convolved convolve(const Sizes& s, const at::Tensor& x, const at::Tensor& weight,

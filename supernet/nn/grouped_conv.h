@@ -12,13 +12,13 @@ namespace concertina {
 //
 // On the CPU, fp32 and bf16 are matrix products of ATen's brgemm over overlapping rows of the
 // padded input, which is not copied for each tap; sums are fp32. Without bf16 products, bf16 is
-// computed in fp32. Other devices and dtypes take ATen's convolution. Differentiable once. The
+// computed in fp32. Other devices and dtypes use ATen's convolution. Differentiable once. The
 // result does not depend on the number of threads. Thread-safe.
 at::Tensor grouped_conv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                         int64_t groups);
 
-// [E, C, kernel] in the order grouped_conv reads, tap by tap: made once a subnet, so that not every
-// call has to. Values and shape stay the same.
+// [E, C, kernel] in the memory order that grouped_conv reads, tap by tap: converted once a subnet
+// instead of in every call. Values and shape stay the same.
 at::Tensor tap_by_tap(const at::Tensor& weight);
 
 }  // namespace concertina

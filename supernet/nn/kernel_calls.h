@@ -1,4 +1,4 @@
-// How tensors reach the loops of *_kernels.h. For the sources of this room only.
+// Calls of the loops of *_kernels.h with tensors. Private to this module.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,9 +14,9 @@
 
 namespace concertina {
 
-inline constexpr int64_t kElementsOfWork = 16384;  // the least that is worth a thread of its own
+inline constexpr int64_t kElementsOfWork = 16384;  // grain size of parallel loops
 
-// Rows of `width` elements that are worth a thread.
+// Grain size in rows of `width` elements.
 inline int64_t rows_of_work(int64_t width) { return std::max<int64_t>(1, kElementsOfWork / width); }
 
 inline bool has_kernel(const at::Tensor& x) {
@@ -38,8 +38,7 @@ T* data(const at::Tensor& x) {
   return static_cast<T*>(x.data_ptr());
 }
 
-// What backward writes dx into: the memory of dy, as autograd hands it over, where nobody else
-// holds it.
+// What backward writes dx into: the memory of dy where nothing else refers to it.
 inline at::Tensor memory_for_gradient(const at::Tensor& dy, const at::Tensor& x) {
   const bool free = dy.use_count() == 1 && dy.storage().use_count() == 1 && dy.is_contiguous() &&
                     dy.scalar_type() == x.scalar_type() && dy.sizes() == x.sizes();

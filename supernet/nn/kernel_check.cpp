@@ -71,7 +71,7 @@ double relative_error(const Tensors& a, const Tensors& b) {
   return largest;
 }
 
-// Empty where the product throws: a kernel that does not exist is off, too.
+// Empty where the product throws: a kernel that does not exist is wrong, too.
 Tensors try_answers(const Tensors& inputs, at::ScalarType dtype, const ProductOf& product,
                     bool gradients) {
   try {
@@ -142,11 +142,11 @@ KernelCheck check_kernel(const ProductKey& key, at::ScalarType low, const Sample
   };
   const Tensors narrow = in(low), wide = in(at::kFloat);
   KernelCheck check{key, error_of(narrow, wide), CheckOutcome::kRight};
-  if (check.error <= kLargestKernelError) return check;
+  if (check.error <= kMaxKernelError) return check;
   const Tensors exact = in(at::kDouble);
   check.error = error_of(narrow, exact);
-  if (check.error <= kLargestKernelError) return check;
-  const bool fp32_is_right = error_of(wide, exact) <= kLargestKernelError;
+  if (check.error <= kMaxKernelError) return check;
+  const bool fp32_is_right = error_of(wide, exact) <= kMaxKernelError;
   check.outcome = fp32_is_right ? CheckOutcome::kReplaced : CheckOutcome::kWrong;
   return check;
 }
@@ -166,7 +166,7 @@ CheckOutcome KernelChecks::outcome(const ProductKey& key, at::ScalarType low,
     return other.first.second.product == key.product &&
            other.second.outcome != CheckOutcome::kRight;
   });
-  if (!checks_.emplace(entry, check).second) return check.outcome;  // another thread's was faster
+  if (!checks_.emplace(entry, check).second) return check.outcome;  // another thread was faster
   if (first && check.outcome == CheckOutcome::kReplaced) {
     warn_(fmt::format(
         "{} in {} is wrong on this CPU (relative error {:.2g}): {} is computed in fp32 where it "

@@ -1,7 +1,8 @@
-// No low-precision kernel is trusted on a CPU nobody has tried. Before a product of bf16 or half
-// tensors is first computed on the CPU for its sizes, the kernel's answer to small seeded inputs is
-// compared with fp32's; a kernel that is off is not used: the product is computed in fp32 and
-// rounded. (oneDNN 3.12 on CPUs with AMX: grouped bf16 convolutions with long kernels give noise.)
+// Checks of low-precision kernels at run time, since kernels differ from CPU to CPU. Before a
+// product of bf16 or half tensors is first computed on the CPU for its sizes, the kernel is
+// compared with fp32 on small seeded inputs; a kernel that is wrong is replaced: the product is
+// computed in fp32 and rounded. (oneDNN 3.12 on CPUs with AMX: grouped bf16 convolutions with long
+// kernels are wrong.)
 #pragma once
 
 #include <ATen/ATen.h>
@@ -20,7 +21,7 @@ namespace concertina {
 enum class Product { kLinear, kMatmul, kConv, kPositionalConv, kAttention };
 std::string_view name_of(Product product);  // "linear layer", ..
 
-// What picks a kernel: a product, its sizes, and whether gradients are wanted too.
+// What selects a kernel: the product, its sizes, and whether gradients are computed.
 struct ProductKey {
   Product product = Product::kLinear;
   // Linear: out, in. Matmul: rows and columns of the second operand, kCheckedFrames where they
@@ -37,33 +38,33 @@ enum class CheckOutcome { kRight, kReplaced, kWrong };
 struct KernelCheck {
   ProductKey key;
   // Relative, |a - b| / |b| in the Euclidean norm, the largest of the result and every gradient;
-  // infinite where the kernel threw or made something that is not a number.
+  // infinite where the kernel threw or gave a NaN.
   double error = 0;
   CheckOutcome outcome = CheckOutcome::kRight;
 };
 
 inline constexpr int64_t kCheckedFrames = 64;  // of the inputs that kernels are checked with
-// bf16 rounds results by 0.002 of their size, a kernel's partial sums perhaps by as much again.
-inline constexpr double kLargestKernelError = 0.02;
+// bf16 has a relative rounding error of 0.002, a kernel's partial sums perhaps another 0.002.
+inline constexpr double kMaxKernelError = 0.02;
 
 using Tensors = std::vector<at::Tensor>;                      // floating; undefined ones stay so
 using ProductOf = std::function<at::Tensor(const Tensors&)>;  // in its inputs' dtype
 using SampleSizes = std::vector<std::vector<int64_t>>;        // of each input; empty: undefined
 
-// Compares `product` in `low` with the same in fp32, on inputs rounded to `low`, and where they
-// disagree both with fp64. kReplaced: fp32 is right; kWrong: it is not either. No generator but its
-// own is drawn from; grad and inference modes of the caller do not matter.
+// Compares `product` in `low` with fp32, on inputs rounded to `low`, and where they disagree both
+// with fp64. kReplaced: fp32 is right; kWrong: it is wrong as well. Draws from a generator of its
+// own; grad and inference modes of the caller have no effect.
 KernelCheck check_kernel(const ProductKey& key, at::ScalarType low, const SampleSizes& sizes,
                          const ProductOf& product);
 
-// Checks by key and dtype, each made once. Thread-safe.
+// Checks by key and dtype, each run once. Thread-safe.
 class KernelChecks {
  public:
-  // `warn` gets one sentence a product, when first one of its kernels is replaced.
+  // `warn` receives one sentence a product, when one of its kernels is first replaced.
   explicit KernelChecks(std::function<void(const std::string&)> warn) : warn_(std::move(warn)) {}
 
-  // product(inputs); in fp32 and rounded where the kernel was found to be off. key.gradients is set
-  // from grad mode. CheckFailed where fp32 is wrong as well.
+  // product(inputs); in fp32 and rounded where the kernel is wrong. key.gradients is set from grad
+  // mode. CheckFailed where fp32 is wrong as well.
   at::Tensor run(ProductKey key, const Tensors& inputs,
                  const std::function<SampleSizes()>& sample_sizes, const ProductOf& product);
   std::vector<KernelCheck> results() const;  // in the order of their keys
@@ -77,7 +78,7 @@ class KernelChecks {
   std::map<std::pair<at::ScalarType, ProductKey>, KernelCheck> checks_;
 };
 
-// The process's, which the model's products go through; warns through the log.
+// Of the process; all products of the model go through it. Warns through the log.
 KernelChecks& kernel_checks();
 
 }  // namespace concertina

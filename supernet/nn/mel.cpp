@@ -51,6 +51,13 @@ at::Tensor dct_matrix(int64_t bins, int64_t count) {
 
 }  // namespace
 
+MelOptions mel_options(const Blueprint& blueprint) {
+  return {.sample_rate = blueprint.sample_rate,
+          .window = blueprint.mel.window,
+          .hop = blueprint.mel.hop,
+          .bins = blueprint.mel.bins};
+}
+
 at::Tensor log_mel(const at::Tensor& waveform, const MelOptions& o) {
   const int64_t samples = waveform.size(1);
   if (samples < o.window) return waveform.new_zeros({waveform.size(0), 0, o.bins});
@@ -58,12 +65,12 @@ at::Tensor log_mel(const at::Tensor& waveform, const MelOptions& o) {
   at::Tensor frames = waveform.unfold(1, o.window, o.hop) * at::hann_window(o.window, like);
   at::Tensor spectrum = at::fft_rfft(frames, o.fft);
   at::Tensor power = at::real(spectrum).square() + at::imag(spectrum).square();
-  return power.matmul(placed(mel_filters(o), waveform.device())).clamp_min(1e-10).log();
+  return power.matmul(to_device(mel_filters(o), waveform.device())).clamp_min(1e-10).log();
 }
 
 at::Tensor mfcc(const at::Tensor& waveform, int32_t count, MelOptions options) {
   return log_mel(waveform, options)
-      .matmul(placed(dct_matrix(options.bins, count), waveform.device()));
+      .matmul(to_device(dct_matrix(options.bins, count), waveform.device()));
 }
 
 }  // namespace concertina

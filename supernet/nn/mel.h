@@ -1,10 +1,12 @@
-// Log-mel energies and MFCCs on tensors: the log-mel front end, k-means units and the MFCC floor
-// share them.
+// Log-mel energies and MFCCs on tensors: for the log-mel front end, the k-means units and the MFCC
+// baseline.
 #pragma once
 
 #include <ATen/ATen.h>
 
 #include <cstdint>
+
+#include "supernet/space/blueprint.h"
 
 namespace concertina {
 
@@ -16,6 +18,8 @@ struct MelOptions {
   int32_t bins = 80;
   double low_hz = 20, high_hz = 7600;  // HTK mel scale, triangles of unit height
 };
+
+MelOptions mel_options(const Blueprint& blueprint);  // of its log-mel front end
 
 // waveform [B, N] float in [-1, 1] -> natural log of mel power, floored at 1e-10: [B, F, bins], F =
 // (N-window)/hop + 1 (frames lie wholly inside the signal; F = 0 when N < window).

@@ -94,21 +94,21 @@ struct FastGelu : torch::autograd::Function<FastGelu> {
 
 }  // namespace
 
-at::Tensor layer_norm_gelu(at::Tensor x, const Affine& norm, Again* again) {
+at::Tensor layer_norm_gelu(at::Tensor x, const Affine& norm, Recompute* recompute) {
   if (!has_kernel(x)) return at::gelu(layer_norm(x, norm));
   x = x.contiguous();
   if (!at::GradMode::is_enabled()) return forward(x, x, norm.weight, norm.bias).y;
-  if (again != nullptr) {
-    *again = [x, norm] { return forward(x, at::empty_like(x), norm.weight, norm.bias).y; };
+  if (recompute != nullptr) {
+    *recompute = [x, norm] { return forward(x, at::empty_like(x), norm.weight, norm.bias).y; };
   }
   return LayerNormGelu::apply(x, norm.weight, norm.bias);
 }
 
-at::Tensor fast_gelu(at::Tensor x, Again* again) {
+at::Tensor fast_gelu(at::Tensor x, Recompute* recompute) {
   if (!has_kernel(x)) return at::gelu(x);
   x = x.contiguous();
   if (!at::GradMode::is_enabled()) return FastGelu::run(x, x);
-  if (again != nullptr) *again = [x] { return FastGelu::run(x, at::empty_like(x)); };
+  if (recompute != nullptr) *recompute = [x] { return FastGelu::run(x, at::empty_like(x)); };
   return FastGelu::apply(x);
 }
 

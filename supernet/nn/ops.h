@@ -1,5 +1,4 @@
-// Small operations every layer shares. Inputs are time-major [B, T, C]; weights decide the compute
-// dtype.
+// Operations that layers share. Inputs are [B, T, C]; the weights' dtype is the compute dtype.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -18,18 +17,16 @@ at::Tensor checked_matmul(const at::Tensor& a, const at::Tensor& b, int64_t rows
 // Over the last dimension, eps 1e-5, statistics in fp32; the result has the dtype of x.
 at::Tensor layer_norm(const at::Tensor& x, const Affine& norm);
 
-// [B, T, C_in] -> [B, T', C_out] without transposing memory: the time-major tensor is the
-// channels-last one.
+// [B, T, C_in] -> [B, T', C_out] without transposing memory: [B, T, C] is the channels-last layout.
 at::Tensor conv_time(const at::Tensor& x, const Affine& conv, int64_t stride, int64_t padding,
                      int64_t groups);
 
-// A CPU tensor where tensors of `device` need it. The host does not wait for the copy.
-inline at::Tensor placed(const at::Tensor& t, at::Device device) {
+// On `device`, by a copy that the host does not wait for.
+inline at::Tensor to_device(const at::Tensor& t, at::Device device) {
   return t.to(device, /*non_blocking=*/true);
 }
 
-// Channels of dimension `dim` that belong to groups in turn (0, 1, .., G-1, 0, 1, ..), put group by
-// group.
+// Interleaved groups of dimension `dim` (0, 1, .., G-1, 0, 1, ..) to contiguous ones.
 at::Tensor to_contiguous_groups(const at::Tensor& t, int64_t dim, int64_t groups);
 
 // [B] lengths on the CPU -> [B, T] bool, true where valid; undefined when all `frames` are valid.

@@ -7,7 +7,7 @@
 
 namespace concertina {
 
-// [T, T] int64: the bucket of key j seen from frame i. With n = |j - i|, half = buckets / 2 and
+// [T, T] int64: the bucket of key j for frame i. With n = |j - i|, half = buckets / 2 and
 // exact = half / 2: n below exact, else exact + exact * ln(n / exact) / ln(max_distance / exact)
 // rounded down and at most half - 1; plus half when j > i. In fp32, as the packages compute it.
 at::Tensor position_buckets(const RelativePosition& bias, int64_t frames, at::Device device);

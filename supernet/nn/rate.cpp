@@ -8,8 +8,8 @@ namespace concertina {
 
 at::Tensor cif_alpha(const at::Tensor& features, const at::Tensor& valid,
                      const RateWeights& weights) {
-  // A frame that straddles two slots divides a rounding error of the cumulated weights by its own
-  // weight: fp32 gradients can bear that, features cannot.
+  // For a frame in two slots a rounding error of the cumulated weights is divided by its own
+  // weight: acceptable for fp32 gradients, not for features.
   const auto dtype = at::GradMode::is_enabled() ? at::kFloat : at::kDouble;
   const auto in = [&](const Affine& a) { return Affine{a.weight.to(dtype), a.bias.to(dtype)}; };
   at::Tensor x = features.to(dtype);
@@ -25,7 +25,7 @@ Compression cif(const at::Tensor& alpha, const at::Tensor& target) {
   const at::Device device = alpha.device();
   // Double: a cumulated fp32 sum would miss firings at exact integers.
   at::Tensor weight = alpha.to(at::kDouble);
-  weight = weight * (placed(target, device).to(at::kDouble).unsqueeze(1) /
+  weight = weight * (to_device(target, device).to(at::kDouble).unsqueeze(1) /
                      weight.sum(1, true).clamp_min(1e-8));
   at::Tensor end = weight.cumsum(1).unsqueeze(1);  // [B, 1, T]
   at::Tensor begin = end - weight.unsqueeze(1);
@@ -54,7 +54,7 @@ at::Tensor joined_back_map(int64_t frames, int64_t joined, const at::Tensor& len
                            at::Device device) {
   const auto integers = at::TensorOptions(device).dtype(at::kLong);
   const at::Tensor slot = at::arange(frames, integers).div(joined, "floor").unsqueeze(0);
-  const at::Tensor last = placed(lengths - 1, device).unsqueeze(1);
+  const at::Tensor last = to_device(lengths - 1, device).unsqueeze(1);
   const at::Tensor slots = at::arange(lengths.max().item<int64_t>(), integers);
   return at::minimum(slot, last).unsqueeze(2).eq(slots).to(at::kFloat);
 }

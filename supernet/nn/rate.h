@@ -1,10 +1,10 @@
-// Lower frame rates. Continuous integrate-and-fire (CIF; Dong & Xu 2020, OFA sequence compression,
-// Chen 2022), written as a matrix of overlaps so that it is exact, differentiable and has an exact
-// way back; and whole frames joined (FitHuBERT, Lee 2022).
+// Sequence compression. Continuous integrate-and-fire (CIF; Dong & Xu 2020, OFA sequence
+// compression, Chen 2022), as a matrix of overlaps so that it is exact, differentiable and can be
+// inverted to the base frame rate; and joining of whole frames (FitHuBERT, Lee 2022).
 //
 // Frame t carries weight w_t >= 0 and owns the interval [c_{t-1}, c_t] of the cumulated weights;
-// output slot k is [k, k+1]. A[k, t] is the length of their overlap: each full output's row sums
-// to 1.
+// output slot k is [k, k+1]. A[k, t] is the length of their overlap: each full output's row sums to
+// 1.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -28,13 +28,13 @@ at::Tensor cif_alpha(const at::Tensor& features, const at::Tensor& valid,
 // tensor).
 Compression cif(const at::Tensor& alpha, const at::Tensor& target);
 
-// Each `joined` frames [B, T, E] become one: T / joined rounded down, at least 1; what is left at
-// the end is dropped, and frames that are missing for the first are zero. `unit`: conv [E, E,
-// joined] or linear [E, joined * E]; undefined: their mean.
+// Joins every `joined` frames [B, T, E]: T / joined rounded down, at least 1; remaining frames are
+// dropped, and missing ones of the first are zero. `unit`: conv [E, E, joined] or linear [E, joined
+// * E]; undefined: their mean.
 at::Tensor join_frames(const at::Tensor& x, int64_t joined, const Affine& unit);
 
-// The way back of joined frames, [B, T, T']: frame t of an utterance takes t / joined rounded down,
-// and what was dropped takes the last. `lengths` [B] int64 on the CPU: its joined frames.
+// From joined frames to base frames, [B, T, T']: frame t of an utterance is joined frame t / joined
+// rounded down, dropped frames are the last one. `lengths` [B] int64 on the CPU: joined frames.
 at::Tensor joined_back_map(int64_t frames, int64_t joined, const at::Tensor& lengths,
                            at::Device device);
 

@@ -4,28 +4,29 @@
 #include <vector>
 
 #include "supernet/nn/ops.h"
+#include "supernet/space/frames.h"
 
 namespace concertina {
 namespace {
 
 constexpr int64_t kRowFrames = 32;  // short rows: oneDNN's weight gradients stay in cache
 
-// Fills rows with blocks, run of frames after run.
-class Rows {
+// Packs runs of frames into rows of blocks.
+class RowPacker {
  public:
-  explicit Rows(const StackParts& parts)
+  explicit RowPacker(const StackParts& parts)
       : parts_(parts), width_(kRowFrames * parts.frame_blocks + parts.context) {}
 
   // Frames [begin, end) of a clip whose first block is `first_block` and first frame `first_frame`.
   void add(int64_t begin, int64_t end, int64_t first_block, int64_t first_frame) {
     while (begin < end) {
-      const int64_t room =
+      const int64_t free =
           std::max<int64_t>(0, (width_ - used_ - parts_.context) / parts_.frame_blocks);
-      if (room == 0) {
+      if (free == 0) {
         next_row();
         continue;
       }
-      const int64_t count = std::min(room, end - begin), own = count * parts_.frame_blocks;
+      const int64_t count = std::min(free, end - begin), own = count * parts_.frame_blocks;
       const int64_t block = first_block + begin * parts_.frame_blocks;
       for (int64_t k = 0; k < own + parts_.context; ++k) blocks_.push_back(block + k);
       const int64_t result = rows_ * (width_ - parts_.context) + used_;
@@ -54,17 +55,9 @@ class Rows {
 
   const StackParts parts_;
   const int64_t width_;
-  int64_t rows_ = 0, used_ = 0;  // rows that are full; blocks in the one that is not
+  int64_t rows_ = 0, used_ = 0;  // full rows; blocks in the current one
   std::vector<int64_t> blocks_, picks_, frames_;
 };
-
-// Results of the convolutions [0, parts.whole).
-int64_t inputs_of(const WaveFrontEnd& wave, const StackParts& parts, int64_t samples) {
-  for (size_t i = 0; i < parts.whole; ++i) {
-    samples = (samples - wave.layers[i].kernel) / wave.layers[i].stride + 1;
-  }
-  return samples;
-}
 
 int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -89,10 +82,6 @@ StackParts parts_of(const WaveFrontEnd& wave) {
   return parts;
 }
 
-VisibleFrames VisibleFrames::to(at::Device device) const {
-  return {placed(blocks, device), placed(picks, device), placed(frames, device), rows, row_blocks};
-}
-
 std::optional<VisibleFrames> visible_frames(const Blueprint& blueprint, const at::Tensor& lengths,
                                             int64_t samples, const at::Tensor& mask) {
   if (blueprint.front_end != FrontEndKind::kWave) return std::nullopt;
@@ -100,8 +89,8 @@ std::optional<VisibleFrames> visible_frames(const Blueprint& blueprint, const at
   const int64_t frames = blueprint.frames(samples);
   const int64_t row_blocks =
       std::max(frames * parts.frame_blocks + parts.context,
-               ceil_div(inputs_of(blueprint.wave, parts, samples), parts.hop));
-  Rows rows(parts);
+               ceil_div(conv_outputs(blueprint.wave, parts.whole, samples), parts.hop));
+  RowPacker rows(parts);
   for (int64_t b = 0; b < lengths.size(0); ++b) {
     const int64_t valid = blueprint.frames(lengths.const_data_ptr<int64_t>()[b]);
     const bool* masked = mask.defined() ? mask.const_data_ptr<bool>() + b * mask.size(1) : nullptr;

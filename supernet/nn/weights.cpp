@@ -1,123 +1,159 @@
 #include "supernet/nn/weights.h"
 
-#include <fmt/format.h>
+#include <algorithm>
+#include <ranges>
+#include <stdexcept>
+#include <utility>
 
 #include "core/errors.h"
 #include "supernet/nn/grouped_conv.h"
 #include "supernet/nn/ops.h"
-#include "supernet/space/slicing.h"
+#include "supernet/space/tensor_table.h"
 
 namespace concertina {
 namespace {
 
-// Looks tensors up by name and remembers the ones that were not there, to name them all at once.
-class Lookup {
- public:
-  explicit Lookup(const TensorMap& tensors) : tensors_(tensors) {}
-
-  at::Tensor tensor(const std::string& name) {
-    auto found = tensors_.find(name);
-    if (found != tensors_.end()) return found->second;
-    missing_ += (missing_.empty() ? "" : ", ") + name;
-    return {};
-  }
-  Affine affine(const std::string& name) {
-    return {tensor(name + ".weight"), tensor(name + ".bias")};
-  }
-  void finish() const {
-    if (!missing_.empty()) throw InputError("tensors are missing: " + missing_);
-  }
-
- private:
-  const TensorMap& tensors_;
-  std::string missing_;
-};
-
-// The layout that conv_time multiplies with, made once a subnet.
+// The layout that conv_time reads, converted once a subnet.
 at::Tensor taps_first(const at::Tensor& kernel) {
   if (!kernel.defined()) return kernel;
   return kernel.unsqueeze(2).contiguous(at::MemoryFormat::ChannelsLast).squeeze(2);
 }
 
-std::vector<ConvWeights> conv_stack(const WaveFrontEnd& wave, Lookup& lookup) {
-  std::vector<ConvWeights> convs(wave.layers.size());
-  for (size_t i = 0; i < convs.size(); ++i) {
-    const std::string base = fmt::format("feature_extractor.conv_layers.{}", i);
-    convs[i].weight = taps_first(lookup.tensor(base + ".0.weight"));
-    if (wave.bias) convs[i].bias = lookup.tensor(base + ".0.bias");
-    if (wave.norm == ExtractorNorm::kLayer) convs[i].norm = lookup.affine(base + ".2.1");
-    if (wave.norm == ExtractorNorm::kGroup && i == 0) convs[i].norm = lookup.affine(base + ".2");
+// Binds tensors to members of EncoderWeights: the member of each row of the table.
+class Binding {
+ public:
+  Binding(const Blueprint& blueprint, const Architecture& architecture) : blueprint_(blueprint) {
+    weights_.convs.resize(architecture.conv_channels().size());
+    for (const LayerShape& shape : architecture.layers())
+      weights_.layers.push_back({.shape = shape});
   }
-  return convs;
-}
 
-void attention_map(const Blueprint& blueprint, const std::string& base, LayerWeights& layer,
-                   Lookup& lookup) {
-  layer.q = lookup.affine(base + "q_proj");
-  layer.k = lookup.affine(base + "k_proj");
-  if (blueprint.relative_position.buckets > 0 && blueprint.relative_position.gated) {
-    layer.gate = lookup.affine(base + "grep_linear");
-    layer.gate_scale = lookup.tensor(base + "grep_a");
-  }
-}
-
-LayerWeights encoder_layer(const Blueprint& blueprint, const LayerShape& shape, Lookup& lookup) {
-  const std::string base = fmt::format("encoder.layers.{}.", shape.index);
-  LayerWeights layer{.shape = shape};
-  if (shape.heads > 0) {
-    if (!blueprint.reuses_attention(shape.index)) {
-      attention_map(blueprint, base + "self_attn.", layer, lookup);
+  void bind(const TensorId& id, const at::Tensor& tensor) {
+    if (id.part == TensorPart::kWhole) {
+      single(id) = tensor;
+    } else if (id.part == TensorPart::kScale) {
+      scale_ = tensor;
+    } else {
+      Affine& place = affine(id);
+      (id.part == TensorPart::kBias ? place.bias : place.weight) = tensor;
     }
-    layer.v = lookup.affine(base + "self_attn.v_proj");
-    layer.out = lookup.affine(base + "self_attn.out_proj");
-    layer.attention_norm = lookup.affine(base + "self_attn_layer_norm");
   }
-  if (shape.ffn_dim > 0) {
-    layer.fc1 = lookup.affine(base + "fc1");
-    layer.fc2 = lookup.affine(base + "fc2");
-    layer.final_norm = lookup.affine(base + "final_layer_norm");
-  }
-  return layer;
-}
 
-void mark_reused_maps(const Blueprint& blueprint, std::vector<LayerWeights>& layers) {
-  bool next_reuses = false;
-  for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
-    if (layer->shape.heads == 0) continue;
-    layer->map_is_reused = next_reuses;
-    next_reuses = blueprint.reuses_attention(layer->shape.index);
+  // Once all are bound: converts them to the layouts that the forward pass reads.
+  EncoderWeights finish() && {
+    for (ConvWeights& conv : weights_.convs) conv.affine.weight = taps_first(conv.affine.weight);
+    finish_positional_conv();
+    mark_reused_maps();
+    return std::move(weights_);
   }
-}
 
-// The part that changes the frame rate.
-void rate_unit(const Blueprint& blueprint, const Architecture& architecture, Lookup& lookup,
-               EncoderWeights& weights) {
-  if (!has_rate_unit(blueprint, architecture)) return;
-  if (blueprint.joins_frames()) {
-    weights.join = lookup.affine(blueprint.rate == RateKind::kConv ? "rate.conv" : "rate.linear");
-    return;
+ private:
+  LayerWeights& layer(const TensorId& id) {
+    return *std::ranges::lower_bound(weights_.layers, id.index, {},
+                                     [](const LayerWeights& l) { return l.shape.index; });
   }
-  weights.rate = RateWeights{lookup.affine("rate.conv"), lookup.affine("rate.layer_norm"),
-                             lookup.affine("rate.proj")};
-}
+  ConvWeights& conv(const TensorId& id) { return weights_.convs[static_cast<size_t>(id.index)]; }
+  RateWeights& rate() { return weights_.rate ? *weights_.rate : weights_.rate.emplace(); }
 
-Affine positional_conv(const PositionalConv& shape, Lookup& lookup) {
-  const std::string name = "encoder.pos_conv.0.";
-  Affine conv;
-  conv.bias = lookup.tensor(name + "bias");
-  if (shape.weight_norm) {
-    const at::Tensor g = lookup.tensor(name + "weight_g"), v = lookup.tensor(name + "weight_v");
-    if (g.defined() && v.defined()) conv.weight = weight_norm(g, v);
-  } else {
-    conv.weight = lookup.tensor(name + "weight");
+  at::Tensor& single(const TensorId& id) {
+    switch (id.module()) {
+      case TensorModule::kMelMean:
+        return weights_.mel_mean;
+      case TensorModule::kMelStd:
+        return weights_.mel_std;
+      case TensorModule::kFeatureScale:
+        return weights_.feature_scale;
+      case TensorModule::kMaskEmbedding:
+        return weights_.mask_emb;
+      case TensorModule::kPositionTable:
+        return weights_.position_table;
+      case TensorModule::kPositionGateScale:
+        return layer(id).gate_scale;
+      default:
+        throw std::logic_error(tensor_name(id) + " is not bound");
+    }
   }
-  if (shape.interleaved && conv.weight.defined() && conv.bias.defined()) {
-    conv.weight = to_contiguous_groups(conv.weight, 0, shape.groups);
-    conv.bias = to_contiguous_groups(conv.bias, 0, shape.groups);
+
+  Affine& affine(const TensorId& id) {
+    return is_per_encoder_layer(id.module()) ? layer_affine(layer(id), id) : shared_affine(id);
   }
-  if (conv.weight.defined()) conv.weight = tap_by_tap(conv.weight);
-  return conv;
-}
+
+  Affine& shared_affine(const TensorId& id) {
+    switch (id.module()) {
+      case TensorModule::kConv:
+        return conv(id).affine;
+      case TensorModule::kConvNorm:
+        return conv(id).norm;
+      case TensorModule::kFeatureNorm:
+        return weights_.feature_norm;
+      case TensorModule::kRateConv:
+        return rate().conv;
+      case TensorModule::kRateNorm:
+        return rate().norm;
+      case TensorModule::kRateProjection:
+        return rate().proj;
+      case TensorModule::kJoin:
+        return weights_.join;
+      case TensorModule::kProjection:
+        return weights_.projection;
+      case TensorModule::kPositionalConv:
+        return weights_.positional;
+      case TensorModule::kEncoderNorm:
+        return weights_.encoder_norm;
+      default:
+        throw std::logic_error(tensor_name(id) + " is not bound");
+    }
+  }
+
+  static Affine& layer_affine(LayerWeights& layer, const TensorId& id) {
+    switch (id.module()) {
+      case TensorModule::kKey:
+        return layer.k;
+      case TensorModule::kValue:
+        return layer.v;
+      case TensorModule::kQuery:
+        return layer.q;
+      case TensorModule::kAttentionOutput:
+        return layer.out;
+      case TensorModule::kPositionGate:
+        return layer.gate;
+      case TensorModule::kAttentionNorm:
+        return layer.attention_norm;
+      case TensorModule::kFfnInput:
+        return layer.fc1;
+      case TensorModule::kFfnOutput:
+        return layer.fc2;
+      case TensorModule::kFfnNorm:
+        return layer.final_norm;
+      default:
+        throw std::logic_error(tensor_name(id) + " is not bound");
+    }
+  }
+
+  void finish_positional_conv() {
+    const PositionalConv& shape = blueprint_.positional;
+    Affine& conv = weights_.positional;
+    if (scale_.defined()) conv.weight = weight_norm(scale_, conv.weight);
+    if (shape.interleaved) {
+      conv.weight = to_contiguous_groups(conv.weight, 0, shape.groups);
+      conv.bias = to_contiguous_groups(conv.bias, 0, shape.groups);
+    }
+    conv.weight = tap_by_tap(conv.weight);
+  }
+
+  void mark_reused_maps() {
+    bool next_reuses = false;
+    for (LayerWeights& layer : std::views::reverse(weights_.layers)) {
+      if (layer.shape.heads == 0) continue;
+      layer.map_is_reused = next_reuses;
+      next_reuses = blueprint_.reuses_attention(layer.shape.index);
+    }
+  }
+
+  const Blueprint& blueprint_;
+  at::Tensor scale_;  // of the positional conv's weight norm
+  EncoderWeights weights_;
+};
 
 }  // namespace
 
@@ -128,32 +164,18 @@ at::Tensor weight_norm(const at::Tensor& g, const at::Tensor& v) {
 
 EncoderWeights assemble(const Blueprint& blueprint, const Architecture& architecture,
                         const TensorMap& tensors) {
-  Lookup lookup(tensors);
-  EncoderWeights weights;
-  if (blueprint.front_end == FrontEndKind::kWave) {
-    weights.convs = conv_stack(blueprint.wave, lookup);
-    if (blueprint.wave.feature_scale) {
-      weights.feature_scale = lookup.tensor("feature_extractor.dummy_weight");
+  Binding binding(blueprint, architecture);
+  std::string missing;
+  for (const TensorEntry& entry : tensor_table(blueprint, architecture)) {
+    const std::string name = tensor_name(entry.id);
+    if (const auto found = tensors.find(name); found != tensors.end()) {
+      binding.bind(entry.id, found->second);
+    } else {
+      missing += (missing.empty() ? "" : ", ") + name;
     }
-    if (blueprint.wave.feature_norm) weights.feature_norm = lookup.affine("layer_norm");
-  } else {
-    weights.mel_mean = lookup.tensor("feature_extractor.mel.mean");
-    weights.mel_std = lookup.tensor("feature_extractor.mel.std");
   }
-  if (blueprint.projection) weights.projection = lookup.affine("post_extract_proj");
-  weights.mask_emb = lookup.tensor("mask_emb");
-  rate_unit(blueprint, architecture, lookup, weights);
-  weights.positional = positional_conv(blueprint.positional, lookup);
-  weights.encoder_norm = lookup.affine("encoder.layer_norm");
-  if (blueprint.relative_position.buckets > 0 && most_mapping_heads(blueprint, architecture) > 0) {
-    weights.position_table =
-        lookup.tensor("encoder.layers.0.self_attn.relative_attention_bias.weight");
-  }
-  for (const LayerShape& shape : architecture.layers())
-    weights.layers.push_back(encoder_layer(blueprint, shape, lookup));
-  mark_reused_maps(blueprint, weights.layers);
-  lookup.finish();
-  return weights;
+  if (!missing.empty()) throw InputError("tensors are missing: " + missing);
+  return std::move(binding).finish();
 }
 
 }  // namespace concertina

@@ -1,4 +1,4 @@
-// The tensors of one subnet, by name and as the typed parts the forward pass reads.
+// The tensors of one subnet, by name and as typed members for the forward pass.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,16 +14,16 @@
 
 namespace concertina {
 
-using TensorMap =
-    std::map<std::string, at::Tensor>;  // ordered: every walk over it is deterministic
+// By name; ordered, so that iteration is deterministic.
+using TensorMap = std::map<std::string, at::Tensor>;
 
 struct Affine {
   at::Tensor weight, bias;  // bias may be undefined
 };
 
 struct ConvWeights {
-  at::Tensor weight, bias;  // [out, in, k]; bias undefined unless the blueprint has conv biases
-  Affine norm;              // undefined where the layer has none
+  Affine affine;  // [out, in, k]; bias undefined unless the blueprint has conv biases
+  Affine norm;    // undefined where the layer has none
 };
 
 struct RateWeights {
@@ -33,8 +33,8 @@ struct RateWeights {
 struct LayerWeights {
   LayerShape shape;
   Affine q, k, v, out, attention_norm;  // undefined when shape.heads == 0
-  // q and k are undefined where the layer reuses an attention map
-  bool map_is_reused = false;   // by a kept layer after it
+  // q and k are undefined where the layer reuses an attention map.
+  bool map_is_reused = false;   // by a later kept layer
   Affine gate;                  // of the position bias, [8, head_dim]; undefined: none
   at::Tensor gate_scale;        // [1, heads, 1, 1]
   Affine fc1, fc2, final_norm;  // undefined when shape.ffn_dim == 0
@@ -55,8 +55,8 @@ struct EncoderWeights {
   std::vector<LayerWeights> layers;  // kept layers, ascending
 };
 
-// Picks the typed parts out of `tensors` (handles are shared). InputError lists every missing
-// tensor.
+// The typed members from `tensors` (handles are shared), by the table of tensors. InputError lists
+// every missing tensor.
 EncoderWeights assemble(const Blueprint& blueprint, const Architecture& architecture,
                         const TensorMap& tensors);
 

@@ -1,4 +1,4 @@
-// What the vectorised loops of this room share: bf16 as bits, exp, and the attribute that compiles
+// Shared by the vectorised loops of this module: bf16 as bits, exp, and the attribute that compiles
 // a loop for several vector widths. Without LibTorch.
 #pragma once
 

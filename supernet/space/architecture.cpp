@@ -9,14 +9,10 @@
 #include <utility>
 
 #include "core/errors.h"
+#include "supernet/space/limits.h"
 
 namespace concertina {
 namespace {
-
-// Generous limits that keep every closed form far from 64-bit overflow.
-constexpr int32_t kMaxSize = 65'536;
-constexpr int32_t kMaxLayers = 1'000;
-constexpr int32_t kMaxPeriodUs = 10'000'000;
 
 void check_range(const char* what, int32_t value, int32_t low, int32_t high) {
   if (value < low || value > high) {
@@ -27,9 +23,9 @@ void check_range(const char* what, int32_t value, int32_t low, int32_t high) {
 
 void check_layer(const LayerShape& layer) {
   check_range("layer index", layer.index, 0, kMaxLayers - 1);
-  check_range("heads", layer.heads, 0, kMaxSize);
-  check_range("FFN width", layer.ffn_dim, 0, kMaxSize);
-  check_range("window", layer.window, 0, kMaxSize);
+  check_range("heads", layer.heads, 0, kMaxWidth);
+  check_range("FFN width", layer.ffn_dim, 0, kMaxWidth);
+  check_range("window", layer.window, 0, kMaxWidth);
   if (layer.window % 2 != 0) {
     throw InputError(
         fmt::format("architecture: window {} of layer {} is odd: half of it lies on "
@@ -144,9 +140,9 @@ Architecture::Architecture(std::vector<int32_t> conv_channels, int32_t embed_dim
       embed_dim_(embed_dim),
       frame_period_us_(frame_period_us),
       layers_(std::move(layers)) {
-  for (int32_t channels : conv_channels_) check_range("conv channels", channels, 1, kMaxSize);
-  check_range("embedding width", embed_dim_, 1, kMaxSize);
-  check_range("frame period (us)", frame_period_us_, 1, kMaxPeriodUs);
+  for (int32_t channels : conv_channels_) check_range("conv channels", channels, 1, kMaxWidth);
+  check_range("embedding width", embed_dim_, 1, kMaxWidth);
+  check_range("frame period (us)", frame_period_us_, 1, kMaxFramePeriodUs);
   if (layers_.empty()) throw InputError("architecture: at least one layer must be kept");
   for (LayerShape& layer : layers_) {
     check_layer(layer);
@@ -215,22 +211,6 @@ Architecture Architecture::parse(std::string_view key, int32_t conv_layers) {
                                : "L="));
   }
   return Architecture(channels.value_or(std::vector<int32_t>{}), *embed_dim, *period, *layers);
-}
-
-bool covers(const Architecture& outer, const Architecture& inner) {
-  if (outer.conv_channels().size() != inner.conv_channels().size()) return false;
-  for (size_t i = 0; i < inner.conv_channels().size(); ++i) {
-    if (inner.conv_channels()[i] > outer.conv_channels()[i]) return false;
-  }
-  if (inner.embed_dim() > outer.embed_dim()) return false;
-  return std::ranges::all_of(inner.layers(), [&](const LayerShape& layer) {
-    const auto found =
-        std::ranges::lower_bound(outer.layers(), layer.index, {}, &LayerShape::index);
-    return found != outer.layers().end() && found->index == layer.index &&
-           layer.heads <= found->heads && layer.ffn_dim <= found->ffn_dim &&
-           (layer.heads == 0 || found->window == 0 ||
-            (layer.window > 0 && layer.window <= found->window));
-  });
 }
 
 }  // namespace concertina

@@ -4,7 +4,7 @@
 //   a.key() == "c=512 e=384 p=20000 L=0-11:6x1536"
 //
 // Key grammar: `c=` conv channels (one number when all are equal, else a comma list; left out for
-// mel), `e=` embedding width, `p=` frame period in microseconds, `L=` runs
+// log-mel), `e=` embedding width, `p=` frame period in microseconds, `L=` runs
 // FIRST-LAST:HEADSxFFN[wWINDOW] joined by commas; a run folds neighbouring layers (consecutive
 // indices) of equal shape. One architecture, one key.
 #pragma once
@@ -20,9 +20,9 @@ namespace concertina {
 
 struct LayerShape {
   int32_t index = 0;    // layer of the supernet
-  int32_t heads = 0;    // 0: no attention half
-  int32_t ffn_dim = 0;  // 0: no feed-forward half
-  int32_t window = 0;   // keys seen around a frame (w/2 each side); 0: global
+  int32_t heads = 0;    // 0: no self-attention
+  int32_t ffn_dim = 0;  // 0: no FFN
+  int32_t window = 0;   // keys attended around a frame (w/2 each side); 0: global
   auto operator<=>(const LayerShape&) const = default;
 };
 
@@ -30,13 +30,13 @@ class Architecture {
  public:
   Architecture() = default;
   // InputError when a size is out of range, no layer is kept, layers are not strictly ascending, a
-  // layer has neither half, or a window is odd. The window of a layer without heads is set to 0.
+  // layer has neither self-attention nor an FFN, or a window is odd. The window of a layer without
+  // heads is set to 0.
   Architecture(std::vector<int32_t> conv_channels, int32_t embed_dim, int32_t frame_period_us,
                std::vector<LayerShape> layers);
 
-  const std::vector<int32_t>& conv_channels() const {
-    return conv_channels_;
-  }  // one per conv layer; empty: mel
+  // One per conv layer; empty: log-mel.
+  const std::vector<int32_t>& conv_channels() const { return conv_channels_; }
   int32_t embed_dim() const { return embed_dim_; }
   int32_t frame_period_us() const { return frame_period_us_; }
   const std::vector<LayerShape>& layers() const { return layers_; }  // kept layers, ascending
@@ -44,7 +44,7 @@ class Architecture {
 
   std::string key() const;
   // `conv_layers`: how many conv layers one number stands for (7 for HuBERT). InputError names the
-  // bad part.
+  // invalid part.
   static Architecture parse(std::string_view key, int32_t conv_layers = 7);
 
   auto operator<=>(const Architecture&) const = default;
@@ -55,10 +55,6 @@ class Architecture {
   int32_t frame_period_us_ = 0;
   std::vector<LayerShape> layers_;
 };
-
-// True when every dimension of `inner` fits into `outer`: widths, kept layers a subset, windows not
-// wider (global is the widest). The frame period is a rate, not a width, and is left out.
-bool covers(const Architecture& outer, const Architecture& inner);
 
 }  // namespace concertina
 

@@ -2,20 +2,17 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
-#include <string_view>
 #include <vector>
-
-#include "core/config.h"
 
 namespace concertina {
 
 enum class FrontEndKind { kWave, kLogMel };
 enum class ExtractorNorm { kGroup, kLayer };  // fairseq extractor_mode "default" | "layer_norm"
 enum class NormPosition { kPost, kPre };      // pre = HF "do_stable_layer_norm"
-// What brings frames to a period above the base. CIF works on the front end's features; the others
-// join whole frames after the positional conv (FitHuBERT's time reduction): a conv of that kernel
-// and stride, a linear layer over the joined frames, or their mean.
+// How a frame period above the base is reached. CIF (continuous integrate-and-fire) works on the
+// front end's features; the others join whole frames after the positional conv (FitHuBERT's time
+// reduction): a conv whose kernel and stride are the number of joined frames, a linear layer over
+// them, or their mean.
 enum class RateKind { kNone, kCif, kConv, kLinear, kAverage };
 
 struct ConvLayer {
@@ -30,7 +27,7 @@ struct WaveFrontEnd {
   ExtractorNorm norm = ExtractorNorm::kGroup;
   bool bias = false;
   bool feature_norm = true;    // LayerNorm of the features; DistilHuBERT has none
-  bool feature_scale = false;  // features times a vector before it (DPHuBERT's dummy_weight)
+  bool feature_scale = false;  // scale per channel before that norm (DPHuBERT's dummy_weight)
   bool operator==(const WaveFrontEnd&) const = default;
 };
 
@@ -47,16 +44,17 @@ struct LogMelFrontEnd {
 struct PositionalConv {
   int32_t kernel = 128;
   int32_t groups = 16;
-  bool weight_norm = true;   // over (out, in) for each tap, as fairseq (dim = 2)
-  bool interleaved = false;  // channel c is in group c mod groups (prefixes keep whole groups), not
-                             // c / (E / groups)
+  bool weight_norm = true;  // over (out, in) for each tap, as fairseq (dim = 2)
+  // Channel c is in group c mod groups, so that a prefix of the channels keeps whole groups; else
+  // in group c / (E / groups).
+  bool interleaved = false;
   bool operator==(const PositionalConv&) const = default;
 };
 
-// WavLM's bias on attention scores: a table of distance buckets, one column a head, shared by all
-// layers. Half the buckets are for keys after the frame; half of those for one distance each, the
-// rest are spaced evenly in its logarithm up to max_distance. With a gate, each layer scales the
-// bias of a frame by what its head reads from the layer's input.
+// WavLM's gated relative position bias on attention scores: a table of distance buckets, one column
+// per head, shared by all layers. Half the buckets are for keys after the frame; half of those for
+// one distance each, the rest evenly spaced in log distance up to max_distance. The gate of a layer
+// is computed from its input, for each frame and head.
 struct RelativePosition {
   int32_t buckets = 0;  // 0: none
   int32_t max_distance = 800;
@@ -71,36 +69,27 @@ struct Blueprint {
   LogMelFrontEnd mel;
   bool normalize_waveform = false;  // zero mean, unit variance per utterance
   double normalize_eps = 1e-5;      // on the variance: 1e-5 in fairseq, 1e-7 in transformers
-  bool projection = true;  // features -> embedding; false where both have one width (fairseq)
+  bool projection = true;  // features -> embedding; false where the widths are equal (fairseq)
   NormPosition norm_position = NormPosition::kPost;
   int32_t head_dim = 64;
   PositionalConv positional;
   RelativePosition relative_position;
-  // Layers without queries and keys of their own, ascending: they take the attention map of the
-  // last kept layer before them that made one (ARMHuBERT).
+  // Layers without queries and keys of their own, ascending: they reuse the attention
+  // map of the last kept layer before them that computes one (ARMHuBERT).
   std::vector<int32_t> attention_reuse;
-  RateKind rate =
-      RateKind::kNone;  // the unit that compresses frames when frame_period_us is above the base
+  // The rate unit, which compresses frames where frame_period_us is above the base.
+  RateKind rate = RateKind::kNone;
 
   int32_t base_frame_samples() const;    // 320: product of strides, or hop * stack
   int32_t base_frame_period_us() const;  // 20000
-  int64_t frames(int64_t samples)
-      const;  // base frames of an utterance, before any rate unit; 0 when too short
-  int32_t front_end_dim(
-      const std::vector<int32_t>& conv_channels) const;  // width that reaches the projection
+  // Base frames of an utterance, before any rate unit; 0 when it is too short.
+  int64_t frames(int64_t samples) const;
+  // Width of the features that reach the projection.
+  int32_t front_end_dim(const std::vector<int32_t>& conv_channels) const;
   bool reuses_attention(int32_t layer) const;
   bool joins_frames() const;  // rate conv, linear or average
 
-  // Canonical: sorted keys, no spaces; options added since version 0.1 only where they are used.
-  std::string to_json() const;
-  static Blueprint from_json(std::string_view json);  // InputError
-  static Blueprint from_config(
-      ConfigSection section);  // problems are collected in the section's file
   bool operator==(const Blueprint&) const = default;
 };
-
-// Frames after the rate unit, at least 1 when base_frames > 0: round(base_frames * base period /
-// period) for CIF, base_frames / (period / base period) rounded down where whole frames are joined.
-int64_t compressed_frames(const Blueprint& blueprint, int64_t base_frames, int32_t frame_period_us);
 
 }  // namespace concertina

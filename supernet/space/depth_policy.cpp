@@ -1,10 +1,11 @@
+#include "supernet/space/depth_policy.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <numeric>
 
 #include "core/errors.h"
-#include "supernet/space/search_space.h"
 
 namespace concertina {
 namespace {
@@ -22,7 +23,7 @@ std::vector<int32_t> without(int32_t total, std::vector<int32_t> dropped) {
   return kept;
 }
 
-// The last layer of each block of four goes first, the upper blocks before the lower ones.
+// The last layer of each block of four is dropped first, upper blocks before lower ones.
 std::vector<int32_t> lighthubert_layers(int32_t total, int32_t depth) {
   if (total != 12 || depth < 6) {
     throw InputError(
@@ -71,7 +72,7 @@ std::vector<int32_t> kept_layers(DepthPolicy policy, int32_t total, int32_t dept
     case DepthPolicy::kExplicit:
       break;
   }
-  throw InputError("depth policy explicit has its sets in the search space");
+  throw InputError("the sets of depth policy explicit are in the search space");
 }
 
 }  // namespace concertina

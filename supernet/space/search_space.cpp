@@ -1,52 +1,28 @@
 #include "supernet/space/search_space.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
-#include <numeric>
 #include <set>
 
 #include "core/errors.h"
 #include "supernet/space/big_count.h"
-#include "supernet/space/space_checks.h"
+#include "supernet/space/violations.h"
 
 namespace concertina {
 namespace {
 
-template <class T>
-void sort_unique(std::vector<T>& values) {
-  std::ranges::sort(values);
-  values.erase(std::unique(values.begin(), values.end()), values.end());
-}
-
-void normalize(SearchSpace::Choices& choices) {
-  sort_unique(choices.embed_dim);
-  sort_unique(choices.frame_period_us);
-  sort_unique(choices.heads);
-  sort_unique(choices.ffn_ratio);
-  sort_unique(choices.depth);
-  sort_unique(choices.window);
-  if (!choices.window.empty() && choices.window.front() == 0) {
-    std::ranges::rotate(choices.window, choices.window.begin() + 1);  // global is the widest
-  }
-  sort_unique(choices.conv_channels);
-  std::ranges::stable_sort(choices.conv_channels, {}, [](const auto& widths) {
-    return std::accumulate(widths.begin(), widths.end(), int64_t{0});
-  });
-}
-
-void throw_problems(const std::vector<SpaceProblem>& problems) {
-  if (problems.empty()) return;
+void throw_violations(const std::vector<Violation>& violations) {
+  if (violations.empty()) return;
   std::string text = "search space:";
-  for (const SpaceProblem& problem : problems) {
-    text += fmt::format(" {}: {};", problem.key, problem.message);
+  for (const Violation& each : violations) {
+    text += fmt::format(" {}: {};", each.key, each.text());
   }
   text.pop_back();
   throw InputError(text);
 }
 
-std::vector<LayerShape> distinct_layers(const SearchSpace::Choices& choices, int32_t embed) {
+uint32_t distinct_layers(const SpaceChoices& choices, int32_t embed) {
   std::set<LayerShape> shapes;
   for (int32_t heads : choices.heads) {
     for (double ratio : choices.ffn_ratio) {
@@ -55,70 +31,53 @@ std::vector<LayerShape> distinct_layers(const SearchSpace::Choices& choices, int
       }
     }
   }
-  return {shapes.begin(), shapes.end()};
+  return static_cast<uint32_t>(shapes.size());
 }
 
-SearchSpace::Choices choices_of(const Architecture& only) {
-  SearchSpace::Choices choices;
-  if (!only.conv_channels().empty()) choices.conv_channels = {only.conv_channels()};
-  choices.embed_dim = {only.embed_dim()};
-  choices.frame_period_us = {only.frame_period_us()};
-  choices.window.clear();
-  choices.storage_depth = only.layers().back().index + 1;
-  choices.depth = {only.depth()};
-  choices.policy = DepthPolicy::kExplicit;
-  choices.explicit_sets.resize(1);
-  for (const LayerShape& layer : only.layers()) {
-    choices.heads.push_back(layer.heads);
-    choices.ffn_ratio.push_back(double(layer.ffn_dim) / only.embed_dim());
-    choices.window.push_back(layer.window);
-    choices.explicit_sets[0].push_back(layer.index);
-  }
-  normalize(choices);
-  return choices;
+template <class Values>
+const auto& draw(const Values& values, Rng& rng) {
+  return values[static_cast<size_t>(rng.below(std::ssize(values)))];
 }
 
 }  // namespace
 
-SearchSpace::SearchSpace(Blueprint blueprint, Choices choices, Default default_values,
-                         SlicingRule rule, std::optional<Architecture> storage)
+SearchSpace::SearchSpace(Blueprint blueprint, SpaceChoices choices, SpaceDefault default_values,
+                         SlicingRule rule, std::optional<Architecture> stored)
     : blueprint_(std::move(blueprint)),
       choices_(std::move(choices)),
       default_(std::move(default_values)),
       rule_(rule),
-      storage_(std::move(storage)) {
-  throw_problems(check_choices(blueprint_, choices_, default_));
-  normalize(choices_);
-  throw_problems(check_storage(blueprint_, choices_, this->storage()));
+      stored_(std::move(stored)) {
+  throw_violations(find_violations(blueprint_, choices_, default_));
+  choices_ = sorted_choices(std::move(choices_));
+  throw_violations(find_violations(blueprint_, choices_, storage()));
 }
 
 SearchSpace SearchSpace::single(const Blueprint& blueprint, const Storage& storage) {
-  tensor_slices(blueprint, storage, storage.largest);  // throws when the two do not fit
+  check_fit(blueprint, storage, storage.shape);
   SearchSpace space;
   space.blueprint_ = blueprint;
-  space.choices_ = choices_of(storage.largest);
+  space.choices_ = choices_of(storage.shape);
   space.rule_ = storage.rule;
-  space.storage_ = storage.largest;
-  space.single_ = storage.largest;
+  space.stored_ = storage.shape;
+  space.only_ = storage.shape;
   return space;
 }
 
 Storage SearchSpace::storage() const {
-  if (single_) return {*single_, rule_};
-  const Architecture own = storage_of(choices_);
-  if (!storage_) return {own, rule_};
-  // The rate unit belongs to the stored tensors as soon as any member needs it.
-  const int32_t period = std::max(own.frame_period_us(), storage_->frame_period_us());
-  return {
-      Architecture(storage_->conv_channels(), storage_->embed_dim(), period, storage_->layers()),
-      rule_};
+  if (only_) return {*only_, rule_};
+  const Architecture own = stored_shape(choices_);
+  if (!stored_) return {own, rule_};
+  const int32_t period = std::max(own.frame_period_us(), stored_->frame_period_us());
+  return {Architecture(stored_->conv_channels(), stored_->embed_dim(), period, stored_->layers()),
+          rule_};
 }
 
 std::string SearchSpace::size() const {
-  if (single_) return "1";
+  if (only_) return "1";
   BigCount total;
   for (int32_t embed : choices_.embed_dim) {
-    const auto shapes = static_cast<uint32_t>(distinct_layers(choices_, embed).size());
+    const uint32_t shapes = distinct_layers(choices_, embed);
     for (int32_t depth : choices_.depth) {
       BigCount nets(1);
       for (int32_t i = 0; i < depth; ++i) nets *= shapes;
@@ -130,10 +89,10 @@ std::string SearchSpace::size() const {
   return total.text();
 }
 
-Architecture SearchSpace::uniform(Default values) const {
-  if (single_) return *single_;
+Architecture SearchSpace::uniform(SpaceDefault values) const {
+  if (only_) return *only_;
   CONCERTINA_ASSERT(!choices_.embed_dim.empty());
-  const Choices& all = choices_;
+  const SpaceChoices& all = choices_;
   if (values.conv_channels.empty() && !all.conv_channels.empty()) {
     values.conv_channels = all.conv_channels.back();
   }
@@ -141,8 +100,9 @@ Architecture SearchSpace::uniform(Default values) const {
   const int32_t heads = values.heads >= 0 ? values.heads : all.heads.back();
   const double ratio = values.ffn_ratio >= 0 ? values.ffn_ratio : all.ffn_ratio.back();
   const int32_t window = values.window >= 0 ? values.window : all.window.back();
+  const int32_t depth = values.depth > 0 ? values.depth : all.depth.back();
   std::vector<LayerShape> layers;
-  for (int32_t index : kept_layers(values.depth > 0 ? values.depth : all.depth.back())) {
+  for (int32_t index : kept_layers(choices_, depth)) {
     layers.push_back({index, heads, ffn_dim_of(ratio, embed), window});
   }
   return Architecture(
@@ -151,8 +111,8 @@ Architecture SearchSpace::uniform(Default values) const {
 }
 
 Architecture SearchSpace::smallest() const {
-  if (single_) return *single_;
-  Default values;
+  if (only_) return *only_;
+  SpaceDefault values;
   if (!choices_.conv_channels.empty()) values.conv_channels = choices_.conv_channels.front();
   values.embed_dim = choices_.embed_dim.front();
   values.depth = choices_.depth.front();
@@ -166,15 +126,34 @@ Architecture SearchSpace::smallest() const {
 Architecture SearchSpace::largest() const { return uniform({}); }
 
 Architecture SearchSpace::whole() const {
-  const Architecture stored = storage().largest;
-  return Architecture(stored.conv_channels(), stored.embed_dim(), largest().frame_period_us(),
-                      stored.layers());
+  const Architecture shape = storage().shape;
+  return Architecture(shape.conv_channels(), shape.embed_dim(), largest().frame_period_us(),
+                      shape.layers());
 }
 
 Architecture SearchSpace::default_architecture() const { return uniform(default_); }
 
-std::vector<int32_t> SearchSpace::kept_layers(int32_t depth) const {
-  return concertina::kept_layers(choices_, depth);
+Architecture SearchSpace::sample(Rng& rng) const {
+  if (only_) return *only_;
+  const int32_t depth = draw(choices_.depth, rng);
+  // A log-mel front end draws one of nothing, so that all spaces draw alike.
+  const auto channels =
+      static_cast<size_t>(rng.below(std::max<int64_t>(1, std::ssize(choices_.conv_channels))));
+  const int32_t embed = draw(choices_.embed_dim, rng);
+  const int32_t period = draw(choices_.frame_period_us, rng);
+  std::vector<LayerShape> layers;
+  for (int32_t index : kept_layers(choices_, depth)) {
+    const int32_t heads = draw(choices_.heads, rng);
+    const int32_t ffn_dim = ffn_dim_of(draw(choices_.ffn_ratio, rng), embed);
+    layers.push_back({index, heads, ffn_dim, draw(choices_.window, rng)});
+  }
+  return Architecture(
+      choices_.conv_channels.empty() ? std::vector<int32_t>{} : choices_.conv_channels[channels],
+      embed, period, layers);
+}
+
+bool SearchSpace::contains(const Architecture& architecture) const {
+  return !find_violation(*this, architecture);
 }
 
 }  // namespace concertina

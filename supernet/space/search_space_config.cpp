@@ -1,3 +1,5 @@
+#include "supernet/space/search_space_config.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -6,30 +8,29 @@
 #include <optional>
 
 #include "core/errors.h"
-#include "supernet/space/search_space.h"
-#include "supernet/space/space_checks.h"
-#include "supernet/space/space_text.h"
+#include "supernet/space/blueprint_config.h"
+#include "supernet/space/enum_text.h"
+#include "supernet/space/limits.h"
+#include "supernet/space/resolve.h"
+#include "supernet/space/violations.h"
 
 namespace concertina {
 namespace {
 
-constexpr Bounds kWidths{0, 65'536};
+constexpr Bounds kWidths{0, kMaxWidth};
 
-using Choices = SearchSpace::Choices;
-using Default = SearchSpace::Default;
-
-void report(ConfigSection section, const SpaceProblem& problem) {
-  const size_t dot = problem.key.find('.');
+void report(ConfigSection section, const Violation& violation) {
+  const size_t dot = violation.key.find('.');
   if (dot == std::string::npos) {
-    section.problem(problem.key, problem.message);
+    section.problem(violation.key, violation.text());
   } else {
-    section.section(problem.key.substr(0, dot))
-        .problem(problem.key.substr(dot + 1), problem.message);
+    section.section(violation.key.substr(0, dot))
+        .problem(violation.key.substr(dot + 1), violation.text());
   }
 }
 
 Blueprint read_blueprint(ConfigSection& section, const ConfigFile& file) {
-  if (section.is_map("blueprint")) return Blueprint::from_config(section.section("blueprint"));
+  if (section.is_map("blueprint")) return blueprint_from_config(section.section("blueprint"));
   std::string path;
   section.read("blueprint", path);
   if (path.empty()) {
@@ -38,7 +39,7 @@ Blueprint read_blueprint(ConfigSection& section, const ConfigFile& file) {
   }
   try {
     ConfigFile blueprint_file = ConfigFile::load(file.resolve(path));
-    Blueprint blueprint = Blueprint::from_config(blueprint_file.root());
+    Blueprint blueprint = blueprint_from_config(blueprint_file.root());
     blueprint_file.finish();
     return blueprint;
   } catch (const InputError& error) {
@@ -48,7 +49,7 @@ Blueprint read_blueprint(ConfigSection& section, const ConfigFile& file) {
 }
 
 int32_t to_us(double milliseconds) {
-  // Out-of-range values become 0, which the checks refuse.
+  // Out-of-range values become 0, which is a violation.
   return milliseconds > 0 && milliseconds < 1e6
              ? static_cast<int32_t>(std::lround(milliseconds * 1000))
              : 0;
@@ -86,21 +87,20 @@ std::vector<std::vector<int32_t>> read_stacks(ConfigSection& section, const Blue
     if (auto widths = parse_stack(text, blueprint.wave.layers.size())) {
       stacks.push_back(std::move(*widths));
     } else {
-      section.problem("conv_channels",
-                      fmt::format("'{}' is no width: expected a number for the whole stack, or a "
-                                  "comma list with one for each conv layer",
-                                  text));
+      section.problem(
+          "conv_channels",
+          fmt::format("'{}' is not a width: expected a number for the whole stack, or a "
+                      "comma list with one for each conv layer",
+                      text));
     }
   }
   return stacks;
 }
 
-void read_depth(ConfigSection depth, Choices& choices) {
-  depth.read("of", choices.storage_depth, {0, 1000});
+void read_depth(ConfigSection depth, SpaceChoices& choices) {
+  depth.read("of", choices.storage_depth, {0, kMaxLayers});
   depth.read("keep", choices.depth);
-  int32_t policy = static_cast<int32_t>(choices.policy);
-  depth.read_choice("policy", kPolicyNames, policy);
-  choices.policy = static_cast<DepthPolicy>(policy);
+  read_enum(depth, "policy", kPolicyNames, choices.policy);
   ConfigSection sets = depth.section("sets");
   for (const std::string& key : sets.keys()) {
     std::vector<int32_t> layers;
@@ -112,8 +112,8 @@ void read_depth(ConfigSection depth, Choices& choices) {
   }
 }
 
-Choices read_choices(ConfigSection& section, const Blueprint& blueprint) {
-  Choices choices;
+SpaceChoices read_choices(ConfigSection& section, const Blueprint& blueprint) {
+  SpaceChoices choices;
   choices.conv_channels = read_stacks(section, blueprint);
   section.read("embed_dim", choices.embed_dim);
   section.read("heads", choices.heads);
@@ -126,8 +126,8 @@ Choices read_choices(ConfigSection& section, const Blueprint& blueprint) {
   return choices;
 }
 
-Default read_default(ConfigSection section, const Blueprint& blueprint) {
-  Default values;
+SpaceDefault read_default(ConfigSection section, const Blueprint& blueprint) {
+  SpaceDefault values;
   const auto stacks = read_stacks(section, blueprint);
   if (stacks.size() > 1) section.problem("conv_channels", "one value is expected");
   if (!stacks.empty()) values.conv_channels = stacks.front();
@@ -135,7 +135,7 @@ Default read_default(ConfigSection section, const Blueprint& blueprint) {
   section.read("heads", values.heads, kWidths);
   section.read("ffn_ratio", values.ffn_ratio, {0, 1000});
   section.read("window", values.window, {0, 1e6});
-  section.read("depth", values.depth, {0, 1000});
+  section.read("depth", values.depth, {0, kMaxLayers});
   double period = 0;
   section.read("frame_period_ms", period, {0, 1e4});
   if (section.has("frame_period_ms")) values.frame_period_us = to_us(period);
@@ -143,17 +143,12 @@ Default read_default(ConfigSection section, const Blueprint& blueprint) {
 }
 
 SlicingRule read_rule(ConfigSection storage) {
-  int32_t rule = 0;
-  storage.read_choice("rule", kRuleNames, rule);
-  return static_cast<SlicingRule>(rule);
+  SlicingRule rule = SlicingRule::kPrefix;
+  read_enum(storage, "rule", kRuleNames, rule);
+  return rule;
 }
 
-int32_t conv_layers_of(const Blueprint& blueprint) {
-  return static_cast<int32_t>(blueprint.wave.layers.size());
-}
-
-// The storage named in the file: `largest` is a key; the numbers change one equal shape of all
-// layers.
+// `largest` is a key; the numbers replace those of the widest layer, which all layers have.
 std::optional<Architecture> read_storage(ConfigSection storage, const Blueprint& blueprint,
                                          const Architecture& own) {
   std::string key;
@@ -163,11 +158,13 @@ std::optional<Architecture> read_storage(ConfigSection storage, const Blueprint&
   storage.read("embed_dim", embed, kWidths);
   storage.read("heads", shape.heads, kWidths);
   storage.read("ffn_dim", shape.ffn_dim, {0, 1e6});
-  storage.read("depth", depth, {1, 1000});
+  storage.read("depth", depth, {1, kMaxLayers});
   const auto stacks = read_stacks(storage, blueprint);
   try {
-    if (!key.empty()) return Architecture::parse(key, conv_layers_of(blueprint));
-    if (depth < 1 || depth > 1000) throw InputError("depth must be 1 to 1000");
+    if (!key.empty()) return architecture_from_key(blueprint, key);
+    if (depth < 1 || depth > kMaxLayers) {
+      throw InputError(fmt::format("depth must be 1 to {}", kMaxLayers));
+    }
     std::vector<LayerShape> layers;
     for (shape.index = 0; shape.index < depth; ++shape.index) layers.push_back(shape);
     return Architecture(stacks.empty() ? own.conv_channels() : stacks.front(), embed,
@@ -183,8 +180,7 @@ SearchSpace read_single(ConfigSection& section, const Blueprint& blueprint) {
   section.read("architecture", key);
   const SlicingRule rule = read_rule(section.section("storage"));
   try {
-    return SearchSpace::single(blueprint,
-                               {Architecture::parse(key, conv_layers_of(blueprint)), rule});
+    return SearchSpace::single(blueprint, {architecture_from_key(blueprint, key), rule});
   } catch (const InputError& error) {
     section.problem("architecture", error.what());
     return {};
@@ -193,44 +189,43 @@ SearchSpace read_single(ConfigSection& section, const Blueprint& blueprint) {
 
 }  // namespace
 
-SearchSpace SearchSpace::load(const std::filesystem::path& path) {
+SearchSpace load_search_space(const std::filesystem::path& path) {
   ConfigFile file = ConfigFile::load(path);
-  SearchSpace space = from_config(file.root(), file);
+  SearchSpace space = search_space_from_config(file.root(), file);
   file.finish();
   return space;
 }
 
-// It stands in model files, which may come from anywhere: no other file is opened for it.
-SearchSpace SearchSpace::from_json(std::string_view json) {
+SearchSpace search_space_from_json(std::string_view json) {
   ConfigFile file = ConfigFile::parse(std::string(json), "search space");
   if (!file.root().is_map("blueprint")) {
-    throw InputError("search space: its blueprint is missing or no map");
+    throw InputError("search space: its blueprint is missing or not a map");
   }
-  SearchSpace space = from_config(file.root(), file);
+  SearchSpace space = search_space_from_config(file.root(), file);
   file.finish();
   return space;
 }
 
-SearchSpace SearchSpace::from_config(ConfigSection section, const ConfigFile& file) {
+SearchSpace search_space_from_config(ConfigSection section, const ConfigFile& file) {
   const Blueprint blueprint = read_blueprint(section, file);
   if (section.has("architecture")) return read_single(section, blueprint);
-  const Choices choices = read_choices(section, blueprint);
-  const Default values = read_default(section.section("default"), blueprint);
+  const SpaceChoices choices = read_choices(section, blueprint);
+  const SpaceDefault values = read_default(section.section("default"), blueprint);
   ConfigSection storage_section = section.section("storage");
   const SlicingRule rule = read_rule(storage_section);
-  std::vector<SpaceProblem> problems = check_choices(blueprint, choices, values);
+  std::vector<Violation> violations = find_violations(blueprint, choices, values);
   std::optional<Architecture> storage;
-  if (!problems.empty()) {
-    section.allow("storage");  // it can only be read against sound choices
+  if (!violations.empty()) {
+    section.allow("storage");  // it can only be read against valid choices
   } else {
-    const Architecture own = storage_of(choices);
+    const Architecture own = stored_shape(choices);
     storage = read_storage(storage_section, blueprint, own);
     if (!storage) return {};
-    problems = check_storage(blueprint, choices, {*storage, rule});
+    violations = find_violations(blueprint, choices, {*storage, rule});
     if (*storage == own) storage.reset();
   }
-  for (const SpaceProblem& problem : problems) report(section, problem);
-  if (!problems.empty()) return {};
+  for (const Violation& violation : violations) report(section, violation);
+  if (!violations.empty()) return {};
   return SearchSpace(blueprint, choices, values, rule, storage);
 }
 

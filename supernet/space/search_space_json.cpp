@@ -1,11 +1,11 @@
-#include <algorithm>
-#include <nlohmann/json.hpp>
-
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "supernet/space/search_space.h"
-#include "supernet/space/space_text.h"
+#include <nlohmann/json.hpp>
+
+#include "supernet/space/blueprint_config.h"
+#include "supernet/space/enum_text.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -18,15 +18,15 @@ std::string stack_text(const std::vector<int32_t>& widths) {
   return fmt::format("{}", fmt::join(widths, ","));
 }
 
-json depth_json(const SearchSpace::Choices& choices) {
+json depth_json(const SpaceChoices& choices) {
   json depth = {{"of", choices.storage_depth},
                 {"keep", choices.depth},
-                {"policy", kPolicyNames[static_cast<size_t>(choices.policy)]}};
+                {"policy", name_of(kPolicyNames, choices.policy)}};
   for (const auto& set : choices.explicit_sets) depth["sets"][std::to_string(set.size())] = set;
   return depth;
 }
 
-json default_json(const SearchSpace::Default& values) {
+json default_json(const SpaceDefault& values) {
   json out = json::object();
   if (!values.conv_channels.empty()) {
     out["conv_channels"] = json::array({stack_text(values.conv_channels)});
@@ -42,24 +42,26 @@ json default_json(const SearchSpace::Default& values) {
 
 }  // namespace
 
-std::string SearchSpace::to_json() const {
-  json out = {{"blueprint", json::parse(blueprint_.to_json())},
-              {"storage", {{"rule", kRuleNames[static_cast<size_t>(rule_)]}}}};
-  if (single_) {
-    out["architecture"] = single_->key();
+std::string json_of(const SearchSpace& space) {
+  json out = {{"blueprint", json::parse(json_of(space.blueprint()))},
+              {"storage", {{"rule", name_of(kRuleNames, space.rule())}}}};
+  if (space.only_member()) {
+    out["architecture"] = space.only_member()->key();
     return out.dump();
   }
-  if (storage_) out["storage"]["largest"] = storage_->key();
-  for (const auto& widths : choices_.conv_channels) {
+  if (space.stored()) out["storage"]["largest"] = space.stored()->key();
+  const SpaceChoices& choices = space.choices();
+  for (const auto& widths : choices.conv_channels) {
     out["conv_channels"].push_back(stack_text(widths));
   }
-  out["embed_dim"] = choices_.embed_dim;
-  out["heads"] = choices_.heads;
-  out["ffn_ratio"] = choices_.ffn_ratio;
-  out["window"] = choices_.window;
-  for (int32_t us : choices_.frame_period_us) out["frame_period_ms"].push_back(to_ms(us));
-  out["depth"] = depth_json(choices_);
-  if (json values = default_json(default_); !values.empty()) out["default"] = std::move(values);
+  out["embed_dim"] = choices.embed_dim;
+  out["heads"] = choices.heads;
+  out["ffn_ratio"] = choices.ffn_ratio;
+  out["window"] = choices.window;
+  for (int32_t us : choices.frame_period_us) out["frame_period_ms"].push_back(to_ms(us));
+  out["depth"] = depth_json(choices);
+  if (json values = default_json(space.default_values()); !values.empty())
+    out["default"] = std::move(values);
   return out.dump();
 }
 

@@ -1,25 +1,17 @@
-// The slicing rule as data: for one architecture, the list of its tensors, each with the part of
-// the supernet's tensor it is made of. slice, bind, extract and the parameter count all read
-// this one list. Tensor names are fairseq's / LightHuBERT's; layers keep their index in the
-// supernet.
+// The slicing rule as data: for one architecture, the list of its tensors (tensor_table.h), each
+// with the part of the supernet's tensor that it takes. Layers keep their index in the supernet.
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <vector>
 
 #include "supernet/space/architecture.h"
 #include "supernet/space/blueprint.h"
+#include "supernet/space/storage.h"
+#include "supernet/space/tensor_table.h"
 
 namespace concertina {
-
-enum class SlicingRule {
-  kPrefix,  // leading rows and columns; FFN units 0..F-1; positional conv channels in groups c mod
-            // groups
-  kLightHubert,  // FFN block-interleave; positional conv normalised on the full weight, then
-                 // regrouped
-};
 
 // One dimension of one tensor: the first `size` entries, or the listed ones when `indices` is not
 // empty.
@@ -31,9 +23,9 @@ struct DimSlice {
 
 enum class SliceKind {
   kPlain,  // the sub-block given by dims
-  // Entries NAME_g and NAME_v of a narrower subnet: W = the sub-block `dims` (of NAME_v) of g * v /
-  // ||v||, taken on the full tensors; the subnet's v is W, its g the norm of W for each tap. At
-  // full width both are kPlain.
+  // Scale g and direction v of a narrower subnet: W = the sub-block `dims` (of v) of g * v / ||v||,
+  // computed on the full tensors; the subnet's v is W, its g the norm of W for each tap. At full
+  // width both are kPlain.
   kBakedWeightNorm
 };
 
@@ -41,48 +33,16 @@ struct TensorSlice {
   std::string name;
   SliceKind kind = SliceKind::kPlain;
   std::vector<DimSlice> dims;
-  bool decay = false;  // weight decay applies (matrices and convolutions)
-  bool low_precision =
-      false;  // may be held in bf16 (matrices and convolutions; norms and scalars stay fp32)
-  bool trained = true;  // false: statistics measured once (mel mean and std)
+  bool decay = false;          // weight decay applies (matrices and convolutions)
+  bool low_precision = false;  // bf16 is allowed (matrices and convolutions; the rest stays fp32)
+  bool trained = true;         // false: statistics measured once (mel mean and std)
+  std::string scale;           // of a direction v that is kBakedWeightNorm: the name of its g
   std::vector<int64_t> shape() const;
   int64_t numel() const;
 };
 
-struct Storage {
-  Architecture largest;  // the shape the stored tensors have
-  SlicingRule rule = SlicingRule::kPrefix;
-};
-
-// Whether the architecture has tensors of a rate unit: only where its frame period is above the
-// base. A storage whose period is above the base has the unit. cif: Conv1d(C, C, kRateKernel),
-// LayerNorm, ReLU, Linear(C, 1) over the front end's features (Chen et al. 2022, OFA). conv,
-// linear: one layer over `joined_frames` frames of E (FitHuBERT). average has none.
-inline constexpr int64_t kRateKernel = 5;
-bool has_rate_unit(const Blueprint& blueprint, const Architecture& architecture);
-
-// Base frames that the rate conv, linear or average makes one of; 1 where it does nothing.
-int64_t joined_frames(const Blueprint& blueprint, const Architecture& architecture);
-
-// WavLM's gate: how many numbers of each head's part of the layer's input it reads.
-inline constexpr int64_t kGateOutputs = 8;
-// The most heads of any layer that makes an attention map: columns of the table of position biases.
-int64_t most_mapping_heads(const Blueprint& blueprint, const Architecture& architecture);
-
-// InputError unless the architecture has one width for each conv layer (none for log-mel).
-void check_front_end(const Blueprint& blueprint, const Architecture& architecture);
-
-// The first thing of an architecture that cannot be cut from a storage.
-struct Misfit {
-  std::string value;  // "e=100"
-  std::string gene;   // its key in a space file: "embed_dim"
-  std::string why;    // "it must be a multiple of 16"
-};
-std::optional<Misfit> misfit(const Blueprint& blueprint, const Storage& storage,
-                             const Architecture& architecture);
-
-// Shapes of the supernet's own tensors: tensor_slices(blueprint, storage, storage.largest).
-// Throws InputError when `architecture` is not covered by the storage (see misfit).
+// Shapes of the supernet's own tensors: tensor_slices(blueprint, storage, storage.shape).
+// InputError when `architecture` cannot be sliced from the storage (violations.h).
 std::vector<TensorSlice> tensor_slices(const Blueprint& blueprint, const Storage& storage,
                                        const Architecture& architecture);
 

@@ -12,7 +12,7 @@ namespace {
 
 constexpr double kShortest_s = 1;
 
-// Base frames after which base frames and the subnet's begin together again.
+// The fewest base frames that are whole frames of the subnet too.
 int64_t alignment(const Blueprint& blueprint, int32_t frame_period_us) {
   const int64_t base = blueprint.base_frame_period_us();
   return std::lcm(base, int64_t{frame_period_us}) / base;
@@ -35,23 +35,8 @@ void check(const Blueprint& blueprint, int32_t frame_period_us, const WindowOpti
 
 }  // namespace
 
-int64_t samples_for_frames(const Blueprint& blueprint, int64_t frames) {
-  if (frames <= 0) return 0;
-  int64_t low = 0, high = blueprint.base_frame_samples();
-  while (blueprint.frames(high) < 1) high *= 2;
-  while (high - low > 1) {
-    const int64_t middle = (low + high) / 2;
-    (blueprint.frames(middle) < 1 ? low : high) = middle;
-  }
-  return high + (frames - 1) * blueprint.base_frame_samples();
-}
-
-int64_t frames_before(const Blueprint& blueprint, int32_t frame_period_us, int64_t base_frames) {
-  return compressed_frames(blueprint, base_frames, frame_period_us);
-}
-
-std::vector<Window> plan_windows(const Blueprint& blueprint, int32_t frame_period_us,
-                                 int64_t frames, const WindowOptions& options) {
+std::vector<AudioWindow> plan_windows(const Blueprint& blueprint, int32_t frame_period_us,
+                                      int64_t frames, const WindowOptions& options) {
   check(blueprint, frame_period_us, options);
   const int64_t unit = alignment(blueprint, frame_period_us);
   const auto in_units = [&](double seconds) {
@@ -59,7 +44,7 @@ std::vector<Window> plan_windows(const Blueprint& blueprint, int32_t frame_perio
   };
   const int64_t length = in_units(options.seconds);
   const int64_t step = length - 2 * in_units(options.overlap / 2);
-  std::vector<Window> windows;
+  std::vector<AudioWindow> windows;
   for (int64_t first = 0;; first += step) {
     const bool last = first + length >= frames;
     if (last && !windows.empty()) first = down_to(frames - length + unit - 1, unit);

@@ -1,5 +1,5 @@
-// Long audio as windows that overlap: which frames each encodes and which of them are kept, so that
-// together they are the frames of one piece, each once and at its place.
+// Long audio is encoded in overlapping windows. The plan says which frames each window encodes and
+// which of them are kept, so that together they are all frames of the clip, each exactly once.
 #pragma once
 
 #include <cstdint>
@@ -11,26 +11,20 @@ namespace concertina {
 
 struct WindowOptions {
   double seconds = 30;  // of one window
-  double overlap = 2;   // seconds that neighbours share; each keeps its half
+  double overlap = 2;   // seconds that neighbours share; each keeps half of them
 };
 
-// Base frames of the whole clip: [first, first + frames) are encoded, [begin, end) kept. Begins and
-// firsts lie on whole frames of the subnet's period, so that its own frames line up too.
-struct Window {
+// Base frames of the whole clip: [first, first + frames) are encoded, [begin, end) are kept.
+// `first` and `begin` are multiples of the subnet's frame period, so that its own frames align too.
+struct AudioWindow {
   int64_t first = 0, frames = 0;
   int64_t begin = 0, end = 0;
 };
 
-// Windows for a clip of `frames` base frames, in order; one where it fits into one. All but the
-// first have their full length: the last begins early enough. InputError when a window is shorter
-// than a second, than four frames of that period or than twice the overlap.
-std::vector<Window> plan_windows(const Blueprint& blueprint, int32_t frame_period_us,
-                                 int64_t frames, const WindowOptions& options);
-
-// The fewest samples that make so many base frames.
-int64_t samples_for_frames(const Blueprint& blueprint, int64_t frames);
-
-// How many frames of the subnet's period lie before a window's first, begin or end.
-int64_t frames_before(const Blueprint& blueprint, int32_t frame_period_us, int64_t base_frames);
+// Windows for a clip of `frames` base frames, in order; one where the clip fits into one; else
+// all are of full length, and the last one begins early enough. InputError when a window is shorter
+// than a second, than four frames of the period or than twice the overlap.
+std::vector<AudioWindow> plan_windows(const Blueprint& blueprint, int32_t frame_period_us,
+                                      int64_t frames, const WindowOptions& options);
 
 }  // namespace concertina

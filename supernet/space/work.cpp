@@ -2,7 +2,10 @@
 
 #include <algorithm>
 
+#include "supernet/space/frames.h"
 #include "supernet/space/slicing.h"
+#include "supernet/space/tensor_table.h"
+#include "supernet/space/violations.h"
 
 namespace concertina {
 namespace {
@@ -13,7 +16,7 @@ void add_front_end(ForwardWork& work, const Blueprint& blueprint,
   int64_t length = samples, before = 1;
   for (size_t i = 0; i < blueprint.wave.layers.size(); ++i) {
     const auto [kernel, stride] = blueprint.wave.layers[i];
-    length = length < kernel ? 0 : (length - kernel) / stride + 1;
+    length = conv_outputs(length, kernel, stride);
     work.front_end += length * channels[i] * before * kernel;
     work.front_end_elements += length * channels[i];
     before = channels[i];
@@ -31,17 +34,36 @@ int64_t rate_macs(const Blueprint& blueprint, const Architecture& architecture,
   return work.base_frames * (kRateKernel * features * features + features);
 }
 
+int64_t rate_elements(const Blueprint& blueprint, const Architecture& architecture,
+                      const ForwardWork& work) {
+  if (work.frames == work.base_frames) return 0;
+  return work.base_frames * (blueprint.joins_frames()
+                                 ? architecture.embed_dim()
+                                 : blueprint.front_end_dim(architecture.conv_channels()));
+}
+
+// How many keys a frame attends to.
+int64_t attended_keys(const LayerShape& layer, int64_t frames) {
+  return layer.window == 0 ? frames : std::min<int64_t>(frames, layer.window + 1);
+}
+
 void add_layer(ForwardWork& work, const Blueprint& blueprint, const LayerShape& layer,
                int64_t embed) {
   const int64_t width = int64_t{blueprint.head_dim} * layer.heads;
+  const int64_t pairs = work.frames * attended_keys(layer, work.frames);  // of frame and key
   const bool reuses = blueprint.reuses_attention(layer.index);
   const int64_t halves = reuses ? 1 : 2;  // values and output; queries and keys
   work.attention_linear += work.frames * 2 * halves * embed * width;
-  work.attention_scores += halves * work.frames * attended_keys(layer, work.frames) * width;
+  work.attention_scores += halves * pairs * width;
+  if (!reuses) work.attention_map_elements += pairs * layer.heads;
   const RelativePosition& bias = blueprint.relative_position;
   if (!reuses && bias.buckets > 0 && bias.gated)
     work.attention_linear += work.frames * width * kGateOutputs;
   work.ffn += work.frames * 2 * embed * layer.ffn_dim;
+  work.ffn_elements += work.frames * layer.ffn_dim;
+  work.layer_elements += work.frames * embed;
+  work.attention_halves += layer.heads > 0;
+  work.ffn_halves += layer.ffn_dim > 0;
 }
 
 }  // namespace
@@ -50,19 +72,17 @@ int64_t ForwardWork::macs() const {
   return front_end + rate + projection + positional + attention_linear + attention_scores + ffn;
 }
 
-int64_t attended_keys(const LayerShape& layer, int64_t frames) {
-  return layer.window == 0 ? frames : std::min<int64_t>(frames, layer.window + 1);
-}
-
 ForwardWork work_of(const Blueprint& blueprint, const Architecture& architecture, int64_t samples) {
-  check_front_end(blueprint, architecture);
+  check_fit(blueprint, architecture);
   ForwardWork work;
   work.base_frames = blueprint.frames(samples);
   work.frames = compressed_frames(blueprint, work.base_frames, architecture.frame_period_us());
   work.input_frames = blueprint.joins_frames() ? work.base_frames : work.frames;
   add_front_end(work, blueprint, architecture.conv_channels(), samples);
   work.rate = rate_macs(blueprint, architecture, work);
+  work.rate_elements = rate_elements(blueprint, architecture, work);
   const int64_t embed = architecture.embed_dim();
+  work.input_elements = work.input_frames * embed;
   const PositionalConv& positional = blueprint.positional;
   if (blueprint.projection) {
     work.projection =

@@ -1,5 +1,5 @@
-// The work of one forward pass, kernel by kernel, at the frame rate where each runs: what cost.h
-// adds up to MACs and what the latency model is fitted on.
+// The work of one forward pass, kernel by kernel, at the frame rate where each runs: cost.h adds up
+// the MACs, the latency model has all of it as regressors.
 #pragma once
 
 #include <cstdint>
@@ -19,15 +19,19 @@ struct ForwardWork {
   // joined frames. A = head_dim*heads; a window w leaves min(T, w+1) keys.
   int64_t front_end = 0, rate = 0, projection = 0, positional = 0;
   int64_t attention_linear = 0, attention_scores = 0, ffn = 0;
-  int64_t front_end_elements = 0;  // outputs of the convolutions
+  // Elements, for kernels bound by memory.
+  int64_t front_end_elements = 0;      // outputs of the convolutions
+  int64_t rate_elements = 0;           // inputs of the rate unit; 0 where it compresses nothing
+  int64_t input_elements = 0;          // T_in*E
+  int64_t attention_map_elements = 0;  // T*keys*heads of the layers that make a map
+  int64_t layer_elements = 0;          // T*E of every kept layer
+  int64_t ffn_elements = 0;            // outputs of fc1
+  int64_t attention_halves = 0, ffn_halves = 0;  // how many kept layers have them
 
   int64_t macs() const;  // the sum
 };
 
 // InputError when the architecture is not of the blueprint's front end.
 ForwardWork work_of(const Blueprint& blueprint, const Architecture& architecture, int64_t samples);
-
-// How many keys a frame attends to.
-int64_t attended_keys(const LayerShape& layer, int64_t frames);
 
 }  // namespace concertina

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Wrong inputs, one by one: the exit code, one sentence on stderr, and nothing that was there is lost.
-# Usage: bad_inputs.sh PROGRAM SMOKE_FOLDER (made by smoke_line.sh)
+# Invalid inputs, one by one: the exit code, one sentence on stderr, and no existing file is lost.
+# Usage: bad_inputs.sh PROGRAM SMOKE_FOLDER (made by smoke_pipeline.sh)
 set -euo pipefail
 program=$1
 model=$2/one/subnet.safetensors study=$2/one/study.db
@@ -63,7 +63,7 @@ PY
 expect 4 "not finite" encode "$work/nan.safetensors" "$work/good.wav" -o "$work/o.npy"
 expect 4 "not finite" encode "$work/large.safetensors" "$work/good.wav" -o "$work/o.npy"
 
-# A result that is what is read, or a file of another kind.
+# An output that is an input, or a file of another kind.
 inputs=$work/inputs
 mkdir "$inputs"
 cp "$study" "$inputs/s.db"
@@ -71,11 +71,11 @@ cp "$model" "$inputs/model.safetensors"
 cp "$work/good.wav" "$inputs"
 ln -s model.safetensors "$inputs/link"
 before=$(sha256sum "$inputs"/*)
-expect 2 "is what is read" report "$inputs/s.db" -o "$inputs/s.db"
-expect 2 "is what is read" study export "$inputs/s.db" -o "$inputs/s.db"
-expect 2 "is what is read" extract "$inputs/model.safetensors" --arch smallest -o "$inputs/link"
-expect 2 "is what is read" model export "$inputs/model.safetensors" --format concertina -o "$inputs/model.safetensors"
-expect 2 "is what is read" model export "$inputs/model.safetensors" --format hf -o "$inputs"
+expect 2 "is an input" report "$inputs/s.db" -o "$inputs/s.db"
+expect 2 "is an input" study export "$inputs/s.db" -o "$inputs/s.db"
+expect 2 "is an input" extract "$inputs/model.safetensors" --arch smallest -o "$inputs/link"
+expect 2 "is an input" model export "$inputs/model.safetensors" --format concertina -o "$inputs/model.safetensors"
+expect 2 "is an input" model export "$inputs/model.safetensors" --format hf -o "$inputs"
 expect 2 "is a file of" model import "$inputs" -o "$inputs/model.safetensors"
 expect 2 "is no manifest" corpus scan "$inputs" -o "$inputs/good.wav"
 expect 2 "is no study" latency profile "$inputs/model.safetensors" -o "$inputs/good.wav"
@@ -125,8 +125,8 @@ expect 2 "is not in the space" extract "$2/one/stage2/model.safetensors" --arch 
 expect 2 "search.population is 6 there and 7 here" search configs/smoke.yaml --out "$2/one" --resume --set search.population=7
 expect 2 architecture extract "$model" --arch "e=7 nonsense" -o "$work/o.safetensors"
 
-[ "$(cat "$work/file")" = precious ] || { echo "FAILED: a file that was there was changed"; failures=$((failures + 1)); }
-[ ! -e "$work/run" ] || { echo "FAILED: a workspace was begun for a config that is wrong"; failures=$((failures + 1)); }
-[ ! -e "$work/o.npy" ] || { echo "FAILED: an output was left by a run that failed"; failures=$((failures + 1)); }
-[ "$failures" = 0 ] && echo "bad inputs: well"
+[ "$(cat "$work/file")" = precious ] || { echo "FAILED: an existing file was changed"; failures=$((failures + 1)); }
+[ ! -e "$work/run" ] || { echo "FAILED: a workspace was created for an invalid config"; failures=$((failures + 1)); }
+[ ! -e "$work/o.npy" ] || { echo "FAILED: a failed run left an output"; failures=$((failures + 1)); }
+[ "$failures" = 0 ] && echo "bad inputs: passed"
 exit "$((failures > 0))"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Checkpoints of other packages through the command line: what import says and what it leaves out, files in parts, export
-# and back, extraction, storage in half the bytes, and what `model sort` leaves alone.
-# Usage: checkpoints.sh PROGRAM SMOKE_FOLDER (made by smoke_line.sh)
+# Pretrained checkpoints of other packages: what import reports and ignores, sharded files, export and import again,
+# extraction, storage in half the bytes, and what `model sort` cannot reorder.
+# Usage: checkpoints.sh PROGRAM SMOKE_FOLDER (made by smoke_pipeline.sh)
 set -euo pipefail
 program=$1 smoke=$2/one/subnet.safetensors
 fixtures=tests/model/checkpoints
@@ -30,7 +30,7 @@ with wave.open(sys.argv[1], "wb") as f:
     f.writeframes(b"".join(struct.pack("<h", int(9000 * math.sin(i * i / 9e5))) for i in range(16000)))
 PY
 
-# What import found, which tensors it ignored and why.
+# What import reports, which tensors it ignores and why.
 "$program" model import $fixtures/fairseq.pt -o "$work/hubert" >"$work/said"
 for phrase in "HuBERT, " "torch.save (zip)" "extractor mode: default" "norm position: post" "waveform: as it is" \
   "ignored: final_proj.weight (projection onto label embeddings in pretraining)" \
@@ -43,9 +43,9 @@ says "ignored: output_layer.2.weight (prediction heads of distillation)" "$work/
 says "absent, set to zero: mask_emb" "$work/said"
 features distil
 
-# One file, three files, and back out of our own format: the same features.
-python3 tests/apps/made_up_wavlm.py "$work/whole"
-python3 tests/apps/made_up_wavlm.py "$work/parts" 3
+# One file, three files, and exported again: the same features.
+python3 tests/apps/random_wavlm.py "$work/whole"
+python3 tests/apps/random_wavlm.py "$work/parts" 3
 "$program" model import "$work/whole" -o "$work/wavlm" >"$work/said"
 says "WavLM, " "$work/said"
 says "ignored: lm_head.bias (head of a task)" "$work/said"
@@ -58,11 +58,11 @@ cmp "$work/wavlm.npy" "$work/from-parts.npy" || fail "three files give other fea
 cmp "$work/wavlm.npy" "$work/from-export.npy" || fail "an exported WavLM is another one"
 refused "a relative position bias" model export "$work/wavlm" --format pt -o "$work/f.pt"
 mv "$work/parts/model-00002-of-00003.safetensors" "$work/elsewhere"
-refused "names files that are not there: model-00002-of-00003.safetensors" model import "$work/parts" -o "$work/o"
+refused "names missing files: model-00002-of-00003.safetensors" model import "$work/parts" -o "$work/o"
 sed -i 's|"model-00002-of-00003.safetensors"|"../elsewhere"|g' "$work/parts/model.safetensors.index.json"
-refused "which is no file of its folder" model import "$work/parts" -o "$work/o"
+refused "which is outside its folder" model import "$work/parts" -o "$work/o"
 
-# A subnet of an imported model, cut and run without it; matrices in half the bytes.
+# A subnet of an imported model, extracted and run without it; matrices in half the bytes.
 refused "its one member is 'c=4 e=8 p=625 L=0-1:2x16'" extract "$work/hubert" --arch "c=3 e=4 p=625 L=1:1x7" -o "$work/cut"
 "$program" extract "$work/hubert" --arch "c=3 e=4 p=625 L=1:1x7" --force -o "$work/cut" --json >"$work/said" 2>"$work/error"
 says "is no member of the space" "$work/error"
@@ -76,8 +76,8 @@ features cut
 "$program" extract "$smoke" --arch largest -o "$work/bf16" --dtype bf16 >"$work/out"
 [ $((2 * $(stat -c %s "$work/bf16"))) -lt $((12 * $(stat -c %s "$work/fp32") / 10)) ] || fail "bf16 is no smaller"
 
-# What ties forbid to move is named.
+# Groups that ties keep from being reordered are named.
 "$program" model sort "$work/wavlm" -o "$work/sorted" --score magnitude >"$work/said"
 says "left alone: heads: all layers share one position bias" "$work/said"
 says "left alone: embed: the gate of the position bias" "$work/said"
-echo "checkpoints: well"
+echo "checkpoints: passed"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What a pipeline file asks for in vain is found before the first stage, by --dry-run too: all at once, each with its
-# place and the nearest name. Usage: config_checks.sh PROGRAM SMOKE_FOLDER (which has brought data/smoke)
+# Problems of a pipeline file are found before the first stage, by --dry-run too: all at once, each with its place and
+# the nearest name. Usage: config_checks.sh PROGRAM SMOKE_FOLDER (whose run has fetched data/smoke)
 set -euo pipefail
 program=$1
 work=$(mktemp -d)
@@ -28,11 +28,11 @@ search:
   front: {score: [asv.er]}
 YAML
 
-refuse() {  # refuse ARGUMENTS...: exit 2, nothing begun; the messages are in $work/stderr
+refuse() {  # refuse ARGUMENTS...: exit 2, nothing written; the messages are in $work/stderr
   local status=0
   "$program" "$@" --out "$work/run" >"$work/stdout" 2>"$work/stderr" || status=$?
   [ "$status" = 2 ] || { echo "FAILED: concertina $*: exit $status instead of 2"; failures=$((failures + 1)); }
-  [ ! -e "$work/run" ] || { echo "FAILED: concertina $* began a workspace"; failures=$((failures + 1)); }
+  [ ! -e "$work/run" ] || { echo "FAILED: concertina $* created a workspace"; failures=$((failures + 1)); }
 }
 said() {
   grep -qF -- "$1" "$work/stderr" || { echo "FAILED: nothing says: $1"; cat "$work/stderr"; failures=$((failures + 1)); }
@@ -46,17 +46,17 @@ for flags in "--dry-run" ""; do
   said "wrong.yaml:9:20: stage1.objective.top: the teacher has"
   said "wrong.yaml:12:30: stage2.batch.sources.festvox: no source of the corpus starts with it"
   said "wrong.yaml:14:16: search.objectives.0: unknown metric 'distil.l1' (did you mean 'distill.l1'?)"
-  said "wrong.yaml:14:35: search.objectives.2: 'params' is named twice"
+  said "wrong.yaml:14:35: search.objectives.2: 'params' is a duplicate"
   said "wrong.yaml:14:43: search.objectives.3: the corpus has no data for sid.acc"
   said "wrong.yaml:17:7: search.record.1: unknown metric 'pr.frame_ac' (did you mean 'pr.frame_acc'?)"
   said "wrong.yaml:18:19: search.front.score.0: unknown metric 'asv.er' (did you mean 'asv.eer'?)"
   [ "$(grep -c 'wrong.yaml:[0-9]' "$work/stderr")" = 9 ] || { echo "FAILED: 9 problems were expected"; cat "$work/stderr"; failures=$((failures + 1)); }
 done
 
-sed -e "s|root: .*data/smoke|root: $work/none|" "$work/wrong.yaml" >"$work/tier.yaml"  # nothing is there yet
+sed -e "s|root: .*data/smoke|root: $work/none|" "$work/wrong.yaml" >"$work/tier.yaml"  # no corpus yet
 refuse run "$work/tier.yaml" --dry-run
 said "tier.yaml:7:44: teacher.pretrain.batch.sources.asterix: no source"
 [ "$(grep -c 'tier.yaml:[0-9]' "$work/stderr")" = 8 ] || { echo "FAILED: 8 problems were expected"; cat "$work/stderr"; failures=$((failures + 1)); }
 
-[ "$failures" = 0 ] && echo "config checks: well"
+[ "$failures" = 0 ] && echo "config checks: passed"
 exit "$((failures > 0))"

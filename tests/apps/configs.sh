@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every pipeline of configs/ can be read, and quickstart-pr.yaml shares the quickstart's training to the letter.
+# Every pipeline of configs/ is valid, and quickstart-pr.yaml has exactly the training stages of quickstart.yaml.
 # Usage: configs.sh PROGRAM
 set -euo pipefail
 program=$1

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# concertina doctor: what it prints, as text and JSON, of the models it makes up and of one file.
-# Usage: doctor.sh PROGRAM SMOKE_FOLDER (made by smoke_line.sh)
+# concertina doctor: what it prints, as text and JSON, for its synthetic models and for one file.
+# Usage: doctor.sh PROGRAM SMOKE_FOLDER (made by smoke_pipeline.sh)
 set -euo pipefail
 program=$1
 model=$2/one/subnet.safetensors

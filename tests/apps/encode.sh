@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What `encode` accepts and offers: any rate and channel count, several files in one batch, both conventions of
-# state 0, the kinds of padding, windows for long audio, several files of which some are bad, and bf16.
-# Usage: encode.sh PROGRAM SMOKE_FOLDER (made by smoke_line.sh)
+# state 0, the kinds of padding, windows for long audio, several files of which some are invalid, and bf16.
+# Usage: encode.sh PROGRAM SMOKE_FOLDER (made by smoke_pipeline.sh)
 set -euo pipefail
 program=$1
 model=$2/one/subnet.safetensors
@@ -70,7 +70,7 @@ if "$program" encode "$model" "$work/short.wav" "$work/other/short.wav" -o "$wor
 fi
 grep -q "would both become" "$work/log" || fail "$(cat "$work/log")"
 
-# Windows: said in a line, the frames of one piece, nearly its values.
+# Windows: logged in a line, the frames of one piece, nearly its values.
 "$program" encode "$model" "$work/minutes.wav" -o "$work/windows.npy" --json >"$work/rows" 2>"$work/log"
 grep -q "2m10s of audio in 5 windows of 30 s that share 2 s" "$work/log" || fail "windows are not said: $(cat "$work/log")"
 grep -q '"windows": 5' "$work/rows" || fail "windows are not in --json: $(cat "$work/rows")"
@@ -86,7 +86,7 @@ for frames in native 20ms; do
     near "$work/windows.npy" "$work/piece.npy" 0 1000 || fail "$arch, $frames: other frames than in one piece"
   done
 done
-python3 tests/apps/made_up_wavlm.py "$work/wavlm"
+python3 tests/apps/random_wavlm.py "$work/wavlm"
 echo '{"do_normalize": true}' >"$work/wavlm/preprocessor_config.json"
 "$program" model import "$work/wavlm" -o "$work/wavlm.safetensors" >/dev/null
 python3 - "$work" <<'PY'
@@ -102,7 +102,7 @@ near "$work/windows.npy" "$work/piece.npy" 0 1000 || fail "a waveform model has 
 if "$program" encode "$model" "$work/long.wav" -o "$work/x.npy" --window 3s --overlap 2s 2>"$work/log"; then fail "overlap above half"; fi
 grep -q "cannot share 2 s" "$work/log" || fail "$(cat "$work/log")"
 
-# Several files: the bad ones are listed, the others are written, the end is 2.
+# Several files: the invalid ones are listed, the others are written, the exit code is 2.
 code=0
 "$program" encode "$model" "$work/long.wav" "$work/tiny.wav" "$work/broken.wav" "$work/short.wav" -o "$work/some" --batch 2 \
   --json >"$work/rows" 2>"$work/log" || code=$?
@@ -125,4 +125,4 @@ near "$work/bf16.npy" "$work/long.npy" 0 0.2 || fail "--dtype bf16 is far from f
 ! near "$work/bf16.npy" "$work/long.npy" 0 0 || fail "--dtype bf16 changes nothing"
 "$program" encode "$model" "$work/long.wav" -o "$work/fp32.npy" --dtype fp32
 cmp -s "$work/fp32.npy" "$work/long.npy" || fail "--dtype fp32 is not the default"
-echo "encode: well"
+echo "encode: passed"

@@ -84,7 +84,9 @@ ssize_t pwrite(int fd, const void* data, size_t bytes, off_t at) {
   static const auto real = next<ssize_t (*)(int, const void*, size_t, off_t)>("pwrite");
   return shim().refuse_write(fd) ? -1 : real(fd, data, bytes, at);
 }
-ssize_t pwrite64(int fd, const void* data, size_t bytes, off64_t at) { return pwrite(fd, data, bytes, at); }
+ssize_t pwrite64(int fd, const void* data, size_t bytes, off64_t at) {
+  return pwrite(fd, data, bytes, at);
+}
 ssize_t pread(int fd, void* data, size_t bytes, off_t at) {
   static const auto real = next<ssize_t (*)(int, void*, size_t, off_t)>("pread");
   return shim().refuse_read(fd) ? -1 : real(fd, data, bytes, at);

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Whatever a study names has test scores, a fresh time and the prediction's error, or the answer gives the command
-# that makes them; limits on latency say what they hold for.
-# Usage: front_scores.sh PROGRAM SMOKE_FOLDER (made by smoke_line.sh)
+# Subnets that a study names have test scores, a fresh time and the prediction's error, or the command that makes them is
+# printed; latency budgets state what they hold for.
+# Usage: front_scores.sh PROGRAM SMOKE_FOLDER (made by smoke_pipeline.sh)
 set -euo pipefail
 program=$1
 work=$(mktemp -d)
@@ -39,7 +39,7 @@ for wrong in "--margin=-1 --max-latency=1s" "--margin=5" "--measured" "--margin=
   [ "$status" = 2 ] || fail "pareto $wrong must exit 2, not $status"
 done
 
-# A member that nobody named: the answer says what is missing and how it is made, and that works.
+# Of a member that was not scored, the output says what is missing and the command that makes it, which works.
 read -r params macs key < <("$program" study export "$study" --to json | python3 -c '
 import json, sys
 trials = [t for t in json.load(sys.stdin) if t["state"] == "complete"]
@@ -58,4 +58,4 @@ says "$work/scored.txt" "looks at test so far: $((before + 1))"
 says "$work/now.txt" "on test  distill.l1"
 "$program" search configs/smoke.yaml --out "$work/run" --resume --score "$key" >/dev/null 2>&1
 [ "$(looks)" = "$((before + 1))" ] || fail "what was scored already was looked at again"
-echo "front scores: well"
+echo "front scores: passed"

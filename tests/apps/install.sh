@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# `cmake --install` gives a program that runs where it was put, without the build's folder.
+# `cmake --install` gives a program that runs from its prefix, without the build folder.
 # Usage: install.sh BUILD_FOLDER VERSION
 set -euo pipefail
 work=$(mktemp -d)
@@ -9,4 +9,4 @@ said=$(env -u LD_LIBRARY_PATH "$work/usr/bin/concertina" --version)
 [ "$said" = "concertina $2" ] || { echo "install: it says '$said'"; exit 1; }
 missing=$(ldd "$work/usr/bin/concertina" | grep "not found" || true)
 [ -z "$missing" ] || { echo "install: $missing"; exit 1; }
-echo "install: well"
+echo "install: passed"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Ctrl-C saves and exits 130; the same command goes on from there.
+# Ctrl-C saves and exits 130; the same command resumes.
 # Usage: interrupt.sh PROGRAM SMOKE_FOLDER
 set -euo pipefail
 program=$1 folder=$2/interrupted
@@ -23,5 +23,5 @@ interrupted() {  # starts a long teacher, interrupts it after N steps are on rec
 interrupted 1
 ls "$folder"/teacher/checkpoint/step-*.safetensors >/dev/null || fail "no checkpoint was saved"
 interrupted 2
-grep -q "going on from step" "$folder/log.txt" || fail "the second run did not go on: $(head -5 "$folder/log.txt")"
+grep -q "resuming from step" "$folder/log.txt" || fail "the second run did not resume: $(head -5 "$folder/log.txt")"
 echo "interrupt: well"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Every verb that prints an answer prints it as JSON with --json, and nothing else on stdout; a study that is asked about
-# another model refuses; what a file was written to is said.
-# Usage: json_answers.sh PROGRAM SMOKE_FOLDER (made by smoke_line.sh)
+# With --json every verb prints its results as JSON, and nothing else on stdout; extract rejects a study of another model;
+# verbs name the files they write.
+# Usage: json_answers.sh PROGRAM SMOKE_FOLDER (made by smoke_pipeline.sh)
 set -euo pipefail
 program=$1 one=$2/one
 model=$one/stage2/model.safetensors study=$one/study.db
@@ -25,7 +25,7 @@ json 'len(x["trials"]) == 12 and "wall_s" in x["trials"][0]' study dump "$study"
 json '"wall_s" not in x["trials"][0] and "artefacts" not in x' study dump --no-times "$study"
 json 'len(x) == 12 and x[0]["values"]["params"] > 0' study export "$study"
 json 'x["trials"] == 12 and x["format"] == "csv"' study export "$study" -o "$work/trials.csv"
-[ "$(wc -l <"$work/trials.csv")" = 13 ] || { echo "FAILED: the table that was exported has other than 12 trials"; failures=$((failures + 1)); }
+[ "$(wc -l <"$work/trials.csv")" = 13 ] || { echo "FAILED: the exported table does not have 12 trials"; failures=$((failures + 1)); }
 json 'len(x) >= 1' pareto "$study"
 json 'len(x) == 1' pareto "$study" --knee
 json 'x["file"].endswith("page.html") and x["trials"] == 12 and x["bytes"] > 1000' report "$study" -o "$work/page.html"
@@ -45,15 +45,15 @@ json 'x["clips"] > 0' corpus show data/smoke/manifest.tsv
 json 'all(row["state"] == "up to date" for row in x)' run configs/smoke.yaml --out "$one" --set search.workers=1 --dry-run
 json 'len(x["front"]) >= 1 and len(x["budgets"]) == 2 and x["subnet"].endswith("subnet.safetensors")' run configs/smoke.yaml --out "$one" --set search.workers=1
 
-# The study says which model it is of.
+# A study records its model.
 "$program" extract "$one/subnet.safetensors" --study "$study" --max-params 10M --force -o "$work/forced.safetensors" >"$work/stdout" 2>"$work/stderr" || true
-grep -q "is not the model of $study" "$work/stderr" || { echo "FAILED: --force kept quiet about another model"; failures=$((failures + 1)); }
+grep -q "is not the model of $study" "$work/stderr" || { echo "FAILED: --force does not warn of another model"; failures=$((failures + 1)); }
 
-# Metrics that the help of pareto speaks of exist: a misspelt one is answered with all there are.
+# Metrics in the help of pareto exist: a misspelt one is answered with the list of all.
 "$program" search configs/smoke.yaml --out "$one" --set "search.front.score=[none]" >"$work/stdout" 2>"$work/known" || true
 for metric in $("$program" pareto --help | grep -oE "'(test\.)?[a-z0-9]+\.[a-z0-9_]+[<>=]" | tr -d "'<>=" | sed 's/^test\.//'); do
   grep -q "metrics are .*\b$metric\b" "$work/known" || { echo "FAILED: pareto --help names $metric"; failures=$((failures + 1)); }
 done
 
-[ "$failures" = 0 ] && echo "json answers: well"
+[ "$failures" = 0 ] && echo "json answers: passed"
 exit "$((failures > 0))"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A training run that is stopped at random moments and resumed ends with the same bytes as one that was left alone:
+# A training run that is stopped at random moments and resumed ends with the same bytes as an uninterrupted one:
 # kill -9 anywhere, every fourth time inside the writing of a checkpoint; then SIGTERM and SIGINT.
 # Usage: kill_resume.sh PROGRAM SMOKE_FOLDER KILLS [SEED]
 set -euo pipefail
@@ -62,7 +62,7 @@ done
 stop TERM 143
 stop INT 130
 (train stopped --resume) || fail "$(tail -1 "$folder/stopped.log")"
-grep -q "going on from step" "$folder/stopped.log" || fail "the last session started afresh"
+grep -q "resuming from step" "$folder/stopped.log" || fail "the last session started afresh"
 
 printf -v last 'checkpoint/step-%09d.safetensors' $steps
 for file in model.safetensors objective.safetensors best/model.safetensors best/objective.safetensors "$last"; do

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A search that is killed with -9 at random moments, its config edited in between: every trial that was committed is
-# still in some study file, and the line goes on each time.
+# still in some study file, and the pipeline resumes each time.
 # Usage: kill_search.sh PROGRAM SMOKE_FOLDER KILLS [SEED]
 set -euo pipefail
 program=$1 folder=$2/kill_search-$3 kills=$3 seed=${4:-$$}

@@ -40,4 +40,4 @@ refused "teacher.optimizer.lr was 0.0015 and is 0.002" \
 "$program" pretrain pipeline.yaml --out run --resume --set teacher.pretrain.steps=6 >/dev/null 2>log || fail "$(tail -1 log)"
 grep -q "from step 4 of 6" log || fail "the training run did not resume: $(cat log)"
 refused "search.population is 6 there and 7 here" search pipeline.yaml --out run --resume --set search.population=7
-echo "old files: well"
+echo "old files: passed"

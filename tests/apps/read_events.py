@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Reads a TensorBoard event file by its published format, knowing nothing of the writer, and compares its curves
-with metrics.jsonl beside it. Usage: read_events.py STAGE_FOLDER"""
+"""Reads a TensorBoard event file by its published format, independently of the writer, and compares its curves
+with metrics.jsonl next to it. Usage: read_events.py STAGE_FOLDER"""
 import glob
 import json
 import struct

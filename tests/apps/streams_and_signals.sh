@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# An answer that cannot be written is exit 3 in every verb, and every verb ends soon after a signal.
-# Usage: streams_and_signals.sh PROGRAM SMOKE_FOLDER (made by smoke_line.sh)
+# Output that cannot be written is exit 3 in every verb, and every verb ends soon after a signal.
+# Usage: streams_and_signals.sh PROGRAM SMOKE_FOLDER (made by smoke_pipeline.sh)
 set -euo pipefail
 program=$1
 model=$2/one/subnet.safetensors supernet=$2/one/stage2/model.safetensors study=$2/one/study.db
@@ -65,5 +65,5 @@ ends TERM 143 model show "$work/fifo"
 ends INT 130 corpus show "$work/fifo"
 ends TERM 143 encode "$supernet" "$work/long.wav" -o "$work/long.npy" --arch largest
 [ ! -e "$work/long.npy" ] || failed "half a result was left"
-[ "$failures" = 0 ] && echo "streams and signals: well"
+[ "$failures" = 0 ] && echo "streams and signals: passed"
 exit "$((failures > 0))"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# A run that is there is never lost: it goes on, for more steps too, or is kept beside a fresh one; a warm start takes its
-# weights; reports and models say what ran. Usage: train_again.sh PROGRAM SMOKE_FOLDER
+# An existing run is never lost: it is resumed, for more steps too, or kept next to a fresh one; a warm start takes its
+# weights; reports and models contain the settings. Usage: train_again.sh PROGRAM SMOKE_FOLDER
 set -euo pipefail
 program=$1 smoke=$2
 folder=$smoke/again
@@ -11,7 +11,7 @@ rm -rf "$folder"
 mkdir -p "$folder"
 cp -r "$smoke/one/teacher" "$folder"
 train() { "$program" train configs/smoke.yaml --stage 1 --threads 1 --out "$folder" "$@" >/dev/null 2>"$folder/log.txt"; }
-goes_on() { train "$@" || fail "$* did not go on: $(tail -1 "$folder/log.txt")"; }
+goes_on() { train "$@" || fail "$* did not resume: $(tail -1 "$folder/log.txt")"; }
 refused() {  # refused WORDS ARGUMENTS...: exit 2 with the words, and no file of the stage has changed
   local status=0 before after
   before=$(find "$stage" -type f -exec sha256sum {} + | sort)
@@ -27,7 +27,7 @@ refused "already holds a training run" --set stage1.steps=10
 refused "stage1.optimizer.lr was 0.001 and is 0.002" --resume --set stage1.steps=10 --set stage1.optimizer.lr=2e-3
 refused "stage1.steps was 10 and is 8" --resume --set stage1.steps=8
 goes_on --resume --set stage1.steps=14 --set stage1.validate_every=5
-grep -q "going on from step 10 of 14" "$folder/log.txt" || fail "it did not go on from step 10: $(cat "$folder/log.txt")"
+grep -q "resuming from step 10 of 14" "$folder/log.txt" || fail "it did not resume from step 10: $(cat "$folder/log.txt")"
 grep -q "dtype: \"Float\"" "$stage/config.yaml" || fail "auto did not go on in fp32"
 
 cp "$stage/model.safetensors" "$folder/first.safetensors"
@@ -44,7 +44,7 @@ shown=$("$program" model show "$stage/model.safetensors" --json)
 "$program" report "$smoke/one/study.db" -o "$folder/report.html" --metrics "stage 1=$stage/metrics.jsonl" >/dev/null
 grep -q "lr: 0.0001" "$folder/report.html" || fail "the report does not say what ran"
 
-# A pipeline that changes keeps the folder of the stage that was trained otherwise.
+# A changed pipeline keeps the folder of a stage that was trained with other settings.
 "$program" run configs/smoke.yaml --out "$folder" --stages stage1 --set stage1.steps=5 >/dev/null 2>"$folder/log.txt" ||
   fail "run: $(tail -1 "$folder/log.txt")"
 grep -q "is kept as .*stage1.old2" "$folder/log.txt" || fail "run does not say where the old stage is: $(cat "$folder/log.txt")"
@@ -56,4 +56,4 @@ grep -q "1 older caches of targets take" "$folder/log.txt" || fail "no word of t
 [ "$("$program" targets list "$folder" | wc -l)" = 2 ] || fail "targets list: $("$program" targets list "$folder")"
 "$program" targets remove "$folder" | grep -q "not used" || fail "targets remove did not say what it removed"
 "$program" targets list "$folder" | grep -q "stage1 " || fail "the cache in use was removed"
-echo "train again: well"
+echo "train again: passed"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What stops a training run: a full disk (exit 3) and numbers gone bad (exit 4). Either leaves the last good checkpoint,
-# from which --resume goes on. Usage: train_failures.sh PROGRAM SMOKE_FOLDER
+# What stops a training run: a full disk (exit 3) and a non-finite loss (exit 4). Either leaves the last good checkpoint,
+# from which --resume continues. Usage: train_failures.sh PROGRAM SMOKE_FOLDER
 set -euo pipefail
 program=$1 smoke=$2
 folder=$smoke/failures

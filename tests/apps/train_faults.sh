@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Training and caching are stopped at random moments, by kill -9, SIGTERM, a disk that is full from some write on and an
-# I/O error of one write, and go on: each time a clear error at most, at the end the bytes of a run that was left alone.
+# I/O error of one write, and resume: each time with one clear error, at the end with the bytes of an uninterrupted run.
 # Usage: train_faults.sh PROGRAM SMOKE_FOLDER SHIM MOMENTS [SEED]        SHIM: fail_shim as a shared library
 set -euo pipefail
 program=$1 smoke=$2 shim=$3 moments=$4 seed=${5:-$$}

@@ -7,6 +7,7 @@
 
 #include "core/errors.h"
 #include "supernet/checkpoint/match.h"
+#include "supernet/space/slicing.h"
 
 namespace concertina {
 namespace {
@@ -30,10 +31,10 @@ TEST(Distiller, SettingsBecomeTheBlueprint) {
   const ForeignModel model =
       model_of({{"distiller", {{"encoder_layers", 2}, {"task_emb_type", "expand-last"}}}});
   EXPECT_EQ(model.kind, "DistilHuBERT");
-  EXPECT_EQ(model.space.largest().key(), "c=512 e=768 p=20000 L=0-1:12x3072");
+  EXPECT_EQ(model.storage.shape.key(), "c=512 e=768 p=20000 L=0-1:12x3072");
   Blueprint expected;
   expected.wave.feature_norm = false;
-  EXPECT_EQ(model.space.blueprint(), expected);
+  EXPECT_EQ(model.blueprint, expected);
 
   const ForeignModel other = model_of({{"distiller",
                                         {{"encoder_embed_dim", 32},
@@ -45,8 +46,8 @@ TEST(Distiller, SettingsBecomeTheBlueprint) {
   expected.norm_position = NormPosition::kPre;
   expected.head_dim = 16;
   expected.projection = false;  // equal widths
-  EXPECT_EQ(other.space.blueprint(), expected);
-  EXPECT_EQ(other.space.largest().depth(), 1);  // s3prl's default
+  EXPECT_EQ(other.blueprint, expected);
+  EXPECT_EQ(other.storage.shape.depth(), 1);  // s3prl's default
 }
 
 TEST(Distiller, WhatTheForwardPassDoesNotKnowIsListed) {
@@ -65,10 +66,9 @@ TEST(Distiller, WhatTheForwardPassDoesNotKnowIsListed) {
 
 TEST(Distiller, HeadsAreIgnoredWithAReason) {
   const ForeignModel model = model_of({{"distiller", {{"encoder_layers", 2}}}});
-  const Storage storage = model.space.storage();
   LayoutMap tensors;
   for (const TensorSlice& slice :
-       tensor_slices(model.space.blueprint(), storage, storage.largest)) {
+       tensor_slices(model.blueprint, model.storage, model.storage.shape)) {
     EXPECT_FALSE(slice.name.starts_with("layer_norm."));
     if (slice.name == "mask_emb") continue;
     tensors[slice.name] = {.sizes = slice.shape(), .strides = contiguous_strides(slice.shape())};

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "supernet/checkpoint/names.h"
+
 namespace concertina {
 namespace {
 
@@ -54,12 +56,13 @@ TEST(Expressible, PackagesDiffer) {
   EXPECT_EQ(problem(narrow, Naming::kTransformers), "options that HuBERT does not have");
 }
 
-TEST(Expressible, LayersAreCountedAnew) {
+TEST(ForeignNames, KeptLayersAreCounted) {
   const auto architecture = Architecture::parse("c=512 e=384 p=20000 L=0-5:6x1536,8-9:6x1536");
-  EXPECT_EQ(with_layers_counted("encoder.layers.9.fc1.bias", architecture),
-            "encoder.layers.7.fc1.bias");
-  EXPECT_EQ(with_layers_counted("encoder.layer_norm.bias", architecture),
-            "encoder.layer_norm.bias");
+  const auto counted = [&](const char* name) {
+    return tensor_name(with_kept_layers_counted(*tensor_named(name), architecture));
+  };
+  EXPECT_EQ(counted("encoder.layers.9.fc1.bias"), "encoder.layers.7.fc1.bias");
+  EXPECT_EQ(counted("encoder.layer_norm.bias"), "encoder.layer_norm.bias");
 }
 
 }  // namespace

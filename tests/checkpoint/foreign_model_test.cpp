@@ -8,8 +8,8 @@
 #include "core/errors.h"
 #include "supernet/checkpoint/expressible.h"
 #include "supernet/checkpoint/fairseq.h"
-#include "supernet/checkpoint/lighthubert.h"
 #include "supernet/checkpoint/match.h"
+#include "supernet/checkpoint/names.h"
 #include "supernet/checkpoint/transformers.h"
 #include "tests/checkpoint/samples.h"
 #include "tests/container/pickles.h"
@@ -39,25 +39,28 @@ std::string error_of(const Make& make) {
 
 LayoutMap tensors_of(const ForeignModel& model, const std::string& prefix = "") {
   LayoutMap tensors;
-  const Storage storage = model.space.storage();
-  for (const TensorSlice& slice :
-       tensor_slices(model.space.blueprint(), storage, storage.largest)) {
+  for (const TensorEntry& entry : tensor_table(model.blueprint, model.storage.shape)) {
     TensorLayout layout;
-    for (const DimSlice& dim : slice.dims) layout.sizes.push_back(dim.size);
+    layout.sizes.assign(entry.sizes().begin(), entry.sizes().end());
     layout.strides = contiguous_strides(layout.sizes);
-    tensors[prefix + foreign_name(slice.name, model.naming)] = layout;
+    tensors[prefix + foreign_name(entry.id, model.naming)] = layout;
   }
   return tensors;
+}
+void expect_same(const ForeignModel& a, const ForeignModel& b) {
+  EXPECT_EQ(a.blueprint, b.blueprint);
+  EXPECT_EQ(a.storage.shape, b.storage.shape);
+  EXPECT_EQ(a.storage.rule, b.storage.rule);
 }
 constexpr uint64_t kLarge = uint64_t{1} << 40;
 
 TEST(Transformers, DefaultsAreHubertBase) {
   const ForeignModel model = from_config({{"model_type", "hubert"}});
   EXPECT_EQ(model.kind, "HuBERT");
-  EXPECT_EQ(model.space.largest().key(), "c=512 e=768 p=20000 L=0-11:12x3072");
+  EXPECT_EQ(model.storage.shape.key(), "c=512 e=768 p=20000 L=0-11:12x3072");
   Blueprint expected;
   expected.normalize_eps = 1e-7;
-  EXPECT_EQ(model.space.blueprint(), expected);
+  EXPECT_EQ(model.blueprint, expected);
 }
 
 TEST(Transformers, OptionsBecomeTheBlueprint) {
@@ -68,14 +71,14 @@ TEST(Transformers, OptionsBecomeTheBlueprint) {
                  {"conv_bias", true}});
   const ForeignModel model = from_config(config);
   EXPECT_EQ(model.kind, "wav2vec 2.0");
-  EXPECT_EQ(model.space.largest().key(), "c=4 e=8 p=625 L=0-1:2x16");
-  const Blueprint& blueprint = model.space.blueprint();
+  EXPECT_EQ(model.storage.shape.key(), "c=4 e=8 p=625 L=0-1:2x16");
+  const Blueprint& blueprint = model.blueprint;
   EXPECT_EQ(blueprint.norm_position, NormPosition::kPre);
   EXPECT_EQ(blueprint.wave.norm, ExtractorNorm::kLayer);
   EXPECT_TRUE(blueprint.wave.bias);
   EXPECT_TRUE(blueprint.normalize_waveform);  // without a preprocessor: as the extractor has it
   EXPECT_EQ(blueprint.head_dim, 4);
-  EXPECT_FALSE(from_config(config, {{"do_normalize", false}}).space.blueprint().normalize_waveform);
+  EXPECT_FALSE(from_config(config, {{"do_normalize", false}}).blueprint.normalize_waveform);
 }
 
 TEST(Transformers, WhatTheForwardPassDoesNotKnowIsListed) {
@@ -111,27 +114,27 @@ TEST(Transformers, WritesWhatItReads) {
   json config = testing::transformers_json();
   config.update({{"feat_extract_norm", "layer"}, {"do_stable_layer_norm", true}});
   const ForeignModel model = from_config(config);
-  const Blueprint& blueprint = model.space.blueprint();
+  const Blueprint& blueprint = model.blueprint;
   const ForeignModel back =
-      from_config(json::parse(transformers_config(blueprint, model.space.largest())),
+      from_config(json::parse(transformers_config(blueprint, model.storage.shape)),
                   json::parse(transformers_preprocessor(blueprint)));
-  EXPECT_EQ(back.space.to_json(), model.space.to_json());
+  expect_same(back, model);
 }
 
 TEST(Transformers, WritesStudentsAndWavLm) {
   json config = testing::transformers_json();
   config["feat_proj_layer_norm"] = false;
   const ForeignModel student = from_config(config);
-  EXPECT_FALSE(student.space.blueprint().wave.feature_norm);
+  EXPECT_FALSE(student.blueprint.wave.feature_norm);
   const ForeignModel wavlm = from_config({{"model_type", "wavlm"}, {"num_buckets", 64}});
   for (const ForeignModel& model : {student, wavlm}) {
-    const Blueprint& blueprint = model.space.blueprint();
-    EXPECT_EQ(not_expressible(blueprint, model.space.largest(), Naming::kTransformers), "");
+    const Blueprint& blueprint = model.blueprint;
+    EXPECT_EQ(not_expressible(blueprint, model.storage.shape, Naming::kTransformers), "");
     const ForeignModel back =
-        from_config(json::parse(transformers_config(blueprint, model.space.largest())),
+        from_config(json::parse(transformers_config(blueprint, model.storage.shape)),
                     json::parse(transformers_preprocessor(blueprint)));
     EXPECT_EQ(back.kind, model.kind);
-    EXPECT_EQ(back.space.to_json(), model.space.to_json());
+    expect_same(back, model);
   }
 }
 
@@ -146,9 +149,9 @@ TEST(Fairseq, ReadsEveryPlaceOfTheSettings) {
         json{{"cfg", {{"model", {{"w2v_args", both}}}}}}, json{{"args", {{"w2v_args", flat}}}}}) {
     const ForeignModel found = from_fairseq(settings);
     EXPECT_EQ(found.kind, "HuBERT");
-    EXPECT_EQ(found.space.largest().depth(), 3) << settings.dump();
-    EXPECT_EQ(found.space.blueprint().wave.norm, ExtractorNorm::kLayer);
-    EXPECT_TRUE(found.space.blueprint().normalize_waveform) << settings.dump();
+    EXPECT_EQ(found.storage.shape.depth(), 3) << settings.dump();
+    EXPECT_EQ(found.blueprint.wave.norm, ExtractorNorm::kLayer);
+    EXPECT_TRUE(found.blueprint.normalize_waveform) << settings.dump();
   }
 }
 
@@ -156,18 +159,18 @@ TEST(Fairseq, EqualWidthsHaveNoProjection) {
   json model = {{"_name", "hubert"}, {"encoder_embed_dim", 512}, {"encoder_attention_heads", 8}};
   const ForeignModel equal =
       from_fairseq({{"model_cfg", model}, {"task_cfg", {{"normalize", true}}}});
-  EXPECT_FALSE(equal.space.blueprint().projection);
-  EXPECT_TRUE(equal.space.blueprint().normalize_waveform);
+  EXPECT_FALSE(equal.blueprint.projection);
+  EXPECT_TRUE(equal.blueprint.normalize_waveform);
   EXPECT_FALSE(tensors_of(equal).contains("post_extract_proj.weight"));
-  const NamedSettings written = fairseq_settings(equal.space, equal.space.largest());
+  const NamedSettings written = fairseq_settings(equal.blueprint, equal.storage.shape);
   for (const auto& [key, value] : written) {
     std::visit([&, name = key](const auto& plain) { model[name] = plain; }, value);
   }
   const ForeignModel back =
       from_fairseq({{"cfg", {{"model", model}, {"task", {{"normalize", true}}}}}});
-  EXPECT_EQ(back.space.to_json(), equal.space.to_json());
+  expect_same(back, equal);
   model["encoder_embed_dim"] = 768;
-  EXPECT_TRUE(from_fairseq({{"cfg", {{"model", model}}}}).space.blueprint().projection);
+  EXPECT_TRUE(from_fairseq({{"cfg", {{"model", model}}}}).blueprint.projection);
 }
 
 TEST(Fairseq, KindsAreNamed) {
@@ -193,7 +196,7 @@ TEST(ForeignModel, WavLmHasItsPositionBias) {
   const ForeignModel theirs =
       from_config({{"model_type", "wavlm"}, {"num_buckets", 64}, {"max_bucket_distance", 200}});
   EXPECT_EQ(theirs.kind, "WavLM");
-  EXPECT_EQ(theirs.space.blueprint().relative_position, (RelativePosition{64, 200, true}));
+  EXPECT_EQ(theirs.blueprint.relative_position, (RelativePosition{64, 200, true}));
   const ForeignModel right = from_fairseq({{"cfg",
                                             {{"encoder_layers", 12},
                                              {"relative_position_embedding", true},
@@ -201,31 +204,7 @@ TEST(ForeignModel, WavLmHasItsPositionBias) {
                                              {"max_distance", 800},
                                              {"gru_rel_pos", true}}}});
   EXPECT_EQ(right.kind, "WavLM");
-  EXPECT_EQ(right.space.blueprint().relative_position, (RelativePosition{320, 800, true}));
-}
-
-TEST(Fairseq, LightHubertSpacesAreThoseOfItsFiles) {
-  for (const auto& [name, count] :
-       {std::pair{"base", "6530347008"}, std::pair{"small", "951892141473"}}) {
-    const ForeignModel model =
-        from_fairseq({{"cfg",
-                       {{"model",
-                         {{"_name", "hubert_pruner"},
-                          {"pruner_supernet", "a/Supernet_" + std::string(name) + ".yaml"}}}}}});
-    EXPECT_EQ(model.kind, "LightHuBERT " + std::string(name) + " supernet");
-    EXPECT_EQ(model.space.size(), count);
-    const SearchSpace listed = SearchSpace::load(std::string(CONCERTINA_SOURCE_DIR) +
-                                                 "/configs/spaces/lighthubert-" + name + ".yaml");
-    EXPECT_EQ(model.space.default_architecture(), listed.default_architecture());
-    EXPECT_EQ(model.space.smallest(), listed.smallest());
-    EXPECT_EQ(model.space.storage().largest, listed.storage().largest);
-    EXPECT_EQ(model.space.blueprint().wave.norm, ExtractorNorm::kLayer);  // the package's default
-    EXPECT_TRUE(model.space.blueprint().normalize_waveform);
-
-    NamedSettings written = fairseq_settings(model.space, model.space.storage().largest);
-    EXPECT_EQ(written[0].first, "pruner_supernet");
-    EXPECT_EQ(std::get<std::string>(written[0].second), std::string(name) + ".yaml");
-  }
+  EXPECT_EQ(right.blueprint.relative_position, (RelativePosition{320, 800, true}));
 }
 
 TEST(Fairseq, SettingsOfPicklesAreInert) {

@@ -11,6 +11,8 @@
 #include "supernet/checkpoint/transformers.h"
 #include "supernet/container/safetensors_layout.h"
 #include "supernet/container/shard_index.h"
+#include "supernet/space/search_space.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina::testing {
 namespace {
@@ -40,7 +42,7 @@ bool read_safetensors(ByteSpan bytes) {
   touch(layout.tensors, bytes);
   const auto space = layout.metadata.find("concertina.space");
   if (space != layout.metadata.end()) {
-    const Storage storage = SearchSpace::from_json(space->second).storage();
+    const Storage storage = search_space_from_json(space->second).storage();
   }
   return true;
 }

@@ -4,7 +4,11 @@
 
 #include "supernet/checkpoint/fairseq.h"
 #include "supernet/checkpoint/match.h"
+#include "supernet/checkpoint/names.h"
 #include "supernet/checkpoint/transformers.h"
+#include "supernet/space/search_space.h"
+#include "supernet/space/search_space_config.h"
+#include "supernet/space/slicing.h"
 #include "tests/container/pickles.h"
 
 namespace concertina::testing {
@@ -56,14 +60,16 @@ void add_tensor(Ops& ops, const std::string& name, const std::vector<int64_t>& s
 
 SearchSpace tiny_space() {
   const nlohmann::json config = transformers_json();
-  return transformers_model(Settings::from_json(config.dump(), "config.json"), {}).space;
+  const ForeignModel model =
+      transformers_model(Settings::from_json(config.dump(), "config.json"), {});
+  return SearchSpace::single(model.blueprint, model.storage);
 }
 
 // `feature_norm`: with the norm of the features and the mask embedding, which students lack.
 void add_tensors(Ops& ops, bool feature_norm) {
   const SearchSpace space = tiny_space();
   for (const TensorSlice& slice :
-       tensor_slices(space.blueprint(), space.storage(), space.storage().largest)) {
+       tensor_slices(space.blueprint(), space.storage(), space.storage().shape)) {
     const bool of_teachers = slice.name.starts_with("layer_norm.") || slice.name == "mask_emb";
     if (feature_norm || !of_teachers) add_tensor(ops, slice.name, slice.shape());
   }
@@ -228,9 +234,9 @@ nlohmann::json shard_index_json() {
   const SearchSpace space = tiny_space();
   nlohmann::json index = {{"metadata", {{"total_size", kStorageFloats * 4}}}};
   for (const TensorSlice& slice :
-       tensor_slices(space.blueprint(), space.storage(), space.storage().largest)) {
+       tensor_slices(space.blueprint(), space.storage(), space.storage().shape)) {
     const bool layer = slice.name.starts_with("encoder.layers.");
-    index["weight_map"][foreign_name(slice.name, Naming::kTransformers)] =
+    index["weight_map"][foreign_name(*tensor_named(slice.name), Naming::kTransformers)] =
         layer ? "parts/model-00002-of-00002.safetensors" : "model-00001-of-00002.safetensors";
   }
   return index;
@@ -238,10 +244,10 @@ nlohmann::json shard_index_json() {
 
 nlohmann::json safetensors_header() {
   const SearchSpace space = tiny_space();
-  nlohmann::json header = {{"__metadata__", {{"concertina.space", space.to_json()}}}};
+  nlohmann::json header = {{"__metadata__", {{"concertina.space", json_of(space)}}}};
   int64_t at = 0;
   for (const TensorSlice& slice :
-       tensor_slices(space.blueprint(), space.storage(), space.storage().largest)) {
+       tensor_slices(space.blueprint(), space.storage(), space.storage().shape)) {
     for (const DimSlice& dim : slice.dims) header[slice.name]["shape"].push_back(dim.size);
     header[slice.name]["dtype"] = "F32";
     header[slice.name]["data_offsets"] = {at, at + slice.numel() * 4};

@@ -121,8 +121,8 @@ TEST(Pickle, LeavesTheReaderBehindItsEnd) { EXPECT_EQ(Loaded(pickle("N") + "rest
 
 TEST(Pickle, ErrorsNameTheByte) {
   using ::testing::HasSubstr;
-  EXPECT_THAT(error_of(pickle("Nt")), HasSubstr("at byte 3: the pickle goes back to a mark"));
-  EXPECT_THAT(error_of(pickle("0")), HasSubstr("at byte 2: the pickle takes a value"));
+  EXPECT_THAT(error_of(pickle("Nt")), HasSubstr("at byte 3: the pickle pops to a mark"));
+  EXPECT_THAT(error_of(pickle("0")), HasSubstr("at byte 2: the pickle pops a value"));
   EXPECT_THAT(error_of(pickle("NI1\n")), HasSubstr("at byte 3: pickle opcode 0x49"));
   EXPECT_THAT(error_of("\x80\x05N."), HasSubstr("protocol 5"));
   EXPECT_THAT(error_of(pickle("X\xff\xff\xff\xff")), HasSubstr("at byte 7: 4294967295 bytes"));

@@ -12,12 +12,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST(Crc32c, GivesThePublishedValues) {  // RFC 3720, B.4
-  EXPECT_EQ(crc32c("123456789"), 0xE3069283U);
-  EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8A9136AAU);
-  EXPECT_EQ(crc32c(std::string(32, '\xFF')), 0x62A8AB43U);
-}
-
 class Events : public ::testing::Test {
  protected:
   void TearDown() override { fs::remove(path); }
@@ -38,7 +32,7 @@ class Events : public ::testing::Test {
 };
 
 TEST_F(Events, AnEventHasTheBytesOfTheFormat) {
-  events.go_on_after(0);
+  events.resume_after(0);
   const size_t head = read_text(path).size();
   const std::vector<Scalar> scalars = {{"loss", 1.5}};
   events.add(300, scalars);
@@ -49,16 +43,16 @@ TEST_F(Events, AnEventHasTheBytesOfTheFormat) {
   EXPECT_EQ(event.substr(9), rest);  // step 300; summary {value {tag: "loss", simple_value: 1.5}}
 }
 
-TEST_F(Events, GoesOnWhereARunIsResumed) {
-  events.go_on_after(0);
+TEST_F(Events, IsResumedAfterAStep) {
+  events.resume_after(0);
   const std::vector<Scalar> scalars = {{"loss", 1}, {"lr", 0.1}};
   for (const int64_t step : {1, 2, 200}) events.add(step, scalars);
   write_atomically(path, read_text(path) + "torn");
-  events.go_on_after(2);
+  events.resume_after(2);
   EXPECT_EQ(lengths().size(), 3U);  // the file's version and two steps
   events.add(3, scalars);
   EXPECT_EQ(lengths().size(), 4U);
-  events.go_on_after(0);
+  events.resume_after(0);
   EXPECT_EQ(lengths().size(), 1U);
 }
 

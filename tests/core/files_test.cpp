@@ -188,12 +188,12 @@ TEST_F(Files, ACopyStaysWhenTheFileIsCutShort) {
 TEST_F(Files, AMappedFileThatIsCutShortIsNamed) {
   write_atomically(folder_ / "a", std::string(10000, 'x'));
   const auto read_after_cut = [&] {
-    explain_lost_mappings();
+    report_lost_mappings();
     const MappedFile map(folder_ / "a");
     fs::resize_file(folder_ / "a", 0);
     std::exit(static_cast<int>(map.bytes()[9999]));
   };
-  EXPECT_EXIT(read_after_cut(), ::testing::ExitedWithCode(3), "/a was cut short");
+  EXPECT_EXIT(read_after_cut(), ::testing::ExitedWithCode(3), "/a was truncated");
 }
 
 TEST_F(Files, HashesMatchPublishedValues) {

@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 SearchSpace space_of(const Blueprint& blueprint) {
-  SearchSpace::Choices choices = testing::tiny_space().choices();
+  SpaceChoices choices = testing::tiny_space().choices();
   if (blueprint.rate == RateKind::kNone) choices.frame_period_us = {20000};
   if (blueprint.head_dim == 16) choices.heads = {1};
   if (blueprint.relative_position.buckets > 0) choices.heads = {2};
@@ -43,7 +43,7 @@ Supernet random_model(const Blueprint& blueprint, uint64_t seed) {
 
 at::Tensor last_state(const Supernet& model) {
   const Architecture architecture = model.space().largest();
-  Wants wants;
+  WantedOutputs wants;
   wants.hidden = {architecture.depth()};
   const EncoderOutput output =
       encode(model.slice(architecture), make_batch(testing::tones(2, 16000, 3)), wants);
@@ -63,7 +63,7 @@ TEST(Inheritance, ChannelsMoveWhereTheGroupsAreInterleavedInOneOnly) {
   std::vector<int64_t> from;
   for (int64_t channel = 0; channel < embed; ++channel) {
     from.push_back(channel_at(contiguous.positional, embed,
-                              conv_place(model.blueprint().positional, embed, channel)));
+                              conv_position(model.blueprint().positional, embed, channel)));
   }
   const at::Tensor expected = last_state(older).index_select(2, at::tensor(from, at::kLong));
   EXPECT_LE((last_state(model) - expected).abs().max().item<double>(), 1e-4);

@@ -20,7 +20,7 @@ inline SearchSpace tiny_space() {
   blueprint.head_dim = 8;
   blueprint.positional = {.kernel = 5, .groups = 4, .weight_norm = false, .interleaved = true};
   blueprint.rate = RateKind::kCif;
-  SearchSpace::Choices choices;
+  SpaceChoices choices;
   choices.embed_dim = {16, 32};
   choices.frame_period_us = {20000, 40000};
   choices.heads = {1, 2};
@@ -37,7 +37,7 @@ inline SearchSpace tiny_wave_space() {
   blueprint.normalize_waveform = true;
   blueprint.head_dim = 8;
   blueprint.positional = {.kernel = 5, .groups = 4, .weight_norm = false, .interleaved = true};
-  SearchSpace::Choices choices;
+  SpaceChoices choices;
   const size_t layers = blueprint.wave.layers.size();
   choices.conv_channels = {std::vector<int32_t>(layers, 8), std::vector<int32_t>(layers, 12)};
   choices.embed_dim = {16, 32};

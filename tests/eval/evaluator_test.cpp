@@ -8,8 +8,9 @@
 #include "distill/objective/layer_mean.h"
 #include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
+#include "search/run_study.h"
 #include "search/searcher.h"
-#include "search/study.h"
+#include "supernet/space/search_space_config.h"
 #include "tests/eval/toy_corpus.h"
 #include "tests/model/models.h"
 
@@ -47,7 +48,7 @@ class EvaluatorTest : public ::testing::Test {
     std::vector<Proposal> all;
     for (int64_t i = 0; i < count; ++i) {
       const Architecture architecture = space().sample(rng);
-      all.push_back({i, architecture, space().encode(architecture)});
+      all.push_back({i, architecture, GenomeCodec(space()).encode(architecture)});
     }
     return all;
   }
@@ -60,7 +61,7 @@ class EvaluatorTest : public ::testing::Test {
                       fmt::format("concertina-study-{}-{}.db", ::getpid(), workers);
     std::filesystem::remove(path);
     StudyHeader header;
-    header.space_json = space().to_json();
+    header.space_json = json_of(space());
     header.objectives = objectives;
     std::string dump;
     {
@@ -127,7 +128,7 @@ TEST_F(EvaluatorTest, ASubnetThatCannotBeCutFailsAlone) {
   ASSERT_EQ(ended.size(), 3u);
   EXPECT_EQ(ended[0].values, alone[0].values);
   EXPECT_EQ(ended[2].values, alone[0].values);
-  EXPECT_NE(ended[1].error.find("cannot be cut"), std::string::npos) << ended[1].error;
+  EXPECT_NE(ended[1].error.find("cannot be sliced"), std::string::npos) << ended[1].error;
 }
 
 TEST_F(EvaluatorTest, OneAndTwoWorkersWriteTheSameStudy) { EXPECT_EQ(dump_with(1), dump_with(2)); }

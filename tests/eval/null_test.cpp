@@ -16,7 +16,7 @@ namespace {
 constexpr int32_t kDraws = 60;
 
 SearchSpace deep_space() {
-  SearchSpace::Choices choices;
+  SpaceChoices choices;
   choices.embed_dim = {64};
   choices.frame_period_us = {20000};
   choices.heads = {1};

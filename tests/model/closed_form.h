@@ -1,4 +1,4 @@
-// The weights and waveforms of scripts/golden/closed_form.py, and the comparison with what the
+// The weights and waveforms of tests/parity/golden/closed_form.py, and the comparison with what the
 // packages make of them.
 #pragma once
 
@@ -48,7 +48,7 @@ inline at::Tensor closed_form(const TensorSlice& slice) {
 inline Supernet closed_form_model(const SearchSpace& space) {
   TensorMap weights;
   const Storage storage = space.storage();
-  for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.largest)) {
+  for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.shape)) {
     weights[slice.name] = closed_form(slice);
   }
   return Supernet(space, std::move(weights));

@@ -54,7 +54,7 @@ TEST_P(ForwardTest, SharedBeginGivesTheSameFeatures) {
   const Architecture fewer({large.conv_channels()}, large.embed_dim(), large.frame_period_us(),
                            {large.layers().front()});
   const SpeechBatch batch = make_batch(testing::noise(2, 12000, 5));
-  const Frames shared = begin(supernet.slice(large), batch);
+  const Frames shared = encoder_input(supernet.slice(large), batch);
   const Subnet subnet = supernet.slice(fewer);
   EXPECT_EQ(max_difference(encode_from(subnet, shared).frames.x, encode(subnet, batch).frames.x),
             0);

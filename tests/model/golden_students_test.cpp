@@ -1,5 +1,5 @@
 // Published students' shapes against models built out of transformers'
-// (scripts/golden/students.py).
+// (tests/parity/golden/students.py).
 #include "tests/model/closed_form.h"
 
 namespace concertina {

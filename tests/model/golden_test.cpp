@@ -1,8 +1,10 @@
-// Parity with the packages the checkpoints come from: hidden states made by scripts/golden/ from
+// Parity with the packages the checkpoints come from: hidden states made by tests/parity/golden/ from
 // closed-form weights.
 #include <nlohmann/json.hpp>
 
 #include "supernet/space/cost.h"
+#include "supernet/space/resolve.h"
+#include "supernet/space/search_space_config.h"
 #include "tests/model/closed_form.h"
 
 namespace concertina {
@@ -56,7 +58,8 @@ void expect_padded_lighthubert(const Supernet& model, const SafetensorsFile& gol
                                const std::string& mode) {
   SpeechBatch batch = golden_batch({10000, 7000, 4321});
   batch.padding = Padding::kOriginal;
-  const Architecture architecture = model.space().resolve("c=512 e=384 p=20000 L=0-11:6x1536");
+  const Architecture architecture =
+      resolve_architecture(model.space(), "c=512 e=384 p=20000 L=0-11:6x1536");
   const EncoderOutput output =
       encode(model.slice(architecture), batch, {.all_hidden = true, .projected = true});
   std::vector<at::Tensor> kept = {output.frames.projected};
@@ -70,13 +73,13 @@ void expect_lighthubert(const std::string& space_name, ExtractorNorm norm,
                         const std::string& file = "lighthubert.safetensors", int cases_there = 6) {
   const SafetensorsFile golden = read_safetensors(testing::kGolden + file);
   const Json cases = Json::parse(golden.metadata.at("cases"));
-  const SearchSpace listed = SearchSpace::load(
+  const SearchSpace listed = load_search_space(
       std::string(CONCERTINA_SOURCE_DIR) + "/configs/spaces/lighthubert-" + space_name + ".yaml");
   Blueprint blueprint = listed.blueprint();
   blueprint.wave.norm = norm;
   blueprint.normalize_waveform = false;  // the package leaves it to its caller
   const Storage storage = listed.storage();
-  const SearchSpace space(blueprint, listed.choices(), {}, storage.rule, storage.largest);
+  const SearchSpace space(blueprint, listed.choices(), {}, storage.rule, storage.shape);
   const Supernet model = testing::closed_form_model(space);
   const SpeechBatch batch = golden_batch({10000});
   at::InferenceMode inference;
@@ -86,10 +89,10 @@ void expect_lighthubert(const std::string& space_name, ExtractorNorm norm,
   for (const auto& [name, values] : golden.tensors) {
     if (!name.starts_with(prefix)) continue;
     const Json subnet = Json::parse(cases.at(name).get<std::string>());
-    const Architecture architecture = space.resolve_covered(subnet.at("subnet").dump());
-    EXPECT_EQ(
-        cost_of(blueprint, architecture, 16000, storage.largest.embed_dim()).params_lighthubert,
-        subnet.at("params").get<int64_t>())
+    const Architecture architecture =
+        resolve_architecture(space, subnet.at("subnet").dump(), Accept::kSliceable);
+    EXPECT_EQ(cost_of(blueprint, architecture, 16000, storage.shape.embed_dim()).params_lighthubert,
+              subnet.at("params").get<int64_t>())
         << name;
     const EncoderOutput output = encode(model.slice(architecture), batch, {.all_hidden = true});
     std::vector<at::Tensor> kept;

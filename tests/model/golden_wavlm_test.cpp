@@ -1,4 +1,4 @@
-// Parity with transformers' WavLMModel (scripts/golden/wavlm.py).
+// Parity with transformers' WavLMModel (tests/parity/golden/wavlm.py).
 #include "supernet/nn/position_bias.h"
 #include "tests/model/closed_form.h"
 

@@ -12,6 +12,8 @@
 #include "supernet/model/import.h"
 #include "supernet/model/mapped_tensor.h"
 #include "supernet/model/safetensors.h"
+#include "supernet/space/resolve.h"
+#include "supernet/space/search_space_config.h"
 #include "tests/model/models.h"
 
 namespace concertina {
@@ -28,7 +30,8 @@ class ShardsTest : public ::testing::Test {
     const SearchSpace space =
         testing::small_space(testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost));
     export_transformers(testing::perturbed(space, 11),
-                        space.resolve("c=24 e=128 p=20000 L=0-1:2x256,3:2x256"), folder_ / "hf");
+                        resolve_architecture(space, "c=24 e=128 p=20000 L=0-1:2x256,3:2x256"),
+                        folder_ / "hf");
     tensors_ = read_safetensors(folder_ / "hf/model.safetensors").tensors;
     for (const bool safe : {true, false}) {
       const fs::path to = folder_ / (safe ? "safetensors" : "bin");
@@ -96,7 +99,7 @@ TEST_F(ShardsTest, HoldWhatOneFileHolds) {
     const Imported parts = import_checkpoint(folder_ / path);
     EXPECT_EQ(parts.container, container);
     EXPECT_TRUE(parts.ignored.empty());
-    EXPECT_EQ(parts.model.space().to_json(), whole.model.space().to_json());
+    EXPECT_EQ(json_of(parts.model.space()), json_of(whole.model.space()));
     for (const auto& [name, tensor] : whole.model.weights()) {
       EXPECT_TRUE(tensor.equal(parts.model.weights().at(name))) << path << " " << name;
     }
@@ -119,13 +122,13 @@ TEST_F(ShardsTest, OneFileComesBeforeSeveral) {
 TEST_F(ShardsTest, WhatAnIndexGetsWrongIsOneSentence) {
   json changed = index();
   changed["weight_map"]["encoder.layers.0.layer_norm.bias"] = "3";
-  EXPECT_THAT(error_with(changed), HasSubstr("names files that are not there: 3"));
+  EXPECT_THAT(error_with(changed), HasSubstr("names missing files: 3"));
   changed = index();
   changed["weight_map"]["encoder.layers.0.layer_norm.bias"] = "1";
   EXPECT_THAT(error_with(changed), HasSubstr("1 has no encoder.layers.0.layer_norm.bias"));
   for (const std::string file : {"../hf/model.safetensors", "/etc/passwd"}) {
     changed["weight_map"]["encoder.layers.0.layer_norm.bias"] = file;
-    EXPECT_THAT(error_with(changed), HasSubstr("'" + file + "', which is no file of its folder"));
+    EXPECT_THAT(error_with(changed), HasSubstr("'" + file + "', which is outside its folder"));
   }
   changed = index();
   changed["weight_map"].erase("encoder.layers.0.layer_norm.bias");

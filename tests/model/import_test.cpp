@@ -10,6 +10,8 @@
 #include "supernet/container/torch_writer.h"
 #include "supernet/model/export.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/resolve.h"
+#include "supernet/space/search_space_config.h"
 #include "tests/model/models.h"
 
 namespace concertina {
@@ -57,7 +59,7 @@ TEST_F(ImportTest, WhatIsExportedComesBack) {
   for (const NormPosition position : {NormPosition::kPost, NormPosition::kPre}) {
     const SearchSpace space = space_of(position);
     const Supernet supernet = testing::perturbed(space, 11);
-    const Architecture architecture = space.resolve(kHomogeneous);
+    const Architecture architecture = resolve_architecture(space, kHomogeneous);
     const Supernet subnet = supernet.extract(architecture);
     export_transformers(supernet, architecture, folder_ / "hf");
     export_fairseq(supernet, architecture, folder_ / "f.pt");
@@ -82,7 +84,7 @@ TEST_F(ImportTest, WhatIsExportedComesBack) {
 TEST_F(ImportTest, LowPrecisionIsStoredInHalfTheSpace) {
   const SearchSpace space = space_of(NormPosition::kPost);
   const Supernet supernet = testing::perturbed(space, 12);
-  const Architecture architecture = space.resolve(kHomogeneous);
+  const Architecture architecture = resolve_architecture(space, kHomogeneous);
   const Supernet subnet = supernet.extract(architecture);
   save_model(subnet, folder_ / "fp32.safetensors");
   const auto full = static_cast<double>(std::filesystem::file_size(folder_ / "fp32.safetensors"));
@@ -105,15 +107,16 @@ TEST_F(ImportTest, LowPrecisionIsStoredInHalfTheSpace) {
 TEST_F(ImportTest, WhatPackagesCannotSayIsAnError) {
   const Supernet supernet = testing::perturbed(space_of(NormPosition::kPost), 13);
   const auto error = [&](const char* key) {
-    return error_of(
-        [&] { export_transformers(supernet, supernet.space().resolve(key), folder_ / "hf"); });
+    return error_of([&] {
+      export_transformers(supernet, resolve_architecture(supernet.space(), key), folder_ / "hf");
+    });
   };
   EXPECT_THAT(error("c=24 e=128 p=20000 L=0:2x256,3:1x256"), HasSubstr("different heads"));
   EXPECT_THAT(error("c=24 e=64 p=20000 L=0:2x128,3:2x128"), HasSubstr("2 heads of 64"));
   EXPECT_FALSE(std::filesystem::exists(folder_ / "hf"));
 }
 
-// Files of torch.save and safetensors, made by scripts/golden/checkpoints.py: the same model in
+// Files of torch.save and safetensors, made by tests/parity/golden/checkpoints.py: the same model in
 // every container and dtype, contiguous or not.
 TEST_F(ImportTest, EveryContainerHoldsTheSameModel) {
   const std::filesystem::path fixtures =
@@ -126,7 +129,7 @@ TEST_F(ImportTest, EveryContainerHoldsTheSameModel) {
                                 const std::vector<std::string>& ignored) {
     const Imported other = import_checkpoint(fixtures / name);
     EXPECT_EQ(other.container, container);
-    EXPECT_EQ(other.model.storage().largest, first.model.storage().largest);
+    EXPECT_EQ(other.model.storage().shape, first.model.storage().shape);
     for (const auto& [tensor, value] : first.model.weights()) {
       EXPECT_TRUE(value.equal(other.model.weights().at(tensor))) << name << " " << tensor;
     }
@@ -146,7 +149,7 @@ TEST_F(ImportTest, DistilHubertComesWithoutItsHeads) {
   const Supernet same = import_checkpoint(fixtures / "fairseq.pt").model;
   const Imported student = import_checkpoint(fixtures / "distiller.pt");
   EXPECT_EQ(student.kind, "DistilHuBERT");
-  EXPECT_EQ(student.model.storage().largest, same.storage().largest);
+  EXPECT_EQ(student.model.storage().shape, same.storage().shape);
   EXPECT_FALSE(student.model.weights().contains("layer_norm.weight"));
   for (const auto& [tensor, value] : student.model.weights()) {
     const at::Tensor& theirs = same.weights().at(tensor);
@@ -179,7 +182,7 @@ TEST_F(ImportTest, EqualWidthsNeedNoProjection) {
   EXPECT_TRUE(transformers.model.blueprint().projection);
   expect_same(transformers.model, model, 0);
   EXPECT_THAT(error_of([&] { export_fairseq(transformers.model, net, folder_ / "f.pt"); }),
-              HasSubstr("fairseq, which has no words for a projection"));
+              HasSubstr("fairseq, which does not support a projection"));
 }
 
 TEST_F(ImportTest, WavLmComesBackFromItsFolder) {
@@ -227,19 +230,20 @@ TEST_F(ImportTest, OurOwnFilesAreModelsToo) {
   save_model(supernet, folder_ / "m.safetensors");
   const Imported imported = import_checkpoint(folder_ / "m.safetensors");
   EXPECT_EQ(imported.kind, "Concertina model");
-  EXPECT_EQ(imported.model.space().to_json(), supernet.space().to_json());
+  EXPECT_EQ(json_of(imported.model.space()), json_of(supernet.space()));
 }
 
 TEST_F(ImportTest, FilesThatAreNoCheckpointsAreClearErrors) {
   EXPECT_THAT(error_of([&] { import_checkpoint(folder_); }),
               HasSubstr("neither model.safetensors nor pytorch_model.bin"));
   write_atomically(folder_ / "pytorch_model.bin.index.json", "{}");
-  EXPECT_THAT(error_of([&] { import_checkpoint(folder_); }), HasSubstr("no config.json beside it"));
+  EXPECT_THAT(error_of([&] { import_checkpoint(folder_); }),
+              HasSubstr("no config.json next to it"));
   const std::filesystem::path fixtures =
       std::string(CONCERTINA_SOURCE_DIR) + "/tests/model/checkpoints";
   std::filesystem::copy(fixtures / "hf_bin/pytorch_model.bin", folder_ / "bare.bin");
   EXPECT_THAT(error_of([&] { import_checkpoint(folder_ / "bare.bin"); }),
-              HasSubstr("no config.json beside it"));
+              HasSubstr("no config.json next to it"));
   write_atomically(folder_ / "text.pt", "these are no tensors");
   EXPECT_THAT(error_of([&] { import_checkpoint(folder_ / "text.pt"); }),
               HasSubstr("text.pt is neither a file of torch.save nor a safetensors file"));

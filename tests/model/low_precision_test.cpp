@@ -32,7 +32,7 @@ Blueprint as_published(Blueprint blueprint) {
 }
 
 SearchSpace space_of(const Blueprint& blueprint, int32_t width) {
-  SearchSpace::Choices choices;
+  SpaceChoices choices;
   if (blueprint.front_end == FrontEndKind::kWave) {
     choices.conv_channels = {std::vector<int32_t>(7, std::clamp(width / 4, 16, 128))};
   }
@@ -65,7 +65,7 @@ at::Tensor gradients_of(const Supernet& supernet, const SpeechBatch& batch,
   const Parameters parameters(trainable(supernet.weights(), slices));
   Gradients gradients(parameters);
   const Leaves leaves(parameters, slices, precision);
-  leaves.flow_into(gradients);
+  leaves.accumulate_into(gradients);
   TensorMap tensors = leaves.tensors();
   for (const auto& [name, tensor] : supernet.weights()) {
     if (name.starts_with("feature_extractor.mel.")) tensors[name] = tensor;

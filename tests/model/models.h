@@ -52,7 +52,7 @@ inline Blueprint with_cif(Blueprint blueprint) {
 
 inline SearchSpace small_space(const Blueprint& blueprint,
                                SlicingRule rule = SlicingRule::kPrefix) {
-  SearchSpace::Choices choices;
+  SpaceChoices choices;
   if (blueprint.front_end == FrontEndKind::kWave) {
     choices.conv_channels = {std::vector<int32_t>(7, 24), std::vector<int32_t>(7, 32)};
   }

@@ -37,7 +37,7 @@ void expect_marks(const Gradients& gradients, const std::vector<TensorSlice>& sl
     const at::Tensor touched = gradients.touched.of(gradients.views.at(slice.name));
     EXPECT_LE(touched.sum().item<int64_t>(), slice.numel()) << slice.name;
     const bool reached = touched.sum().item<int64_t>() > 0;  // by the loss
-    EXPECT_TRUE(!reached || take(touched, slice).min().item<int>() == 1) << slice.name;
+    EXPECT_TRUE(!reached || take_slice(touched, slice).min().item<int>() == 1) << slice.name;
   }
 }
 
@@ -47,7 +47,7 @@ std::pair<int, int> expect_leaves_agree(const SearchSpace& space) {
   const Supernet supernet = testing::perturbed(space, 1);
   const SpeechBatch batch = make_batch(testing::noise(1, 8000, 2));
   const auto storage =
-      tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().largest);
+      tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().shape);
   Parameters parameters(trainable(supernet.weights(), storage));
   Gradients gradients(parameters);
   Rng rng(3);
@@ -60,7 +60,7 @@ std::pair<int, int> expect_leaves_agree(const SearchSpace& space) {
     }
     gradients.zero();
     Leaves leaves(parameters, slices, at::kFloat);
-    leaves.flow_into(gradients);
+    leaves.accumulate_into(gradients);
     TensorMap tensors = leaves.tensors();
     for (const auto& [name, tensor] : supernet.weights()) {
       if (name.starts_with("feature_extractor.mel.")) tensors[name] = tensor;
@@ -126,7 +126,7 @@ TEST(Leaves, GradientsMatchFiniteDifferences) {
     const auto slices = tensor_slices(supernet.blueprint(), supernet.storage(), narrow);
     Parameters parameters(trainable(
         supernet.weights(),
-        tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().largest)));
+        tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().shape)));
     const SpeechBatch batch = make_batch(testing::noise(1, 8000, 6));
     const auto loss = [&](const Leaves& leaves) {
       const Subnet subnet = make_subnet(supernet.blueprint(), narrow, leaves.tensors());
@@ -134,7 +134,7 @@ TEST(Leaves, GradientsMatchFiniteDifferences) {
     };
     Gradients gradients(parameters);
     Leaves leaves(parameters, slices, at::kFloat);
-    leaves.flow_into(gradients);
+    leaves.accumulate_into(gradients);
     loss(leaves).backward();
 
     const at::Tensor start = parameters.flat().clone();
@@ -153,14 +153,14 @@ TEST(Leaves, GradientsMatchFiniteDifferences) {
 TEST(Leaves, UntouchedPartsAreNotMarked) {
   const SearchSpace space = testing::small_space(testing::mel_blueprint());
   const Supernet supernet = testing::perturbed(space, 4);
-  Parameters parameters(trainable(
-      supernet.weights(),
-      tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().largest)));
+  Parameters parameters(
+      trainable(supernet.weights(),
+                tensor_slices(supernet.blueprint(), supernet.storage(), supernet.storage().shape)));
   Gradients gradients(parameters);
   Leaves leaves(parameters,
                 tensor_slices(supernet.blueprint(), supernet.storage(), space.smallest()),
                 at::kFloat);
-  leaves.flow_into(gradients);
+  leaves.accumulate_into(gradients);
   leaves.tensors().at("post_extract_proj.weight").sum().backward();
   const at::Tensor touched = gradients.touched.of(gradients.views.at("post_extract_proj.weight"));
   EXPECT_EQ(touched.narrow(0, 0, 64).min().item<int>(), 1);

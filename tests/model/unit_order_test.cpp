@@ -56,7 +56,7 @@ TEST_P(ReorderTest, TheFullNetworkIsUnchanged) {
   const Supernet sorted = reorder(model, orders);
   const SpeechBatch batch = make_batch(testing::noise(2, 12000, 3));
   at::InferenceMode inference;
-  for (const Architecture& full : {space.whole(), space.storage().largest}) {
+  for (const Architecture& full : {space.whole(), space.storage().shape}) {
     const EncoderOutput before = encode(model.slice(full), batch, {.all_hidden = true});
     const EncoderOutput after = encode(sorted.slice(full), batch, {.all_hidden = true});
     for (size_t i = 0; i < before.hidden.size(); ++i) {

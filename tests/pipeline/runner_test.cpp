@@ -13,8 +13,8 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using Names = std::vector<std::string>;
 
-// Three stages that write a file each and say in ran_ that they did: data, then model and table, which
-// both read it.
+// Three stages that write a file each and log it in ran_: data, then model and table, which both
+// read it.
 class RunnerTest : public testing::InFolder {
  protected:
   Stage stage(const std::string& name, const std::string& settings, Names inputs) {
@@ -79,7 +79,8 @@ TEST_F(RunnerTest, AnUnknownStageIsNamedBeforeAnythingRuns) {
       call();
       ADD_FAILURE() << "modl was taken";
     } catch (const InputError& error) {
-      EXPECT_THAT(error.what(), ::testing::HasSubstr("unknown stage 'modl' (did you mean 'model'?)"));
+      EXPECT_THAT(error.what(),
+                  ::testing::HasSubstr("unknown stage 'modl' (did you mean 'model'?)"));
     }
   }
   EXPECT_FALSE(std::filesystem::exists(workspace().out));
@@ -115,7 +116,8 @@ TEST_F(RunnerTest, APreparationComesBeforeItsStageAlone) {
   EXPECT_THAT(run(all), IsEmpty());
 }
 
-// As the corpus: what a stage has made is known once it ran, and changes behind the runner's back count.
+// As the corpus: what a stage has made is known once it ran, and changes behind the runner's back
+// count.
 TEST_F(RunnerTest, ContentOfAnInputCounts) {
   std::vector<Stage> all = stages();
   const std::filesystem::path output = all[0].outputs[0];

@@ -38,9 +38,8 @@ std::set<std::string> changed_by(const std::string& assignment) {
 
 TEST(Stages, Order) {
   const Pipeline plain = smoke_pipeline();
-  EXPECT_THAT(names_of(pipeline_stages(plain)),
-              ElementsAre("corpus", "teacher", "stage1", "stage2", "latency", "search", "eval",
-                          "report"));
+  EXPECT_THAT(names_of(pipeline_stages(plain)), ElementsAre("corpus", "teacher", "stage1", "stage2",
+                                                            "latency", "search", "eval", "report"));
   const Pipeline sorted = smoke_pipeline({"sort.score=magnitude"});
   EXPECT_THAT(names_of(pipeline_stages(sorted)),
               ElementsAre("corpus", "teacher", "stage1", "sort", "stage2", "latency", "search",

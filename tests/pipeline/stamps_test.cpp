@@ -10,7 +10,8 @@ using StampsTest = testing::InFolder;
 
 Stage stage(const std::string& name, const std::string& settings,
             std::vector<std::string> inputs = {}) {
-  return {.name = name, .settings = settings, .inputs = std::move(inputs), .outputs = {}, .run = {}};
+  return {
+      .name = name, .settings = settings, .inputs = std::move(inputs), .outputs = {}, .run = {}};
 }
 
 // Runs made before stay up to date: the hash and the file are as they always were.

@@ -3,9 +3,9 @@
 #include <cmath>
 
 #include "core/errors.h"
-#include "report/report.h"
 #include "report/svg.h"
-#include "tests/db/studies.h"
+#include "report/training_curve.h"
+#include "tests/study/studies.h"
 
 namespace concertina {
 namespace {
@@ -24,8 +24,8 @@ TEST(Chart, TicksAreRoundAndHoldTheData) {
   }
 }
 
-TEST(Chart, SkipsWhatIsNoNumberAndEscapesText) {
-  const Axis axis{"a <b>", [](double) { return std::string("t"); }};
+TEST(Chart, SkipsNonFiniteValuesAndEscapesText) {
+  const ChartAxis axis{"a <b>", [](double) { return std::string("t"); }};
   Chart chart{"c & d",
               axis,
               axis,
@@ -65,7 +65,7 @@ TEST_F(Curves, JoinsLossAndValidationByStep) {
   EXPECT_EQ(curve.validation[0].second[2], 2.8);
 }
 
-TEST_F(Curves, ALineCutShortAtTheEndIsLeftOut) {
+TEST_F(Curves, ATruncatedLastLineIsIgnored) {
   EXPECT_THAT(read("{\"step\":1,\"loss\":2}\n{\"step\":2,\"lo").step, ElementsAre(1));
 }
 

@@ -6,10 +6,12 @@
 #include <regex>
 
 #include "core/errors.h"
-#include "search/front_members.h"
-#include "search/latency_model.h"
+#include "search/run_study.h"
+#include "study/front_members.h"
+#include "study/latency/model.h"
+#include "study/queries.h"
 #include "tests/search/formulas.h"
-#include "tests/search/many_trials.h"
+#include "tests/study/many_trials.h"
 
 namespace concertina {
 namespace {
@@ -21,7 +23,7 @@ std::vector<Budget> budgets() {
   return {{"params", 2e6, {}}, {"macs", 1.5e8, {}}, {"params", 10, {}}};
 }
 
-// A study with everything in it, and names that would break a careless page.
+// A study with all kinds of data, and names that need escaping.
 StudyFile full_study(const std::filesystem::path& path) {
   StudyHeader header = formula_header();
   header.model = R"({"path":"it's <b>.safetensors","sha256":"00"})";
@@ -123,10 +125,10 @@ TEST_F(Report, ShowsFrontChoicesAndMeasurements) {
   for (const char* words :
        {"pr.frame_acc on test", "55.50 [54.25, 56.75]", "(layer 1, shrinkage 0.001)",
         "the prediction is off by <b>-1.0 %</b>", "CPU, 1 thread, 4 s of audio, fp32",
-        "<dt>looks at test</dt><dd>1</dd>", "latency.p50_ms (ms)", "params ≤ 2M", "concertina extract",
-        "none fits, the nearest is", "on held-out subnets", "Predicted against measured latency",
-        "Dominated hypervolume", "teacher: loss over steps", "200 (8 failed)",
-        "its reference point", "random wins"}) {
+        "<dt>looks at test</dt><dd>1</dd>", "latency.p50_ms (ms)", "params ≤ 2M",
+        "concertina extract", "none fits, the nearest is", "on held-out subnets",
+        "Predicted against measured latency", "Dominated hypervolume", "teacher: loss over steps",
+        "200 (8 failed)", "its reference point", "random wins"}) {
     EXPECT_THAT(page_, HasSubstr(words)) << words;
   }
   const std::vector<Budget> budget = {{"params", 2e6, {}}};
@@ -149,10 +151,11 @@ TEST_F(Report, ShowsTheCorrectionOfTheLatencyModel) {
   EXPECT_THAT(page, HasSubstr("predictions times 1.250"));
 }
 
-// A profile after the search says nothing about the model that the search used.
+// A profile after the search does not change the error of the model that the search used.
 TEST_F(Report, QuotesTheFrozenModelsOwnError) {
   const LatencyModel model = LatencyModel::from_json(study_.latency_model()->json);
-  const std::string quoted = fmt::format("Latency model: {:.1f} % error", 100 * model.held_out()->mape);
+  const std::string quoted =
+      fmt::format("Latency model: {:.1f} % error", 100 * model.held_out()->mape);
   EXPECT_THAT(page_, HasSubstr(quoted));
   std::vector<LatencyPoint> later = study_.latency_points();
   Rng rng(9);

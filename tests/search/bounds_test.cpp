@@ -1,7 +1,8 @@
 #include <gmock/gmock.h>
 #include <sqlite3.h>
 
-#include "search/study.h"
+#include "search/run_study.h"
+#include "study/hypervolume.h"
 #include "tests/search/formulas.h"
 
 namespace concertina {
@@ -24,7 +25,7 @@ StudyHeader run(const std::filesystem::path& path, uint64_t seed, int64_t trials
   return study.header();
 }
 
-// The hypervolume of a study's trials in a box of its own making.
+// The hypervolume of a study's trials within the given bounds.
 double volume_in(const std::filesystem::path& path, const ObjectiveBounds& loss,
                  const ObjectiveBounds& macs) {
   std::vector<ObjectivePoint> points;
@@ -52,7 +53,7 @@ TEST(Bounds, AreTheSameForEverySeedSoThatHypervolumesCompare) {
   }
 }
 
-TEST(Bounds, WhatIsKnownWithoutScoringNeedsNoCorners) {
+TEST(Bounds, MetricsKnownWithoutScoringNeedNoTrials) {
   const Folder folder;
   const StudyHeader header = run(folder / "s.db", 1, 24, "random");
   const SearchSpace space = pocket_space();
@@ -68,7 +69,7 @@ TEST(Bounds, TheReferencePointLiesATenthBeyondTheWorse) {
                                                    std::pair(std::string("sid.acc"), -10.0)));
 }
 
-TEST(Bounds, AnOlderStudyKeepsTheBoxItBeganWith) {
+TEST(Bounds, AnOlderStudyKeepsTheBoundsOfItsFirstGeneration) {
   const Folder folder;
   run(folder / "s.db", 1, 24);
   sqlite3* db = nullptr;

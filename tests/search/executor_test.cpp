@@ -8,6 +8,7 @@
 #include <set>
 
 #include "core/errors.h"
+#include "search/executor.h"
 #include "tests/search/formulas.h"
 
 namespace concertina {
@@ -73,7 +74,7 @@ TEST(Executor, DoneIsCalledOnTheCallersThreadOnly) {
   EXPECT_GE(started, 1);
 }
 
-TEST(Executor, ASubnetThatThrowsIsOneFailedTrialAndItsNeighboursAreScored) {
+TEST(Executor, ASubnetThatThrowsIsOneFailedTrialAndTheOthersAreScored) {
   const CallbackEvaluator evaluator([](const WorkGroup& group) {
     for (const Proposal& p : group.proposals) {
       if (p.number == 4) throw std::runtime_error("Cholesky: not positive-definite");
@@ -96,7 +97,7 @@ TEST(Executor, ASubnetThatThrowsIsOneFailedTrialAndItsNeighboursAreScored) {
   EXPECT_EQ(std::ranges::count_if(errors, [](const auto& e) { return e.second.empty(); }), 7);
 }
 
-TEST(Executor, WhatTheSystemRefusesEndsTheRun) {
+TEST(Executor, ASystemErrorEndsTheRun) {
   const CallbackEvaluator broken([](const WorkGroup& group) {
     if (group.proposals[0].number == 3) throw SystemError("no disk");
   });

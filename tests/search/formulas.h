@@ -1,8 +1,7 @@
-// An evaluator whose scores are formulas, so that a search can be tested without a network.
+// An evaluator whose scores are formulas, so that searches are tested without a network.
 #pragma once
 
 #include <chrono>
-#include <cmath>
 #include <functional>
 #include <stdexcept>
 #include <thread>
@@ -10,20 +9,9 @@
 #include "search/evaluator.h"
 #include "supernet/space/cost.h"
 #include "supernet/space/search_space.h"
-#include "tests/db/studies.h"
+#include "tests/study/studies.h"
 
 namespace concertina {
-
-// Layers matter unequally and saturate, so that good subnets are uneven and pay for what they use.
-inline double formula_loss(const Architecture& architecture) {
-  double capacity = 0.2 * std::log(static_cast<double>(architecture.embed_dim()));
-  for (const LayerShape& layer : architecture.layers()) {
-    const double weight = 1.0 / (1 + layer.index);
-    capacity += weight * (std::sqrt(static_cast<double>(layer.heads)) +
-                          0.3 * std::log1p(layer.ffn_dim / 96.0));
-  }
-  return std::exp(-0.3 * capacity) + (architecture.frame_period_us() > 20000 ? 0.02 : 0.0);
-}
 
 class FormulaEvaluator : public Evaluator {
  public:
@@ -63,7 +51,7 @@ class FormulaEvaluator : public Evaluator {
   }
 
   std::string formula_ = "saturating";
-  bool shuffle_ = false;    // groups take unequal time and end out of order
+  bool shuffle_ = false;    // groups take different times and end out of order
   int64_t fail_every_ = 0;  // every n-th trial fails
   int64_t throw_at_ = -1;   // this trial's group throws
   std::function<void()> after_group_;
@@ -85,21 +73,9 @@ class FormulaEvaluator : public Evaluator {
   Blueprint blueprint_ = pocket_space().blueprint();
 };
 
-inline std::vector<MetricInfo> formula_objectives() {
-  return {{"loss", Direction::kMinimise, ""}, {"macs", Direction::kMinimise, "MACs"}};
-}
-
-inline StudyHeader formula_header() {
-  StudyHeader header = small_header();
-  header.seed = 1;
-  header.objectives = formula_objectives();
-  header.recorded = {{"params", Direction::kMinimise, "params"}};
-  return header;
-}
-
-// Twelve members: enough to be used up.
+// Twelve members: small enough to be exhausted.
 inline SearchSpace tiny_space() {
-  SearchSpace::Choices choices = pocket_space().choices();
+  SpaceChoices choices = pocket_space().choices();
   choices.embed_dim = {96, 128, 192};
   choices.heads = {2};
   choices.ffn_ratio = {2};

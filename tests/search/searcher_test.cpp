@@ -5,7 +5,7 @@
 #include <set>
 
 #include "core/errors.h"
-#include "search/pareto.h"
+#include "study/hypervolume.h"
 #include "tests/search/formulas.h"
 
 namespace concertina {
@@ -25,8 +25,9 @@ SearcherOptions options_of(const std::string& kind, uint64_t seed = 1) {
 std::vector<Trial> score(const SearchSpace& space, const std::vector<Genome>& genomes,
                          int64_t first) {
   FormulaEvaluator evaluator;
+  const GenomeCodec codec(space);
   std::vector<Proposal> proposals;
-  for (const Genome& genome : genomes) proposals.push_back({first++, space.decode(genome), genome});
+  for (const Genome& genome : genomes) proposals.push_back({first++, codec.decode(genome), genome});
   std::vector<Trial> trials;
   for (const Evaluation& e : evaluator.run({proposals}, {})) {
     const Proposal& proposal = proposals[trials.size()];
@@ -69,21 +70,22 @@ INSTANTIATE_TEST_SUITE_P(Kinds, EverySearcher, ::testing::Values("nsga2", "rando
 TEST_P(EverySearcher, NeverAsksTwice) {
   const SearchSpace space = pocket_space();
   const auto searcher = make_searcher(options_of(GetParam()), space);
+  const GenomeCodec codec(space);
   std::set<Genome> seen;
   for (const Trial& trial : search(*searcher, space, 300)) {
     EXPECT_TRUE(seen.insert(trial.genome).second);
-    EXPECT_EQ(space.canonical(trial.genome), trial.genome);
+    EXPECT_EQ(codec.canonical(trial.genome), trial.genome);
   }
   EXPECT_EQ(seen.size(), 300u);
 }
 
-TEST_P(EverySearcher, UsesUpASmallSpaceAndStops) {
+TEST_P(EverySearcher, ExhaustsASmallSpaceAndStops) {
   const SearchSpace space = tiny_space();
   const auto searcher = make_searcher(options_of(GetParam()), space);
   EXPECT_EQ(std::to_string(search(*searcher, space, 1000).size()), space.size());
 }
 
-TEST_P(EverySearcher, RestoredSearcherGoesOnTheSame) {
+TEST_P(EverySearcher, ARestoredSearcherContinuesIdentically) {
   const SearchSpace space = pocket_space();
   const auto whole = make_searcher(options_of(GetParam()), space);
   const auto told = search(*whole, space, 100);
@@ -102,12 +104,13 @@ TEST_P(EverySearcher, RefusesAForeignState) {
   }
 }
 
-TEST(Nsga2, FirstAskHoldsTheCorners) {
+TEST(Nsga2, FirstAskHoldsSmallestLargestAndDefault) {
   const SearchSpace space = pocket_space();
+  const GenomeCodec codec(space);
   const auto genomes = make_searcher(options_of("nsga2"), space)->ask(20);
-  EXPECT_EQ(space.decode(genomes[0]), space.smallest());
-  EXPECT_EQ(space.decode(genomes[1]), space.largest());
-  EXPECT_EQ(space.decode(genomes[2]), space.default_architecture());
+  EXPECT_EQ(codec.decode(genomes[0]), space.smallest());
+  EXPECT_EQ(codec.decode(genomes[1]), space.largest());
+  EXPECT_EQ(codec.decode(genomes[2]), space.default_architecture());
 }
 
 TEST(Nsga2, BeatsRandomSearchOnEverySeed) {

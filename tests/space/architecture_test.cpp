@@ -34,7 +34,7 @@ TEST(Architecture, ALayerWithoutHeadsHasNoWindow) {
             Architecture({}, 16, 20000, {{0, 0, 8, 0}}));
 }
 
-TEST(Architecture, NamesTheBadPart) {
+TEST(Architecture, NamesTheInvalidPart) {
   const auto message = [](const char* key) -> std::string {
     try {
       Architecture::parse(key);
@@ -101,24 +101,6 @@ TEST(Architecture, EqualNetsHashAlike) {
   std::unordered_set<Architecture> seen = {wave_net(64, 1, 128, 2), wave_net(64, 1, 128, 2),
                                            wave_net(64, 1, 128, 3)};
   EXPECT_EQ(seen.size(), 2U);
-}
-
-TEST(Covers, ComparesEveryDimension) {
-  const Architecture big = wave_net(128, 2, 256, 4, 64);
-  EXPECT_TRUE(covers(big, big));
-  EXPECT_TRUE(covers(big, wave_net(64, 1, 128, 3, 32)));
-  EXPECT_FALSE(covers(big, wave_net(192, 1, 128, 3, 32)));
-  EXPECT_FALSE(covers(big, wave_net(64, 3, 128, 3, 32)));
-  EXPECT_FALSE(covers(big, wave_net(64, 1, 512, 3, 32)));
-  EXPECT_FALSE(covers(big, wave_net(64, 1, 128, 5, 32)));
-  EXPECT_FALSE(covers(big, wave_net(64, 1, 128, 3, 96)));
-  const auto windowed = [](int32_t window) {
-    return Architecture({}, 64, 20000, {{2, 1, 8, window}});
-  };
-  EXPECT_TRUE(covers(windowed(0), windowed(16)));
-  EXPECT_TRUE(covers(windowed(16), windowed(8)));
-  EXPECT_FALSE(covers(windowed(16), windowed(32)));
-  EXPECT_FALSE(covers(windowed(16), windowed(0)));
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "core/errors.h"
+#include "supernet/space/resolve.h"
+#include "supernet/space/slicing.h"
 #include "tests/space/spaces.h"
 
 namespace concertina {
@@ -29,8 +31,8 @@ const NamedSubnet kNamed[] = {
 TEST(Cost, ReproducesLightHubertsTables) {
   for (const NamedSubnet& named : kNamed) {
     const SearchSpace space = load_space(named.space);
-    const Architecture net = space.resolve(named.name);
-    const int32_t stored = space.storage().largest.embed_dim();
+    const Architecture net = resolve_architecture(space, named.name);
+    const int32_t stored = space.storage().shape.embed_dim();
     Blueprint group = space.blueprint();
     group.wave.norm = ExtractorNorm::kGroup;
     EXPECT_EQ(cost_of(space.blueprint(), net, 16000, stored).params_lighthubert,

@@ -1,3 +1,5 @@
+#include "supernet/space/genome.h"
+
 #include <gmock/gmock.h>
 
 #include <set>
@@ -14,28 +16,29 @@ std::vector<SearchSpace> spaces() {
 }
 
 TEST(Genome, LayoutIsNamed) {
-  const SearchSpace pocket = load_space("pocket.yaml");
-  EXPECT_EQ(pocket.genome_length(), 4 + 3 * 4);
-  EXPECT_EQ(pocket.gene_names()[1], "embed_dim");
-  EXPECT_EQ(pocket.gene_names()[4 + 3 * 3], "layer3.heads");
-  EXPECT_THAT(pocket.gene_cardinalities(),
+  const GenomeCodec pocket(load_space("pocket.yaml"));
+  EXPECT_EQ(std::ssize(pocket.names()), 4 + 3 * 4);
+  EXPECT_EQ(pocket.names()[1], "embed_dim");
+  EXPECT_EQ(pocket.names()[4 + 3 * 3], "layer3.heads");
+  EXPECT_THAT(pocket.cardinalities(),
               testing::ElementsAre(1, 4, 2, 3, 3, 3, 1, 3, 3, 1, 3, 3, 1, 3, 3, 1));
 }
 
 TEST(Genome, DecodesToWhatWasEncoded) {
   Rng rng(21);
   for (const SearchSpace& space : spaces()) {
+    const GenomeCodec codec(space);
     for (int32_t i = 0; i < 200; ++i) {
       const Architecture net = space.sample(rng);
-      const Genome genome = space.encode(net);
-      EXPECT_EQ(space.decode(genome), net);
-      EXPECT_EQ(space.canonical(genome), genome);
+      const Genome genome = codec.encode(net);
+      EXPECT_EQ(codec.decode(genome), net);
+      EXPECT_EQ(codec.canonical(genome), genome);
     }
   }
 }
 
 TEST(Genome, GenesOfDroppedLayersAreZero) {
-  const SearchSpace pocket = load_space("pocket.yaml");
+  const GenomeCodec pocket(load_space("pocket.yaml"));
   Genome genome(16, 0);
   for (size_t gene : {4U, 7U, 10U, 13U}) genome[gene] = 2;
   const Genome canonical = pocket.canonical(genome);  // depth 2 keeps layers 0 and 3
@@ -46,7 +49,7 @@ TEST(Genome, GenesOfDroppedLayersAreZero) {
 }
 
 TEST(Genome, RefusesWhatIsNoGenome) {
-  const SearchSpace pocket = load_space("pocket.yaml");
+  const GenomeCodec pocket(load_space("pocket.yaml"));
   EXPECT_THROW(pocket.decode({}), InputError);
   Genome genome(16, 0);
   genome[1] = 4;
@@ -59,23 +62,24 @@ TEST(Genome, RefusesWhatIsNoGenome) {
 TEST(Genome, MutantsAndChildrenAreCanonicalMembers) {
   Rng rng(31);
   for (const SearchSpace& space : spaces()) {
+    const GenomeCodec codec(space);
     for (int32_t i = 0; i < 200; ++i) {
-      const Genome a = space.encode(space.sample(rng)), b = space.encode(space.sample(rng));
-      const Genome mutant = space.mutate(a, 0.3, rng), child = space.cross(a, b, rng);
+      const Genome a = codec.encode(space.sample(rng)), b = codec.encode(space.sample(rng));
+      const Genome mutant = codec.mutate(a, 0.3, rng), child = codec.cross(a, b, rng);
       for (const Genome& genome : {mutant, child}) {
-        EXPECT_EQ(space.canonical(genome), genome);
-        EXPECT_TRUE(space.contains(space.decode(genome)));
+        EXPECT_EQ(codec.canonical(genome), genome);
+        EXPECT_TRUE(space.contains(codec.decode(genome)));
       }
-      EXPECT_EQ(space.mutate(a, 0, rng), a);
-      EXPECT_EQ(space.cross(a, a, rng), a);
+      EXPECT_EQ(codec.mutate(a, 0, rng), a);
+      EXPECT_EQ(codec.cross(a, a, rng), a);
     }
   }
 }
 
 TEST(Genome, MutationReachesEveryPocketNet) {
-  const SearchSpace pocket = load_space("pocket.yaml");
+  const GenomeCodec pocket(load_space("pocket.yaml"));
   Rng rng(41);
-  Genome genome = pocket.encode(pocket.smallest());
+  Genome genome = pocket.encode(pocket.space().smallest());
   std::set<int32_t> widths, depths, last_layer;
   for (int32_t i = 0; i < 300; ++i) {
     genome = pocket.mutate(genome, 0.2, rng);
@@ -90,7 +94,7 @@ TEST(Genome, MutationReachesEveryPocketNet) {
 }
 
 TEST(Genome, ChildrenTakeLayersFromTheParentThatHasThem) {
-  const SearchSpace pocket = load_space("pocket.yaml");
+  const GenomeCodec pocket(load_space("pocket.yaml"));
   const Genome shallow = pocket.encode(Architecture::parse("e=96 p=20000 L=0:2x192,3:2x192"));
   const Genome deep = pocket.encode(Architecture::parse("e=96 p=20000 L=0-3:4x384"));
   Rng rng(51);

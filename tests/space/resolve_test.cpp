@@ -1,3 +1,5 @@
+#include "supernet/space/resolve.h"
+
 #include <gmock/gmock.h>
 
 #include <filesystem>
@@ -13,7 +15,7 @@ using testing::HasSubstr;
 
 std::string refusal(const SearchSpace& space, const std::string& text) {
   try {
-    return "accepted as " + space.resolve(text).key();
+    return "accepted as " + resolve_architecture(space, text).key();
   } catch (const InputError& error) {
     return error.what();
   }
@@ -21,19 +23,19 @@ std::string refusal(const SearchSpace& space, const std::string& text) {
 
 TEST(Resolve, NamesAndKeys) {
   const SearchSpace pocket = load_space("pocket.yaml");
-  EXPECT_EQ(pocket.resolve("smallest"), pocket.smallest());
-  EXPECT_EQ(pocket.resolve("largest"), pocket.largest());
-  EXPECT_EQ(pocket.resolve(" default\n"), pocket.default_architecture());
-  EXPECT_EQ(pocket.resolve(pocket.smallest().key()), pocket.smallest());
+  EXPECT_EQ(resolve_architecture(pocket, "smallest"), pocket.smallest());
+  EXPECT_EQ(resolve_architecture(pocket, "largest"), pocket.largest());
+  EXPECT_EQ(resolve_architecture(pocket, " default\n"), pocket.default_architecture());
+  EXPECT_EQ(resolve_architecture(pocket, pocket.smallest().key()), pocket.smallest());
 }
 
 TEST(Resolve, LargestIsTheLargestMemberAndWholeAllThatIsStored) {
   const SearchSpace small = load_space("lighthubert-small.yaml");
-  EXPECT_EQ(small.resolve("largest"), small.largest());
-  EXPECT_EQ(small.resolve("whole"), small.whole());
-  EXPECT_TRUE(small.contains(small.resolve("largest")));
-  EXPECT_EQ(small.resolve("whole").embed_dim(), 768);
-  EXPECT_EQ(small.resolve(small.whole().key()), small.whole());
+  EXPECT_EQ(resolve_architecture(small, "largest"), small.largest());
+  EXPECT_EQ(resolve_architecture(small, "whole"), small.whole());
+  EXPECT_TRUE(small.contains(resolve_architecture(small, "largest")));
+  EXPECT_EQ(resolve_architecture(small, "whole").embed_dim(), 768);
+  EXPECT_EQ(resolve_architecture(small, small.whole().key()), small.whole());
 }
 
 TEST(Resolve, EveryGeneOutsideTheSpaceIsRefusedWithTheNearestChoice) {
@@ -70,9 +72,10 @@ TEST(Resolve, WhatTheStorageCoversOnlyWhenAsked) {
   const SearchSpace pocket = load_space("pocket.yaml");
   const std::string key = "e=112 p=60000 L=1:3x100,2:0x224";
   EXPECT_THAT(refusal(pocket, key), HasSubstr("not in the space"));
-  EXPECT_EQ(pocket.resolve_covered(key).embed_dim(), 112);
-  EXPECT_EQ(pocket.resolve_covered("smallest"), pocket.smallest());
-  EXPECT_THROW(pocket.resolve_covered("e=272 p=20000 L=0-3:2x192"), InputError);
+  EXPECT_EQ(resolve_architecture(pocket, key, Accept::kSliceable).embed_dim(), 112);
+  EXPECT_EQ(resolve_architecture(pocket, "smallest", Accept::kSliceable), pocket.smallest());
+  EXPECT_THROW(resolve_architecture(pocket, "e=272 p=20000 L=0-3:2x192", Accept::kSliceable),
+               InputError);
 }
 
 TEST(Resolve, NamesTheMembersNearby) {
@@ -98,7 +101,7 @@ TEST(Resolve, LightHubertsDict) {
       "ffn_embed":[1536,1536,1536,1536,1536,1536,1536,1536,1536,1344],"layer_num":10,"heads_num":)" +
       ten +
       R"(,"slide_wsz":["global","global","global","global","global","global","global","global","global","global"]})";
-  const Architecture net = small.resolve(dict);
+  const Architecture net = resolve_architecture(small, dict);
   EXPECT_EQ(net.key(), "c=512 e=384 p=20000 L=0-6:6x1536,8-9:6x1536,10:4x1344");
   EXPECT_TRUE(small.contains(net));
 
@@ -106,15 +109,15 @@ TEST(Resolve, LightHubertsDict) {
       std::filesystem::path(testing::TempDir()) / "space_resolve.json";
   const auto write = [&](const std::string& text) { std::ofstream(path) << text; };
   write(dict);
-  EXPECT_EQ(small.resolve("@" + path.string()), net);
+  EXPECT_EQ(resolve_architecture(small, "@" + path.string()), net);
   write("{\"architecture\": \"" + net.key() + "\"}");
-  EXPECT_EQ(small.resolve("@" + path.string()), net);
+  EXPECT_EQ(resolve_architecture(small, "@" + path.string()), net);
   write(net.key() + "\n");
-  EXPECT_EQ(small.resolve("@" + path.string()), net);
+  EXPECT_EQ(resolve_architecture(small, "@" + path.string()), net);
   write("@" + path.string());
-  EXPECT_THROW(small.resolve("@" + path.string()), InputError);
+  EXPECT_THROW(resolve_architecture(small, "@" + path.string()), InputError);
   std::filesystem::remove(path);
-  EXPECT_THROW(small.resolve("@" + path.string()), SystemError);
+  EXPECT_THROW(resolve_architecture(small, "@" + path.string()), SystemError);
 }
 
 TEST(Resolve, SlideWindowsOfLightHubertsDict) {
@@ -131,7 +134,7 @@ TEST(Resolve, SlideWindowsOfLightHubertsDict) {
                            R"(],"ffn_embed":[)" + ffn + R"(],"atten_dim":[)" + widths +
                            R"(],"slide_wsz":[)" + windows + "]}";
   EXPECT_THAT(refusal(small, dict), HasSubstr("window 16 in layer 0 is not in the space"));
-  const Architecture net = small.resolve_covered(dict);
+  const Architecture net = resolve_architecture(small, dict, Accept::kSliceable);
   EXPECT_EQ(net.key(), "c=512 e=256 p=20000 L=0-6:4x768w16,8-9:4x768,10:4x768w32");
 }
 

@@ -1,4 +1,5 @@
 #include "supernet/space/slicing.h"
+#include "supernet/space/resolve.h"
 
 #include <gmock/gmock.h>
 
@@ -43,7 +44,7 @@ TEST(InterleavedRows, TakeTheStartOfEveryBlock) {
 
 TEST(TensorSlices, StorageIsTheFairseqModel) {
   const SearchSpace space = load_space("lighthubert-base.yaml");
-  const Slices slices = slices_of(space, space.storage().largest);
+  const Slices slices = slices_of(space, space.storage().shape);
   EXPECT_EQ(slices.size(), 223U);  // LightHuBERT's 224 without the prediction head
   EXPECT_EQ(shape(slices, "feature_extractor.conv_layers.0.0.weight"),
             (std::vector<int64_t>{512, 1, 10}));
@@ -62,7 +63,8 @@ TEST(TensorSlices, StorageIsTheFairseqModel) {
 
 TEST(TensorSlices, LightHubertRule) {
   const SearchSpace space = load_space("lighthubert-small.yaml");
-  const Architecture net = space.resolve("c=512 e=384 p=20000 L=0-6:6x1344,8-10:4x1536");
+  const Architecture net =
+      resolve_architecture(space, "c=512 e=384 p=20000 L=0-6:6x1344,8-10:4x1536");
   const Slices slices = slices_of(space, net);
   EXPECT_FALSE(slices.contains("encoder.layers.7.fc1.weight"));
   EXPECT_EQ(shape(slices, "encoder.layers.8.self_attn.q_proj.weight"),
@@ -81,7 +83,7 @@ TEST(TensorSlices, LightHubertRule) {
 
 TEST(TensorSlices, PocketHasMelStatisticsAndARateUnit) {
   const SearchSpace space = load_space("pocket.yaml");
-  const Slices stored = slices_of(space, space.storage().largest);
+  const Slices stored = slices_of(space, space.storage().shape);
   EXPECT_TRUE(stored.contains("rate.conv.weight"));
   EXPECT_FALSE(stored.contains("layer_norm.weight"));
   EXPECT_FALSE(stored.at("feature_extractor.mel.std").trained);
@@ -110,7 +112,7 @@ TEST(TensorSlices, EverySliceLiesInsideTheStorage) {
        {load_space("pocket.yaml"), load_space("lighthubert-base.yaml"),
         load_space("lighthubert-small.yaml"), rich_space(), wave_space(), wavlm_space(),
         reuse_space(), joined_space(RateKind::kConv), joined_space(RateKind::kLinear)}) {
-    const Slices stored = slices_of(space, space.storage().largest);
+    const Slices stored = slices_of(space, space.storage().shape);
     for (int32_t i = 0; i < 20; ++i) {
       for (const auto& [name, slice] : slices_of(space, space.sample(rng))) {
         const std::vector<int64_t> limits = shape(stored, name);
@@ -128,7 +130,7 @@ TEST(TensorSlices, EverySliceLiesInsideTheStorage) {
 TEST(TensorSlices, WavLmSharesOneTableAndGatesEachLayer) {
   const SearchSpace space = wavlm_space();
   const std::string table = "encoder.layers.0.self_attn.relative_attention_bias.weight";
-  const Slices stored = slices_of(space, space.storage().largest);
+  const Slices stored = slices_of(space, space.storage().shape);
   EXPECT_EQ(shape(stored, table), (std::vector<int64_t>{320, 2}));
   EXPECT_EQ(shape(stored, "encoder.layers.3.self_attn.grep_linear.weight"),
             (std::vector<int64_t>{8, 64}));
@@ -216,9 +218,11 @@ TEST(TensorSlices, RefusesWhatTiedPartsForbid) {
 
 TEST(TensorSlices, AConvJoinsAsManyFramesAsItWasTrainedFor) {
   const SearchSpace space = joined_space(RateKind::kConv);
-  EXPECT_THROW(space.resolve_covered("c=64 e=128 p=60000 L=0:1x256"), InputError);
+  EXPECT_THROW(resolve_architecture(space, "c=64 e=128 p=60000 L=0:1x256", Accept::kSliceable),
+               InputError);
   const SearchSpace average = joined_space(RateKind::kAverage);
-  EXPECT_NO_THROW(average.resolve_covered("c=64 e=128 p=60000 L=0:1x256"));
+  EXPECT_NO_THROW(
+      resolve_architecture(average, "c=64 e=128 p=60000 L=0:1x256", Accept::kSliceable));
 }
 
 }  // namespace

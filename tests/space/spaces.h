@@ -4,12 +4,12 @@
 #include <filesystem>
 #include <string>
 
-#include "supernet/space/search_space.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 
 inline SearchSpace load_space(const std::string& name) {
-  return SearchSpace::load(std::filesystem::path(CONCERTINA_SOURCE_DIR) / "configs/spaces" / name);
+  return load_search_space(std::filesystem::path(CONCERTINA_SOURCE_DIR) / "configs/spaces" / name);
 }
 
 inline Architecture wave_net(int32_t embed, int32_t heads, int32_t ffn, int32_t depth,
@@ -21,7 +21,7 @@ inline Architecture wave_net(int32_t embed, int32_t heads, int32_t ffn, int32_t 
 
 // Pocket with every gene there is: windows, layers without heads, ratios that round to one width.
 inline SearchSpace rich_space() {
-  SearchSpace::Choices choices;
+  SpaceChoices choices;
   choices.embed_dim = {64, 96};
   choices.frame_period_us = {20000, 40000, 60000};
   choices.heads = {0, 1, 2};
@@ -41,7 +41,7 @@ inline SearchSpace wave_space() {
   blueprint.norm_position = NormPosition::kPre;
   blueprint.positional = {31, 16, true, true};
   blueprint.rate = RateKind::kCif;
-  SearchSpace::Choices choices;
+  SpaceChoices choices;
   for (int32_t width : {32, 64}) choices.conv_channels.emplace_back(7, width);
   choices.embed_dim = {64, 128};
   choices.frame_period_us = {20000, 40000};
@@ -57,7 +57,7 @@ inline SearchSpace wave_space() {
 inline SearchSpace wavlm_space() {
   Blueprint blueprint;
   blueprint.relative_position = {.buckets = 320, .max_distance = 800};
-  SearchSpace::Choices choices;
+  SpaceChoices choices;
   choices.conv_channels = {std::vector<int32_t>(7, 64)};
   choices.embed_dim = {128, 256};
   choices.frame_period_us = {20000};
@@ -74,7 +74,7 @@ inline SearchSpace wavlm_space() {
 inline SearchSpace reuse_space() {
   Blueprint blueprint;
   blueprint.attention_reuse = {1, 3};
-  SearchSpace::Choices choices = wavlm_space().choices();
+  SpaceChoices choices = wavlm_space().choices();
   choices.heads = {2};
   choices.window = {0};
   choices.policy = DepthPolicy::kTop;
@@ -85,7 +85,7 @@ inline SearchSpace reuse_space() {
 inline SearchSpace joined_space(RateKind rate) {
   Blueprint blueprint;
   blueprint.rate = rate;
-  SearchSpace::Choices choices = wavlm_space().choices();
+  SpaceChoices choices = wavlm_space().choices();
   choices.frame_period_us = {20000, 40000};
   return SearchSpace(blueprint, choices);
 }

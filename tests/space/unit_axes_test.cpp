@@ -7,6 +7,7 @@
 #include <set>
 
 #include "core/errors.h"
+#include "supernet/space/slicing.h"
 #include "tests/space/spaces.h"
 
 namespace concertina {
@@ -35,7 +36,7 @@ TEST(UnitAxes, HaveTheSizeOfTheirTensors) {
   for (const SearchSpace& space : spaces()) {
     const auto units = counts(space);
     const Storage storage = space.storage();
-    for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.largest)) {
+    for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.shape)) {
       for (const UnitAxis& axis : unit_axes(space.blueprint(), slice.name)) {
         EXPECT_EQ(slice.dims[static_cast<size_t>(axis.dim)].size,
                   extent(space, axis, units.at(axis.group)))
@@ -51,7 +52,7 @@ TEST(UnitAxes, CoverEveryElasticDimension) {
   for (const SearchSpace& space : spaces()) {
     const Storage storage = space.storage();
     std::map<std::string, std::vector<DimSlice>> stored;
-    for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.largest)) {
+    for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.shape)) {
       stored[slice.name] = slice.dims;
     }
     for (int32_t i = 0; i < 30; ++i) {
@@ -74,7 +75,7 @@ TEST(UnitAxes, EveryGroupIsWrittenAndRead) {
   for (const SearchSpace& space : spaces()) {
     std::set<UnitGroup> written, read;
     const Storage storage = space.storage();
-    for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.largest)) {
+    for (const TensorSlice& slice : tensor_slices(space.blueprint(), storage, storage.shape)) {
       for (const UnitAxis& axis : unit_axes(space.blueprint(), slice.name)) {
         (axis.reads ? read : written).insert(axis.group);
       }
@@ -98,19 +99,19 @@ TEST(Places, AreAPrefixUnderThePrefixRule) {
   const SearchSpace pocket = load_space("pocket.yaml");
   std::vector<int64_t> ascending(1024);
   std::iota(ascending.begin(), ascending.end(), 0);
-  EXPECT_EQ(places_by_use(pocket, {{UnitKind::kFfn, 2}, 1024}), ascending);
+  EXPECT_EQ(positions_by_use(pocket, {{UnitKind::kFfn, 2}, 1024}), ascending);
 }
 
 // The places that the smallest member keeps come first, whatever the rule.
 TEST(Places, UnderLightHubertsRuleTheSmallestMemberHasTheMostUsedOnes) {
   const SearchSpace small = load_space("lighthubert-small.yaml");
-  const std::vector<int64_t> places = places_by_use(small, {{UnitKind::kFfn, 0}, 3072});
+  const std::vector<int64_t> places = positions_by_use(small, {{UnitKind::kFfn, 0}, 3072});
   const std::set<int64_t> all(places.begin(), places.end());
   EXPECT_EQ(all.size(), 3072U);
   const std::set<int64_t> first(places.begin(), places.begin() + 768);
   const std::vector<int64_t> kept = interleaved_ffn_rows(768, 256, 768);
   EXPECT_EQ(first, std::set<int64_t>(kept.begin(), kept.end()));
-  EXPECT_EQ(places_by_use(small, {{UnitKind::kHeads, 0}, 12}).front(), 0);
+  EXPECT_EQ(positions_by_use(small, {{UnitKind::kHeads, 0}, 12}).front(), 0);
 }
 
 TEST(ConvPlaces, GoThereAndBack) {
@@ -118,7 +119,7 @@ TEST(ConvPlaces, GoThereAndBack) {
     const PositionalConv conv{.groups = 4, .interleaved = interleaved};
     std::map<int64_t, int64_t> members;
     for (int64_t channel = 0; channel < 24; ++channel) {
-      const ConvPlace at = conv_place(conv, 24, channel);
+      const ConvPosition at = conv_position(conv, 24, channel);
       EXPECT_EQ(channel_at(conv, 24, at), channel);
       EXPECT_EQ(at.group, interleaved ? channel % 4 : channel / 6);
       ++members[at.group];

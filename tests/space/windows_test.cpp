@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/errors.h"
+#include "supernet/space/frames.h"
 
 namespace concertina {
 namespace {
@@ -16,9 +17,9 @@ Blueprint mel(RateKind rate) {
   return blueprint;
 }
 
-void expect_whole(const std::vector<Window>& windows, int64_t frames) {
+void expect_whole(const std::vector<AudioWindow>& windows, int64_t frames) {
   int64_t next = 0;
-  for (const Window& window : windows) {
+  for (const AudioWindow& window : windows) {
     EXPECT_EQ(window.begin, next);
     EXPECT_LT(window.begin, window.end);
     EXPECT_LE(window.first, window.begin);
@@ -41,18 +42,18 @@ TEST(Windows, EveryFrameIsKeptOnceWithContextOnBothSides) {
   }
 }
 
-TEST(Windows, FramesOfTheSubnetLineUpWithThoseOfOnePiece) {
+TEST(Windows, FramesOfTheSubnetAlignWithThoseOfTheWholeClip) {
   for (const RateKind rate : {RateKind::kCif, RateKind::kAverage}) {
     for (const int32_t period : {20000, 40000, 60000}) {
       const Blueprint blueprint = mel(rate);
       for (const int64_t frames : {997, 1000, 1003}) {
         const auto windows = plan_windows(blueprint, period, frames, {.seconds = 5, .overlap = 1});
         expect_whole(windows, frames);
-        for (const Window& window : windows) {
+        for (const AudioWindow& window : windows) {
           EXPECT_EQ(window.first % (period / 20000), 0);
           EXPECT_EQ(window.begin % (period / 20000), 0);
-          EXPECT_EQ(frames_before(blueprint, period, window.first + window.frames),
-                    frames_before(blueprint, period, window.first) +
+          EXPECT_EQ(compressed_frames(blueprint, window.first + window.frames, period),
+                    compressed_frames(blueprint, window.first, period) +
                         compressed_frames(blueprint, window.frames, period));
         }
       }
@@ -60,20 +61,10 @@ TEST(Windows, FramesOfTheSubnetLineUpWithThoseOfOnePiece) {
   }
   const auto windows =
       plan_windows(mel(RateKind::kCif), 90000, 5000, {.seconds = 10, .overlap = 2});
-  for (const Window& window : windows) EXPECT_EQ(window.first % 9, 0);
+  for (const AudioWindow& window : windows) EXPECT_EQ(window.first % 9, 0);
 }
 
-TEST(Windows, SamplesForFrames) {
-  for (const Blueprint& blueprint : {wave(), mel(RateKind::kNone)}) {
-    for (const int64_t frames : {1, 2, 7, 1500}) {
-      const int64_t samples = samples_for_frames(blueprint, frames);
-      EXPECT_EQ(blueprint.frames(samples), frames);
-      EXPECT_EQ(blueprint.frames(samples - 1), frames - 1);
-    }
-  }
-}
-
-TEST(Windows, WhatCannotBeIsRefused) {
+TEST(Windows, InvalidOptionsAreRejected) {
   EXPECT_THROW(plan_windows(wave(), 20000, 5000, {.seconds = 0.5, .overlap = 0}), InputError);
   EXPECT_THROW(plan_windows(wave(), 20000, 5000, {.seconds = 10, .overlap = 6}), InputError);
   EXPECT_THROW(plan_windows(wave(), 20000, 5000, {.seconds = 10, .overlap = -1}), InputError);

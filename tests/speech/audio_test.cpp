@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "core/errors.h"
-#include "tests/speech/made_up_data.h"
+#include "tests/speech/synthetic_data.h"
 
 namespace concertina {
 namespace {

@@ -10,7 +10,7 @@
 #include "core/threads.h"
 #include "speech/audio.h"
 #include "speech/resample.h"
-#include "tests/speech/made_up_data.h"
+#include "tests/speech/synthetic_data.h"
 
 namespace concertina {
 namespace {
@@ -47,14 +47,14 @@ class AugmentationTest : public ::testing::Test {
     return clip;
   }
 
-  std::vector<float> heard(const AugmentOptions& options, uint64_t row = 0) const {
+  std::vector<float> augmented(const AugmentOptions& options, uint64_t row = 0) const {
     std::vector<float> samples = clean_;
     Augmentation(options).apply(samples, *clips_, Rng(5).fork("row", row));
     return samples;
   }
 
   std::vector<float> added(const AugmentOptions& options, uint64_t row) const {
-    std::vector<float> difference = heard(options, row);
+    std::vector<float> difference = augmented(options, row);
     for (size_t i = 0; i < kLength; ++i) difference[i] -= clean_[i];
     return difference;
   }
@@ -91,7 +91,7 @@ TEST_F(AugmentationTest, MixesAPartOfAnotherUtterance) {
     if (first == difference.end()) continue;
     ++mixed;
     ASSERT_LE(last - first, static_cast<std::ptrdiff_t>(kLength / 2));
-    if (last - first < 100) continue;  // shorter than a period, its peak says nothing
+    if (last - first < 100) continue;  // shorter than a period: the peak is not informative
     softest = std::min(softest, peak(difference));
     loudest = std::max(loudest, peak(difference));
   }
@@ -146,7 +146,7 @@ TEST_F(AugmentationTest, BandLimitTakesOutWhatIsAbove) {
 
   AugmentOptions options;
   options.band_limit = {.probability = 1, .cutoff = {100, 110}};
-  EXPECT_LT(mean_power(heard(options)), 0.01);  // of a tone of 200 Hz
+  EXPECT_LT(mean_power(augmented(options)), 0.01);  // of a tone of 200 Hz
 }
 
 TEST_F(AugmentationTest, DependsOnTheRowsGeneratorOnly) {
@@ -175,7 +175,7 @@ TEST_F(AugmentationTest, SilenceStaysSilent) {
   options.noise_clips = noise_clips();
   options.mixing.probability = options.noise.probability = 1;
   clean_.assign(kLength, 0);
-  EXPECT_EQ(peak(heard(options)), 0);
+  EXPECT_EQ(peak(augmented(options)), 0);
 }
 
 TEST_F(AugmentationTest, TheNoiseManifestIsChecked) {

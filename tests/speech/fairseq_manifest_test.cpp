@@ -5,7 +5,7 @@
 #include "core/errors.h"
 #include "speech/audio.h"
 #include "speech/corpus.h"
-#include "tests/speech/made_up_data.h"
+#include "tests/speech/synthetic_data.h"
 
 namespace concertina {
 namespace {
@@ -70,7 +70,7 @@ TEST_F(FairseqManifest, SeveralAreOneCorpus) {
   EXPECT_EQ(manifest.clips[2].speaker, "");
   EXPECT_EQ(manifest.clips[2].split, Split::kTest);
   ASSERT_EQ(report_.skipped.size(), 1U);
-  EXPECT_THAT(report_.skipped[0].reason, HasSubstr("missing.wav: cannot be opened"));
+  EXPECT_THAT(report_.skipped[0].reason, HasSubstr("missing.wav: No such file"));
 }
 
 TEST_F(FairseqManifest, WhatIsNoneIsRefusedWithItsLine) {

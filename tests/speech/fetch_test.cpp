@@ -4,7 +4,7 @@
 #include "core/errors.h"
 #include "speech/audio.h"
 #include "speech/corpus.h"
-#include "tests/speech/made_up_data.h"
+#include "tests/speech/synthetic_data.h"
 
 namespace concertina {
 namespace {
@@ -18,7 +18,7 @@ using testing::write_file;
 
 constexpr const char* kPackage = "asterisk-core-sounds-en-g722";
 
-// A made-up package of the smoke tier: 20 clips, one of them there twice, one too short.
+// A synthetic package of the smoke tier: 20 clips, one of them a duplicate, one too short.
 class FetchTest : public ::testing::Test {
  protected:
   void SetUp() override {

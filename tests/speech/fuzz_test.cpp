@@ -9,7 +9,7 @@
 #include "speech/readers/readers.h"
 #include "speech/scan/found_clips.h"
 #include "speech/tar.h"
-#include "tests/speech/made_up_data.h"
+#include "tests/speech/synthetic_data.h"
 
 namespace concertina {
 namespace {

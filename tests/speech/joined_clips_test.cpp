@@ -6,7 +6,7 @@
 #include "core/errors.h"
 #include "core/threads.h"
 #include "speech/audio.h"
-#include "tests/speech/made_up_data.h"
+#include "tests/speech/synthetic_data.h"
 
 namespace concertina {
 namespace {

@@ -7,7 +7,7 @@
 
 #include "core/errors.h"
 #include "speech/audio.h"
-#include "tests/speech/made_up_data.h"
+#include "tests/speech/synthetic_data.h"
 
 namespace concertina {
 namespace {
@@ -127,7 +127,7 @@ TEST(Manifest, NamesLineAndColumnOfWhatIsWrong) {
   EXPECT_THAT(message(head + "a\ta.wav\t9\n"),
               HasSubstr("m.tsv:2: 3 columns where the header has 4"));
   EXPECT_THAT(message(head + "a\ta.wav\t9\ttrain\na\tb.wav\t9\ttrain\n"),
-              HasSubstr("m.tsv:3: column 'id': 'a' is there twice"));
+              HasSubstr("m.tsv:3: column 'id': duplicate value 'a'"));
   EXPECT_THAT(message(head + "\ta.wav\t9\ttrain\n"), HasSubstr("column 'id': is empty"));
   EXPECT_THAT(message("id\tpath\tsamples\tspeeker\n"), HasSubstr("did you mean 'speaker'?"));
   EXPECT_THAT(message("id\tpath\n"), HasSubstr("column 'samples' is missing"));

@@ -5,7 +5,7 @@
 #include <chrono>
 
 #include "core/errors.h"
-#include "tests/speech/made_up_data.h"
+#include "tests/speech/synthetic_data.h"
 
 namespace concertina {
 namespace {

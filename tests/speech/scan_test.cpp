@@ -5,7 +5,7 @@
 #include "core/errors.h"
 #include "speech/audio.h"
 #include "speech/corpus.h"
-#include "tests/speech/made_up_data.h"
+#include "tests/speech/synthetic_data.h"
 
 namespace concertina {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "speech/audio.h"
 #include "speech/corpus.h"
-#include "tests/speech/made_up_data.h"
+#include "tests/speech/synthetic_data.h"
 
 namespace concertina {
 namespace {

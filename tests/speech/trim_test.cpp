@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "tests/speech/made_up_data.h"
+#include "tests/speech/synthetic_data.h"
 
 namespace concertina {
 namespace {

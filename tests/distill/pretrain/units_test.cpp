@@ -99,7 +99,7 @@ TEST(Units, OfALayerAreTheModelsHiddenStates) {
 TEST(Units, OfALayerNeedALayerAndFramesOf20Ms) {
   const Supernet model = Supernet::random(testing::tiny_teacher(testing::tiny_space()), Rng(3));
   EXPECT_THROW(layer_features(model, 3, at::kFloat, at::kCPU), InputError);
-  SearchSpace::Choices slow = testing::tiny_space().choices();
+  SpaceChoices slow = testing::tiny_space().choices();
   slow.frame_period_us = {40000};
   const SearchSpace space(testing::tiny_space().blueprint(), slow);
   EXPECT_THROW(layer_features(Supernet::random(space, Rng(3)), 1, at::kFloat, at::kCPU),

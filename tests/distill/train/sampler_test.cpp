@@ -6,6 +6,7 @@
 
 #include "distill/train/subnet_draw.h"
 #include "supernet/space/cost.h"
+#include "supernet/space/search_space_config.h"
 #include "tests/distill/tiny.h"
 
 namespace concertina {
@@ -64,7 +65,7 @@ TEST(Sampler, ShrinksProgressively) {
 }
 
 TEST(ParetoDraw, TakesLargerMembersOfTheSameCost) {
-  const SearchSpace space = SearchSpace::load(CONCERTINA_SOURCE_DIR "/configs/spaces/pocket.yaml");
+  const SearchSpace space = load_search_space(CONCERTINA_SOURCE_DIR "/configs/spaces/pocket.yaml");
   const Shrinking shrinking(space);
   const ParetoDraw best(shrinking, space.blueprint(), 8, Rng(1)),
       any(shrinking, space.blueprint(), 1, Rng(1));

@@ -157,7 +157,7 @@ TEST_F(Training, OtherAudioThanThatOfCorporaIsRefused) {
   EXPECT_NO_THROW(check_audio(space.blueprint()));
   for (const Blueprint& blueprint : {slow, fine, coarse}) {
     EXPECT_THROW(check_audio(blueprint), InputError);
-    SearchSpace::Choices choices = space.choices();
+    SpaceChoices choices = space.choices();
     choices.frame_period_us = {blueprint.base_frame_period_us()};
     const SearchSpace other(blueprint, choices);
     EXPECT_THROW(pretrain_teacher(tiny_pretraining(), other, manifest, context("other")),

@@ -1,0 +1,45 @@
+#include "supernet/space/frames.h"
+
+#include <algorithm>
+
+namespace concertina {
+
+int64_t conv_outputs(int64_t inputs, int64_t kernel, int64_t stride) {
+  return inputs < kernel ? 0 : (inputs - kernel) / stride + 1;
+}
+
+int64_t conv_outputs(const WaveFrontEnd& wave, size_t layers, int64_t samples) {
+  for (size_t i = 0; i < layers; ++i) {
+    samples = conv_outputs(samples, wave.layers[i].kernel, wave.layers[i].stride);
+  }
+  return samples;
+}
+
+int64_t conv_inputs(const WaveFrontEnd& wave, size_t layers, int64_t outputs) {
+  for (size_t i = layers; i-- > 0;) {
+    outputs = (outputs - 1) * wave.layers[i].stride + wave.layers[i].kernel;
+  }
+  return outputs;
+}
+
+int64_t samples_for_frames(const Blueprint& blueprint, int64_t frames) {
+  if (frames <= 0) return 0;
+  if (blueprint.front_end == FrontEndKind::kWave) {
+    return conv_inputs(blueprint.wave, blueprint.wave.layers.size(), frames);
+  }
+  return (frames * blueprint.mel.stack - 1) * blueprint.mel.hop + blueprint.mel.window;
+}
+
+int64_t compressed_frames(const Blueprint& blueprint, int64_t base_frames,
+                          int32_t frame_period_us) {
+  if (base_frames <= 0) return 0;
+  const int64_t base = blueprint.base_frame_period_us();
+  if (frame_period_us == base) return base_frames;
+  if (blueprint.joins_frames()) {
+    return std::max<int64_t>(1, base_frames / std::max<int64_t>(1, frame_period_us / base));
+  }
+  return std::max<int64_t>(
+      1, (2 * base_frames * base + frame_period_us) / (2 * int64_t{frame_period_us}));
+}
+
+}  // namespace concertina

@@ -1,0 +1,62 @@
+#include "supernet/space/frames.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/space/spaces.h"
+
+namespace concertina {
+namespace {
+
+TEST(Frames, CountsHubertFrames) {
+  const Blueprint hubert;
+  EXPECT_EQ(hubert.base_frame_samples(), 320);
+  EXPECT_EQ(hubert.base_frame_period_us(), 20000);
+  EXPECT_EQ(hubert.frames(10000), 31);
+  EXPECT_EQ(hubert.frames(16000), 49);
+  EXPECT_EQ(hubert.frames(160000), 499);
+  EXPECT_EQ(hubert.frames(400), 1);
+  EXPECT_EQ(hubert.frames(399), 0);
+  EXPECT_EQ(hubert.frames(0), 0);
+  EXPECT_EQ(hubert.frames(-5), 0);
+}
+
+TEST(Frames, LogMelSharesTheGridOfTheWaveFrontEnd) {
+  const Blueprint pocket = load_space("pocket.yaml").blueprint();
+  EXPECT_EQ(pocket.front_end, FrontEndKind::kLogMel);
+  EXPECT_EQ(pocket.base_frame_period_us(), 20000);
+  EXPECT_EQ(pocket.frames(16000), 49);
+  EXPECT_EQ(pocket.frames(560), 1);
+  EXPECT_EQ(pocket.frames(559), 0);
+  EXPECT_EQ(pocket.front_end_dim({}), 160);
+}
+
+TEST(Frames, CompressesToRoundedFrames) {
+  const Blueprint hubert;
+  EXPECT_EQ(compressed_frames(hubert, 499, 20000), 499);
+  EXPECT_EQ(compressed_frames(hubert, 499, 40000), 250);  // 249.5 rounds up
+  EXPECT_EQ(compressed_frames(hubert, 1, 90000), 1);
+  EXPECT_EQ(compressed_frames(hubert, 0, 40000), 0);
+}
+
+TEST(Frames, JoinsWholeFrames) {
+  Blueprint fithubert;
+  fithubert.rate = RateKind::kConv;
+  EXPECT_EQ(compressed_frames(fithubert, 499, 40000), 249);
+  EXPECT_EQ(compressed_frames(fithubert, 1, 40000), 1);
+  EXPECT_EQ(compressed_frames(fithubert, 499, 20000), 499);
+}
+
+TEST(Frames, SamplesForFrames) {
+  Blueprint mel;
+  mel.front_end = FrontEndKind::kLogMel;
+  for (const Blueprint& blueprint : {Blueprint{}, mel}) {
+    for (const int64_t frames : {1, 2, 7, 1500}) {
+      const int64_t samples = samples_for_frames(blueprint, frames);
+      EXPECT_EQ(blueprint.frames(samples), frames);
+      EXPECT_EQ(blueprint.frames(samples - 1), frames - 1);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace concertina
