@@ -124,7 +124,6 @@ std::optional<Budget> read_budget(ConfigSection section) {
   return budget;
 }
 
-
 }  // namespace
 
 PipelineConfig PipelineConfig::parse(ConfigFile& file) {
