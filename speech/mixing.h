@@ -9,10 +9,6 @@
 
 namespace concertina {
 
-struct DecibelRange {
-  double low = 0, high = 0;  // drawn uniformly between
-};
-
 double mean_power(std::span<const float> samples);  // mean square; 0 of nothing
 
 // What `sound` is multiplied with so that an utterance of power `utterance` lies `snr_db` above it:
