@@ -76,9 +76,8 @@ void add_bench_verb(CLI::App& app, Globals& globals) {
   add_number(*bench, "--seconds", args->options.seconds, kLatencySeconds,
              "length of the audio in seconds")
       ->capture_default_str();
-  bench->add_option("--dtype", args->options.dtype, "fp32 or bf16")
-      ->check(CLI::IsMember({"fp32", "bf16"}))
-      ->capture_default_str();
+  add_choice(*bench, "--dtype", args->options.dtype, "what is computed in",
+             {Precision::kFp32, Precision::kBf16});
   add_number(*bench, "--repetitions", args->options.repetitions, kLatencyRepetitions,
              "number of timed runs")
       ->capture_default_str();

@@ -19,9 +19,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-const std::map<std::string, at::ScalarType> kStorageDTypes = {
-    {"fp32", at::kFloat}, {"bf16", at::kBFloat16}, {"half", at::kHalf}};
-
 Json describe(const Imported& imported) {
   const Blueprint& blueprint = imported.model.blueprint();
   const SearchSpace& space = imported.model.space();
@@ -68,7 +65,8 @@ void print(const Json& json) {
 
 void add_import(CLI::App& model, Globals& globals) {
   struct Args {
-    std::string path, out, dtype = "fp32";
+    std::string path, out;
+    Precision dtype = Precision::kFp32;
   };
   auto args = std::make_shared<Args>();
   CLI::App* verb = model.add_subcommand("import",
@@ -90,7 +88,7 @@ void add_import(CLI::App& model, Globals& globals) {
   add_storage_dtype(*verb, args->dtype);
   verb->callback([args, &globals] {
     const Imported imported = import_checkpoint(args->path);
-    save_model(imported.model, args->out, storage_dtype(args->dtype));
+    save_model(imported.model, args->out, scalar_type(args->dtype));
     Json json = describe(imported);
     json["file"] = args->out;
     if (globals.json) {
@@ -118,7 +116,8 @@ void check_export(const std::string& model, const std::string& format, const std
 
 void add_export(CLI::App& model, Globals& globals) {
   struct Args {
-    std::string model, arch = "whole", format, out, dtype = "fp32";
+    std::string model, arch = "whole", format, out;
+    Precision dtype = Precision::kFp32;
   };
   auto args = std::make_shared<Args>();
   CLI::App* verb =
@@ -142,7 +141,7 @@ void add_export(CLI::App& model, Globals& globals) {
     check_export(args->model, args->format, args->out);
     const Supernet supernet = load_model(args->model);
     const Architecture architecture = resolve_architecture(supernet.space(), args->arch);
-    const at::ScalarType dtype = storage_dtype(args->dtype);
+    const at::ScalarType dtype = scalar_type(args->dtype);
     if (args->format == "hf") export_transformers(supernet, architecture, args->out, dtype);
     if (args->format == "pt") export_fairseq(supernet, architecture, args->out, dtype);
     if (args->format == "concertina") {
@@ -150,7 +149,7 @@ void add_export(CLI::App& model, Globals& globals) {
     }
     const Json json = {{"architecture", architecture.key()},
                        {"format", args->format},
-                       {"dtype", args->dtype},
+                       {"dtype", enum_name(args->dtype)},
                        {"path", args->out}};
     fmt::print("{}", globals.json
                          ? json.dump(2) + "\n"
@@ -160,15 +159,11 @@ void add_export(CLI::App& model, Globals& globals) {
 
 }  // namespace
 
-void add_storage_dtype(CLI::App& verb, std::string& dtype) {
-  verb.add_option(
-          "--dtype", dtype,
-          "storage of matrices and convolutions: fp32, bf16 or half; they are read back as fp32")
-      ->check(CLI::IsMember({"fp32", "bf16", "half"}))
-      ->capture_default_str();
+void add_storage_dtype(CLI::App& verb, Precision& dtype) {
+  add_choice(verb, "--dtype", dtype,
+             "storage of matrices and convolutions; they are read back as fp32",
+             {Precision::kFp32, Precision::kBf16, Precision::kHalf});
 }
-
-at::ScalarType storage_dtype(const std::string& name) { return kStorageDTypes.at(name); }
 
 void add_checkpoint_verbs(CLI::App& model, Globals& globals) {
   add_import(model, globals);

@@ -8,7 +8,7 @@
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 #include "pipeline/encode_job.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/resolve.h"
@@ -49,7 +49,7 @@ void check_outputs(const EncodeArgs& args) {
 void run_encode(const EncodeArgs& args, const Globals& globals) {
   check_outputs(args);
   const at::Device device = device_of(globals);
-  const at::ScalarType dtype = training_dtype(args.dtype, device);
+  const at::ScalarType dtype = scalar_type(args.dtype, device);
   const Supernet supernet = load_model(args.model);
   const Encoder encoder(
       args, supernet.to(device).slice(resolve_architecture(supernet.space(), args.arch), dtype),
@@ -120,13 +120,10 @@ void add_encode_verbs(CLI::App& app, Globals& globals) {
       ->add_option("--overlap", args->overlap,
                    "overlap of neighbouring windows; each keeps half of it")
       ->capture_default_str();
-  encode
-      ->add_option(
-          "--dtype", args->dtype,
-          "what is computed in: fp32, bf16, or auto (bf16 where the machine is fast at it); "
-          "features are written as float32")
-      ->check(CLI::IsMember({"fp32", "bf16", "auto"}))
-      ->capture_default_str();
+  add_choice(*encode, "--dtype", args->dtype,
+             "what is computed in; auto: bf16 where the device multiplies it in hardware; features "
+             "are written as float32",
+             {Precision::kFp32, Precision::kBf16, Precision::kAuto});
   encode->callback([args, &globals] { run_encode(*args, globals); });
 }
 

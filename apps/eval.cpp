@@ -50,9 +50,9 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
   verb->add_option("--split", args->split, "dev or test")
       ->check(CLI::IsMember({"dev", "test"}))
       ->capture_default_str();
-  verb->add_option("--dtype", args->comparison.dtype,
-                   "what the encoder computes in: auto, fp32 or bf16")
-      ->capture_default_str();
+  add_choice(*verb, "--dtype", args->comparison.dtype,
+             "what the encoder computes in; auto: bf16 where the CPU multiplies it in hardware",
+             {Precision::kAuto, Precision::kFp32, Precision::kBf16});
   globals.paths.writes(*verb,
                        verb->add_option("-o,--out,--output", args->output,
                                         "JSON file to write the scores to as well"),

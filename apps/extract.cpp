@@ -70,7 +70,8 @@ Architecture asked_for(const SearchSpace& space, const std::string& text, bool f
 }
 
 struct ExtractArgs {
-  std::string model, arch, study, out, dtype = "fp32";
+  std::string model, arch, study, out;
+  Precision dtype = Precision::kFp32;
   BudgetFlags budget;
   bool force = false;
 };
@@ -85,7 +86,7 @@ void run_extract(const ExtractArgs& args, const Globals& globals) {
   if (!args.study.empty()) chosen = best_of(args.study, args.model, args.budget, args.force);
   const Architecture architecture =
       chosen ? chosen->architecture : asked_for(supernet.space(), args.arch, args.force);
-  save_model(supernet.extract(architecture), args.out, storage_dtype(args.dtype));
+  save_model(supernet.extract(architecture), args.out, scalar_type(args.dtype));
   Json json = cost_json(supernet.blueprint(), supernet.storage(), architecture);
   json["file"] = args.out;
   json["bytes"] = std::filesystem::file_size(args.out);

@@ -27,7 +27,6 @@ struct ProfileFlags {
 
 void profile(const ProfileFlags& flags, const Globals& globals) {
   LatencyOptions options = flags.options;
-  dtype_from(options.dtype);
   if (globals.threads > 0) options.threads = globals.threads;
   const Supernet supernet = load_model(flags.model);
   StudyFile study = open_or_create_times(flags.study, supernet);
@@ -44,7 +43,7 @@ void profile(const ProfileFlags& flags, const Globals& globals) {
                                               {"slowest_p50_ms", slowest},
                                               {"seconds", options.seconds},
                                               {"threads", options.threads},
-                                              {"dtype", options.dtype},
+                                              {"dtype", enum_name(options.dtype)},
                                               {"device", cpu_name()}}
                            .dump(1));
     return;
@@ -110,7 +109,8 @@ void add_profile(CLI::App& latency, Globals& globals) {
   add_number(*verb, "--seconds", flags->options.seconds, kLatencySeconds,
              "length of the audio in seconds")
       ->capture_default_str();
-  verb->add_option("--dtype", flags->options.dtype, "fp32 or bf16")->capture_default_str();
+  add_choice(*verb, "--dtype", flags->options.dtype, "what is computed in",
+             {Precision::kFp32, Precision::kBf16});
   verb->footer(
       "Example:\n"
       "  concertina latency profile runs/quickstart/stage2/model.safetensors -o times.db");

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/bounds.h"
+#include "core/enum_names.h"
 
 namespace concertina {
 
@@ -25,6 +26,20 @@ template <class Number>
 CLI::Option* add_number(CLI::App& verb, const std::string& names, Number& value,
                         const Bounds& bounds, const std::string& help) {
   return verb.add_option(names, value, help)->check(within(bounds, std::is_integral_v<Number>));
+}
+
+// One of the names of an enum; `accepted`: all of them where empty.
+template <NamedEnum E>
+CLI::Option* add_choice(CLI::App& verb, const std::string& names, E& value, const std::string& help,
+                        std::vector<E> accepted = {}) {
+  std::vector<std::string> words;
+  for (const E each : accepted) words.emplace_back(enum_name(each));
+  if (words.empty()) words = enum_names<E>();
+  return verb
+      .add_option_function<std::string>(
+          names, [&value](const std::string& word) { value = enum_from_name<E>("the value", word); }, help)
+      ->check(CLI::IsMember(words))
+      ->default_str(std::string(enum_name(value)));
 }
 
 enum class FileKind {

@@ -21,8 +21,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 struct SortFlags {
-  std::string model, out, data, objective, teacher, score = "activation";
-  double seconds = SortOptions().seconds;
+  std::string model, out, data, objective, teacher;
+  SortOptions options;
 };
 
 // How the units of a group are reordered; see order_by.
@@ -102,10 +102,7 @@ void print_text(const Json& json) {
 }
 
 SortOptions options_of(const SortFlags& flags, const Globals& globals) {
-  SortOptions options;
-  const auto names = sort_score_names();
-  options.score = static_cast<SortScore>(std::ranges::find(names, flags.score) - names.begin());
-  options.seconds = flags.seconds;
+  SortOptions options = flags.options;
   options.seed = globals.seed;
   return options;
 }
@@ -130,7 +127,7 @@ void sort_model(const SortFlags& flags, const Globals& globals) {
                                               .trained = trained ? &*trained : nullptr,
                                               .teacher = teacher ? &*teacher : nullptr,
                                               .manifest = manifest ? &*manifest : nullptr});
-  Json json = {{"score", flags.score},
+  Json json = {{"score", enum_name(flags.options.score)},
                {"groups", groups_json(sorted)},
                {"left_alone", left_alone(model)},
                {"change", sorted.change}};
@@ -178,12 +175,10 @@ void add_sort_verb(CLI::App& model, Globals& globals) {
                        "model file to write; heads go to NAME.objective.safetensors next to it")
           ->required(),
       FileKind::kModel);
-  sort->add_option("--score", flags->score, "importance score: activation, taylor or magnitude")
-      ->check(CLI::IsMember(sort_score_names()))
-      ->capture_default_str();
+  add_choice(*sort, "--score", flags->options.score, "importance score");
   globals.paths.reads(sort->add_option("--data", flags->data,
                                        "manifest whose training clips importance is measured on"));
-  add_number(*sort, "--seconds", flags->seconds, kSortSeconds, "seconds of training audio")
+  add_number(*sort, "--seconds", flags->options.seconds, kSortSeconds, "seconds of training audio")
       ->capture_default_str();
   globals.paths.reads(sort->add_option(
       "--objective", flags->objective,

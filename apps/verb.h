@@ -78,6 +78,7 @@ void add_eval_verbs(CLI::App& app, Globals& globals);     // eval, latency
 void add_search_verbs(CLI::App& app, Globals& globals);   // search
 void add_study_verbs(CLI::App& app, Globals& globals);    // study, pareto, report
 void add_run_verbs(CLI::App& app, Globals& globals);      // run
+void add_config_verb(CLI::App& app, Globals& globals);    // config
 void add_doctor_verb(CLI::App& app, Globals& globals);    // doctor
 
 }  // namespace concertina

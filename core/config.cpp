@@ -125,7 +125,6 @@ void read_key(ConfigState& state, const std::shared_ptr<ConfigNode>& node, std::
 template <class T>
 void read_number(ConfigState& state, const std::shared_ptr<ConfigNode>& node, std::string_view key,
                  std::optional<Bounds> bounds, T& value) {
-  state.numbers.push_back({node->path_of(key), bounds});
   const ConfigNode* child = ask(node, key);
   T given{};
   if (child == nullptr || !read_scalar(state, *child, given)) return;
@@ -174,6 +173,12 @@ void ConfigSection::read(std::string_view key, int64_t& value) {
 }
 void ConfigSection::read(std::string_view key, int64_t& value, Bounds bounds) {
   read_number(*state_, node_, key, bounds, value);
+}
+void ConfigSection::read(std::string_view key, uint64_t& value, Bounds bounds) {
+  CONCERTINA_ASSERT(bounds.low >= 0);
+  auto number = static_cast<int64_t>(value);
+  read_number(*state_, node_, key, bounds, number);
+  value = static_cast<uint64_t>(number);
 }
 void ConfigSection::read(std::string_view key, double& value) {
   read_number(*state_, node_, key, std::nullopt, value);
@@ -292,8 +297,12 @@ std::string ConfigSection::where(std::string_view key) const {
   return (child != nullptr ? child->place : node_->place).text();
 }
 
+std::filesystem::path ConfigSection::resolve(const std::filesystem::path& path) const {
+  return state_->resolve(path);
+}
+
 std::string ConfigSection::dump() const {
-  return detail::dump_config(*node_, detail::KeyOrder::kSorted);
+  return detail::dump_config(*node_, detail::KeyOrder::kSorted, detail::ListStyle::kBlock);
 }
 
 ConfigFile ConfigFile::load(const std::filesystem::path& path) {
@@ -336,15 +345,19 @@ void ConfigFile::finish() const {
 }
 
 std::string ConfigFile::dump() const {
-  return detail::dump_config(*state_->root, detail::KeyOrder::kAsWritten);
+  return detail::dump_config(*state_->root, detail::KeyOrder::kAsWritten,
+                             detail::ListStyle::kBlock);
 }
-
-std::vector<ConfigNumber> ConfigFile::numbers() const { return state_->numbers; }
 
 std::filesystem::path ConfigFile::directory() const { return state_->directory; }
 
 std::filesystem::path ConfigFile::resolve(const std::filesystem::path& path) const {
-  return path.is_absolute() ? path : (state_->directory / path).lexically_normal();
+  return state_->resolve(path);
+}
+
+std::string yaml_of(const std::string& json) {
+  return detail::dump_config(*detail::parse_config(json, "JSON"), detail::KeyOrder::kAsWritten,
+                             detail::ListStyle::kFlow);
 }
 
 }  // namespace concertina

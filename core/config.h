@@ -1,14 +1,14 @@
-// A YAML config with places: every problem is reported with file:line:column, all of them at once,
-// and a key that nobody reads is an error.
+// A YAML config that remembers where each value is: all problems are reported together, each with
+// file:line:column, and an unknown key is a problem.
 //
 //   ConfigFile file = ConfigFile::load("configs/quickstart.yaml");
-//   file.set("teacher.steps=500");                       // --set a.b=c
+//   file.set("teacher.steps=500");  // --set a.b=c
 //   ConfigSection teacher = file.root().section("teacher");
-//   teacher.read("steps", options.steps);                // keeps the default when the key is
-//   absent file.finish();                                       // throws InputError with all
-//   problems and unknown keys
+//   teacher.read("steps", options.steps);  // keeps the default when the key is absent
+//   file.finish();                         // InputError with every problem and unknown key
 //
-// Not thread-safe. Sections share the file's state and stay valid while any of them lives.
+// Structs of options are read through core/option_table.h. Not thread-safe. Sections share the
+// file's state and stay valid while any of them lives.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,9 @@
 
 namespace concertina {
 
+template <class S>
+class OptionTable;  // core/option_table.h
+
 namespace detail {
 struct ConfigNode;  // core/config_tree.h, internal
 struct ConfigState;
@@ -30,19 +33,20 @@ struct ConfigState;
 
 class ConfigSection {
  public:
-  // Each read marks `key` as known. A wrong type is remembered as a problem and leaves `value` as
-  // it was.
+  // Each read marks `key` as known. A value of the wrong type or outside its bounds is a problem
+  // and leaves `value` unchanged. Integers take suffixes: 27M, 5G, 10k.
   void read(std::string_view key, bool& value);
-  void read(std::string_view key, int32_t& value);  // integers take suffixes: 27M, 5G, 10k
+  void read(std::string_view key, int32_t& value);
   void read(std::string_view key, int64_t& value);
   void read(std::string_view key, double& value);
-  // A number outside its bounds is a problem, too, and leaves `value` as it was.
   void read(std::string_view key, int32_t& value, Bounds bounds);
   void read(std::string_view key, int64_t& value, Bounds bounds);
+  void read(std::string_view key, uint64_t& value, Bounds bounds);
   void read(std::string_view key, double& value, Bounds bounds);
   void read(std::string_view key, std::string& value);
-  void read(std::string_view key, std::filesystem::path& value);  // relative paths: see resolve()
-  void read(std::string_view key, std::vector<int32_t>& value);   // also accepts one scalar
+  void read(std::string_view key, std::filesystem::path& value);  // as written; see resolve()
+  // A list, or one scalar.
+  void read(std::string_view key, std::vector<int32_t>& value);
   void read(std::string_view key, std::vector<double>& value);
   void read(std::string_view key, std::vector<std::string>& value);
   // One of `names`; sets `value` to the index of the name found.
@@ -54,11 +58,14 @@ class ConfigSection {
   std::vector<ConfigSection> list(std::string_view key);  // sections of a sequence of maps
   std::vector<std::string> keys() const;
   void allow(std::string_view key);  // marks the whole subtree as known
-  void problem(std::string_view key,
-               const std::string& message);  // adds "file:line:col: key: message"
-  void problem(std::string_view key, size_t item, const std::string& message);  // of a list's item
-  std::string where(std::string_view key) const;  // "file:line:column"
-  std::string dump() const;                       // canonical YAML of the subtree, for stamps
+
+  // Adds "file:line:column: key: message"; with `item`, at this item of the list `key`.
+  void problem(std::string_view key, const std::string& message);
+  void problem(std::string_view key, size_t item, const std::string& message);
+
+  std::string where(std::string_view key) const;                           // "file:line:column"
+  std::filesystem::path resolve(const std::filesystem::path& path) const;  // as ConfigFile's
+  std::string dump() const;  // canonical YAML of the subtree, for stamps
 
  private:
   friend class ConfigFile;
@@ -66,29 +73,25 @@ class ConfigSection {
   std::shared_ptr<detail::ConfigNode> node_;
 };
 
-// A number that was read, whether it was there or not.
-struct ConfigNumber {
-  std::string key;  // from the root: "stage1.batch.crops"
-  std::optional<Bounds> bounds;
-};
-
 class ConfigFile {
  public:
   static ConfigFile load(const std::filesystem::path& path);  // SystemError, InputError
   static ConfigFile parse(const std::string& text, const std::string& name = "config");
-  // "a.b=c": c is YAML, missing maps are made, list items go by number (budgets.0.params=2M).
-  // Before root().
-  void set(const std::string& assignment);  // InputError when malformed
+  // "a.b=c": c is YAML, missing maps are created, list items are addressed by index
+  // (budgets.0.params=2M). Call it before root(). InputError when malformed.
+  void set(const std::string& assignment);
   ConfigSection root();
-  void finish() const;                        // InputError listing everything wrong
-  std::string dump() const;                   // the effective config
-  std::vector<ConfigNumber> numbers() const;  // read so far, in the order of reading
-  std::filesystem::path directory() const;    // of the file; for resolve()
-  // A path named inside the file: absolute, or relative to the file's own folder.
+  void finish() const;       // InputError with every problem
+  std::string dump() const;  // the effective config: the file with what set() changed
+  std::filesystem::path directory() const;  // of the file
+  // A path named in the file: absolute, or relative to the file's folder.
   std::filesystem::path resolve(const std::filesystem::path& path) const;
 
  private:
   std::shared_ptr<detail::ConfigState> state_;
 };
+
+// A JSON object as YAML, its lists in one line. InputError.
+std::string yaml_of(const std::string& json);
 
 }  // namespace concertina

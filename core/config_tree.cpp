@@ -14,8 +14,9 @@ namespace {
 using Kind = ConfigNode::Kind;
 using Pointer = std::shared_ptr<ConfigNode>;
 
-constexpr int32_t kMaxDepth = 64;         // aliases can nest without end...
-constexpr int32_t kMaxNodes = 1'000'000;  // ...or multiply
+// Aliases can nest or multiply without limit.
+constexpr int32_t kMaxDepth = 64;
+constexpr int32_t kMaxNodes = 1'000'000;
 
 class Converter {
  public:
@@ -30,7 +31,8 @@ class Converter {
   Pointer convert(const YAML::Node& yaml, const std::string& path, const ConfigPlace& key_place,
                   int32_t depth = 0) {
     if (depth > kMaxDepth || ++nodes_ > kMaxNodes) {
-      throw InputError(fmt::format("{}: nested or repeated beyond measure", key_place.text()));
+      throw InputError(fmt::format("{}: limit exceeded: more than {} levels or {} nodes",
+                                   key_place.text(), kMaxDepth, kMaxNodes));
     }
     auto node = std::make_shared<ConfigNode>();
     node->path = path;
@@ -60,7 +62,7 @@ class Converter {
       }
       const std::string& key = entry.first.Scalar();
       if (const ConfigNode* first = node.find(key)) {
-        throw InputError(fmt::format("{}: the key '{}' stands twice, first at {}", at.text(), key,
+        throw InputError(fmt::format("{}: duplicate key '{}', first at {}", at.text(), key,
                                      first->key_place.text()));
       }
       node.entries.emplace_back(key, convert(entry.second, node.path_of(key), at, depth + 1));
@@ -105,7 +107,7 @@ std::vector<std::string> split_keys(std::string_view path) {
   return keys;
 }
 
-// The entry `key` of a map (made when missing) or of a list (which must have it).
+// The entry `key` of a map (created when missing) or of a list (which must have it).
 Pointer& entry_of(ConfigNode& node, const std::string& key, const std::string& source) {
   if (node.kind == Kind::kNull) node.kind = Kind::kMap;
   for (auto& [name, child] : node.entries) {
@@ -137,21 +139,22 @@ std::vector<std::pair<std::string, Pointer>> ordered_entries(const ConfigNode& n
   return entries;
 }
 
-void emit(YAML::Emitter& out, const ConfigNode& node, KeyOrder order) {
+void emit(YAML::Emitter& out, const ConfigNode& node, KeyOrder order, ListStyle lists) {
   if (node.kind == Kind::kScalar) {
     if (node.quoted) out << YAML::DoubleQuoted;
     out << node.text;
   } else if (node.kind == Kind::kNull) {
     out << YAML::Null;
   } else if (node.kind == Kind::kList) {
+    if (lists == ListStyle::kFlow) out << YAML::Flow;
     out << YAML::BeginSeq;
-    for (const auto& [key, item] : node.entries) emit(out, *item, order);
+    for (const auto& [key, item] : node.entries) emit(out, *item, order, lists);
     out << YAML::EndSeq;
   } else {
     out << YAML::BeginMap;
     for (const auto& [key, child] : ordered_entries(node, order)) {
       out << YAML::Key << key << YAML::Value;
-      emit(out, *child, order);
+      emit(out, *child, order, lists);
     }
     out << YAML::EndMap;
   }
@@ -184,6 +187,10 @@ std::string ConfigNode::path_of(std::string_view key) const {
   return path.empty() ? std::string(key) : fmt::format("{}.{}", path, key);
 }
 
+std::filesystem::path ConfigState::resolve(const std::filesystem::path& path) const {
+  return path.is_absolute() ? path : (directory / path).lexically_normal();
+}
+
 Pointer parse_config(const std::string& text, const std::string& name) {
   Converter converter(name, true);
   Pointer root = converter.convert(load_one(text, converter), "", {name, 1, 1});
@@ -210,9 +217,9 @@ void assign_config(ConfigNode& root, const std::string& assignment) {
   entry_of(*node, keys.back(), source) = converter.convert(value, path, {source, 0, 0});
 }
 
-std::string dump_config(const ConfigNode& node, KeyOrder order) {
+std::string dump_config(const ConfigNode& node, KeyOrder order, ListStyle lists) {
   YAML::Emitter out;
-  emit(out, node, order);
+  emit(out, node, order, lists);
   return std::string(out.c_str()) + "\n";
 }
 

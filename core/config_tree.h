@@ -1,4 +1,4 @@
-// The tree behind ConfigFile: YAML with the place of every node and a record of what was read.
+// The tree behind ConfigFile: YAML with the place of every node, and which keys were read.
 // Internal to core.
 #pragma once
 
@@ -35,7 +35,7 @@ struct ConfigNode {
 
   std::vector<std::string> asked;  // keys that readers know
   bool entered = false;            // read as a section or list: its own keys are checked
-  bool open = false;               // any key is welcome
+  bool open = false;               // unknown keys are accepted
 
   ConfigNode* find(std::string_view key) const;
   void ask(std::string_view key);
@@ -51,16 +51,19 @@ struct ConfigState {
   std::filesystem::path directory;
   std::shared_ptr<ConfigNode> root;
   std::vector<ConfigProblem> problems;
-  std::vector<ConfigNumber> numbers;
+
+  std::filesystem::path resolve(const std::filesystem::path& path) const;
 };
 
 enum class KeyOrder { kAsWritten, kSorted };
+enum class ListStyle { kBlock, kFlow };  // one item per line, or all in one
 
 std::shared_ptr<ConfigNode> parse_config(const std::string& text,
                                          const std::string& name);    // InputError
 void assign_config(ConfigNode& root, const std::string& assignment);  // InputError
-std::string dump_config(const ConfigNode& node, KeyOrder order);
+std::string dump_config(const ConfigNode& node, KeyOrder order, ListStyle lists);
 void add_unknown_keys(const ConfigNode& node, std::vector<ConfigProblem>& problems);
-std::string describe(const ConfigNode& node);  // what stands there: "'12x'", "a list", "nothing"
+std::string describe(
+    const ConfigNode& node);  // its value for messages: "'12x'", "a list", "nothing"
 
 }  // namespace concertina::detail

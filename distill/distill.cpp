@@ -20,9 +20,9 @@ namespace {
 std::unique_ptr<Objective> stage_objective(const ObjectiveOptions& options,
                                            const SearchSpace& space, const Supernet& teacher) {
   const Architecture shape = teacher.space().largest();
-  return make_objective(nlohmann::json{{"kind", options.kind},
+  return make_objective(nlohmann::json{{"kind", enum_name(options.kind)},
                                        {"top", options.top},
-                                       {"distance", options.distance},
+                                       {"distance", enum_name(options.distance)},
                                        {"instance_norm", options.instance_norm},
                                        {"teacher_depth", shape.depth()},
                                        {"teacher_dim", shape.embed_dim()},
@@ -126,9 +126,13 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
   check_fit(blueprint, teacher.blueprint());
   const auto folder = context.claim();
   const auto augmentation = make_augmentation(train.augment);
-  RecipeParts parts{
-      name,        to_json(options),         context.seed, manifest.fingerprint(), json_of(space),
-      train.dtype, noise_input(augmentation)};
+  RecipeParts parts{name,
+                    to_json(options),
+                    context.seed,
+                    manifest.fingerprint(),
+                    json_of(space),
+                    std::string(enum_name(train.dtype)),
+                    noise_input(augmentation)};
   parts.inputs["teacher"] = weights_sha256(teacher);
   if (options.init == StudentInit::kPreviousStage)
     parts.inputs["previous"] = weights_sha256(previous->model);
@@ -144,9 +148,7 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
   auto heads = initial_heads(options, *objective, previous, rng);
   const StageData data = stage_data(manifest, blueprint, train.batch);
   std::optional<MaskOptions> mask;
-  if (options.mask_probability > 0) {
-    mask = MaskOptions{.probability = options.mask_probability, .length = options.mask_length};
-  }
+  if (options.mask.probability > 0) mask = options.mask;
   const auto targets = open_cache(
       options, teacher, *objective, data.training,
       fmt::format("{} {} {}", parts.data, parts.inputs["teacher"], parts.dtype), dtype, context);
@@ -165,7 +167,7 @@ StageResult distill_stage(const DistillOptions& options, int32_t stage, const Se
                    .heads = std::move(heads),
                    .sampler = make_sampler(options.sampler, space, train.steps, rng),
                    .teacher = teacher,
-                   .in_place = options.in_place,
+                   .in_place = options.sampler.in_place,
                    .dtype = dtype,
                    .device = context.device});
   return run_stage(learner, *training, *validation, train, recipe_json(parts), context);

@@ -80,7 +80,7 @@ Facts task_facts(const ScoreSources& sources, const std::string& task) {
   Facts facts = {{"version", kTaskVersion},
                  {"supernet", sources.supernet},
                  {"tasks.clip_seconds", fmt::format("{}", options.clip_seconds)},
-                 {"tasks.layers", options.layers},
+                 {"tasks.layers", std::string(enum_name(options.layers))},
                  {"dtype", c10::toString(sources.task_dtype)}};
   facts["data"] = task == "pr" ? phone_data(*sources.manifest) : speaker_data(*sources.manifest);
   if (task == "pr") facts["tasks.pr_every"] = fmt::format("{}", options.pr_every);

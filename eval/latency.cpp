@@ -10,8 +10,10 @@
 #include <set>
 
 #include "core/errors.h"
+#include "core/option_table.h"
 #include "core/rng.h"
 #include "supernet/model/forward.h"
+#include "supernet/nn/precision.h"
 #include "supernet/space/cost.h"
 
 namespace concertina {
@@ -54,7 +56,7 @@ LatencyPoint point_of(const Architecture& architecture, const LatencyOptions& op
   LatencyPoint point{.architecture = architecture, .device = cpu_name()};
   point.threads = options.threads;
   point.seconds = options.seconds;
-  point.dtype = options.dtype;
+  point.dtype = enum_name(options.dtype);
   point.n = static_cast<int32_t>(times_ms.size());
   point.mean_ms =
       std::accumulate(times_ms.begin(), times_ms.end(), 0.0) / static_cast<double>(times_ms.size());
@@ -105,7 +107,7 @@ std::vector<LatencyPoint> profile_latency(const Supernet& supernet,
     std::vector<Subnet> subnets;
     for (const Architecture& architecture : portion) {
       subnets.push_back(
-          supernet.extract(architecture).slice(architecture, dtype_from(options.dtype)));
+          supernet.extract(architecture).slice(architecture, scalar_type(options.dtype)));
     }
     std::vector<std::vector<double>> times(portion.size());
     for (int32_t round = 0; round < rounds; ++round) {
@@ -139,23 +141,23 @@ std::vector<Architecture> profile_architectures(const SearchSpace& space, int32_
   return chosen;
 }
 
-at::ScalarType dtype_from(const std::string& name) {
-  if (name == "fp32") return at::kFloat;
-  if (name == "bf16") return at::kBFloat16;
-  throw InputError(fmt::format("unknown dtype '{}': expected fp32 or bf16", name));
+const OptionTable<LatencyOptions>& latency_table() {
+  using O = LatencyOptions;
+  static const OptionTable<O> table = {
+      option("points", &O::points, "architectures that are timed")
+          .within({8, kLatencyPoints.high}),  // fewer cannot fit a model
+      option("threads", &O::threads, "intra-op threads").within({1, kThreadBounds.high}),
+      option("seconds", &O::seconds, "length of the audio").within(kLatencySeconds).unit("s"),
+      option("dtype", &O::dtype, "of the encoder").among({Precision::kFp32, Precision::kBf16}),
+      option("warmup", &O::warmup, "passes before the timed ones").within({0, 10000}),
+      option("repetitions", &O::repetitions, "timed passes").within(kLatencyRepetitions),
+  };
+  return table;
 }
 
 LatencyOptions LatencyOptions::from_config(ConfigSection section) {
   LatencyOptions options;
-  section.read("points", options.points, {8, kLatencyPoints.high});  // fewer cannot fit a model
-  section.read("threads", options.threads, {1, kThreadBounds.high});
-  section.read("seconds", options.seconds, kLatencySeconds);
-  section.read("warmup", options.warmup, {0, 10000});
-  section.read("repetitions", options.repetitions, kLatencyRepetitions);
-  const std::vector<std::string> dtypes = {"fp32", "bf16"};
-  int32_t dtype = 0;
-  section.read_choice("dtype", dtypes, dtype);
-  options.dtype = dtypes[static_cast<size_t>(dtype)];
+  latency_table().read(std::move(section), options);
   return options;
 }
 

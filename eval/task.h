@@ -49,8 +49,8 @@ PreparedTask prepare_asv_task(const Manifest& manifest, const TaskOptions& optio
 
 // The layers a probe may choose from, [L', T, D], by TaskOptions::layers, and the name of the i-th
 // of them.
-at::Tensor eligible_layers(const at::Tensor& layers, const std::string& rule);
-std::string layer_name(int64_t eligible, const std::string& rule);
+at::Tensor eligible_layers(const at::Tensor& layers, LayerRule rule);
+std::string layer_name(int64_t eligible, LayerRule rule);
 
 // Speakers of one source whose clips can be told apart without leaks: at least `min_clips` clips in
 // at least two groups. The source with most of them is taken; `missing` says why none has two.

@@ -75,8 +75,8 @@ struct Setting {
 };
 
 struct VerificationTask : Task {
-  VerificationTask(TrialSet of_train, TrialSet of_split, std::string layer_rule)
-      : training(std::move(of_train)), scored(std::move(of_split)), rule(std::move(layer_rule)) {
+  VerificationTask(TrialSet of_train, TrialSet of_split, LayerRule layer_rule)
+      : training(std::move(of_train)), scored(std::move(of_split)), rule(layer_rule) {
     for (const TrialSet* set : {&training, &scored}) {
       for (const Speaking& clip : set->clips) wanted.insert(clip.clip);
     }
@@ -85,7 +85,7 @@ struct VerificationTask : Task {
   std::unique_ptr<TaskRun> start() const override;
 
   TrialSet training, scored;
-  std::string rule;
+  LayerRule rule;
   std::set<int64_t> wanted;
 };
 

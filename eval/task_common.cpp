@@ -9,16 +9,16 @@
 
 namespace concertina {
 
-at::Tensor eligible_layers(const at::Tensor& layers, const std::string& rule) {
+at::Tensor eligible_layers(const at::Tensor& layers, LayerRule rule) {
   const int64_t count = layers.size(0);
-  if (rule == "last") return layers.narrow(0, count - 1, 1);
-  if (rule == "all" && count > 1) return layers.narrow(0, 1, count - 1).mean(0, true);
+  if (rule == LayerRule::kLast) return layers.narrow(0, count - 1, 1);
+  if (rule == LayerRule::kAll && count > 1) return layers.narrow(0, 1, count - 1).mean(0, true);
   return layers;
 }
 
-std::string layer_name(int64_t eligible, const std::string& rule) {
-  if (rule == "last") return "last layer";
-  if (rule == "all") return "mean of layers";
+std::string layer_name(int64_t eligible, LayerRule rule) {
+  if (rule == LayerRule::kLast) return "last layer";
+  if (rule == LayerRule::kAll) return "mean of layers";
   return fmt::format("layer {}", eligible);
 }
 

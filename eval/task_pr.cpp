@@ -115,12 +115,12 @@ std::string what_is_missing(const PhoneData& data, Split split) {
 }
 
 struct PhoneTask : Task {
-  PhoneTask(PhoneData all, std::string layer_rule);
+  PhoneTask(PhoneData all, LayerRule layer_rule);
   bool wants(int64_t clip) const override { return data.clips.contains(clip); }
   std::unique_ptr<TaskRun> start() const override;
 
   PhoneData data;
-  std::string rule;
+  LayerRule rule;
   int64_t classes = 0;
   int64_t every = 1;        // of training frames, kept to choose the probes' settings on
   at::Tensor speech_class;  // [classes] 1 where the class is no pause
@@ -202,9 +202,9 @@ class PhoneRun : public TaskRun {
   std::array<ClipHits, kKinds.size()> all_, speech_;
 };
 
-PhoneTask::PhoneTask(PhoneData all, std::string layer_rule)
+PhoneTask::PhoneTask(PhoneData all, LayerRule layer_rule)
     : data(std::move(all)),
-      rule(std::move(layer_rule)),
+      rule(layer_rule),
       classes(static_cast<int64_t>(data.labels.size())) {
   std::vector<int64_t> speech;
   std::ranges::transform(data.labels, std::back_inserter(speech),

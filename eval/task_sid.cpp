@@ -55,14 +55,14 @@ ClipHits hits_of(const LinearProbe& probe, const at::Tensor& features, const at:
 }
 
 struct SpeakerTask : Task {
-  SpeakerTask(SpeakerClipMap all, int64_t count, std::string layer_rule)
-      : clips(std::move(all)), speakers(count), rule(std::move(layer_rule)) {}
+  SpeakerTask(SpeakerClipMap all, int64_t count, LayerRule layer_rule)
+      : clips(std::move(all)), speakers(count), rule(layer_rule) {}
   bool wants(int64_t clip) const override { return clips.contains(clip); }
   std::unique_ptr<TaskRun> start() const override;
 
   SpeakerClipMap clips;
   int64_t speakers;
-  std::string rule;
+  LayerRule rule;
 };
 
 class SpeakerRun : public TaskRun {

@@ -8,6 +8,7 @@
 
 #include "core/errors.h"
 #include "core/log.h"
+#include "core/option_table.h"
 #include "eval/task.h"
 #include "eval/task_audio.h"
 
@@ -55,7 +56,7 @@ std::vector<ClipBatch> length_sorted_batches(const TaskAudio& audio, std::vector
 
 struct PreparedTasks::Data {
   std::vector<std::unique_ptr<const Task>> tasks;
-  std::string layers;
+  LayerRule layers = LayerRule::kBest;
   std::optional<TaskAudio> audio;
   std::vector<ClipBatch> training, scored;
 
@@ -90,7 +91,7 @@ PreparedTasks::PreparedTasks(const Manifest& manifest, TaskOptions options, Spli
     }
   }
   data->take_clips(manifest, options, stop);
-  data->layers = std::move(options.layers);
+  data->layers = options.layers;
   data_ = std::move(data);
 }
 
@@ -149,27 +150,30 @@ std::vector<std::string> available_tasks(const Manifest& manifest, const TaskOpt
 
 std::vector<std::string> task_names() { return {"pr", "sid", "asv"}; }
 
+const OptionTable<TaskOptions>& task_table() {
+  using O = TaskOptions;
+  static const OptionTable<O> table = {
+      option("tasks", &O::tasks, "proxy tasks that are scored").one_of(task_names()),
+      option("pr_every", &O::pr_every, "pr trains on every n-th utterance").within({1, 1000000}),
+      option("clip_seconds", &O::clip_seconds, "longest part of a clip that is encoded; 0: all")
+          .within({0, 3600})
+          .unit("s"),
+      option("asv_trials", &O::asv_trials, "target trials, and as many non-target ones")
+          .within({1, 10000000}),
+      option("sid_min_clips", &O::sid_min_clips, "speakers with fewer clips are left out")
+          .within({1, 1000000}),
+      option("layers", &O::layers,
+             "hidden states that probes see: the one chosen inside train, the last, or the mean"),
+      option("dtype", &O::dtype,
+             "of the encoder; auto: bf16 where the CPU multiplies it in hardware")
+          .among({Precision::kAuto, Precision::kFp32, Precision::kBf16}),
+  };
+  return table;
+}
+
 TaskOptions TaskOptions::from_config(ConfigSection section) {
   TaskOptions options;
-  section.read("tasks", options.tasks);
-  section.read("pr_every", options.pr_every, {1, 1000000});
-  section.read("clip_seconds", options.clip_seconds, {0, 3600});
-  section.read("asv_trials", options.asv_trials, {1, 10000000});
-  section.read("sid_min_clips", options.sid_min_clips, {1, 1000000});
-  const std::vector<std::string> rules = {"best", "last", "all"};
-  int32_t rule = 0;
-  section.read_choice("layers", rules, rule);
-  options.layers = rules[static_cast<size_t>(rule)];
-  const std::vector<std::string> dtypes = {"auto", "fp32", "bf16"};
-  int32_t dtype = 0;
-  section.read_choice("dtype", dtypes, dtype);
-  options.dtype = dtypes[static_cast<size_t>(dtype)];
-  const std::vector<std::string> known = task_names();
-  for (const std::string& name : options.tasks) {
-    if (std::ranges::find(known, name) == known.end()) {
-      section.problem("tasks", fmt::format("unknown task '{}'{}", name, did_you_mean(name, known)));
-    }
-  }
+  task_table().read(std::move(section), options);
   return options;
 }
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/config.h"
+#include "core/precision.h"
 #include "core/stop.h"
 #include "speech/manifest.h"
 #include "study/trial.h"
@@ -20,17 +21,23 @@
 
 namespace concertina {
 
+// Of the hidden states that probes see: the one chosen inside train, the last, or their mean.
+enum class LayerRule { kBest, kLast, kAll };
+template <>
+inline constexpr auto kEnumNames<LayerRule> = name_table("best", "last", "all");
+
+// `concertina config tasks` says what each option is.
 struct TaskOptions {
   std::vector<std::string> tasks = {"pr", "sid", "asv"};
-  int32_t pr_every = 2;         // every n-th training utterance of pr
-  double clip_seconds = 0;      // longest part of a clip that is encoded; 0: all
-  int32_t asv_trials = 4000;    // of each kind (target, non-target)
-  int32_t sid_min_clips = 40;   // speakers with fewer clips are left out
-  std::string layers = "best";  // best (chosen inside train) | last | all (mean)
-  std::string dtype =
-      "auto";  // of the encoder: fp32 | bf16 | auto (bf16 where the machine is fast at it)
+  int32_t pr_every = 2;
+  double clip_seconds = 0;  // 0: all
+  int32_t asv_trials = 4000;
+  int32_t sid_min_clips = 40;
+  LayerRule layers = LayerRule::kBest;
+  Precision dtype = Precision::kAuto;
   static TaskOptions from_config(ConfigSection section);
 };
+const OptionTable<TaskOptions>& task_table();
 
 // Frame features of one clip for every layer: [layers, T, D] float. Frame t is centred at centre_s
 // + t * period_s.

@@ -10,7 +10,7 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/units.h"
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 #include "pipeline/score_table.h"
 #include "pipeline/text_table.h"
 #include "supernet/model/model_file.h"
@@ -146,7 +146,7 @@ BaselineTable compare_with_baselines(const Comparison& comparison, const StopTok
   const Manifest manifest = read_manifest(comparison.data);
   TaskOptions options;
   options.tasks = comparison.tasks;
-  const at::ScalarType dtype = training_dtype(comparison.dtype, at::kCPU);
+  const at::ScalarType dtype = scalar_type(comparison.dtype);
   BaselineTable table(manifest, options, comparison.split, stop);
   if (table.tasks().names().empty())
     throw InputError(fmt::format("{}: none of the tasks {} can be scored", comparison.data,

@@ -14,7 +14,8 @@
 namespace concertina {
 
 struct EncodeArgs : EncoderOptions {
-  std::string model, arch = "largest", out, window = "auto", overlap = "2s", dtype = "fp32";
+  std::string model, arch = "largest", out, window = "auto", overlap = "2s";
+  Precision dtype = Precision::kFp32;
   int32_t batch = 1;
   std::vector<std::string> audio;
 

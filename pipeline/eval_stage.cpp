@@ -2,7 +2,7 @@
 
 #include "core/files.h"
 #include "core/log.h"
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 #include "pipeline/baselines.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/pipeline.h"
@@ -25,7 +25,7 @@ void score_baselines(const PipelineConfig& config, const Workspace& workspace,
   BaselineTable table(manifest, config.tasks, Split::kTest, stop);
   if (table.tasks().names().empty())
     log_info("eval: no task can be scored on this corpus, so there are no scores");
-  const at::ScalarType dtype = training_dtype(config.tasks.dtype, at::kCPU);  // one for all columns
+  const at::ScalarType dtype = scalar_type(config.tasks.dtype);  // one for all columns
   const Architecture shape = teacher.space().largest();
   table.add_subnet("teacher", teacher.slice(shape, dtype));
   table.add_subnet("random",

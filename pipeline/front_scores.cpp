@@ -11,7 +11,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 #include "eval/latency.h"
 #include "pipeline/front_text.h"
 #include "pipeline/study_setup.h"
@@ -68,7 +68,7 @@ class TestScorer {
     if (distill_) scored.scores[kDistillMetric] = {distill_->score(supernet.slice(architecture))};
     if (!prepared_) return scored;
     const auto features =
-        subnet_features(supernet.slice(architecture, training_dtype(tasks_.dtype, at::kCPU)));
+        subnet_features(supernet.slice(architecture, scalar_type(tasks_.dtype)));
     for (const TaskScore& score : prepared_->score(features, Intervals::kBootstrap, stop_)) {
       if (is_scored(score.metric))
         scored.scores[score.metric] = {score.value, score.low, score.high, score.setting};
@@ -140,7 +140,7 @@ bool time_members(const SearchInputs& inputs, std::vector<Architecture> members,
     if (found == there.times.end()) return false;
     const LatencyPoint& time = found->second.time;
     return time.device == cpu_name() && time.threads == options.threads &&
-           time.seconds == options.seconds && time.dtype == options.dtype;
+           time.seconds == options.seconds && time.dtype == enum_name(options.dtype);
   });
   if (members.empty()) return false;
   std::vector<FreshTime> fresh;

@@ -10,27 +10,83 @@
 namespace concertina {
 namespace {
 
-void read_resolved(const ConfigFile& file, ConfigSection& section, std::string_view key,
-                   std::filesystem::path& path) {
-  section.read(key, path);
-  if (section.has(key) && !path.empty()) path = file.resolve(path);
+const OptionTable<CorpusConfig>& corpus_table() {
+  using O = CorpusConfig;
+  static const OptionTable<O> table = {
+      option("tier", &O::tier, "which corpus is made of Debian packages").one_of(tier_names()),
+      option("root", &O::root, "folder of the corpus, relative to the working directory"),
+      option("from", &O::from, "folder that has the packages already").relative_to_file(),
+      option("manifest", &O::manifest, "manifest.tsv of own data, instead of a tier")
+          .relative_to_file()
+          .then([](O& o) {
+            if (!o.manifest.empty()) o.tier.clear();
+          })
+          .require(
+              [](const O& o, const ConfigSection& section) {
+                return o.manifest.empty() || !section.has("tier");
+              },
+              "give either a tier or a manifest"),
+  };
+  return table;
 }
 
-CorpusConfig read_corpus(const ConfigFile& file, ConfigSection section) {
-  CorpusConfig corpus;
-  section.read("root", corpus.root);
-  read_resolved(file, section, "from", corpus.from);
-  read_resolved(file, section, "manifest", corpus.manifest);
-  if (!corpus.manifest.empty()) {
-    corpus.tier.clear();
-    if (section.has("tier")) section.problem("manifest", "give either a tier or a manifest");
-    return corpus;
-  }
-  const std::vector<std::string> tiers = tier_names();
-  int32_t tier = -1;
-  section.read_choice("tier", tiers, tier);
-  if (tier >= 0) corpus.tier = tiers[static_cast<size_t>(tier)];
-  return corpus;
+const OptionTable<SearchConfig>& search_table() {
+  using O = SearchConfig;
+  static const OptionTable<O> table = {
+      option("searcher", &O::searcher, "NSGA-II, or members at random"),
+      option("population", &O::population, "subnets of a generation").within({1, 100000}),
+      option("mutation", &O::mutation, "probability of a gene to change").within(kShareBounds),
+      option("crossover", &O::crossover, "share of children with two parents")
+          .within(kShareBounds),
+      option("objectives", &O::objectives, "metrics that the search improves")
+          .require([](const O& o) { return !o.objectives.empty(); }, "name at least one metric"),
+      option("record", &O::record, "metrics that are kept of every trial, too"),
+      subsection("front",
+                 OptionTable<O>{
+                     option("score", &O::front_score, "metrics of the front's members on test"),
+                     option("keep", &O::front_keep,
+                            "members of the Pareto front that are scored on test and timed again")
+                         .within({0, 10000}),
+                 }),
+      option("trials", &O::trials, "subnets that are scored").within({1, 1e9}),
+      option("workers", &O::workers, "subnets scored at once; 0: as many as threads")
+          .within(kThreadBounds),
+  };
+  return table;
+}
+
+const OptionTable<PipelineConfig>& pipeline_table() {
+  using O = PipelineConfig;
+  static const OptionTable<O> table = {
+      option("seed", &O::seed, "of everything that is drawn").within(kSeedBounds),
+      subsection("corpus", &O::corpus, corpus_table()),
+      described<O>("space", "path or map", "the search space (docs/formats.md)"),
+      subsection("teacher",
+                 OptionTable<O>{
+                     option("model", &O::teacher_model, "model file, instead of pretraining one")
+                         .relative_to_file()
+                         .require(
+                             [](const O&, const ConfigSection& section) {
+                               return !section.has("model") || !section.has("pretrain");
+                             },
+                             "give either an existing model or pretrain"),
+                     subsection("pretrain", &O::teacher, pretrain_table()),
+                 }),
+      subsection("stage1", &O::stage1, distill_table(1)),
+      subsection("stage2", &O::stage2, distill_table(2)),
+      subsection("sort", &O::sort, sort_table())
+          .require(
+              [](const O& o) { return !o.sort || o.stage2.init == StudentInit::kPreviousStage; },
+              "needs stage2.init: previous, so that stage 2 starts from the sorted model"),
+      subsection("latency", &O::latency, latency_table()),
+      subsection("search", &O::search, search_table()),
+      subsection("tasks", &O::tasks, task_table()),
+      subsection("report", OptionTable<O>{described<O>(
+                               "budgets", "list of {params | macs | latency: LIMIT}",
+                               "for each, the report names the best subnet that fits; the first "
+                               "is the one extracted")}),
+  };
+  return table;
 }
 
 SearchSpace read_space(const ConfigFile& file, ConfigSection root) {
@@ -47,26 +103,6 @@ SearchSpace read_space(const ConfigFile& file, ConfigSection root) {
     root.problem("space", error.what());
     return {};
   }
-}
-
-SearchConfig read_search(ConfigSection section) {
-  SearchConfig search;
-  const std::vector<std::string> searchers = {"nsga2", "random"};
-  int32_t searcher = 0;
-  section.read_choice("searcher", searchers, searcher);
-  search.searcher = searchers[static_cast<size_t>(searcher)];
-  section.read("population", search.population, {1, 100000});
-  section.read("mutation", search.mutation, kShareBounds);
-  section.read("crossover", search.crossover, kShareBounds);
-  section.read("objectives", search.objectives);
-  if (search.objectives.empty()) section.problem("objectives", "name at least one metric");
-  section.read("record", search.record);
-  ConfigSection front = section.section("front");
-  front.read("score", search.front_score);
-  front.read("keep", search.front_keep, {0, 10000});
-  section.read("trials", search.trials, {1, 1e9});
-  section.read("workers", search.workers, kThreadBounds);
-  return search;
 }
 
 std::optional<Budget> read_budget(ConfigSection section) {
@@ -88,57 +124,23 @@ std::optional<Budget> read_budget(ConfigSection section) {
   return budget;
 }
 
-// The sort reads the training data of stage 1, and only a stage 2 that starts from it uses the
-// result.
-std::optional<SortOptions> read_sort(ConfigSection root, const PipelineConfig& config) {
-  if (!root.has("sort")) return std::nullopt;
-  SortOptions sort = SortOptions::from_config(root.section("sort"));
-  sort.source_weight = config.stage1.train.batch.source_weight;
-  sort.seed = config.seed;
-  if (config.stage2.init != StudentInit::kPreviousStage) {
-    root.problem("sort",
-                 "needs stage2.init: previous, so that stage 2 starts from the sorted model");
-  }
-  return sort;
-}
-
 }  // namespace
 
 PipelineConfig PipelineConfig::parse(ConfigFile& file) {
   PipelineConfig config;
   ConfigSection root = file.root();
-  int64_t seed = 0;
-  root.read("seed", seed, kSeedBounds);
-  config.seed = static_cast<uint64_t>(seed);
-  config.corpus = read_corpus(file, root.section("corpus"));
+  pipeline_table().read(root, config);
   config.space = read_space(file, root);
   try {
     check_audio(config.space.blueprint());
   } catch (const InputError& error) {
     root.problem("space", error.what());
   }
-
-  ConfigSection teacher = root.section("teacher");
-  read_resolved(file, teacher, "model", config.teacher_model);
-  if (teacher.has("model") && teacher.has("pretrain")) {
-    teacher.problem("model", "give either an existing model or pretrain");
+  if (config.sort) {  // it reads what stage 1 was trained on
+    config.sort->source_weight = config.stage1.train.batch.source_weight;
+    config.sort->seed = config.seed;
   }
-  config.teacher = PretrainOptions::from_config(teacher.section("pretrain"));
-  config.stage1 = DistillOptions::from_config(root.section("stage1"), 1);
-  config.stage2 = DistillOptions::from_config(root.section("stage2"), 2);
-  std::filesystem::path& unit_model = config.teacher.units.model;
-  if (!unit_model.empty()) unit_model = file.resolve(unit_model);
-  for (TrainOptions* train : {&config.teacher.train, &config.stage1.train, &config.stage2.train}) {
-    std::filesystem::path& noise = train->augment.noise_clips;
-    if (!noise.empty()) noise = file.resolve(noise);
-    if (!train->init_from.empty()) train->init_from = file.resolve(train->init_from);
-  }
-  config.sort = read_sort(root, config);
-  config.latency = LatencyOptions::from_config(root.section("latency"));
-  config.tasks = TaskOptions::from_config(root.section("tasks"));
-  config.search = read_search(root.section("search"));
-  ConfigSection report = root.section("report");
-  for (const ConfigSection& section : report.list("budgets")) {
+  for (const ConfigSection& section : root.section("report").list("budgets")) {
     if (const std::optional<Budget> budget = read_budget(section))
       config.budgets.push_back(*budget);
   }
@@ -149,5 +151,7 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
   config.effective = file.dump();
   return config;
 }
+
+std::vector<OptionRow> pipeline_options() { return pipeline_table().list("", {}); }
 
 }  // namespace concertina

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/config.h"
+#include "core/option_table.h"
 #include "distill/importance/sort.h"
 #include "distill/options.h"
 #include "distill/pretrain/options.h"
@@ -19,21 +20,22 @@
 
 namespace concertina {
 
+// `concertina config corpus`, `... search` and so on say what each option is.
 struct CorpusConfig {
   std::string tier = "quickstart";  // "" when `manifest` is given
   std::filesystem::path root = "data";
-  std::filesystem::path from;      // folder with packages that were downloaded before
-  std::filesystem::path manifest;  // own data: a manifest.tsv, instead of a tier
+  std::filesystem::path from;
+  std::filesystem::path manifest;
 };
 
 struct SearchConfig {
-  std::string searcher = "nsga2";
+  SearcherKind searcher = SearcherKind::kNsga2;
   int64_t population = 40;
   double mutation = 0.1, crossover = 0.9;
   std::vector<std::string> objectives = {"distill.l1", "latency.pred_ms"};
   std::vector<std::string> record = {"params", "macs"};
   std::vector<std::string> front_score = {"pr.frame_acc"};
-  int64_t front_keep = 6;  // members of the front scored on test and re-timed
+  int64_t front_keep = 6;
   int64_t trials = 200;
   int32_t workers = 0;  // 0: as many as threads
 };
@@ -43,10 +45,9 @@ struct PipelineConfig {
   uint64_t seed = 0;
   CorpusConfig corpus;
   SearchSpace space;
-  PretrainOptions teacher;  // distill/pretrain/options.h
-  std::filesystem::path
-      teacher_model;  // an existing model file instead of pretraining; "" otherwise
-  DistillOptions stage1, stage2;
+  PretrainOptions teacher;              // distill/pretrain/options.h
+  std::filesystem::path teacher_model;  // a model file instead of pretraining; "" otherwise
+  DistillOptions stage1 = distill_defaults(1), stage2 = distill_defaults(2);  // distill/options.h
   std::optional<SortOptions> sort;  // between the two: distill/importance/sort.h
   LatencyOptions latency;           // eval/latency.h
   TaskOptions tasks;                // eval/tasks.h
@@ -58,5 +59,8 @@ struct PipelineConfig {
   // directory. InputError with every problem of the file, those of pipeline/config_checks.h too.
   static PipelineConfig parse(ConfigFile& file);
 };
+
+// Every option of a pipeline file with its default, in the order of the stages.
+std::vector<OptionRow> pipeline_options();
 
 }  // namespace concertina

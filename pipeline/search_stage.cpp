@@ -9,7 +9,7 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/threads.h"
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 #include "eval/subnet_evaluator.h"
 #include "pipeline/front_scores.h"
 #include "pipeline/latency_profile.h"
@@ -32,7 +32,7 @@ SubnetEvaluator make_evaluator(const SearchInputs& inputs, const StudyFile& stud
   parts.manifest = inputs.manifest;
   parts.tasks = tasks_for(inputs.config, *inputs.manifest, searched_metrics(inputs.config.search),
                           Split::kDev);
-  parts.task_dtype = training_dtype(parts.tasks.dtype, at::kCPU);
+  parts.task_dtype = scalar_type(parts.tasks.dtype);
   parts.fingerprints = search_fingerprints(inputs.config, inputs.workspace, *inputs.manifest,
                                            parts.latency ? &*parts.latency : nullptr);
   return SubnetEvaluator(std::move(parts));

@@ -22,7 +22,7 @@ void sort_student(const PipelineConfig& config, const Workspace& workspace) {
   save_objective(*trained.objective, sorted.heads, workspace.sorted_objective());
   save_model(sorted.model, workspace.sorted());
   log_info("sort: {} groups of units by {}, the full network's output changed by {:.1e}",
-           sorted.orders.size(), sort_score_names()[static_cast<size_t>(config.sort->score)],
+           sorted.orders.size(), enum_name(config.sort->score),
            sorted.change);
 }
 

@@ -10,7 +10,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 #include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
 #include "pipeline/corpus_stage.h"
@@ -40,7 +40,7 @@ Facts settings_of_study(const PipelineConfig& config, const std::vector<MetricIn
   settings["latency.points"] = fmt::format("{}", latency.points);
   settings["latency.threads"] = fmt::format("{}", latency.threads);
   settings["latency.seconds"] = fmt::format("{}", latency.seconds);
-  settings["latency.dtype"] = latency.dtype;
+  settings["latency.dtype"] = enum_name(latency.dtype);
   settings["latency.warmup"] = fmt::format("{}", latency.warmup);
   settings["latency.repetitions"] = fmt::format("{}", latency.repetitions);
   return settings;
@@ -113,7 +113,7 @@ Fingerprints score_fingerprints(const PipelineConfig& config, const Workspace& w
                        .manifest = &manifest,
                        .latency = latency,
                        .tasks = tasks};
-  sources.task_dtype = training_dtype(tasks.dtype, at::kCPU);
+  sources.task_dtype = scalar_type(tasks.dtype);
   if (is_searched(config.search, kDistillMetric)) {
     sources.distill = &distill;
     sources.teacher = sha256_file(workspace.teacher());

@@ -23,9 +23,9 @@ void validate(const SearcherOptions& options) {
 
 Facts settings_of(const SearcherOptions& options) {
   Facts settings = {{"seed", fmt::format("{}", options.seed)},
-                    {"search.searcher", options.kind},
+                    {"search.searcher", std::string(enum_name(options.kind))},
                     {"search.population", fmt::format("{}", options.population)}};
-  if (options.kind == "nsga2") {
+  if (options.kind == SearcherKind::kNsga2) {
     settings["search.mutation"] = fmt::format("{}", options.mutation);
     settings["search.crossover"] = fmt::format("{}", options.crossover);
   }
@@ -34,11 +34,8 @@ Facts settings_of(const SearcherOptions& options) {
 
 std::unique_ptr<Searcher> make_searcher(const SearcherOptions& options, const SearchSpace& space) {
   validate(options);
-  if (options.kind == "nsga2") return make_nsga2(options, space);
-  if (options.kind == "random") return make_random_searcher(options, space);
-  const std::vector<std::string> kinds = {"nsga2", "random"};
-  throw InputError(fmt::format("unknown searcher '{}'{}: one of nsga2, random", options.kind,
-                               did_you_mean(options.kind, kinds)));
+  if (options.kind == SearcherKind::kNsga2) return make_nsga2(options, space);
+  return make_random_searcher(options, space);
 }
 
 }  // namespace concertina

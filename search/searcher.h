@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/config.h"
+#include "core/enum_names.h"
 #include "search/evaluator.h"
 #include "study/trial.h"
 #include "supernet/space/genome.h"
@@ -33,8 +33,12 @@ class Searcher {
   virtual void restore_state(std::string_view state, std::span<const Trial> told) = 0;
 };
 
+enum class SearcherKind { kNsga2, kRandom };
+template <>
+inline constexpr auto kEnumNames<SearcherKind> = name_table("nsga2", "random");
+
 struct SearcherOptions {
-  std::string kind = "nsga2";  // nsga2 | random
+  SearcherKind kind = SearcherKind::kNsga2;
   int64_t population = 40;
   double mutation = 0.1;   // per gene
   double crossover = 0.9;  // share of children with two parents

@@ -5,59 +5,55 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "core/option_table.h"
 #include "speech/resample.h"
 
 namespace concertina {
 namespace {
 
-void read_probability(ConfigSection& section, std::string_view key, double& value) {
-  section.read(key, value, kShareBounds);
+constexpr Bounds kDecibels{-100, 100};
+constexpr const char* kNeedsNoise = "needs augment.noise_clips, a manifest of noise";
+
+const OptionTable<MixingOptions>& mixing_table() {
+  using O = MixingOptions;
+  static const OptionTable<O> table = {
+      option("probability", &O::probability, "share of utterances mixed with another; WavLM: 0.2")
+          .within(kShareBounds),
+      option("noise_probability", &O::noise_probability,
+             "share of these mixed with noise instead; 0 without noise_clips")
+          .within(kShareBounds),
+      option("longest", &O::longest, "share of the utterance that is mixed at most")
+          .within(kShareBounds),
+      option("utterance_snr", &O::utterance_snr, "level of the utterance over another one")
+          .within(kDecibels)
+          .unit("dB"),
+      option("noise_snr", &O::noise_snr, "level of the utterance over noise")
+          .within(kDecibels)
+          .unit("dB"),
+  };
+  return table;
 }
 
-// "[low, high]" within what is sensible.
-void read_range(ConfigSection& section, std::string_view key, double least, double most,
-                double& low, double& high) {
-  std::vector<double> values = {low, high};
-  section.read(key, values);
-  if (values.size() != 2 || !(least <= values[0] && values[0] <= values[1] && values[1] <= most)) {
-    return section.problem(key,
-                           fmt::format("expected [lowest, highest] within {} to {}", least, most));
-  }
-  low = values[0];
-  high = values[1];
+const OptionTable<NoiseOptions>& noise_table() {
+  using O = NoiseOptions;
+  static const OptionTable<O> table = {
+      option("probability", &O::probability, "share of utterances with noise from start to end")
+          .within(kShareBounds),
+      option("snr", &O::snr, "level of the utterance over the noise").within(kDecibels).unit("dB"),
+  };
+  return table;
 }
 
-void read_decibels(ConfigSection& section, std::string_view key, DecibelRange& range) {
-  read_range(section, key, -100, 100, range.low, range.high);
-}
-
-MixingOptions read_mixing(ConfigSection section, bool has_noise) {
-  MixingOptions o;
-  if (!has_noise) o.noise_probability = 0;
-  read_probability(section, "probability", o.probability);
-  read_probability(section, "noise_probability", o.noise_probability);
-  read_probability(section, "longest", o.longest);
-  read_decibels(section, "utterance_snr", o.utterance_snr);
-  read_decibels(section, "noise_snr", o.noise_snr);
-  if (!has_noise && o.noise_probability > 0)
-    section.problem("noise_probability", "needs augment.noise_clips, a manifest of noise");
-  return o;
-}
-
-NoiseOptions read_noise(ConfigSection section, bool has_noise) {
-  NoiseOptions o;
-  read_probability(section, "probability", o.probability);
-  read_decibels(section, "snr", o.snr);
-  if (!has_noise && o.probability > 0)
-    section.problem("probability", "needs augment.noise_clips, a manifest of noise");
-  return o;
-}
-
-BandLimitOptions read_band_limit(ConfigSection section) {
-  BandLimitOptions o;
-  read_probability(section, "probability", o.probability);
-  read_range(section, "cutoff", 100, 7999, o.lowest, o.highest);
-  return o;
+const OptionTable<BandLimitOptions>& band_limit_table() {
+  using O = BandLimitOptions;
+  static const OptionTable<O> table = {
+      option("probability", &O::probability, "share of utterances with a narrower band")
+          .within(kShareBounds),
+      option("cutoff", &O::cutoff, "highest frequency that is left; [3400, 4000] is a telephone")
+          .within({100, 7999})
+          .unit("Hz"),
+  };
+  return table;
 }
 
 Manifest read_noise_manifest(const std::filesystem::path& path) {
@@ -76,14 +72,35 @@ bool AugmentOptions::any() const {
   return mixing.probability > 0 || noise.probability > 0 || band_limit.probability > 0;
 }
 
+const OptionTable<AugmentOptions>& augment_table() {
+  using O = AugmentOptions;
+  static const OptionTable<O> table = {
+      // In the config fingerprint by its content, among the run's inputs.
+      option("noise_clips", &O::noise_clips, "manifest of noise; its train split is used")
+          .relative_to_file()
+          .not_in_fingerprint()
+          .then([](O& o) {
+            if (o.noise_clips.empty()) o.mixing.noise_probability = 0;
+          }),
+      subsection("mixing", &O::mixing, mixing_table())
+          .in_fingerprint_if([](const O& o) { return o.mixing.probability > 0; })
+          .require(
+              [](const O& o) { return !o.noise_clips.empty() || o.mixing.noise_probability == 0; },
+              kNeedsNoise, "mixing.noise_probability"),
+      subsection("noise", &O::noise, noise_table())
+          .in_fingerprint_if([](const O& o) { return o.noise.probability > 0; })
+          .require([](const O& o) { return !o.noise_clips.empty() || o.noise.probability == 0; },
+                   kNeedsNoise, "noise.probability"),
+      subsection("band_limit", &O::band_limit, band_limit_table())
+          .in_fingerprint_if([](const O& o) { return o.band_limit.probability > 0; }),
+  };
+  return table;
+}
+
 AugmentOptions AugmentOptions::from_config(ConfigSection section) {
-  AugmentOptions o;
-  section.read("noise_clips", o.noise_clips);
-  const bool has_noise = !o.noise_clips.empty();
-  o.mixing = read_mixing(section.section("mixing"), has_noise);
-  o.noise = read_noise(section.section("noise"), has_noise);
-  o.band_limit = read_band_limit(section.section("band_limit"));
-  return o;
+  AugmentOptions options;
+  augment_table().read(std::move(section), options);
+  return options;
 }
 
 Augmentation::Augmentation(AugmentOptions options) : options_(std::move(options)) {
@@ -102,7 +119,7 @@ void Augmentation::apply(std::span<float> utterance, const JoinedClips& clips,
   add_noise(utterance, power, rng.fork("noise"));
   Rng band = rng.fork("band_limit");
   const BandLimitOptions& o = options_.band_limit;
-  if (band.chance(o.probability)) band_limit(utterance, band.uniform(o.lowest, o.highest));
+  if (band.chance(o.probability)) band_limit(utterance, band.uniform(o.cutoff.low, o.cutoff.high));
 }
 
 void Augmentation::mix(std::span<float> utterance, double power, const JoinedClips& clips,
@@ -117,7 +134,7 @@ void Augmentation::mix(std::span<float> utterance, double power, const JoinedCli
     const auto frames = static_cast<int64_t>(utterance.size()) / clips.frame_samples();
     clips.read(clips.draw(frames, rng), sound);
   }
-  const DecibelRange& snr = by_noise ? o.noise_snr : o.utterance_snr;
+  const NumberRange& snr = by_noise ? o.noise_snr : o.utterance_snr;
   const double gain = mixing_gain(power, mean_power(sound), rng.uniform(snr.low, snr.high));
   const auto length = static_cast<int64_t>(utterance.size());
   add_part(utterance, sound, draw_part(length, length, o.longest, rng), gain);

@@ -18,20 +18,20 @@ namespace concertina {
 
 // WavLM's utterance mixing: a part of another utterance, or of a noise clip.
 struct MixingOptions {
-  double probability = 0;          // of an utterance; WavLM: 0.2
-  double noise_probability = 0.1;  // of a mixed one: by noise; 0 where there are no noise clips
-  double longest = 0.5;            // share of the utterance that is mixed at most
-  DecibelRange utterance_snr{-5, 5}, noise_snr{-5, 20};
+  double probability = 0;
+  double noise_probability = 0.1;  // 0 where there are no noise clips
+  double longest = 0.5;
+  NumberRange utterance_snr{-5, 5}, noise_snr{-5, 20};
 };
 
 struct NoiseOptions {  // over the whole utterance
   double probability = 0;
-  DecibelRange snr{0, 20};
+  NumberRange snr{0, 20};
 };
 
 struct BandLimitOptions {  // as a telephone or an old recording does
   double probability = 0;
-  double lowest = 2000, highest = 7500;  // Hz, between which the cutoff is drawn
+  NumberRange cutoff{2000, 7500};
 };
 
 // In the order in which they are applied. Levels are relative to the clean utterance.
@@ -43,6 +43,7 @@ struct AugmentOptions {
   bool any() const;
   static AugmentOptions from_config(ConfigSection section);
 };
+const OptionTable<AugmentOptions>& augment_table();
 
 class Augmentation {
  public:

@@ -4,8 +4,21 @@
 #include <numeric>
 
 #include "core/errors.h"
+#include "core/option_table.h"
 
 namespace concertina {
+
+const OptionTable<MaskOptions>& mask_table() {
+  using O = MaskOptions;
+  static const OptionTable<O> table = {
+      option("probability", &O::probability, "share of frames masked if spans did not overlap")
+          .within(kShareBounds)
+          .require([](const O& o) { return o.probability < 1; },
+                   "expected a number from 0 to below 1"),
+      option("length", &O::length, "length of one span").within({1, 10000}).unit("frames"),
+  };
+  return table;
+}
 
 std::vector<uint8_t> span_mask(int64_t frames, const MaskOptions& options, Rng& rng) {
   CONCERTINA_ASSERT(frames >= 0 && options.length >= 1 && options.min_spans >= 0);

@@ -5,15 +5,18 @@
 #include <cstdint>
 #include <vector>
 
+#include "core/config.h"
 #include "core/rng.h"
 
 namespace concertina {
 
 struct MaskOptions {
-  double probability = 0.65;  // share of frames covered if spans did not overlap
-  int32_t length = 10;        // frames of one span
-  int32_t min_spans = 2;
+  double probability = 0.65;
+  int32_t length = 10;
+  int32_t min_spans = 2;  // not an option of configs
 };
+
+const OptionTable<MaskOptions>& mask_table();
 
 // true = masked; `frames` long. Number of spans = probability * frames / length + U[0,1), at least
 // min_spans; starts are drawn without replacement.

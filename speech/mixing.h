@@ -9,10 +9,6 @@
 
 namespace concertina {
 
-struct DecibelRange {
-  double low = 0, high = 0;  // drawn uniformly between
-};
-
 double mean_power(std::span<const float> samples);  // mean square; 0 of nothing
 
 // The factor by which a signal of power `sound` is multiplied to lie `snr_db` below an utterance of

@@ -177,7 +177,7 @@ TargetCache::TargetCache(const fs::path& folder, const Source& source, CacheDtyp
     const double seconds =
         static_cast<double>(frames) * source.teacher.blueprint.base_frame_period_us() * 1e-6;
     log_info("teacher targets of {} of audio take {:.2f} GB as {}, in {}", format_seconds(seconds),
-             static_cast<double>(target_bytes(frames, dim, dtype)) * 1e-9, bytes ? "int8" : "fp16",
+             static_cast<double>(target_bytes(frames, dim, dtype)) * 1e-9, enum_name(dtype),
              path.string());
     TargetFile file(path, frames, dim, dtype);
     fill(file, windows, source, stop);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/config.h"
+#include "core/enum_names.h"
 #include "distill/objective/objective_file.h"
 #include "speech/manifest.h"
 #include "supernet/model/unit_order.h"
@@ -23,17 +24,19 @@ enum class SortScore {
   kTaylor,      // distill/importance/taylor_scores.h
   kMagnitude    // magnitude_scores: the only one without data
 };
-std::vector<std::string> sort_score_names();  // in the order of SortScore
+template <>
+inline constexpr auto kEnumNames<SortScore> = name_table("activation", "taylor", "magnitude");
 
 inline constexpr Bounds kSortSeconds{0.1, 1e6};  // of audio
 
 struct SortOptions {
   SortScore score = SortScore::kActivation;
-  double seconds = 96;                          // of training audio that scores are taken on
+  double seconds = 96;
   std::map<std::string, double> source_weight;  // as in training
   uint64_t seed = 0;
-  static SortOptions from_config(ConfigSection section);  // score, seconds
+  static SortOptions from_config(ConfigSection section);
 };
+const OptionTable<SortOptions>& sort_table();  // score, seconds
 
 struct SortInputs {
   const Supernet& model;

@@ -17,10 +17,7 @@ using Json = nlohmann::json;
 LayerMeanSpec layer_mean_spec(const Json& json) {
   LayerMeanSpec spec;
   spec.top = json.at("top").get<int32_t>();
-  const auto distance = json.at("distance").get<std::string>();
-  if (distance != "mse" && distance != "l1")
-    throw InputError(fmt::format("unknown distance '{}': expected l1 or mse", distance));
-  spec.distance = distance == "mse" ? Distance::kMse : Distance::kL1;
+  spec.distance = enum_from_name<Distance>("distance", json.at("distance").get<std::string>());
   spec.instance_norm = json.at("instance_norm").get<bool>();
   spec.teacher_depth = json.at("teacher_depth").get<int32_t>();
   spec.teacher_dim = json.at("teacher_dim").get<int32_t>();
@@ -43,13 +40,13 @@ MaskedUnitsSpec masked_units_spec(const Json& json) {
 std::unique_ptr<Objective> make_objective(const std::string& text) {
   try {
     const Json json = Json::parse(text);
-    const std::string kind = json.at("kind").get<std::string>();
-    if (kind == "layer_mean") return std::make_unique<LayerMeanObjective>(layer_mean_spec(json));
-    if (kind == "masked_units") {
-      return std::make_unique<MaskedUnitsObjective>(masked_units_spec(json));
+    switch (enum_from_name<ObjectiveKind>("objective.kind", json.at("kind").get<std::string>())) {
+      case ObjectiveKind::kLayerMean:
+        return std::make_unique<LayerMeanObjective>(layer_mean_spec(json));
+      case ObjectiveKind::kMaskedUnits:
+        break;
     }
-    throw InputError(
-        fmt::format("unknown objective '{}': expected layer_mean or masked_units", kind));
+    return std::make_unique<MaskedUnitsObjective>(masked_units_spec(json));
   } catch (const Json::exception& error) {
     throw InputError(fmt::format("the objective's description cannot be read: {}", error.what()));
   }

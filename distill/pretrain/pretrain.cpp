@@ -129,21 +129,20 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
     start = load_start(options.train.init_from);
     inputs["init_from"] = weights_sha256(start->model);
   }
-  RecipeParts parts{"teacher",      to_json(options),    context.seed,     manifest.fingerprint(),
-                    json_of(space), options.train.dtype, std::move(inputs)};
+  RecipeParts parts{"teacher",       to_json(options),    context.seed,     manifest.fingerprint(),
+                    json_of(space), std::string(enum_name(options.train.dtype)), std::move(inputs)};
   check_processes(recipe_json(parts), options.train, context);
   const at::ScalarType dtype = folder->settle(parts, options.train.dtype, context.device);
   const std::string recipe = recipe_json(parts);
 
   const StageData data = stage_data(manifest, blueprint, options.train.batch);
   const UnitLabels labels = unit_labels(options, data, rng.fork("units"), recipe, dtype, context);
-  const MaskOptions mask{.probability = options.mask_probability, .length = options.mask_length};
   const auto training = make_batch_source(data.training, blueprint, options.train.batch,
-                                          {mask, labels.training, {}, augmentation},
+                                          {options.mask, labels.training, {}, augmentation},
                                           rng.fork("training"), context.share());
   const auto validation =
       make_batch_source(data.validation, blueprint, options.train.batch,
-                        {mask, labels.validation, {}, {}}, rng.fork("validation"));
+                        {options.mask, labels.validation, {}, {}}, rng.fork("validation"));
   Supernet teacher = fresh_teacher(options, space, data, rng);
   const SearchSpace own = teacher.space();
   auto heads = objective->parameters(rng.fork("heads"));

@@ -11,7 +11,7 @@
 
 #include "core/errors.h"
 #include "core/log.h"
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 
 namespace concertina {
 namespace {
@@ -136,10 +136,10 @@ bool all_agree(Communicator& communicator, bool mine) {
   return votes.item<int64_t>() == communicator.size();
 }
 
-at::ScalarType agreed_dtype(const std::string& name, at::Device device,
+at::ScalarType agreed_dtype(Precision precision, at::Device device,
                             Communicator& communicator) {
-  const at::ScalarType own = training_dtype(name, device);
-  if (name != "auto") return own;
+  const at::ScalarType own = scalar_type(precision, device);
+  if (precision != Precision::kAuto) return own;
   const bool fast_here = own == at::kBFloat16;
   if (all_agree(communicator, fast_here)) return at::kBFloat16;
   if (fast_here) log_warn("dtype: auto is fp32: not all processes multiply bf16 fast");

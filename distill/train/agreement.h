@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "core/precision.h"
 #include "distill/train/communicator.h"
 
 namespace concertina {
@@ -27,8 +28,8 @@ void check_same_weights(Communicator& communicator, const at::Tensor& flat,
 
 bool all_agree(Communicator& communicator, bool mine);
 
-// What training_dtype gives for this name, `auto` being bf16 only where it is so for all.
-at::ScalarType agreed_dtype(const std::string& name, at::Device device,
+// scalar_type(), kAuto being bf16 only where it is so for all processes.
+at::ScalarType agreed_dtype(Precision precision, at::Device device,
                             Communicator& communicator);
 
 }  // namespace concertina

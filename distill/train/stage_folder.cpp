@@ -82,7 +82,7 @@ void StageFolder::refuse_or_set_aside() {
   old_ = true;
 }
 
-at::ScalarType StageFolder::settle(RecipeParts& parts, const std::string& dtype,
+at::ScalarType StageFolder::settle(RecipeParts& parts, Precision dtype,
                                    at::Device device) {
   at::ScalarType result = agreed_dtype(dtype, device, communicator_);
   parts.dtype = c10::toString(result);
@@ -98,11 +98,11 @@ at::ScalarType StageFolder::settle(RecipeParts& parts, const std::string& dtype,
   return result;
 }
 
-void StageFolder::compare(RecipeParts& parts, const std::string& dtype, at::Device device) {
+void StageFolder::compare(RecipeParts& parts, Precision dtype, at::Device device) {
   const auto before = checkpoints_in(path_).newest();
   if (!before) return;
   const std::string own = parts.dtype, then = dtype_of(before->recipe);
-  if (dtype == "auto" && !then.empty()) parts.dtype = then;
+  if (dtype == Precision::kAuto && !then.empty()) parts.dtype = then;
   const RecipeChanges changes = changes_between(before->recipe, recipe_json(parts), before->step);
   if (changes.binding.empty()) {
     if (parts.dtype != own) {

@@ -36,11 +36,11 @@ class StageFolder {
   // Completes the recipe with the dtype to compute in, which for `auto` is that of the checkpoint
   // where there is one, and compares it with the checkpoint's: InputError lists the keys that
   // differ, or the folder is set aside. Nothing has been written before. Called by all processes.
-  at::ScalarType settle(RecipeParts& parts, const std::string& dtype, at::Device device);
+  at::ScalarType settle(RecipeParts& parts, Precision dtype, at::Device device);
 
  private:
   void refuse_or_set_aside();
-  void compare(RecipeParts& parts, const std::string& dtype, at::Device device);
+  void compare(RecipeParts& parts, Precision dtype, at::Device device);
   void set_aside();
 
   std::filesystem::path path_;

@@ -95,9 +95,7 @@ TEST(Config, NumbersOutsideTheirBoundsAreProblems) {
   EXPECT_EQ(fine, 7);
   EXPECT_EQ(steps, 3);
   EXPECT_EQ(rate, 1);
-  ASSERT_EQ(file.numbers().size(), 7u);
-  EXPECT_EQ(file.numbers()[6].key, "absent");
-  EXPECT_EQ(file.numbers()[6].bounds->high, 10);
+  EXPECT_EQ(absent, 9);
 }
 
 TEST(Config, AbsentKeysKeepTheirDefaults) {
@@ -238,7 +236,7 @@ TEST(Config, MalformedFilesAreInputErrorsWithAPlace) {
   EXPECT_THAT(parse_error("a: 1\n b: 2\n"), StartsWith("c.yaml:2:3: no valid YAML"));
   EXPECT_EQ(parse_error("- 1\n"), "c.yaml:1:1: expected a map of keys, found a list");
   EXPECT_EQ(parse_error("a: 1\nb: 2\na: 3\n"),
-            "c.yaml:3:1: the key 'a' stands twice, first at c.yaml:1:1");
+            "c.yaml:3:1: duplicate key 'a', first at c.yaml:1:1");
   EXPECT_THAT(parse_error("a: 1\n---\nb: 2\n"), HasSubstr("expected one YAML document"));
   EXPECT_THAT(parse_error("? [1]\n: 2\n"), HasSubstr("expected a plain name as key"));
   EXPECT_THAT(parse_error("a: &x\n  b: *x\n"), HasSubstr("c.yaml:"));

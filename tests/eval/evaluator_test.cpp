@@ -67,7 +67,7 @@ class EvaluatorTest : public ::testing::Test {
     {
       StudyFile study = StudyFile::create(path, header);
       const auto searcher = make_searcher(
-          {.kind = "nsga2", .population = 8, .objectives = objectives, .seed = 6}, space());
+          {.kind = SearcherKind::kNsga2, .population = 8, .objectives = objectives, .seed = 6}, space());
       const auto executor = make_tbb_executor(workers, use_one_thread);
       const StudyReport report =
           run_study(space(), *searcher, evaluator, *executor, study, {.trials = 24}, {});

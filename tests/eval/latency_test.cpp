@@ -48,7 +48,11 @@ TEST(Latency, PointsAreOrderedStatisticsOfTheWorkload) {
   EXPECT_FALSE(cpu_name().empty());
 }
 
-TEST(Latency, AnUnknownDtypeIsAnInputError) { EXPECT_THROW(dtype_from("fp16"), InputError); }
+TEST(Latency, AnUnknownDtypeIsAProblem) {
+  ConfigFile file = ConfigFile::parse("{dtype: fp16}");
+  LatencyOptions::from_config(file.root());
+  EXPECT_THROW(file.finish(), InputError);
+}
 
 }  // namespace
 }  // namespace concertina

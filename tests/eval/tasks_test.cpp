@@ -176,8 +176,9 @@ TEST(Features, LayerRulesChooseWhatTheySay) {
   const Supernet supernet = testing::perturbed(testing::small_space(testing::mel_blueprint()), 1);
   TaskOptions options = toy_options();
   options.tasks = {"pr"};
-  const std::map<std::string, std::string> names = {
-      {"last", "last layer"}, {"all", "mean of layers"}, {"best", "layer "}};
+  const std::map<LayerRule, std::string> names = {{LayerRule::kLast, "last layer"},
+                                                  {LayerRule::kAll, "mean of layers"},
+                                                  {LayerRule::kBest, "layer "}};
   for (const auto& [rule, name] : names) {
     options.layers = rule;
     const auto features = subnet_features(supernet.slice(supernet.space().largest()));

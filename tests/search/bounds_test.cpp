@@ -13,7 +13,7 @@ using ::testing::ElementsAre;
 StudyHeader run(const std::filesystem::path& path, uint64_t seed, int64_t trials,
                 const std::string& kind = "nsga2") {
   SearcherOptions options;
-  options.kind = kind;
+  options.kind = enum_from_name<SearcherKind>("searcher", kind);
   options.population = 12;
   options.objectives = formula_objectives();
   options.seed = seed;

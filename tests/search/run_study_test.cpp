@@ -29,7 +29,7 @@ struct Plan {
 
 SearcherOptions options_of(const Plan& run) {
   SearcherOptions options;
-  options.kind = run.kind;
+  options.kind = enum_from_name<SearcherKind>("searcher", run.kind);
   options.population = run.population;
   options.mutation = run.mutation;
   options.objectives = formula_objectives();

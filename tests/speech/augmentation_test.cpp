@@ -145,7 +145,7 @@ TEST_F(AugmentationTest, BandLimitTakesOutWhatIsAbove) {
   for (size_t i = 800; i < kLength - 800; ++i) ASSERT_NEAR(low[i], before[i], 1e-3) << i;
 
   AugmentOptions options;
-  options.band_limit = {.probability = 1, .lowest = 100, .highest = 110};
+  options.band_limit = {.probability = 1, .cutoff = {100, 110}};
   EXPECT_LT(mean_power(augmented(options)), 0.01);  // of a tone of 200 Hz
 }
 
@@ -203,7 +203,7 @@ TEST(AugmentOptions, AreReadWithWavLmsDefaults) {
   EXPECT_EQ(a.mixing.noise_probability, 0);  // no noise clips
   EXPECT_EQ(a.mixing.utterance_snr.low, -5);
   EXPECT_EQ(a.mixing.utterance_snr.high, 5);
-  EXPECT_EQ(a.band_limit.highest, 3400);
+  EXPECT_EQ(a.band_limit.cutoff.high, 3400);
   EXPECT_EQ(b.mixing.noise_probability, 0.1);
   EXPECT_EQ(b.mixing.noise_snr.high, 20);
   EXPECT_EQ(b.noise.snr.low, 5);

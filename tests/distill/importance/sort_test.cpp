@@ -54,7 +54,7 @@ TEST(Sort, KeepsTheLossOfTheLargestByEveryScore) {
     EXPECT_GT(std::abs(fixture.loss(sorted.model, fixture.trained.heads, batch) - before), 1e-4)
         << "the heads must follow";
     EXPECT_THAT(sorted.model.provenance(),
-                ::testing::HasSubstr(sort_score_names()[static_cast<size_t>(score)]));
+                ::testing::HasSubstr(std::string(enum_name(score))));
   }
 }
 

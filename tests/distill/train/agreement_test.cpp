@@ -9,7 +9,7 @@
 #include <thread>
 
 #include "core/errors.h"
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 
 namespace concertina {
 namespace {
@@ -116,9 +116,9 @@ TEST(Agreement, AutoIsBf16WhereAllOfThemMultiplyItFast) {
   EXPECT_THAT(errors_of([](Communicator& c) {
                 EXPECT_TRUE(all_agree(c, true));
                 EXPECT_FALSE(all_agree(c, c.rank() != 1));
-                EXPECT_EQ(agreed_dtype("auto", at::kCPU, c), training_dtype("auto", at::kCPU));
-                EXPECT_EQ(agreed_dtype("fp32", at::kCPU, c), at::kFloat);
-                EXPECT_EQ(agreed_dtype("bf16", at::kCPU, c), at::kBFloat16);
+                EXPECT_EQ(agreed_dtype(Precision::kAuto, at::kCPU, c), scalar_type(Precision::kAuto));
+                EXPECT_EQ(agreed_dtype(Precision::kFp32, at::kCPU, c), at::kFloat);
+                EXPECT_EQ(agreed_dtype(Precision::kBf16, at::kCPU, c), at::kBFloat16);
               }),
               ::testing::Each(IsEmpty()));
 }

@@ -1,9 +1,7 @@
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 
 #include <ATen/detail/CUDAHooksInterface.h>
-#include <fmt/format.h>
 
-#include "core/errors.h"
 #include "supernet/nn/cpu.h"
 
 namespace concertina {
@@ -17,12 +15,10 @@ bool gpu_multiplies_bf16() {
 
 }  // namespace
 
-at::ScalarType training_dtype(const std::string& name, at::Device device) {
-  if (name == "fp32") return at::kFloat;
-  if (name == "bf16") return at::kBFloat16;
-  if (name != "auto") {
-    throw InputError(fmt::format("dtype is '{}': expected fp32, bf16 or auto", name));
-  }
+at::ScalarType scalar_type(Precision precision, at::Device device) {
+  if (precision == Precision::kFp32) return at::kFloat;
+  if (precision == Precision::kBf16) return at::kBFloat16;
+  if (precision == Precision::kHalf) return at::kHalf;
   const bool multiplies_bf16 =
       device.is_cuda() ? gpu_multiplies_bf16() : cpu_has_any({"avx512_bf16", "amx_bf16", "bf16"});
   return multiplies_bf16 ? at::kBFloat16 : at::kFloat;

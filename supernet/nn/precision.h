@@ -1,0 +1,13 @@
+// Precision (core/precision.h) as a ScalarType. Parameters, gradients and moments are always fp32.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include "core/precision.h"
+
+namespace concertina {
+
+// kAuto: bf16 on CUDA and where the CPU multiplies bf16 in hardware, else fp32.
+at::ScalarType scalar_type(Precision precision, at::Device device = at::kCPU);
+
+}  // namespace concertina
