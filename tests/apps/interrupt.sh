@@ -24,4 +24,4 @@ interrupted 1
 ls "$folder"/teacher/checkpoint/step-*.safetensors >/dev/null || fail "no checkpoint was saved"
 interrupted 2
 grep -q "resuming from step" "$folder/log.txt" || fail "the second run did not resume: $(head -5 "$folder/log.txt")"
-echo "interrupt: well"
+echo "interrupt: passed"

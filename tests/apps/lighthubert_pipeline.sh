@@ -47,4 +47,4 @@ subnet = json.load(sys.stdin)
 assert subnet["params_lighthubert"] == 11449088, subnet
 assert 4 * subnet["params"] <= subnet["bytes"] <= 4 * subnet["params"] + 65536, subnet'
 "$program" encode "$folder/small-min.safetensors" "$folder/corpus/clip0.wav" --layers last -o "$folder/features.npy"
-echo "LightHuBERT line: well"
+echo "LightHuBERT pipeline: passed"

@@ -28,4 +28,4 @@ done
 arch="c=48 e=112 p=70000 L=0-1:2x224"
 "$program" extract "$folder/run/stage2/model.safetensors" --arch "$arch" --force -o "$folder/odd.safetensors"
 "$program" encode "$folder/odd.safetensors" "$folder/corpus/clip0.wav" -o "$folder/odd.npy"
-echo "pocket-wave line: well"
+echo "pocket-wave pipeline: passed"

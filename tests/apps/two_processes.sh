@@ -105,4 +105,4 @@ status=0
 WORLD_SIZE=2 "$program" train configs/smoke.yaml --stage 1 --out "$folder/x" 2>"$folder/rank.txt" >/dev/null || status=$?
 [ "$status" = 2 ] || fail "WORLD_SIZE without RANK: exit $status instead of 2"
 grep -q "RANK is not" "$folder/rank.txt" || fail "the missing rank is not named: $(cat "$folder/rank.txt")"
-echo "two processes: well"
+echo "two processes: passed"
