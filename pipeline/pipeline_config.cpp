@@ -36,8 +36,7 @@ const OptionTable<SearchConfig>& search_table() {
       option("searcher", &O::searcher, "NSGA-II, or members at random"),
       option("population", &O::population, "subnets of a generation").within({1, 100000}),
       option("mutation", &O::mutation, "probability of a gene to change").within(kShareBounds),
-      option("crossover", &O::crossover, "share of children with two parents")
-          .within(kShareBounds),
+      option("crossover", &O::crossover, "share of children with two parents").within(kShareBounds),
       option("objectives", &O::objectives, "metrics that the search improves")
           .require([](const O& o) { return !o.objectives.empty(); }, "name at least one metric"),
       option("record", &O::record, "metrics that are kept of every trial, too"),
