@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/errors.h"
-#include "supernet/space/slicing.h"
+#include "supernet/space/tensor_table.h"
 #include "supernet/space/violations.h"
 
 namespace concertina {

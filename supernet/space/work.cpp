@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "supernet/space/frames.h"
-#include "supernet/space/slicing.h"
 #include "supernet/space/tensor_table.h"
 #include "supernet/space/violations.h"
 

@@ -10,7 +10,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-TEST(Expressible, SaysWhatIsNot) {
+TEST(Expressible, ListsWhatIsNotExportable) {
   Blueprint blueprint;
   const auto of = [&](const std::string& key, Naming package = Naming::kTransformers) {
     return not_expressible(blueprint, Architecture::parse(key), package);

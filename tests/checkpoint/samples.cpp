@@ -116,7 +116,7 @@ ZipFile zip_around(const std::string& program, size_t storage_bytes) {
       {"a/data.pkl", program},
       {"a/byteorder", "little"},
       {"a/data/0", std::string(storage_bytes, '\0')}};
-  // Appends numbers to `to` and remembers where they stand.
+  // Appends numbers to `to` and records their offsets.
   const auto put = [](std::string& to, std::vector<ZipField>& fields, auto value) {
     fields.push_back({to.size(), sizeof(value)});
     to += raw(value);

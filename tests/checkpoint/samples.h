@@ -29,7 +29,7 @@ ZipFile zip_around(const std::string& program, size_t storage_bytes);
 std::string legacy_around(const std::string& program, uint64_t elements);
 
 nlohmann::json transformers_json();   // config.json of a tiny HuBERT
-nlohmann::json fairseq_json();        // settings of a tiny WavLM, task's beside them
+nlohmann::json fairseq_json();        // settings of a tiny WavLM, with the task's
 nlohmann::json lighthubert_json();    // of the small supernet
 nlohmann::json distiller_json();      // "Config" of a tiny student
 nlohmann::json shard_index_json();    // of its tensors in two files

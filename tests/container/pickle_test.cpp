@@ -117,7 +117,7 @@ TEST(Pickle, AListMayContainItself) {
   EXPECT_EQ(loaded.root().items[0], &loaded.root());
 }
 
-TEST(Pickle, LeavesTheReaderBehindItsEnd) { EXPECT_EQ(Loaded(pickle("N") + "rest").end(), 4u); }
+TEST(Pickle, LeavesTheReaderAfterItsEnd) { EXPECT_EQ(Loaded(pickle("N") + "rest").end(), 4u); }
 
 TEST(Pickle, ErrorsNameTheByte) {
   using ::testing::HasSubstr;

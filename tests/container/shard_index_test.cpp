@@ -30,7 +30,7 @@ TEST(ShardIndex, NamesTheFileOfEachTensor) {
   EXPECT_EQ(index, (ShardIndex{{"a", "sub/1.bin"}, {"b", "2.bin"}, {"c", "2.bin"}}));
 }
 
-TEST(ShardIndex, FilesThatAreNoneOfTheFoldersAreErrors) {
+TEST(ShardIndex, FilesOutsideTheFolderAreErrors) {
   for (const char* file : {R"("")", R"(".")", R"("..")", R"("../x")", R"("a/../../x")", R"("/x")",
                            R"("sub/")", R"("a\u0000b")"}) {
     EXPECT_THAT(error_of(in_file(file)), HasSubstr("outside its folder")) << file;
@@ -41,7 +41,7 @@ TEST(ShardIndex, FilesThatAreNoneOfTheFoldersAreErrors) {
   EXPECT_THAT(error_of(in_file("7")), HasSubstr("the file of tensor a.weight is no text"));
 }
 
-TEST(ShardIndex, WhatIsNoIndexIsAnError) {
+TEST(ShardIndex, OtherJsonIsAnError) {
   for (const char* text : {"[]", "{}", R"({"weight_map": {}})", R"({"weight_map": ["a"]})", "7"}) {
     EXPECT_THAT(error_of(text), HasSubstr("it has no weight_map")) << text;
   }

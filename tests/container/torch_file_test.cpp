@@ -186,7 +186,7 @@ TEST(ZipDirectory, CompressedAndEncryptedEntriesAreRefused) {
   EXPECT_THAT(error(42, 1), HasSubstr("no zip entry"));
 }
 
-// Sizes and offsets of 0xffffffff stand in a ZIP64 field, the directory's in a record of its own.
+// Sizes and offsets of 0xffffffff are in a ZIP64 field, the directory's in a record of its own.
 TEST(ZipDirectory, ReadsZip64) {
   const auto number = [](auto value) {
     return std::string(reinterpret_cast<const char*>(&value), sizeof(value));

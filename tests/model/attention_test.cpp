@@ -93,7 +93,7 @@ TEST(MaskedAttention, IsTheSoftmaxOfScoresInFp32) {
   }
 }
 
-TEST(MaskedAttention, IsAsGoodInBf16AsAtensOwn) {
+TEST(MaskedAttention, IsAsAccurateInBf16AsAtens) {
   for (const Case& c : kCases) {
     const Inputs in(c);
     for (const at::Tensor& mask : masks_of(c)) {
@@ -107,7 +107,7 @@ TEST(MaskedAttention, IsAsGoodInBf16AsAtensOwn) {
   }
 }
 
-TEST(MaskedAttention, GivesZeroWhereNothingIsSeen) {
+TEST(MaskedAttention, FullyMaskedRowsAreZero) {
   const Case c{2, 40, 2, 16};
   const Inputs in(c);
   at::Tensor mask = at::ones({2, 1, 1, 40}, at::kBool);
@@ -164,7 +164,7 @@ TEST(MaskedAttention, DoesNotDependOnTheNumberOfThreads) {
   EXPECT_TRUE(at::equal(one, three));
 }
 
-TEST(ParallelFor, TakesSeveralThreads) {
+TEST(ParallelFor, UsesSeveralThreads) {
   const int threads = at::get_num_threads();
   at::set_num_threads(2);
   std::vector<std::thread::id> ids(2);

@@ -46,7 +46,7 @@ TEST_P(ForwardTest, PaddedBatchEqualsItsMembers) {
   }
 }
 
-TEST_P(ForwardTest, SharedBeginGivesTheSameFeatures) {
+TEST_P(ForwardTest, SharedEncoderInputGivesTheSameOutput) {
   const SearchSpace space = testing::small_space(GetParam().blueprint);
   const Supernet supernet = testing::perturbed(space, 4);
   at::InferenceMode inference;
@@ -60,7 +60,7 @@ TEST_P(ForwardTest, SharedBeginGivesTheSameFeatures) {
             0);
 }
 
-TEST_P(ForwardTest, TooShortClipIsOneClearSentence) {
+TEST_P(ForwardTest, TooShortClipIsAnError) {
   const SearchSpace space = testing::small_space(GetParam().blueprint);
   const Subnet subnet = testing::perturbed(space, 11).slice(space.smallest());
   for (Padding padding : {Padding::kExact, Padding::kOriginal, Padding::kOriginalHf}) {

@@ -46,7 +46,7 @@ Results results(const Numbers& n, at::ScalarType dtype, Conv conv) {
   return {y.detach(), gradients[0], gradients[1], gradients[2]};
 }
 
-// Every frame's taps copied side by side, and a product of matrices: none of a convolution's code.
+// Taps of every frame copied to one row and a product of matrices: no code of a convolution.
 at::Tensor unfolded(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                     int64_t groups) {
   const int64_t kernel = weight.size(2), frames = x.size(1);

@@ -91,7 +91,7 @@ class ShardsTest : public ::testing::Test {
   TensorMap tensors_;
 };
 
-TEST_F(ShardsTest, HoldWhatOneFileHolds) {
+TEST_F(ShardsTest, EqualOneFile) {
   const Imported whole = import_checkpoint(folder_ / "hf");
   for (const auto& [path, container] :
        {std::pair{"safetensors", "safetensors, 2 files"},
@@ -110,7 +110,7 @@ TEST_F(ShardsTest, HoldWhatOneFileHolds) {
   }
 }
 
-TEST_F(ShardsTest, OneFileComesBeforeSeveral) {
+TEST_F(ShardsTest, OneFileIsPreferred) {
   fs::copy(folder_ / "hf/model.safetensors", folder_ / "safetensors");
   EXPECT_EQ(import_checkpoint(folder_ / "safetensors").container, "safetensors");
   write_atomically(folder_ / "bin/model.safetensors.index.json", index().dump());
@@ -119,7 +119,7 @@ TEST_F(ShardsTest, OneFileComesBeforeSeveral) {
   EXPECT_EQ(import_checkpoint(folder_ / "bin").container, "safetensors, 2 files");
 }
 
-TEST_F(ShardsTest, WhatAnIndexGetsWrongIsOneSentence) {
+TEST_F(ShardsTest, InvalidIndexesAreErrors) {
   json changed = index();
   changed["weight_map"]["encoder.layers.0.layer_norm.bias"] = "3";
   EXPECT_THAT(error_with(changed), HasSubstr("names missing files: 3"));

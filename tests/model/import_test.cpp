@@ -55,7 +55,7 @@ void expect_same(const Supernet& a, const Supernet& b, double bound) {
   EXPECT_LE(testing::max_difference(states(a), states(b)), bound);
 }
 
-TEST_F(ImportTest, WhatIsExportedComesBack) {
+TEST_F(ImportTest, ExportRoundTrips) {
   for (const NormPosition position : {NormPosition::kPost, NormPosition::kPre}) {
     const SearchSpace space = space_of(position);
     const Supernet supernet = testing::perturbed(space, 11);
@@ -104,7 +104,7 @@ TEST_F(ImportTest, LowPrecisionIsStoredInHalfTheSpace) {
   }
 }
 
-TEST_F(ImportTest, WhatPackagesCannotSayIsAnError) {
+TEST_F(ImportTest, UnsupportedModelsAreNotExported) {
   const Supernet supernet = testing::perturbed(space_of(NormPosition::kPost), 13);
   const auto error = [&](const char* key) {
     return error_of([&] {
@@ -143,7 +143,7 @@ TEST_F(ImportTest, EveryContainerHoldsTheSameModel) {
 }
 
 // s3prl's file of the same model: without a norm of the features, with heads.
-TEST_F(ImportTest, DistilHubertComesWithoutItsHeads) {
+TEST_F(ImportTest, DistilHubertIsReadWithoutHeads) {
   const std::filesystem::path fixtures =
       std::string(CONCERTINA_SOURCE_DIR) + "/tests/model/checkpoints";
   const Supernet same = import_checkpoint(fixtures / "fairseq.pt").model;
@@ -185,7 +185,7 @@ TEST_F(ImportTest, EqualWidthsNeedNoProjection) {
               HasSubstr("fairseq, which does not support a projection"));
 }
 
-TEST_F(ImportTest, WavLmComesBackFromItsFolder) {
+TEST_F(ImportTest, WavLmRoundTrips) {
   const Blueprint blueprint = testing::wavlm_blueprint(NormPosition::kPre);
   const auto net = Architecture::parse("c=24 e=128 p=20000 L=1-2:4x256");
   const SearchSpace space = SearchSpace::single(blueprint, {net, SlicingRule::kPrefix});
@@ -225,7 +225,7 @@ TEST_F(ImportTest, StudentsWithoutSettingsAreRefusedByName) {
               HasSubstr("a Distiller without its settings"));
 }
 
-TEST_F(ImportTest, OurOwnFilesAreModelsToo) {
+TEST_F(ImportTest, ModelFilesAreRead) {
   const Supernet supernet = testing::perturbed(space_of(NormPosition::kPost), 14);
   save_model(supernet, folder_ / "m.safetensors");
   const Imported imported = import_checkpoint(folder_ / "m.safetensors");
@@ -233,7 +233,7 @@ TEST_F(ImportTest, OurOwnFilesAreModelsToo) {
   EXPECT_EQ(json_of(imported.model.space()), json_of(supernet.space()));
 }
 
-TEST_F(ImportTest, FilesThatAreNoCheckpointsAreClearErrors) {
+TEST_F(ImportTest, OtherFilesAreErrors) {
   EXPECT_THAT(error_of([&] { import_checkpoint(folder_); }),
               HasSubstr("neither model.safetensors nor pytorch_model.bin"));
   write_atomically(folder_ / "pytorch_model.bin.index.json", "{}");

@@ -122,12 +122,12 @@ TEST_F(KernelChecksTest, KernelThatThrowsIsReplaced) {
   EXPECT_EQ(checks_.results()[0].error, std::numeric_limits<double>::infinity());
 }
 
-TEST_F(KernelChecksTest, NothingRightIsAnError) {
+TEST_F(KernelChecksTest, WrongInFp32IsAnError) {
   EXPECT_THROW(checks_.run(kKey, inputs(at::kBFloat16), sizes, wrong_below_fp64), CheckFailed);
   EXPECT_EQ(checks_.results()[0].outcome, CheckOutcome::kWrong);
 }
 
-TEST_F(KernelChecksTest, InferenceModeAndFp32AreNoObstacle) {
+TEST_F(KernelChecksTest, WorkInInferenceModeAndFp32) {
   const at::InferenceMode inference;
   checks_.run(kKey, inputs(at::kFloat), sizes, wrong_in_bf16);
   EXPECT_THAT(checks_.results(), IsEmpty());

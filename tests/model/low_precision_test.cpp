@@ -57,7 +57,7 @@ bool may_jump(const Blueprint& blueprint, const std::string& name) {
          (name.starts_with("rate.") || is_of_front_end(name));
 }
 
-// The gradients of one step, side by side: how far the last layer is from a target.
+// The gradients of one step, concatenated: how far the last layer is from a target.
 at::Tensor gradients_of(const Supernet& supernet, const SpeechBatch& batch,
                         at::ScalarType precision) {
   const Architecture whole = supernet.space().largest();

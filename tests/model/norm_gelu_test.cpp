@@ -28,7 +28,7 @@ at::Tensor group_norm_gelu(const at::Tensor& x, const Affine& norm) {
       .transpose(1, 2);
 }
 
-TEST(LayerNormGelu, IsTheTwoOperationsOneAfterTheOther) {
+TEST(LayerNormGelu, EqualsTheTwoOperations) {
   for (const int64_t width : {1, 7, 64, 512}) {
     const at::Tensor x = uneven({3, 37, width}, 1);
     const Affine norm = norm_of(width);

@@ -169,7 +169,7 @@ TEST(Leaves, UntouchedPartsAreNotMarked) {
       gradients.touched.of(gradients.views.at("encoder.layers.0.fc1.weight")).max().item<int>(), 0);
 }
 
-TEST(Gradients, NormAndZeroSeeWhatWasTouched) {
+TEST(Gradients, NormAndZeroCoverTouchedElements) {
   const Parameters parameters(
       {{"wide", at::zeros({100, 700}), true}, {"bias", at::zeros({9}), false}});
   Gradients gradients(parameters);

@@ -52,7 +52,7 @@ TEST(Cif, GradientMatchesFiniteDifferences) {
 
 // Two frames become one; the odd tail is dropped on the way there and takes the last on the way
 // back.
-TEST(JoinFrames, MeansOfPairsAndTheWayBack) {
+TEST(JoinFrames, MeansOfPairsAndBackMap) {
   const at::Tensor frames = at::arange(10, at::kFloat).view({1, 5, 2});
   const at::Tensor joined = join_frames(frames, 2, {});
   EXPECT_TRUE(at::equal(joined, at::tensor({1.f, 2.f, 5.f, 6.f}).view({1, 2, 2})));

@@ -50,7 +50,7 @@ TEST(Supernet, ExtractedSubnetEqualsTheSlicedOne) {
   expect_extraction_agrees(testing::small_space(student), 5, 8);
 }
 
-// Every gene at once: channels and frame period beside the rest, both kinds of norm.
+// Every gene at once, channels and frame period too, both kinds of norm.
 TEST(Supernet, ExtractedSubnetEqualsTheSlicedOneWaveWithRateUnit) {
   for (const ExtractorNorm norm : {ExtractorNorm::kGroup, ExtractorNorm::kLayer}) {
     Blueprint blueprint = testing::wave_blueprint(norm, NormPosition::kPost);

@@ -9,7 +9,7 @@ int64_t count(const TouchedMask& marks, const at::Tensor& part) {
   return marks.of(part).sum().item<int64_t>();
 }
 
-TEST(TouchedMask, AreOfThePartsAdded) {
+TEST(TouchedMask, HoldsTheAddedParts) {
   const at::Tensor buffer = at::zeros({3 * 40 * 5 + 77}), tail = buffer.narrow(0, 600, 77);
   const at::Tensor cube = buffer.narrow(0, 0, 600).view({3, 40, 5});
   TouchedMask marks(buffer);

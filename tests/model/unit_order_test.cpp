@@ -88,7 +88,7 @@ TEST_P(ReorderTest, EveryGroupMovesAndIsAPermutation) {
 }
 
 // What the smallest member keeps of heads, FFN units and conv channels is the best there is.
-TEST_P(ReorderTest, TheSmallestMemberKeepsTheBest) {
+TEST_P(ReorderTest, TheSmallestMemberKeepsTheMostImportant) {
   const SearchSpace space = testing::small_space(GetParam().blueprint, GetParam().rule);
   const UnitScores scores = random_scores(space, 5);
   const UnitOrders orders = order_by(space, scores);
@@ -131,7 +131,7 @@ INSTANTIATE_TEST_SUITE_P(
              SlicingRule::kLightHubert}),
     [](const auto& instance) { return std::string(instance.param.name); });
 
-// A prefix of interleaved groups keeps the first places of each: there the best of the group are.
+// A prefix of interleaved groups keeps the first positions of each, where its best channels are.
 TEST(OrderBy, InterleavedChannelsStayInTheirGroupBestFirst) {
   const SearchSpace space = testing::small_space(testing::mel_blueprint());
   const UnitScores scores = random_scores(space, 6);
@@ -167,14 +167,14 @@ TEST(OrderBy, ContiguousGroupsMoveAsBlocks) {
   }
 }
 
-TEST(Reorder, ATensorWithUnknownTiesIsRefused) {
+TEST(Reorder, AnUnknownTensorIsRefused) {
   Supernet model = Supernet::random(testing::small_space(testing::mel_blueprint()), Rng(1));
   model.weights()["encoder.layers.0.self_attn.grep_linear.weight"] = at::zeros({1});
   EXPECT_THROW(reorder(model, {}), InputError);
 }
 
 // A unit that nothing reads has no score, whatever it does.
-TEST(Scores, UnitsThatNothingReadsComeLast) {
+TEST(Scores, UnreadUnitsComeLast) {
   for (const Blueprint& blueprint :
        {testing::mel_blueprint(),
         testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost),

@@ -147,7 +147,7 @@ TEST(VisibleFrames, PartsOfTheStack) {
   EXPECT_EQ(wide.context, 3);
 }
 
-TEST(VisibleFrames, RunsOverLittleMoreThanWhatIsVisible) {
+TEST(VisibleFrames, ComputeLittleMoreThanNeeded) {
   const Blueprint blueprint = blueprint_of(kHubert, ExtractorNorm::kLayer);
   const int64_t samples = 80000, frames = blueprint.frames(samples);
   const at::Tensor lengths = at::tensor({80000, 80000, 80000, 20000}, at::kLong);

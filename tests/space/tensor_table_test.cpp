@@ -20,7 +20,7 @@ std::vector<SearchSpace> spaces() {
           joined_space(RateKind::kLinear)};
 }
 
-TEST(TensorTable, NamesGoThereAndBack) {
+TEST(TensorTable, NamesRoundTrip) {
   for (const SearchSpace& space : spaces()) {
     std::set<std::string> ours, theirs;
     for (const TensorEntry& entry : tensor_table(space.blueprint(), space.storage().shape)) {

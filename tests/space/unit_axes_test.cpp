@@ -26,7 +26,7 @@ std::map<UnitGroup, int64_t> counts(const SearchSpace& space) {
   return counts;
 }
 
-// Places along `dim` that `axis` runs over, for the shape of `whole`.
+// Positions along `dim` that `axis` runs over, for the shape of `whole`.
 int64_t extent(const SearchSpace& space, const UnitAxis& axis, int64_t units) {
   if (axis.group.kind == UnitKind::kHeads) return units * space.blueprint().head_dim;
   return axis.within_group ? units / space.blueprint().positional.groups : units;
@@ -95,26 +95,26 @@ TEST(UnitAxes, AnUnknownTensorIsRefused) {
   }
 }
 
-TEST(Places, AreAPrefixUnderThePrefixRule) {
+TEST(Positions, AreAPrefixUnderThePrefixRule) {
   const SearchSpace pocket = load_space("pocket.yaml");
   std::vector<int64_t> ascending(1024);
   std::iota(ascending.begin(), ascending.end(), 0);
   EXPECT_EQ(positions_by_use(pocket, {{UnitKind::kFfn, 2}, 1024}), ascending);
 }
 
-// The places that the smallest member keeps come first, whatever the rule.
-TEST(Places, UnderLightHubertsRuleTheSmallestMemberHasTheMostUsedOnes) {
+// The positions that the smallest member keeps come first, whatever the rule.
+TEST(Positions, UnderLightHubertsRuleTheSmallestMemberHasTheMostUsedOnes) {
   const SearchSpace small = load_space("lighthubert-small.yaml");
-  const std::vector<int64_t> places = positions_by_use(small, {{UnitKind::kFfn, 0}, 3072});
-  const std::set<int64_t> all(places.begin(), places.end());
+  const std::vector<int64_t> positions = positions_by_use(small, {{UnitKind::kFfn, 0}, 3072});
+  const std::set<int64_t> all(positions.begin(), positions.end());
   EXPECT_EQ(all.size(), 3072U);
-  const std::set<int64_t> first(places.begin(), places.begin() + 768);
+  const std::set<int64_t> first(positions.begin(), positions.begin() + 768);
   const std::vector<int64_t> kept = interleaved_ffn_rows(768, 256, 768);
   EXPECT_EQ(first, std::set<int64_t>(kept.begin(), kept.end()));
   EXPECT_EQ(positions_by_use(small, {{UnitKind::kHeads, 0}, 12}).front(), 0);
 }
 
-TEST(ConvPlaces, GoThereAndBack) {
+TEST(ConvPositions, RoundTrip) {
   for (const bool interleaved : {false, true}) {
     const PositionalConv conv{.groups = 4, .interleaved = interleaved};
     std::map<int64_t, int64_t> members;
