@@ -73,7 +73,7 @@ void add_config_verb(CLI::App& app, Globals& globals) {
       app.add_subcommand("config", "the options of a pipeline file and their defaults");
   verb->add_option("SECTION", args->section, "only these, e.g. stage1 or stage1.batch");
   verb->add_flag("--markdown", args->markdown, "as docs/config.md has them");
-  verb->footer("Example: concertina config stage1.optimizer");
+  verb->footer("Examples:\n  concertina config\n  concertina config stage1.optimizer");
   verb->callback([args, &globals] { print_options(*args, globals); });
 }
 

@@ -8,9 +8,9 @@
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
-#include "supernet/nn/precision.h"
 #include "pipeline/encode_job.h"
 #include "supernet/model/model_file.h"
+#include "supernet/nn/precision.h"
 #include "supernet/space/resolve.h"
 
 namespace concertina {

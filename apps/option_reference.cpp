@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <regex>
 #include <string_view>
 #include <utility>
 
@@ -77,7 +78,7 @@ std::string escaped(std::string text) {  // a bar would end the cell
 }  // namespace
 
 std::string default_text(const OptionRow& row) {
-  std::string text = row.default_value;
+  std::string text = std::regex_replace(row.default_value, std::regex("\\.0(?![0-9])"), "");
   std::erase(text, '"');
   for (size_t at = text.find(','); at != std::string::npos; at = text.find(',', at + 1))
     text.insert(at + 1, " ");

@@ -37,7 +37,8 @@ CLI::Option* add_choice(CLI::App& verb, const std::string& names, E& value, cons
   if (words.empty()) words = enum_names<E>();
   return verb
       .add_option_function<std::string>(
-          names, [&value](const std::string& word) { value = enum_from_name<E>("the value", word); }, help)
+          names,
+          [&value](const std::string& word) { value = enum_from_name<E>("the value", word); }, help)
       ->check(CLI::IsMember(words))
       ->default_str(std::string(enum_name(value)));
 }

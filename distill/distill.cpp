@@ -97,8 +97,7 @@ std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
                                               at::ScalarType dtype, const StageContext& context) {
   if (options.cache == CacheDtype::kNone) return nullptr;
   const auto folder = context.targets.empty() ? context.folder / "targets" : context.targets;
-  const Subnet subnet =
-      copy_of(teacher.to(context.device).slice(teacher.space().largest(), dtype));
+  const Subnet subnet = copy_of(teacher.to(context.device).slice(teacher.space().largest(), dtype));
   const TargetCache::Source source{clips, subnet, objective, options.train.batch, made_by};
   const auto open = [&] {
     return std::make_shared<const TargetCache>(folder, source, options.cache, context.stop);

@@ -197,15 +197,13 @@ class PhoneRun : public TaskRun {
   }
 
   const PhoneTask& task_;
-  std::vector<FoldSums> sums_;  // one for each layer
+  std::vector<FoldSums> sums_;       // one for each layer
   std::vector<ChosenProbe> chosen_;  // in the order of kKinds
   std::array<ClipHits, kKinds.size()> all_, speech_;
 };
 
 PhoneTask::PhoneTask(PhoneData all, LayerRule layer_rule)
-    : data(std::move(all)),
-      rule(layer_rule),
-      classes(static_cast<int64_t>(data.labels.size())) {
+    : data(std::move(all)), rule(layer_rule), classes(static_cast<int64_t>(data.labels.size())) {
   std::vector<int64_t> speech;
   std::ranges::transform(data.labels, std::back_inserter(speech),
                          [](const std::string& label) { return is_pause(label) ? 0 : 1; });

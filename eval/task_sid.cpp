@@ -84,9 +84,8 @@ class SpeakerRun : public TaskRun {
   std::vector<TaskScore> scores(Intervals intervals) const override {
     constexpr std::array<ProbeKind, 2> kKinds = {ProbeKind::kLda, ProbeKind::kRidge};
     const std::vector<ChosenProbe> chosen =
-        choose_probes(kKinds, training_.clips.front().size(0), [&](int64_t layer) {
-          return training_.fold_sums(layer, task_.speakers);
-        });
+        choose_probes(kKinds, training_.clips.front().size(0),
+                      [&](int64_t layer) { return training_.fold_sums(layer, task_.speakers); });
     std::vector<TaskScore> scores;
     for (const ChosenProbe& each : chosen) {
       const ClipHits hits = hits_of(each.probe, scored_.layer(each.layer), scored_.labels());

@@ -10,10 +10,10 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/units.h"
-#include "supernet/nn/precision.h"
 #include "pipeline/score_table.h"
 #include "pipeline/text_table.h"
 #include "supernet/model/model_file.h"
+#include "supernet/nn/precision.h"
 #include "supernet/space/cost.h"
 #include "supernet/space/resolve.h"
 

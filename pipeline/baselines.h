@@ -48,8 +48,8 @@ class BaselineTable {
 
 struct Comparison {
   std::string model, architecture = "default";  // a file, and which of its members
-  std::string data;  // a manifest
-  Precision dtype = Precision::kAuto;  // what the encoder computes in
+  std::string data;                             // a manifest
+  Precision dtype = Precision::kAuto;           // what the encoder computes in
   std::vector<std::string> tasks;
   Split split = Split::kTest;
   std::vector<std::string> with;  // "random", "mfcc" or model files

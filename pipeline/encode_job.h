@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/precision.h"
 #include "core/progress.h"
 #include "core/stop.h"
 #include "pipeline/encoder.h"

@@ -11,13 +11,13 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
-#include "supernet/nn/precision.h"
 #include "eval/latency.h"
 #include "pipeline/front_text.h"
 #include "pipeline/study_setup.h"
 #include "study/front_members.h"
 #include "study/front_results.h"
 #include "study/latency/check.h"
+#include "supernet/nn/precision.h"
 
 namespace concertina {
 namespace {
@@ -67,8 +67,7 @@ class TestScorer {
     const Supernet& supernet = *inputs_.supernet;
     if (distill_) scored.scores[kDistillMetric] = {distill_->score(supernet.slice(architecture))};
     if (!prepared_) return scored;
-    const auto features =
-        subnet_features(supernet.slice(architecture, scalar_type(tasks_.dtype)));
+    const auto features = subnet_features(supernet.slice(architecture, scalar_type(tasks_.dtype)));
     for (const TaskScore& score : prepared_->score(features, Intervals::kBootstrap, stop_)) {
       if (is_scored(score.metric))
         scored.scores[score.metric] = {score.value, score.low, score.high, score.setting};

@@ -13,9 +13,9 @@ namespace {
 const OptionTable<CorpusConfig>& corpus_table() {
   using O = CorpusConfig;
   static const OptionTable<O> table = {
-      option("tier", &O::tier, "which corpus is made of Debian packages").one_of(tier_names()),
+      option("tier", &O::tier, "corpus to build from Debian packages").one_of(tier_names()),
       option("root", &O::root, "folder of the corpus, relative to the working directory"),
-      option("from", &O::from, "folder that has the packages already").relative_to_file(),
+      option("from", &O::from, "folder with packages that were downloaded before").relative_to_file(),
       option("manifest", &O::manifest, "manifest.tsv of own data, instead of a tier")
           .relative_to_file()
           .then([](O& o) {
@@ -36,8 +36,7 @@ const OptionTable<SearchConfig>& search_table() {
       option("searcher", &O::searcher, "NSGA-II, or members at random"),
       option("population", &O::population, "subnets of a generation").within({1, 100000}),
       option("mutation", &O::mutation, "probability of a gene to change").within(kShareBounds),
-      option("crossover", &O::crossover, "share of children with two parents")
-          .within(kShareBounds),
+      option("crossover", &O::crossover, "share of children with two parents").within(kShareBounds),
       option("objectives", &O::objectives, "metrics that the search improves")
           .require([](const O& o) { return !o.objectives.empty(); }, "name at least one metric"),
       option("record", &O::record, "metrics that are kept of every trial, too"),
@@ -58,7 +57,7 @@ const OptionTable<SearchConfig>& search_table() {
 const OptionTable<PipelineConfig>& pipeline_table() {
   using O = PipelineConfig;
   static const OptionTable<O> table = {
-      option("seed", &O::seed, "of everything that is drawn").within(kSeedBounds),
+      option("seed", &O::seed, "of all random draws").within(kSeedBounds),
       subsection("corpus", &O::corpus, corpus_table()),
       described<O>("space", "path or map", "the search space (docs/formats.md)"),
       subsection("teacher",

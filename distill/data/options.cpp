@@ -27,7 +27,7 @@ void check_sources(const O& o, ConfigSection section) {
 
 const OptionTable<BatchOptions>& batch_table() {
   static const OptionTable<O> table = {
-      option("crops", &O::crops, "crops of a step").within({1, 100000}).in_fingerprint_if(crops),
+      option("crops", &O::crops, "crops per step").within({1, 100000}).in_fingerprint_if(crops),
       option("seconds", &O::seconds, "length of a crop")
           .within(kLengths)
           .unit("s")

@@ -162,8 +162,7 @@ TargetCache::TargetCache(const fs::path& folder, const Source& source, CacheDtyp
                          const StopToken& stop) {
   const bool bytes = dtype == CacheDtype::kInt8;
   const auto windows = target_windows(source.clips, source.teacher.blueprint, source.batch);
-  std::string name =
-      fmt::format("{}\n{}\n{}\n", source.made_by, source.objective.to_json(), bytes);
+  std::string name = fmt::format("{}\n{}\n{}\n", source.made_by, source.objective.to_json(), bytes);
   for (const TargetWindow& w : windows) name += fmt::format("{}+{} ", w.kept_first, w.frames);
   for (const JoinedClips::ClipSpan& span : source.clips.clips()) {
     name += fmt::format("{}:{} ", span.clip, span.frames);

@@ -102,9 +102,8 @@ double relative_change(const Supernet& before, const Supernet& after, const Unit
 
 std::string provenance(const SortOptions& options, const std::string& before) {
   nlohmann::ordered_json json;
-  json["sort"] = {{"score", enum_name(options.score)},
-                  {"seconds", options.seconds},
-                  {"seed", options.seed}};
+  json["sort"] = {
+      {"score", enum_name(options.score)}, {"seconds", options.seconds}, {"seed", options.seed}};
   const auto inner = nlohmann::ordered_json::parse(before, nullptr, /*allow_exceptions=*/false);
   json["from"] = inner.is_discarded() ? nlohmann::ordered_json(before) : inner;
   return json.dump();

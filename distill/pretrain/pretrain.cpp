@@ -59,9 +59,9 @@ void make_labels(const PretrainOptions& options, const StageData& data, const Rn
   log_info("fitting {} units on {} frames of training audio", options.units.clusters,
            std::min<int64_t>(options.units.sample_frames, data.training.total_frames()));
   const UnitFeatures features =
-      options.units.layer > 0 ? layer_features(load_model(options.units.model), options.units.layer,
-                                               dtype, device)
-                              : mfcc_features(options.units);
+      options.units.layer > 0
+          ? layer_features(load_model(options.units.model), options.units.layer, dtype, device)
+          : mfcc_features(options.units);
   const at::Tensor centroids = fit_units(data.training, options.units, features, rng);
   write_safetensors(path,
                     {{"centroids", centroids},
@@ -129,8 +129,10 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
     start = load_start(options.train.init_from);
     inputs["init_from"] = weights_sha256(start->model);
   }
-  RecipeParts parts{"teacher",       to_json(options),    context.seed,     manifest.fingerprint(),
-                    json_of(space), std::string(enum_name(options.train.dtype)), std::move(inputs)};
+  RecipeParts parts{"teacher",        to_json(options),
+                    context.seed,     manifest.fingerprint(),
+                    json_of(space),   std::string(enum_name(options.train.dtype)),
+                    std::move(inputs)};
   check_processes(recipe_json(parts), options.train, context);
   const at::ScalarType dtype = folder->settle(parts, options.train.dtype, context.device);
   const std::string recipe = recipe_json(parts);

@@ -106,10 +106,9 @@ void check_same_settings(Communicator& communicator, const std::string& recipe,
   if (differences.empty()) return;
   const size_t count = differences.size();
   differences.resize(std::min(count, kMostKeys));
-  throw InputError(fmt::format("the processes of this run were not given the same: {}{}",
-                               fmt::join(differences, "; "),
-                               count > kMostKeys ? fmt::format("; and {} more", count - kMostKeys)
-                                                 : ""));
+  throw InputError(fmt::format(
+      "the processes of this run were not given the same: {}{}", fmt::join(differences, "; "),
+      count > kMostKeys ? fmt::format("; and {} more", count - kMostKeys) : ""));
 }
 
 void check_same_weights(Communicator& communicator, const at::Tensor& flat,
@@ -136,8 +135,7 @@ bool all_agree(Communicator& communicator, bool mine) {
   return votes.item<int64_t>() == communicator.size();
 }
 
-at::ScalarType agreed_dtype(Precision precision, at::Device device,
-                            Communicator& communicator) {
+at::ScalarType agreed_dtype(Precision precision, at::Device device, Communicator& communicator) {
   const at::ScalarType own = scalar_type(precision, device);
   if (precision != Precision::kAuto) return own;
   const bool fast_here = own == at::kBFloat16;

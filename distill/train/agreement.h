@@ -29,7 +29,6 @@ void check_same_weights(Communicator& communicator, const at::Tensor& flat,
 bool all_agree(Communicator& communicator, bool mine);
 
 // scalar_type(), kAuto being bf16 only where it is so for all processes.
-at::ScalarType agreed_dtype(Precision precision, at::Device device,
-                            Communicator& communicator);
+at::ScalarType agreed_dtype(Precision precision, at::Device device, Communicator& communicator);
 
 }  // namespace concertina

@@ -16,10 +16,10 @@ namespace concertina {
 
 // What to do about a run that is there. A run is a checkpoint or a model; it is never written over.
 enum class Existing {
-  kRefuse,           // InputError
-  kGoOn,             // goes on from its checkpoint; InputError when that was another run's
-  kGoOnOrSetAside,   // the same, but another run's folder is set aside
-  kSetAside,         // the whole folder is renamed to FOLDER.old, FOLDER.old2, ...
+  kRefuse,          // InputError
+  kGoOn,            // goes on from its checkpoint; InputError when that was another run's
+  kGoOnOrSetAside,  // the same, but another run's folder is set aside
+  kSetAside,        // the whole folder is renamed to FOLDER.old, FOLDER.old2, ...
 };
 
 // Not thread-safe. Processes other than the first own nothing here: they hear what it decided.

@@ -67,7 +67,8 @@ class EvaluatorTest : public ::testing::Test {
     {
       StudyFile study = StudyFile::create(path, header);
       const auto searcher = make_searcher(
-          {.kind = SearcherKind::kNsga2, .population = 8, .objectives = objectives, .seed = 6}, space());
+          {.kind = SearcherKind::kNsga2, .population = 8, .objectives = objectives, .seed = 6},
+          space());
       const auto executor = make_tbb_executor(workers, use_one_thread);
       const StudyReport report =
           run_study(space(), *searcher, evaluator, *executor, study, {.trials = 24}, {});
@@ -213,7 +214,8 @@ TEST_F(FingerprintTest, HoldsWhatAScoreDependsOn) {
 
 TEST_F(FingerprintTest, HoldsTheColumnsThatAreRead) {
   clip_with(&Clip::speaker, Split::kTrain).speaker += "x";
-  EXPECT_EQ(changed(), (Names{"asv", "pr", "sid"}));  // folds of pr keep speakers and groups together
+  EXPECT_EQ(changed(),
+            (Names{"asv", "pr", "sid"}));  // folds of pr keep speakers and groups together
   manifest_ = corpus_.manifest();
   clip_with(&Clip::group, Split::kTrain).group += "x";
   EXPECT_EQ(changed(), (Names{"asv", "pr", "sid"}));

@@ -82,8 +82,8 @@ TEST(Agreement, SettingsThatDifferAreNamedEverywhere) {
   EXPECT_THAT(errors_of([&](Communicator& c) { check_same_settings(c, same); }),
               ElementsAre("", "", ""));
   const std::string other = R"({"seed": 2, "stage1": {"optimizer": {"lr": 0.2}, "steps": 7}})";
-  const auto errors = errors_of(
-      [&](Communicator& c) { check_same_settings(c, c.rank() == 1 ? other : same); });
+  const auto errors =
+      errors_of([&](Communicator& c) { check_same_settings(c, c.rank() == 1 ? other : same); });
   EXPECT_THAT(errors, ::testing::Each(AllOf(HasSubstr("seed: ranks 0, 2 have 1, rank 1 has 2"),
                                             HasSubstr("stage1.optimizer.lr: ranks 0, 2 have 0.1"),
                                             HasSubstr("stage1.steps"))));
@@ -116,7 +116,8 @@ TEST(Agreement, AutoIsBf16WhereAllOfThemMultiplyItFast) {
   EXPECT_THAT(errors_of([](Communicator& c) {
                 EXPECT_TRUE(all_agree(c, true));
                 EXPECT_FALSE(all_agree(c, c.rank() != 1));
-                EXPECT_EQ(agreed_dtype(Precision::kAuto, at::kCPU, c), scalar_type(Precision::kAuto));
+                EXPECT_EQ(agreed_dtype(Precision::kAuto, at::kCPU, c),
+                          scalar_type(Precision::kAuto));
                 EXPECT_EQ(agreed_dtype(Precision::kFp32, at::kCPU, c), at::kFloat);
                 EXPECT_EQ(agreed_dtype(Precision::kBf16, at::kCPU, c), at::kBFloat16);
               }),
