@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/verb.h"
-#include "core/units.h"
+#include "core/format.h"
 #include "eval/latency.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/cost.h"

@@ -6,7 +6,7 @@
 #include <regex>
 
 #include "core/errors.h"
-#include "core/units.h"
+#include "core/format.h"
 
 namespace concertina {
 namespace {

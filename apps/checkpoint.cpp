@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
-#include "core/units.h"
+#include "core/format.h"
 #include "supernet/model/export.h"
 #include "supernet/model/import.h"
 #include "supernet/model/model_file.h"

@@ -54,8 +54,8 @@ void run_encode(const EncodeArgs& args, const Globals& globals) {
   const Encoder encoder(
       args, supernet.to(device).slice(resolve_architecture(supernet.space(), args.arch), dtype),
       device);
-  if (args.window != "auto" && args.window != "none")
-    encoder.windows({}, args.window_options());  // rejects invalid windows
+  // Rejects invalid windows.
+  if (args.window != "auto" && args.window != "none") encoder.windows({}, args.window_options());
   if (!args.to_file()) make_directories(args.out);
   const at::InferenceMode inference;
   EncodeJob job(args, encoder, globals.stop);

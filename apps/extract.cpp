@@ -11,7 +11,7 @@
 #include "apps/results_text.h"
 #include "apps/verb.h"
 #include "core/errors.h"
-#include "core/files.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "pipeline/budget_answers.h"
 #include "pipeline/front_text.h"

@@ -9,7 +9,7 @@
 #include "apps/checkpoint.h"
 #include "apps/cost_text.h"
 #include "apps/verb.h"
-#include "core/files.h"
+#include "core/hash.h"
 #include "supernet/model/model_file.h"
 #include "supernet/space/blueprint_config.h"
 

@@ -11,6 +11,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/mapped_file.h"
 #include "supernet/container/safetensors_layout.h"
 #include "supernet/container/torch_file.h"
 #include "supernet/model/model_file.h"

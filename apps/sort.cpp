@@ -7,8 +7,8 @@
 
 #include "apps/verb.h"
 #include "core/errors.h"
-#include "core/files.h"
 #include "core/log.h"
+#include "core/mapped_file.h"
 #include "distill/importance/sort.h"
 #include "pipeline/sort_comparison.h"
 #include "pipeline/text_table.h"

@@ -30,8 +30,8 @@ struct ConfigNode {
   ConfigPlace place;    // of a scalar its own, else the key's
   std::string text;     // kScalar
   bool quoted = false;  // kScalar: a string, whatever it looks like
-  std::vector<std::pair<std::string, std::shared_ptr<ConfigNode>>>
-      entries;  // list items: "0", "1", ...
+  // List items: "0", "1", ...
+  std::vector<std::pair<std::string, std::shared_ptr<ConfigNode>>> entries;
 
   std::vector<std::string> asked;  // keys that readers know
   bool entered = false;            // read as a section or list: its own keys are checked
@@ -58,12 +58,12 @@ struct ConfigState {
 enum class KeyOrder { kAsWritten, kSorted };
 enum class ListStyle { kBlock, kFlow };  // one item per line, or all in one
 
-std::shared_ptr<ConfigNode> parse_config(const std::string& text,
-                                         const std::string& name);    // InputError
+// InputError.
+std::shared_ptr<ConfigNode> parse_config(const std::string& text, const std::string& name);
 void assign_config(ConfigNode& root, const std::string& assignment);  // InputError
 std::string dump_config(const ConfigNode& node, KeyOrder order, ListStyle lists);
 void add_unknown_keys(const ConfigNode& node, std::vector<ConfigProblem>& problems);
-std::string describe(
-    const ConfigNode& node);  // its value for messages: "'12x'", "a list", "nothing"
+// Its value for messages: "'12x'", "a list", "nothing"
+std::string describe(const ConfigNode& node);
 
 }  // namespace concertina::detail

@@ -7,10 +7,6 @@
 #include <string>
 #include <string_view>
 
-#include "core/folder_lock.h"
-#include "core/hash.h"
-#include "core/mapped_file.h"
-
 namespace concertina {
 
 // SystemError; InputError when a device or pipe gives more than 64 MiB.

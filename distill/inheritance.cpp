@@ -123,9 +123,9 @@ Inheritance inherit(Supernet& model, const Supernet& older) {
 }
 
 std::string describe(const Inheritance& inheritance) {
-  std::string text = fmt::format("{} tensors taken, {} fresh, {} left over",
-                                 inheritance.taken.size(), count_of(inheritance.fresh),
-                                 count_of(inheritance.left_over));
+  std::string text =
+      fmt::format("{} tensors taken, {} fresh, {} left over", inheritance.taken.size(),
+                  count_of(inheritance.fresh), count_of(inheritance.left_over));
   if (!inheritance.differences.empty()) {
     text += fmt::format("; the blueprints differ in {}", fmt::join(inheritance.differences, ", "));
   }

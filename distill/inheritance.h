@@ -12,8 +12,8 @@ namespace concertina {
 struct Inheritance {
   using ByReason = std::map<std::string, std::vector<std::string>>;
   std::vector<std::string> taken;
-  ByReason fresh;      // tensors that stay as the new model began with them
-  ByReason left_over;  // tensors of the older model that went nowhere
+  ByReason fresh;                        // tensors that stay as the new model began with them
+  ByReason left_over;                    // tensors of the older model that went nowhere
   std::vector<std::string> differences;  // keys in which the blueprints differ
 };
 

@@ -12,8 +12,8 @@
 namespace concertina {
 namespace {
 
-constexpr int32_t kBatchCrops =
-    8;  // equal batches where the crops divide, so that their means have equal weight
+// Equal batches where the crops divide, so that their means have equal weight.
+constexpr int32_t kBatchCrops = 8;
 
 at::Tensor read_crops(const JoinedClips& clips, int64_t first, int64_t count, int64_t frames,
                       int64_t frame_samples, const Rng& rng) {

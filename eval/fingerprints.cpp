@@ -6,7 +6,7 @@
 #include <fmt/ranges.h>
 #include <torch/version.h>
 
-#include "core/files.h"
+#include "core/hash.h"
 #include "eval/latency.h"
 #include "eval/subnet_evaluator.h"
 

@@ -58,8 +58,8 @@ std::vector<double> hits_of(std::span<const LinearProbe> probes, const at::Tenso
   const auto count = static_cast<int64_t>(probes.size());
   const at::Tensor scores = at::addmm(at::cat(biases), features, at::cat(weights, 1));
   const at::Tensor guesses = scores.view({labels.size(0), count, -1}).argmax(2);
-  const at::Tensor hits =
-      guesses.eq(labels.unsqueeze(1)).to(at::kDouble).sum(0).contiguous();  // [probes]
+  // [probes]
+  const at::Tensor hits = guesses.eq(labels.unsqueeze(1)).to(at::kDouble).sum(0).contiguous();
   const double* first = hits.const_data_ptr<double>();
   return {first, first + count};
 }

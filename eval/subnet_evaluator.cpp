@@ -11,8 +11,8 @@
 namespace concertina {
 namespace {
 
-constexpr size_t kLargestGroup =
-    4;  // keeps all workers busy when one width takes over a population
+// Keeps all workers busy when one width takes over a population.
+constexpr size_t kLargestGroup = 4;
 
 constexpr const char* kParams = "params";
 constexpr const char* kMacs = "macs";

@@ -16,15 +16,15 @@
 namespace concertina {
 
 inline constexpr int32_t kTaskSampleRate = 16000;
-inline constexpr int64_t kShortestClip =
-    kTaskSampleRate / 10;  // samples; every front end makes frames of them
+// samples; every front end makes frames of them.
+inline constexpr int64_t kShortestClip = kTaskSampleRate / 10;
 
 // One pass of one model. Not thread-safe.
 class TaskRun {
  public:
   virtual ~TaskRun() = default;
-  virtual void add(int64_t clip,
-                   const ClipFeatures& features) = 0;  // training clips before all others
+  // Training clips before all others.
+  virtual void add(int64_t clip, const ClipFeatures& features) = 0;
   virtual std::vector<TaskScore> scores(Intervals intervals) const = 0;
 };
 
@@ -57,8 +57,8 @@ std::string layer_name(int64_t eligible, LayerRule rule);
 struct SpeakerClips {
   std::string source;
   std::vector<std::string> speakers;  // sorted
-  std::vector<std::pair<int64_t, int64_t>>
-      clips;  // index into the manifest, speaker number; manifest order
+  // Index into the manifest, speaker number; manifest order.
+  std::vector<std::pair<int64_t, int64_t>> clips;
   std::string missing;
 };
 SpeakerClips pick_speakers(const Manifest& manifest, int64_t min_clips);

@@ -8,8 +8,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
+#include "core/format.h"
 #include "core/log.h"
-#include "core/units.h"
+#include "core/mapped_file.h"
 #include "pipeline/score_table.h"
 #include "pipeline/text_table.h"
 #include "supernet/model/model_file.h"

@@ -8,8 +8,8 @@
 #include <map>
 
 #include "core/errors.h"
+#include "core/format.h"
 #include "core/log.h"
-#include "core/units.h"
 #include "pipeline/npy.h"
 #include "speech/audio.h"
 

@@ -2,12 +2,13 @@
 
 #include "core/files.h"
 #include "core/log.h"
-#include "supernet/nn/precision.h"
+#include "core/mapped_file.h"
 #include "pipeline/baselines.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/stage.h"
 #include "supernet/model/model_file.h"
+#include "supernet/nn/precision.h"
 
 namespace concertina {
 namespace {

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "core/files.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "core/progress.h"
 #include "eval/latency.h"

@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "core/log.h"
+#include "core/mapped_file.h"
 #include "core/progress.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/pipeline_config.h"

@@ -15,7 +15,8 @@ const OptionTable<CorpusConfig>& corpus_table() {
   static const OptionTable<O> table = {
       option("tier", &O::tier, "corpus to build from Debian packages").one_of(tier_names()),
       option("root", &O::root, "folder of the corpus, relative to the working directory"),
-      option("from", &O::from, "folder with packages that were downloaded before").relative_to_file(),
+      option("from", &O::from, "folder with packages that were downloaded before")
+          .relative_to_file(),
       option("manifest", &O::manifest, "manifest.tsv of own data, instead of a tier")
           .relative_to_file()
           .then([](O& o) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/files.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "distill/train/recipe.h"
 #include "pipeline/budget_answers.h"

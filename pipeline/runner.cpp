@@ -5,8 +5,8 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/format.h"
 #include "core/log.h"
-#include "core/units.h"
 #include "pipeline/stamps.h"
 
 namespace concertina {

@@ -8,7 +8,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
-#include "core/units.h"
+#include "core/format.h"
 #include "study/metric.h"
 
 namespace concertina {

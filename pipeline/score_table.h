@@ -16,7 +16,7 @@ namespace concertina {
 using NamedScores = std::pair<std::string, std::map<std::string, double>>;
 std::string control_note(const std::vector<NamedScores>& models);
 
-ReportTable read_score_table(
-    const std::filesystem::path& scores);  // InputError when it is not such a file
+// InputError when it is not such a file.
+ReportTable read_score_table(const std::filesystem::path& scores);
 
 }  // namespace concertina

@@ -1,5 +1,6 @@
 #include "pipeline/search_inputs.h"
 
+#include "core/mapped_file.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/study_setup.h"
 #include "supernet/model/model_file.h"

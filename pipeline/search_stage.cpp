@@ -9,7 +9,6 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/threads.h"
-#include "supernet/nn/precision.h"
 #include "eval/subnet_evaluator.h"
 #include "pipeline/front_scores.h"
 #include "pipeline/latency_profile.h"
@@ -19,6 +18,7 @@
 #include "pipeline/study_setup.h"
 #include "search/run_study.h"
 #include "study/hypervolume.h"
+#include "supernet/nn/precision.h"
 
 namespace concertina {
 namespace {

@@ -2,6 +2,7 @@
 
 #include "core/files.h"
 #include "core/log.h"
+#include "core/mapped_file.h"
 #include "distill/importance/sort.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/pipeline.h"
@@ -22,8 +23,7 @@ void sort_student(const PipelineConfig& config, const Workspace& workspace) {
   save_objective(*trained.objective, sorted.heads, workspace.sorted_objective());
   save_model(sorted.model, workspace.sorted());
   log_info("sort: {} groups of units by {}, the full network's output changed by {:.1e}",
-           sorted.orders.size(), enum_name(config.sort->score),
-           sorted.change);
+           sorted.orders.size(), enum_name(config.sort->score), sorted.change);
 }
 
 Stage make_sort_stage(const Pipeline& pipeline) {

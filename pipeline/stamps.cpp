@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/files.h"
+#include "core/hash.h"
 
 namespace concertina {
 namespace {

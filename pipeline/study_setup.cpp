@@ -8,15 +8,15 @@
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
-#include "core/files.h"
+#include "core/hash.h"
 #include "core/log.h"
-#include "supernet/nn/precision.h"
 #include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
 #include "pipeline/corpus_stage.h"
 #include "search/searcher.h"
 #include "study/same_study.h"
 #include "supernet/model/model_file.h"
+#include "supernet/nn/precision.h"
 #include "supernet/space/search_space_config.h"
 
 namespace concertina {

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "core/format.h"
 #include "core/log.h"
-#include "core/units.h"
 #include "pipeline/stage.h"
 
 namespace concertina {

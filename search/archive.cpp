@@ -2,7 +2,7 @@
 
 #include <string_view>
 
-#include "core/files.h"
+#include "core/hash.h"
 
 namespace concertina {
 namespace {

@@ -9,7 +9,7 @@
 #include <optional>
 
 #include "core/errors.h"
-#include "core/files.h"
+#include "core/hash.h"
 #include "search/front_tracker.h"
 #include "search/objective_bounds.h"
 #include "study/same_study.h"

@@ -1,7 +1,7 @@
 // Measured latencies, the latency model and how the two compare.
 #include <fmt/format.h>
 
-#include "core/files.h"
+#include "core/hash.h"
 #include "study/database.h"
 
 namespace concertina {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "core/units.h"
+#include "core/format.h"
 
 namespace concertina {
 namespace {

@@ -64,8 +64,8 @@ class CropSource : public BatchSource {
   const JoinedClips& clips_;
   int32_t crops_;
   Blueprint blueprint_;
-  int64_t frame_samples_, stream_frames_,
-      frames_;  // frames of a crop: in the stream, out of the encoder
+  // Frames of a crop: in the stream, out of the encoder.
+  int64_t frame_samples_, stream_frames_, frames_;
   BatchContents contents_;
   Rng rng_;
   BatchShare share_;

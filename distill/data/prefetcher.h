@@ -36,8 +36,8 @@ class Prefetcher {
   Uploader uploader_;
   std::mutex mutex_;  // of the four below
   std::condition_variable_any changed_;
-  int64_t next_;              // the step that next() gives
-  int64_t begun_;             // the step that a free thread begins with
+  int64_t next_;   // the step that next() gives
+  int64_t begun_;  // the step that a free thread begins with
   std::map<int64_t, Made> made_;
   std::vector<std::jthread> threads_;  // the last member: joined before the others end
 };

@@ -30,9 +30,9 @@ void ReadFailures::note(const Error& error, int32_t tries) {
   const std::string what = error.what();
   const bool fresh = seen_.insert(what.substr(0, what.find(": "))).second;
   if (seen_.size() > std::max<size_t>(1, clips_ / kOneIn)) {
-    throw SystemError(fmt::format(
-        "{} of {} clips cannot be read, which is more than 1 in {}; the last one: {}", seen_.size(),
-        clips_, kOneIn, error.what()));
+    throw SystemError(
+        fmt::format("{} of {} clips cannot be read, which is more than 1 in {}; the last one: {}",
+                    seen_.size(), clips_, kOneIn, error.what()));
   }
   if (tries >= kMostTries) throw Error(error);
   if (fresh) log_warn("{}: skipped, another clip is read in its place", error.what());

@@ -10,9 +10,10 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/format.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "core/stop.h"
-#include "core/units.h"
 #include "distill/data/target_file.h"
 #include "supernet/model/safetensors.h"
 

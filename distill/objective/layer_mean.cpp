@@ -13,7 +13,6 @@ namespace {
 
 const std::string kHead = "objective.head";
 
-
 at::Tensor initial_head(int64_t out, int64_t in, const Rng& rng) {
   if (out == in) return at::eye(out);
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(rng.fork(kHead).next_u64());

@@ -19,8 +19,8 @@ struct LayerMeanSpec {
 
 class LayerMeanObjective : public Objective {
  public:
-  explicit LayerMeanObjective(
-      const LayerMeanSpec& spec);  // InputError when `top` exceeds the teacher's depth
+  // InputError when `top` exceeds the teacher's depth.
+  explicit LayerMeanObjective(const LayerMeanSpec& spec);
 
   // The head starts as the identity where both widths agree, else Xavier-uniform.
   std::vector<Parameters::Init> parameters(const Rng& rng) const override;
@@ -28,8 +28,8 @@ class LayerMeanObjective : public Objective {
   WantedOutputs student_wants(int32_t depth) const override;
   LossBreakdown loss(const LossInput& input) const override;  // one term: "l1" or "mse"
   std::optional<WantedOutputs> teacher_wants() const override;
-  at::Tensor teacher_target(
-      const EncoderOutput& teacher) const override;  // [B, T, teacher_dim] fp32
+  // [B, T, teacher_dim] fp32.
+  at::Tensor teacher_target(const EncoderOutput& teacher) const override;
   std::string to_json() const override;
 
  private:

@@ -50,8 +50,8 @@ class Objective {
   // Nothing when the target does not come from a teacher. The teacher stops at the last layer
   // wanted.
   virtual std::optional<WantedOutputs> teacher_wants() const { return std::nullopt; }
-  virtual at::Tensor teacher_target(
-      const EncoderOutput& teacher) const;  // a bug unless teacher_wants()
+  // A bug unless teacher_wants().
+  virtual at::Tensor teacher_target(const EncoderOutput& teacher) const;
 
   virtual std::string to_json() const = 0;  // make_objective() of it gives the same objective
 };

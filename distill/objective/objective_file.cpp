@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
+#include "core/mapped_file.h"
 #include "distill/objective/layer_mean.h"
 #include "distill/objective/masked_units.h"
 #include "supernet/model/safetensors.h"

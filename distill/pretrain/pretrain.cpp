@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "core/errors.h"
-#include "core/files.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "distill/data/whole_clips.h"

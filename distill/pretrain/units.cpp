@@ -47,8 +47,8 @@ at::Tensor stream_mfcc(const JoinedClips& clips, int64_t first, int64_t frames,
   std::vector<at::Tensor> blocks;
   for (int64_t done = 0; done < frames; done += kGroupFrames) {
     const int64_t count = std::min(kGroupFrames, frames - done);
-    at::Tensor samples =
-        at::zeros({1, (count + 1) * kFrameSamples});  // one more frame: the last windows need it
+    // One more frame: the last windows need it.
+    at::Tensor samples = at::zeros({1, (count + 1) * kFrameSamples});
     const int64_t there = std::min(count + 1, clips.total_frames() - first - done);
     clips.read(first + done, std::span<float>(samples.data_ptr<float>(),
                                               static_cast<size_t>(there * kFrameSamples)));

@@ -56,9 +56,9 @@ class Learner {
   const SearchSpace& space() const { return setup_.student.space(); }
   const SubnetSampler& sampler() const { return *setup_.sampler; }
   const Objective& objective() const { return *setup_.objective; }
-  Supernet student(
-      std::string provenance) const;  // a copy of the weights as they are now, on the CPU
-  TensorMap heads() const;            // likewise
+  // A copy of the weights as they are now, on the CPU.
+  Supernet student(std::string provenance) const;
+  TensorMap heads() const;  // likewise
 
  private:
   struct FrontEnd;  // leaves and output of the front end for one list of conv channels

@@ -17,7 +17,7 @@ class MetricsFile : public TrainObserver {
  public:
   explicit MetricsFile(std::filesystem::path path);
   void on_start(const StartReport& start) override;  // drops lines of what will be done again
-  void on_step(const StepReport& report) override;  // about two thousand lines a run
+  void on_step(const StepReport& report) override;   // about two thousand lines a run
   void on_validation(const ValidationReport& report) override;
 
  private:

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
-#include "core/files.h"
+#include "core/hash.h"
 
 namespace concertina {
 namespace {

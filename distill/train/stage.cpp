@@ -25,10 +25,10 @@ at::Tensor fitting(const TensorMap& tensors, const std::string& name, const at::
                    const std::filesystem::path& folder) {
   const auto found = tensors.find(name);
   if (found == tensors.end() || found->second.sizes() != like.sizes()) {
-    throw InputError(fmt::format("init_from: {} in {} {}: a warm start takes a run of the same "
-                                 "space and objective",
-                                 name, folder.string(),
-                                 found == tensors.end() ? "is missing" : "has another shape"));
+    throw InputError(fmt::format(
+        "init_from: {} in {} {}: a warm start takes a run of the same "
+        "space and objective",
+        name, folder.string(), found == tensors.end() ? "is missing" : "has another shape"));
   }
   return found->second.to(like.scalar_type()).clone();
 }
@@ -71,9 +71,8 @@ void check_audio(const Blueprint& blueprint) {
 void check_processes(const std::string& recipe, const TrainOptions& options,
                      const StageContext& context) {
   const std::string device = c10::DeviceTypeName(context.device.type(), /*lower_case=*/true);
-  check_same_settings(
-      *context.communicator, recipe,
-      {{"guard", fmt::format("{}", options.optimizer.guard)}, {"device", device}});
+  check_same_settings(*context.communicator, recipe,
+                      {{"guard", fmt::format("{}", options.optimizer.guard)}, {"device", device}});
 }
 
 StageData stage_data(const Manifest& manifest, const Blueprint& blueprint,
@@ -102,9 +101,10 @@ void take_all(TensorMap& weights, std::vector<Parameters::Init>& heads, const Mo
   for (auto& [name, tensor] : weights) tensor = fitting(from, name, tensor, folder);
   for (const auto& [name, tensor] : from) {
     if (!weights.contains(name)) {
-      throw InputError(fmt::format("init_from: this run has no place for {} of {}: a warm start "
-                                   "takes a run of the same space and objective",
-                                   name, folder.string()));
+      throw InputError(
+          fmt::format("init_from: this run has no place for {} of {}: a warm start "
+                      "takes a run of the same space and objective",
+                      name, folder.string()));
     }
   }
   for (Parameters::Init& head : heads) {

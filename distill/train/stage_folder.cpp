@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "core/errors.h"
+#include "core/files.h"
 #include "core/log.h"
 #include "distill/train/agreement.h"
 #include "distill/train/checkpoint.h"
@@ -82,8 +83,7 @@ void StageFolder::refuse_or_set_aside() {
   old_ = true;
 }
 
-at::ScalarType StageFolder::settle(RecipeParts& parts, Precision dtype,
-                                   at::Device device) {
+at::ScalarType StageFolder::settle(RecipeParts& parts, Precision dtype, at::Device device) {
   at::ScalarType result = agreed_dtype(dtype, device, communicator_);
   parts.dtype = c10::toString(result);
   communicator_.first_does([&] {

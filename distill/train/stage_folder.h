@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "core/files.h"
+#include "core/folder_lock.h"
 #include "distill/train/communicator.h"
 #include "distill/train/options.h"
 #include "distill/train/recipe.h"

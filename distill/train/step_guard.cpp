@@ -47,8 +47,9 @@ std::string why_bad(const LossValues& loss, bool by_role, const double* means, d
     const std::string name = role.empty() ? "loss" : "loss of " + role;
     if (!std::isfinite(value)) return fmt::format("{} {}", name, value);
     if (guard > 0 && means[i] > 0 && value > guard * means[i]) {
-      return fmt::format("{} {:.4g} is more than optimizer.guard = {} times its running mean {:.4g}",
-                         name, value, guard, means[i]);
+      return fmt::format(
+          "{} {:.4g} is more than optimizer.guard = {} times its running mean {:.4g}", name, value,
+          guard, means[i]);
     }
   }
   return fmt::format("gradient norm {}", grad_norm);

@@ -9,15 +9,15 @@
 namespace concertina {
 
 struct TrainState {
-  int64_t step = 0;                // steps done
-  double audio_s = 0;              // audio trained on
-  std::vector<double> mean_loss;   // running mean of each role's loss, over the steps that counted
-  int64_t skipped = 0;             // steps left out because numbers went bad
+  int64_t step = 0;               // steps done
+  double audio_s = 0;             // audio trained on
+  std::vector<double> mean_loss;  // running mean of each role's loss, over the steps that counted
+  int64_t skipped = 0;            // steps left out because numbers went bad
   int64_t bad_in_a_row = 0;
-  int64_t validated = 0;           // step of the last validation on schedule
-  int64_t best_step = 0;           // of the lowest validation loss; 0: none yet
+  int64_t validated = 0;  // step of the last validation on schedule
+  int64_t best_step = 0;  // of the lowest validation loss; 0: none yet
   double best_loss = 0;
-  int32_t best_crops = 0;          // validation_crops that it was measured on; 0: not on record
+  int32_t best_crops = 0;  // validation_crops that it was measured on; 0: not on record
 };
 
 struct Progressed {

@@ -147,8 +147,8 @@ void Trainer::share_state() {
         optimizer_.updates().view(at::kByte)}) {
     communicator_.broadcast(tensor);
   }
-  state_ = train_state({static_cast<const char*>(text.const_data_ptr()),
-                        static_cast<size_t>(text.numel())});
+  state_ = train_state(
+      {static_cast<const char*>(text.const_data_ptr()), static_cast<size_t>(text.numel())});
   wall_s_ = sizes[1].item<double>();
 }
 
@@ -221,8 +221,8 @@ void Trainer::count(Begun& step) {
   report.grad_norm = verdict[0];
   report.skipped = std::isnan(verdict[1]);
   if (report.skipped) {
-    refuse(report, why_bad(report.loss, step.by_role, means, options_.optimizer.guard,
-                           report.grad_norm));
+    refuse(report,
+           why_bad(report.loss, step.by_role, means, options_.optimizer.guard, report.grad_norm));
   } else {
     state_.bad_in_a_row = 0;
     state_.mean_loss.assign(means, row.data() + row.size());
@@ -252,7 +252,8 @@ void Trainer::refuse(const StepReport& report, const std::string& why) {
 
 void Trainer::give_up(int64_t step) {
   throw NumericError(fmt::format(
-      "{} steps in a row were skipped, the last one, {}, because: {}; where the loss is healthy, go "
+      "{} steps in a row were skipped, the last one, {}, because: {}; where the loss is healthy, "
+      "go "
       "on with --resume and a larger optimizer.guard (0: off), else start again with a lower "
       "optimizer.lr or dtype: fp32",
       kMostBadSteps, step, bad_));

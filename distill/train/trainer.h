@@ -40,7 +40,7 @@ struct ValidationReport {
   int64_t step = 0;
   // Those the sampler trains: "largest", "default", "smallest"; means over frames.
   std::vector<std::pair<std::string, LossValues>> sizes;
-  bool best = false;                                      // the lowest mean over the sizes so far
+  bool best = false;  // the lowest mean over the sizes so far
 };
 
 // Called on the trainer's thread, in order. Exceptions end the run.

@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
-#include "core/files.h"
 #include "study/latency/features.h"
 #include "study/latency/fit.h"
 #include "supernet/space/blueprint_config.h"

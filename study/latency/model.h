@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/hash.h"
 #include "study/latency/held_out_error.h"
 #include "study/latency/point.h"
 #include "supernet/space/blueprint.h"

@@ -11,8 +11,8 @@
 
 namespace concertina {
 
-inline constexpr int32_t kMaxForeignWidth = 65536,
-                         kMaxForeignLayers = 256;  // accepted in a configuration
+// Accepted in a configuration.
+inline constexpr int32_t kMaxForeignWidth = 65536, kMaxForeignLayers = 256;
 
 struct EncoderSizes {  // defaults: HuBERT base
   int32_t embed_dim = 768, layers = 12, heads = 12, ffn_dim = 3072;

@@ -6,6 +6,8 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/hash.h"
+#include "core/mapped_file.h"
 #include "supernet/checkpoint/match.h"
 #include "supernet/checkpoint/torch_checkpoint.h"
 #include "supernet/checkpoint/transformers.h"

@@ -5,7 +5,7 @@
 
 #include <memory>
 
-#include "core/files.h"
+#include "core/mapped_file.h"
 #include "supernet/container/tensor_layout.h"
 
 namespace concertina {

@@ -6,7 +6,6 @@
 #include <system_error>
 
 #include "core/errors.h"
-#include "core/files.h"
 #include "supernet/container/torch_file.h"
 #include "supernet/model/safetensors.h"
 #include "supernet/space/search_space_config.h"

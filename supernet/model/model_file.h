@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "core/files.h"
+#include "core/mapped_file.h"
 #include "supernet/model/supernet.h"
 
 namespace concertina {

@@ -9,7 +9,7 @@
 #include <map>
 #include <string>
 
-#include "core/files.h"
+#include "core/mapped_file.h"
 #include "supernet/nn/weights.h"
 
 namespace concertina {

@@ -91,7 +91,8 @@ WeightFiles one_file(WeightFile file, LayoutMap layouts, std::string container) 
 fs::path weights_in(const fs::path& folder) {
   for (const std::string name : {"model.safetensors", "pytorch_model.bin"}) {
     if (is_there(folder / name)) return folder / name;
-    if (is_there(folder / (name + std::string(kIndex)))) return folder / (name + std::string(kIndex));
+    if (is_there(folder / (name + std::string(kIndex))))
+      return folder / (name + std::string(kIndex));
   }
   throw InputError(
       fmt::format("{} has neither model.safetensors nor pytorch_model.bin, in one file "

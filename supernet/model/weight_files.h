@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/files.h"
+#include "core/mapped_file.h"
 #include "supernet/container/tensor_layout.h"
 
 namespace concertina {

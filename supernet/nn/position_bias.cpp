@@ -12,8 +12,8 @@ at::Tensor position_buckets(const RelativePosition& bias, int64_t frames, at::De
   const double range =
       std::log(static_cast<double>(bias.max_distance) / static_cast<double>(exact));
   at::Tensor far = (distance.to(at::kFloat) / exact).log() / range * (half - exact);
-  far =
-      (far.clamp_min(0) + exact).to(at::kLong).clamp_max(half - 1);  // log(0) where it is not used
+  // log(0) where it is not used.
+  far = (far.clamp_min(0) + exact).to(at::kLong).clamp_max(half - 1);
   return (offset > 0).to(at::kLong) * half + at::where(distance < exact, distance, far);
 }
 

@@ -16,6 +16,7 @@
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/hash.h"
 #include "pipeline/pipeline_config.h"
 #include "study/study_file.h"
 #include "supernet/model/model_file.h"

@@ -7,7 +7,10 @@
 #include <unistd.h>
 
 #include "core/errors.h"
+#include "core/folder_lock.h"
+#include "core/hash.h"
 #include "core/lost_mapping.h"
+#include "core/mapped_file.h"
 
 namespace concertina {
 namespace {

@@ -67,7 +67,7 @@ TEST_F(OnDevice, ADistilledSupernetIsTheSameAsOnTheCpu) {
     const StageResult on_device = distill(space, options, other_device());
     expect_near(on_cpu.model, on_device.model);
     const std::vector<double>&there = on_device.outcome.state.mean_loss,
-                             &here = on_cpu.outcome.state.mean_loss;
+          &here = on_cpu.outcome.state.mean_loss;
     ASSERT_EQ(there.size(), here.size());
     for (size_t i = 0; i < here.size(); ++i) EXPECT_NEAR(there[i], here[i], 1e-5);
     EXPECT_EQ(on_device.outcome.state.audio_s, on_cpu.outcome.state.audio_s);

@@ -214,8 +214,8 @@ TEST_F(FingerprintTest, HoldsWhatAScoreDependsOn) {
 
 TEST_F(FingerprintTest, HoldsTheColumnsThatAreRead) {
   clip_with(&Clip::speaker, Split::kTrain).speaker += "x";
-  EXPECT_EQ(changed(),
-            (Names{"asv", "pr", "sid"}));  // folds of pr keep speakers and groups together
+  // Folds of pr keep speakers and groups together.
+  EXPECT_EQ(changed(), (Names{"asv", "pr", "sid"}));
   manifest_ = corpus_.manifest();
   clip_with(&Clip::group, Split::kTrain).group += "x";
   EXPECT_EQ(changed(), (Names{"asv", "pr", "sid"}));

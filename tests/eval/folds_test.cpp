@@ -68,7 +68,8 @@ TEST(Folds, HeldOutAccuraciesAreThoseOfFittingAndPredictingFoldByFold) {
       }
     }
     for (size_t i = 0; i < accuracies.size(); ++i)
-      EXPECT_NEAR(accuracies[i], expected[i], 1.01 / 400);  // a frame on the border may fall anywhere
+      EXPECT_NEAR(accuracies[i], expected[i],
+                  1.01 / 400);  // a frame on the border may fall anywhere
   }
 }
 

@@ -6,7 +6,7 @@
 
 #include <cmath>
 
-#include "core/files.h"
+#include "core/hash.h"
 #include "supernet/model/safetensors.h"
 #include "tests/model/models.h"
 

@@ -7,6 +7,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/hash.h"
 #include "supernet/container/torch_writer.h"
 #include "supernet/model/export.h"
 #include "supernet/model/import.h"

@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/mapped_file.h"
 #include "core/rng.h"
 #include "supernet/model/safetensors.h"
 #include "supernet/space/search_space_config.h"

@@ -101,8 +101,8 @@ TEST_P(VisibleFramesTest, NothingElseIsRead) {
   if (is_group_normed(blueprint)) return;  // its statistics are of all samples
   SpeechBatch batch = masked_batch(blueprint);
   batch.mask.zero_();
-  batch.mask[0].narrow(0, 20, 40).fill_(
-      true);  // its first and last frame share samples with others
+  // Its first and last frame share samples with others.
+  batch.mask[0].narrow(0, 20, 40).fill_(true);
   batch.visible = visible_frames(blueprint, batch.lengths, batch.waveform.size(1), batch.mask);
   const SearchSpace space = testing::small_space(blueprint);
   const Subnet subnet = testing::perturbed(space, 1).slice(space.largest());

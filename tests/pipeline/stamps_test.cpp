@@ -1,6 +1,7 @@
 #include "pipeline/stamps.h"
 
 #include "core/files.h"
+#include "core/hash.h"
 #include "tests/pipeline/fixtures.h"
 
 namespace concertina {

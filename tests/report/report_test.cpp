@@ -93,10 +93,8 @@ TEST_F(Report, EscapesEveryName) {
   EXPECT_THAT(page_, Not(HasSubstr("<mfcc>")));
   EXPECT_THAT(page_, Not(HasSubstr("<on test>")));
   EXPECT_THAT(page_, HasSubstr("A &lt;study&gt; &amp; more"));
-  EXPECT_THAT(
-      page_,
-      HasSubstr(
-          "it&#39;\\&#39;&#39;s &lt;b&gt;.safetensors"));  // quoted for the shell, then for HTML
+  // Quoted for the shell, then for HTML.
+  EXPECT_THAT(page_, HasSubstr("it&#39;\\&#39;&#39;s &lt;b&gt;.safetensors"));
 }
 
 TEST_F(Report, NeedsNothingFromElsewhere) {

@@ -2,7 +2,7 @@
 #include <sqlite3.h>
 
 #include "core/errors.h"
-#include "core/files.h"
+#include "core/hash.h"
 #include "tests/study/studies.h"
 
 namespace concertina {

@@ -67,8 +67,8 @@ TEST(Pareto, CrowdingOfKnownFront) {
 TEST(Pareto, HypervolumeOfKnownSets) {
   EXPECT_DOUBLE_EQ(hypervolume({{2}, {3}}, {5}), 3);
   EXPECT_DOUBLE_EQ(hypervolume({{1, 3}, {2, 2}, {3, 1}}, {4, 4}), 6);
-  EXPECT_DOUBLE_EQ(hypervolume({{1, 3}, {2, 2}, {3, 1}, {3, 3}, {5, 0}}, {4, 4}),
-                   6);  // dominated, outside
+  // Dominated, outside.
+  EXPECT_DOUBLE_EQ(hypervolume({{1, 3}, {2, 2}, {3, 1}, {3, 3}, {5, 0}}, {4, 4}), 6);
   EXPECT_DOUBLE_EQ(hypervolume({{0, 0, 0}}, {1, 2, 3}), 6);
   EXPECT_DOUBLE_EQ(hypervolume({{0, 1, 1}, {1, 0, 1}, {1, 1, 0}}, {2, 2, 2}), 4);  // 1 + 3 * 1
   EXPECT_DOUBLE_EQ(hypervolume({}, {1, 1}), 0);
@@ -87,8 +87,8 @@ TEST(Pareto, HypervolumeOfZdtFronts) {
 
 TEST(Pareto, HypervolumeAgreesWithCounting) {
   for (const size_t objectives : {2, 3, 4}) {
-    const auto points = random_points(12, objectives, objectives,
-                                      10);  // on a grid of tenths: counting cells is exact
+    // On a grid of tenths: counting cells is exact.
+    const auto points = random_points(12, objectives, objectives, 10);
     int64_t cells = 0;
     const auto total =
         static_cast<int64_t>(std::llround(std::pow(10, static_cast<double>(objectives))));

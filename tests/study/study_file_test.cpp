@@ -9,6 +9,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/hash.h"
 #include "db/schema.h"
 #include "db/sqlite.h"
 #include "supernet/space/search_space_config.h"
@@ -244,8 +245,8 @@ TEST(StudyFile, IsOnePlainFileOnceClosed) {
     StudyFile study = StudyFile::create(folder / "s.db", small_header());
     study.commit_generation({small_trial(0, 1, 1)}, {0, "a", "scorer", 0});
     EXPECT_TRUE(std::filesystem::exists(folder / "s.db-wal"));
-    EXPECT_EQ(StudyFile::open_read_only(folder / "s.db").trials().size(),
-              1u);  // readers do not wait
+    // Readers do not wait.
+    EXPECT_EQ(StudyFile::open_read_only(folder / "s.db").trials().size(), 1u);
   }
   EXPECT_FALSE(std::filesystem::exists(folder / "s.db-wal"));
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);

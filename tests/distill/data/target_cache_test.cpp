@@ -5,7 +5,6 @@
 #include <set>
 
 #include "core/errors.h"
-#include "core/files.h"
 #include "core/log.h"
 #include "distill/objective/layer_mean.h"
 #include "tests/distill/tiny.h"

@@ -90,8 +90,7 @@ class WithinClips : public WholeClips {
 // Crops of the joined clips reach across them: 62 % of the quickstart's.
 TEST_F(WithinClips, ACropIsOfOneClip) {
   const CropSource across(clips, blueprint, options, {{}, places, {}, {}}, Rng(1));
-  const auto within =
-      make_batch_source(clips, blueprint, options, {{}, places, {}, {}}, Rng(1));
+  const auto within = make_batch_source(clips, blueprint, options, {{}, places, {}, {}}, Rng(1));
   int64_t reaching = 0;
   std::set<int64_t> seen;
   for (int64_t step = 0; step < 30; ++step) {
@@ -129,8 +128,7 @@ TEST_F(WithinClips, SharesTogetherAreOneBatch) {
   const MaskOptions mask{.probability = 0.4, .length = 3};
   const auto part = [&](int32_t which, int32_t of, int32_t crops) {
     options.crops = crops;
-    return make_batch_source(clips, blueprint, options, {mask, places, {}, {}}, Rng(1),
-                             {which, of})
+    return make_batch_source(clips, blueprint, options, {mask, places, {}, {}}, Rng(1), {which, of})
         ->at(5);
   };
   const Crops first = part(0, 2, 2), second = part(1, 2, 2);

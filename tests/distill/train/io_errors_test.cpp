@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/hash.h"
 #include "distill/data/whole_clips.h"
 #include "speech/audio.h"
 #include "tests/distill/training.h"
@@ -40,7 +41,8 @@ class IoErrors : public testing::Training {
   }
   void remove(size_t clip) { fs::remove(folder.path / manifest.clips[clip].path); }
   std::string checkpoint(const char* run, int64_t step) const {
-    return (folder.path / run / "checkpoint" / fmt::format("step-{:09}.safetensors", step)).string();
+    return (folder.path / run / "checkpoint" / fmt::format("step-{:09}.safetensors", step))
+        .string();
   }
   void teach(const StageContext& where) { pretrain_teacher(options, space, manifest, where); }
   static size_t validations(const StageContext& where) {  // reported in metrics.jsonl
@@ -73,8 +75,8 @@ TEST_F(IoErrors, AnyExceptionSavesTheStateAndTheRunEndsInTheSameBytes) {
   EXPECT_TRUE(fs::exists(checkpoint("parts", 7)));
   parts.observers.clear();
   teach(parts);
-  for (const char* file : {"model.safetensors", "best/model.safetensors", "best/objective.safetensors",
-                           "checkpoint/step-000000012.safetensors"}) {
+  for (const char* file : {"model.safetensors", "best/model.safetensors",
+                           "best/objective.safetensors", "checkpoint/step-000000012.safetensors"}) {
     EXPECT_EQ(sha256_file(folder.path / "whole" / file), sha256_file(folder.path / "parts" / file))
         << file;
   }
@@ -108,8 +110,8 @@ TEST_F(IoErrors, AFailedLastValidationCostsNoStep) {
   }
   parts.observers.clear();
   teach(parts);
-  for (const char* file : {"model.safetensors", "best/model.safetensors",
-                           "checkpoint/step-000000012.safetensors"}) {
+  for (const char* file :
+       {"model.safetensors", "best/model.safetensors", "checkpoint/step-000000012.safetensors"}) {
     EXPECT_EQ(sha256_file(folder.path / "whole" / file), sha256_file(folder.path / "parts" / file))
         << file;
   }

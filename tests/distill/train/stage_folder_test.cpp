@@ -6,6 +6,8 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/folder_lock.h"
+#include "core/hash.h"
 #include "distill/train/adamw.h"
 #include "distill/train/recipe_diff.h"
 #include "supernet/model/model_file.h"
@@ -27,7 +29,8 @@ std::vector<std::string> keys(const std::vector<RecipeChange>& changes) {
 }
 
 TEST(RecipeDiff, MoreStepsAndValidationAreFree) {
-  const std::string before = R"({"seed":1,"stage1":{"steps":450,"validate_every":250,"optimizer":{"lr":0.1}}})";
+  const std::string before =
+      R"({"seed":1,"stage1":{"steps":450,"validate_every":250,"optimizer":{"lr":0.1}}})";
   const std::string now =
       R"({"seed":1,"stage1":{"steps":900,"validate_every":100,"optimizer":{"lr":0.2}},"dtype":"Float"})";
   const RecipeChanges changes = changes_between(before, now, 450);

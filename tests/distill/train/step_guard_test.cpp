@@ -50,8 +50,8 @@ TEST_F(Guarded, GoesOnFromMeansOnRecordAndTakesNoneFromOtherRoles) {
 
 TEST(Sampler, SaysWhenTheSpaceOpened) {
   const SearchSpace space = testing::tiny_space();
-  const auto sampler = make_sampler(
-      {.kind = SamplerKind::kSandwich, .progressive = 0.5}, space, 1001, Rng(1));
+  const auto sampler =
+      make_sampler({.kind = SamplerKind::kSandwich, .progressive = 0.5}, space, 1001, Rng(1));
   int64_t opened = 0;
   for (int64_t step = 1; step < 700; ++step) {
     const int64_t at = sampler->opened_at(step);

@@ -8,6 +8,8 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/folder_lock.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "distill/distill.h"
 #include "distill/inheritance.h"
@@ -165,9 +167,8 @@ TEST_F(Training, OtherAudioThanThatOfCorporaIsRefused) {
     const Supernet teacher = Supernet::random(testing::tiny_teacher(other), Rng(1));
     DistillOptions options;
     options.train = tiny_training(2);
-    EXPECT_THROW(
-        distill_stage(options, 1, other, teacher, nullptr, manifest, context("other")),
-        InputError);
+    EXPECT_THROW(distill_stage(options, 1, other, teacher, nullptr, manifest, context("other")),
+                 InputError);
     EXPECT_FALSE(fs::exists(folder.path / "other"));
   }
 }

@@ -203,8 +203,8 @@ TEST(KendallTau, KnownValues) {
   EXPECT_DOUBLE_EQ(kendall_tau(a, a), 1);
   EXPECT_DOUBLE_EQ(kendall_tau(a, std::vector<double>{4, 3, 2, 1}), -1);
   EXPECT_DOUBLE_EQ(kendall_tau(a, std::vector<double>{1, 3, 2, 4}), 4.0 / 6);
-  EXPECT_DOUBLE_EQ(kendall_tau(a, std::vector<double>{1, 2, 2, 3}),
-                   5 / std::sqrt(30.0));  // tau-b: one tie
+  // tau-b: one tie.
+  EXPECT_DOUBLE_EQ(kendall_tau(a, std::vector<double>{1, 2, 2, 3}), 5 / std::sqrt(30.0));
   EXPECT_DOUBLE_EQ(kendall_tau(a, std::vector<double>{1, 1, 1, 1}), 0);
 }
 
