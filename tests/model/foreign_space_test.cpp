@@ -1,5 +1,6 @@
 #include "supernet/model/foreign_space.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
@@ -22,8 +23,8 @@ TEST(ForeignSpace, LightHubertSpacesAreThoseOfItsFiles) {
     const SearchSpace space = space_of(model);
     EXPECT_EQ(model.kind, "LightHuBERT " + std::string(name) + " supernet");
     EXPECT_EQ(space.size(), count);
-    const SearchSpace listed = load_search_space(std::string(CONCERTINA_SOURCE_DIR) +
-                                                 "/configs/spaces/lighthubert-" + name + ".yaml");
+    const SearchSpace listed = load_search_space(
+        fmt::format("{}/configs/spaces/lighthubert-{}.yaml", CONCERTINA_SOURCE_DIR, name));
     EXPECT_EQ(space.default_architecture(), listed.default_architecture());
     EXPECT_EQ(space.smallest(), listed.smallest());
     EXPECT_EQ(space.storage().shape, listed.storage().shape);
