@@ -11,9 +11,9 @@
 namespace concertina {
 namespace {
 
-constexpr int32_t kFloorCoefficients = 20;
-constexpr int64_t kFloorContext = 8;
-constexpr int64_t kFloorStep = 2;  // 10 ms frames of the MFCC in one of the floor
+constexpr int32_t kBaselineCoefficients = 20;
+constexpr int64_t kBaselineContext = 8;
+constexpr int64_t kBaselineStep = 2;  // 10 ms frames of the MFCC in one frame of the baseline
 
 double first_centre_s(const Blueprint& blueprint) {
   return static_cast<double>(samples_for_frames(blueprint, 1)) / 2 / blueprint.sample_rate;
@@ -31,14 +31,14 @@ at::Tensor with_context(const at::Tensor& frames, int64_t step, int64_t context)
   return at::cat(parts, 1);
 }
 
-ClipFeatures mfcc_floor(const std::vector<float>& samples) {
+ClipFeatures mfcc_baseline(const std::vector<float>& samples) {
   const MelOptions options{.bins = 40};
   const at::Tensor waveform = at::from_blob(const_cast<float*>(samples.data()),
                                             {1, static_cast<int64_t>(samples.size())}, at::kFloat);
-  const at::Tensor frames = mfcc(waveform, kFloorCoefficients, options).squeeze(0);
+  const at::Tensor frames = mfcc(waveform, kBaselineCoefficients, options).squeeze(0);
   const double rate = options.sample_rate;
-  return {with_context(frames, kFloorStep, kFloorContext).unsqueeze(0),
-          static_cast<double>(kFloorStep * options.hop) / rate, options.window / 2.0 / rate};
+  return {with_context(frames, kBaselineStep, kBaselineContext).unsqueeze(0),
+          static_cast<double>(kBaselineStep * options.hop) / rate, options.window / 2.0 / rate};
 }
 
 }  // namespace
@@ -67,11 +67,11 @@ FeatureExtractor subnet_features(Subnet subnet) {
   };
 }
 
-FeatureExtractor mfcc_floor_features() {
+FeatureExtractor mfcc_baseline_features() {
   return [](const std::vector<std::vector<float>>& clips) {
     const c10::InferenceMode guard;
     std::vector<ClipFeatures> features;
-    std::ranges::transform(clips, std::back_inserter(features), mfcc_floor);
+    std::ranges::transform(clips, std::back_inserter(features), mfcc_baseline);
     return features;
   };
 }

@@ -1,4 +1,4 @@
-// What the values of each metric depend on beside the architecture. A study records it and does not
+// What the values of each metric depend on besides the architecture. A study records it and does not
 // go on when it differs.
 #pragma once
 

@@ -58,7 +58,7 @@ Fingerprints SubnetEvaluator::fingerprints() const {
 
 std::vector<WorkGroup> SubnetEvaluator::plan(std::span<const Proposal> proposals) const {
   std::vector<WorkGroup> groups;
-  std::map<std::string, size_t> open;  // by what is shared: the group that still has room
+  std::map<std::string, size_t> open;  // by what is shared: the group that is not full
   for (const Proposal& proposal : proposals) {
     const std::string key = shared_front_key(proposal.architecture);
     const auto found = open.find(key);

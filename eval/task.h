@@ -52,7 +52,7 @@ PreparedTask prepare_asv_task(const Manifest& manifest, const TaskOptions& optio
 at::Tensor eligible_layers(const at::Tensor& layers, LayerRule rule);
 std::string layer_name(int64_t eligible, LayerRule rule);
 
-// Speakers of one source whose clips can be told apart without leaks: at least `min_clips` clips in
+// Speakers of one source that a probe can classify without leaks: at least `min_clips` clips in
 // at least two groups. The source with most of them is taken; `missing` says why none has two.
 struct SpeakerClips {
   std::string source;

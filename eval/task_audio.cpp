@@ -26,15 +26,15 @@ std::vector<float> read_file(const std::filesystem::path& path, int64_t length) 
 
 TaskAudio::TaskAudio(const Manifest& manifest, std::span<const int64_t> clips, double clip_seconds,
                      int64_t bytes, const StopToken& stop) {
-  int64_t room = bytes / static_cast<int64_t>(sizeof(int16_t));
+  int64_t left = bytes / static_cast<int64_t>(sizeof(int16_t));
   for (const int64_t index : clips) {
     stop.throw_if_interrupted("nothing was scored");
     const Clip& clip = manifest.clips[static_cast<size_t>(index)];
     Entry& entry = clips_[index];
     entry.path = manifest.audio_path(clip);
     entry.length = encoded_samples(clip, clip_seconds);
-    room -= entry.length;
-    if (room >= 0) entry.samples = to_int16(read_file(entry.path, entry.length));
+    left -= entry.length;
+    if (left >= 0) entry.samples = to_int16(read_file(entry.path, entry.length));
   }
 }
 

@@ -1,4 +1,4 @@
-// Speaker identification: mean and standard deviation over time of each clip, told apart by a
+// Speaker identification: mean and standard deviation over time of each clip, classified by a
 // linear probe. Closed set: clips of speakers that train does not have are left out.
 #include <fmt/format.h>
 
@@ -103,49 +103,49 @@ class SpeakerRun : public TaskRun {
 std::unique_ptr<TaskRun> SpeakerTask::start() const { return std::make_unique<SpeakerRun>(*this); }
 
 // Speakers by split, of the clips that are long enough.
-struct Heard {
+struct SpeakerSplits {
   SpeakerClipMap clips;
   std::set<int64_t> in_train, in_scored;
 };
 
-Heard hear(const Manifest& manifest, const SpeakerClips& picked, Split split) {
-  Heard heard;
+SpeakerSplits split_speakers(const Manifest& manifest, const SpeakerClips& picked, Split split) {
+  SpeakerSplits speakers;
   for (const auto& [index, speaker] : picked.clips) {
     const Clip& clip = manifest.clips[static_cast<size_t>(index)];
     const bool training = clip.split == Split::kTrain;
     if (clip.samples < kShortestClip || (!training && clip.split != split)) continue;
-    heard.clips[index] = {speaker, training, 0};
-    (training ? heard.in_train : heard.in_scored).insert(speaker);
+    speakers.clips[index] = {speaker, training, 0};
+    (training ? speakers.in_train : speakers.in_scored).insert(speaker);
   }
-  return heard;
+  return speakers;
 }
 
-std::string what_is_missing(const Heard& heard, const SpeakerClips& picked, Split split) {
-  if (heard.in_train.empty() || heard.in_scored.empty())
+std::string what_is_missing(const SpeakerSplits& speakers, const SpeakerClips& picked, Split split) {
+  if (speakers.in_train.empty() || speakers.in_scored.empty())
     return fmt::format("none of the {} speakers of '{}' has a clip in split {} (column 'split')",
                        picked.speakers.size(), picked.source,
-                       split_name(heard.in_train.empty() ? Split::kTrain : split));
+                       split_name(speakers.in_train.empty() ? Split::kTrain : split));
   const bool known =
-      std::ranges::any_of(heard.in_scored, [&](int64_t s) { return heard.in_train.contains(s); });
+      std::ranges::any_of(speakers.in_scored, [&](int64_t s) { return speakers.in_train.contains(s); });
   if (!known)
     return fmt::format(
         "no speaker of split {} has a clip in split train, where speakers are learnt (columns "
         "'speaker' and 'split')",
         split_name(split));
-  if (heard.in_train.size() < 2)
+  if (speakers.in_train.size() < 2)
     return fmt::format("'{}' is the only speaker in split train (columns 'speaker' and 'split')",
-                       picked.speakers[static_cast<size_t>(*heard.in_train.begin())]);
+                       picked.speakers[static_cast<size_t>(*speakers.in_train.begin())]);
   return "";
 }
 
-void leave_out_unknown(Heard& heard, Split split) {
+void leave_out_unknown(SpeakerSplits& speakers, Split split) {
   const auto unknown = std::ranges::count_if(
-      heard.in_scored, [&](int64_t s) { return !heard.in_train.contains(s); });
+      speakers.in_scored, [&](int64_t s) { return !speakers.in_train.contains(s); });
   if (unknown == 0) return;
   log_info("task sid: {} of the {} speakers of split {} have no clip in train and are left out",
-           unknown, heard.in_scored.size(), split_name(split));
-  std::erase_if(heard.clips,
-                [&](const auto& clip) { return !heard.in_train.contains(clip.second.speaker); });
+           unknown, speakers.in_scored.size(), split_name(split));
+  std::erase_if(speakers.clips,
+                [&](const auto& clip) { return !speakers.in_train.contains(clip.second.speaker); });
 }
 
 }  // namespace
@@ -153,18 +153,18 @@ void leave_out_unknown(Heard& heard, Split split) {
 PreparedTask prepare_sid_task(const Manifest& manifest, const TaskOptions& options, Split split) {
   const SpeakerClips picked = pick_speakers(manifest, options.sid_min_clips);
   if (!picked.missing.empty()) return {nullptr, picked.missing};
-  Heard heard = hear(manifest, picked, split);
-  if (std::string missing = what_is_missing(heard, picked, split); !missing.empty())
+  SpeakerSplits speakers = split_speakers(manifest, picked, split);
+  if (std::string missing = what_is_missing(speakers, picked, split); !missing.empty())
     return {nullptr, std::move(missing)};
-  leave_out_unknown(heard, split);
+  leave_out_unknown(speakers, split);
   std::vector<int64_t> training;
-  for (const auto& [index, clip] : heard.clips) {
+  for (const auto& [index, clip] : speakers.clips) {
     if (clip.training) training.push_back(index);
   }
   const std::vector<int32_t> folds = deal_folds(manifest, training);
-  for (size_t i = 0; i < training.size(); ++i) heard.clips.at(training[i]).fold = folds[i];
+  for (size_t i = 0; i < training.size(); ++i) speakers.clips.at(training[i]).fold = folds[i];
   return {std::make_unique<SpeakerTask>(
-              std::move(heard.clips), static_cast<int64_t>(picked.speakers.size()), options.layers),
+              std::move(speakers.clips), static_cast<int64_t>(picked.speakers.size()), options.layers),
           ""};
 }
 

@@ -92,7 +92,7 @@ void BaselineTable::add_subnet(const std::string& name, const Subnet& subnet) {
 }
 
 void BaselineTable::add_mfcc() {
-  models_.push_back({"mfcc", "", 0, score("mfcc", mfcc_floor_features())});
+  models_.push_back({"mfcc", "", 0, score("mfcc", mfcc_baseline_features())});
 }
 
 std::string BaselineTable::text() const {

@@ -23,7 +23,7 @@ class ImpossibleTasks : public ::testing::Test {
     options.sid_min_clips = min_clips;
     const PreparedTasks prepared(manifest, options, Split::kTest);
     if (!prepared.names().empty()) return "it is scored";
-    EXPECT_THROW(score_tasks(manifest, mfcc_floor_features(), options, Split::kTest, {}),
+    EXPECT_THROW(score_tasks(manifest, mfcc_baseline_features(), options, Split::kTest, {}),
                  InputError);
     return prepared.left_out().at(0).second;
   }
@@ -139,11 +139,11 @@ TEST_F(ImpossibleTasks, TestSpeakersThatTrainLacksDoNotCount) {
     if (clip.speaker == "speaker2" && clip.split == Split::kTrain) clip.split = Split::kTest;
   }
   size_t encoded = 0;
-  const FeatureExtractor floor = mfcc_floor_features();
+  const FeatureExtractor baseline = mfcc_baseline_features();
   const auto scores = score_tasks(manifest,
                                   [&](const std::vector<std::vector<float>>& clips) {
                                     encoded += clips.size();
-                                    return floor(clips);
+                                    return baseline(clips);
                                   },
                                   options, Split::kTest, {});
   EXPECT_EQ(encoded, 16u);  // of two speakers: 12 clips in train, 4 in test

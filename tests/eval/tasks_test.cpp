@@ -27,10 +27,10 @@ double value_of(const std::vector<TaskScore>& scores, const std::string& metric)
   return found == scores.end() ? -1 : found->value;
 }
 
-TEST(Tasks, MfccFloorSolvesTheToyCorpus) {
+TEST(Tasks, MfccBaselineSolvesTheToyCorpus) {
   const testing::ToyCorpus corpus("tasks");
   const auto scores =
-      score_tasks(corpus.manifest(), mfcc_floor_features(), toy_options(), Split::kTest, {});
+      score_tasks(corpus.manifest(), mfcc_baseline_features(), toy_options(), Split::kTest, {});
   EXPECT_GT(value_of(scores, "pr.frame_acc_lda"), 75);
   EXPECT_GT(value_of(scores, "pr.frame_acc"), 75);
   EXPECT_GT(value_of(scores, "sid.acc"), 60);
@@ -45,7 +45,7 @@ TEST(Tasks, MfccFloorSolvesTheToyCorpus) {
 TEST(Tasks, EveryScoreIsAListedMetric) {
   const testing::ToyCorpus corpus("listed");
   for (const TaskScore& score :
-       score_tasks(corpus.manifest(), mfcc_floor_features(), toy_options(), Split::kDev, {})) {
+       score_tasks(corpus.manifest(), mfcc_baseline_features(), toy_options(), Split::kDev, {})) {
     const Metric* metric = find_metric(score.metric);
     ASSERT_NE(metric, nullptr) << score.metric;
     EXPECT_EQ(metric->scored_on, ScoredOn::kClips) << score.metric;
@@ -55,10 +55,10 @@ TEST(Tasks, EveryScoreIsAListedMetric) {
 TEST(Tasks, NoClipIsEncodedTwiceAndOnlyTrainAndTheScoredSplitAre) {
   const testing::ToyCorpus corpus("once");
   size_t encoded = 0;
-  const FeatureExtractor floor = mfcc_floor_features();
+  const FeatureExtractor baseline = mfcc_baseline_features();
   const FeatureExtractor counting = [&](const std::vector<std::vector<float>>& clips) {
     encoded += clips.size();
-    return floor(clips);
+    return baseline(clips);
   };
   for (const Split split : {Split::kDev, Split::kTest}) {
     encoded = 0;
@@ -102,11 +102,11 @@ TEST(Tasks, TheScoredSplitChoosesNothing) {
 TEST(Tasks, PreparedOnceTheyReadNothingAgainAndScoreTheSame) {
   const testing::ToyCorpus corpus("prepared");
   const auto alone =
-      score_tasks(corpus.manifest(), mfcc_floor_features(), toy_options(), Split::kDev, {});
+      score_tasks(corpus.manifest(), mfcc_baseline_features(), toy_options(), Split::kDev, {});
   const PreparedTasks prepared(corpus.manifest(), toy_options(), Split::kDev);
   std::filesystem::remove_all(corpus.manifest().folder);
   for (int32_t pass = 0; pass < 2; ++pass) {
-    const auto scores = prepared.score(mfcc_floor_features(), Intervals::kBootstrap, {});
+    const auto scores = prepared.score(mfcc_baseline_features(), Intervals::kBootstrap, {});
     ASSERT_EQ(scores.size(), alone.size());
     for (size_t i = 0; i < scores.size(); ++i) {
       EXPECT_EQ(scores[i].value, alone[i].value);
@@ -115,7 +115,7 @@ TEST(Tasks, PreparedOnceTheyReadNothingAgainAndScoreTheSame) {
       EXPECT_EQ(scores[i].setting, alone[i].setting);
     }
   }
-  const auto light = prepared.score(mfcc_floor_features(), Intervals::kNone, {});
+  const auto light = prepared.score(mfcc_baseline_features(), Intervals::kNone, {});
   for (size_t i = 0; i < light.size(); ++i) {
     EXPECT_EQ(light[i].value, alone[i].value);
     EXPECT_TRUE(std::isnan(light[i].low) && std::isnan(light[i].high));
@@ -126,13 +126,13 @@ TEST(Tasks, WhatTheManifestLacksIsLeftOut) {
   const testing::ToyCorpus corpus("lacks");
   Manifest manifest = corpus.manifest();
   for (Clip& clip : manifest.clips) clip.phones.clear();
-  const auto scores = score_tasks(manifest, mfcc_floor_features(), toy_options(), Split::kTest, {});
+  const auto scores = score_tasks(manifest, mfcc_baseline_features(), toy_options(), Split::kTest, {});
   EXPECT_EQ(value_of(scores, "pr.frame_acc"), -1);
   EXPECT_GE(value_of(scores, "sid.acc"), 0);
   EXPECT_EQ(available_tasks(manifest, toy_options(), Split::kTest),
             (std::vector<std::string>{"sid", "asv"}));
   for (Clip& clip : manifest.clips) clip.speaker.clear();
-  EXPECT_THROW(score_tasks(manifest, mfcc_floor_features(), toy_options(), Split::kTest, {}),
+  EXPECT_THROW(score_tasks(manifest, mfcc_baseline_features(), toy_options(), Split::kTest, {}),
                InputError);
   EXPECT_TRUE(available_tasks(manifest, toy_options(), Split::kTest).empty());
 }
@@ -142,7 +142,7 @@ TEST(Tasks, AnUnknownTaskNamesTheNearest) {
   TaskOptions options = toy_options();
   options.tasks = {"sidd"};
   try {
-    score_tasks(corpus.manifest(), mfcc_floor_features(), options, Split::kTest, {});
+    score_tasks(corpus.manifest(), mfcc_baseline_features(), options, Split::kTest, {});
     FAIL();
   } catch (const InputError& error) {
     EXPECT_NE(std::string(error.what()).find("'sid'"), std::string::npos) << error.what();
