@@ -120,13 +120,14 @@ SpeakerSplits split_speakers(const Manifest& manifest, const SpeakerClips& picke
   return speakers;
 }
 
-std::string what_is_missing(const SpeakerSplits& speakers, const SpeakerClips& picked, Split split) {
+std::string what_is_missing(const SpeakerSplits& speakers, const SpeakerClips& picked,
+                            Split split) {
   if (speakers.in_train.empty() || speakers.in_scored.empty())
     return fmt::format("none of the {} speakers of '{}' has a clip in split {} (column 'split')",
                        picked.speakers.size(), picked.source,
                        split_name(speakers.in_train.empty() ? Split::kTrain : split));
-  const bool known =
-      std::ranges::any_of(speakers.in_scored, [&](int64_t s) { return speakers.in_train.contains(s); });
+  const bool known = std::ranges::any_of(speakers.in_scored,
+                                         [&](int64_t s) { return speakers.in_train.contains(s); });
   if (!known)
     return fmt::format(
         "no speaker of split {} has a clip in split train, where speakers are learnt (columns "
@@ -163,9 +164,10 @@ PreparedTask prepare_sid_task(const Manifest& manifest, const TaskOptions& optio
   }
   const std::vector<int32_t> folds = deal_folds(manifest, training);
   for (size_t i = 0; i < training.size(); ++i) speakers.clips.at(training[i]).fold = folds[i];
-  return {std::make_unique<SpeakerTask>(
-              std::move(speakers.clips), static_cast<int64_t>(picked.speakers.size()), options.layers),
-          ""};
+  return {
+      std::make_unique<SpeakerTask>(std::move(speakers.clips),
+                                    static_cast<int64_t>(picked.speakers.size()), options.layers),
+      ""};
 }
 
 }  // namespace concertina

@@ -50,7 +50,7 @@ using FeatureExtractor =
     std::function<std::vector<ClipFeatures>(const std::vector<std::vector<float>>& clips)>;
 
 FeatureExtractor subnet_features(Subnet subnet);  // all hidden states at the base frame period
-FeatureExtractor mfcc_baseline_features();           // 20 MFCC with +-8 frames of context, one "layer"
+FeatureExtractor mfcc_baseline_features();        // 20 MFCC with +-8 frames of context, one "layer"
 
 enum class Intervals { kNone, kBootstrap };
 

@@ -126,7 +126,8 @@ TEST(Tasks, WhatTheManifestLacksIsLeftOut) {
   const testing::ToyCorpus corpus("lacks");
   Manifest manifest = corpus.manifest();
   for (Clip& clip : manifest.clips) clip.phones.clear();
-  const auto scores = score_tasks(manifest, mfcc_baseline_features(), toy_options(), Split::kTest, {});
+  const auto scores =
+      score_tasks(manifest, mfcc_baseline_features(), toy_options(), Split::kTest, {});
   EXPECT_EQ(value_of(scores, "pr.frame_acc"), -1);
   EXPECT_GE(value_of(scores, "sid.acc"), 0);
   EXPECT_EQ(available_tasks(manifest, toy_options(), Split::kTest),
