@@ -14,8 +14,8 @@ void read_optimizer(ConfigSection section, OptimizerOptions& o) {
   section.read("lr", o.lr, kRates);
   section.read("warmup", o.warmup, kShareBounds);
   section.read("final_lr", o.final_lr, kShareBounds);
-  section.read("beta1", o.beta1, {0, AdamW::kMostBeta});
-  section.read("beta2", o.beta2, {0, AdamW::kMostBeta});
+  section.read("beta1", o.beta1, {0, AdamW::kMaxBeta});
+  section.read("beta2", o.beta2, {0, AdamW::kMaxBeta});
   section.read("eps", o.eps, kRates);
   section.read("weight_decay", o.weight_decay, {0, 1000});
   section.read("clip", o.clip, {0, 1e9});

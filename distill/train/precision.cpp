@@ -9,8 +9,8 @@
 namespace concertina {
 namespace {
 
-// Before Ampere, GPUs emulate bf16. (The one question about it that PyTorch answers without CUDA's
-// headers: cuDNN's bf16 convolutions need compute capability 8.)
+// Before Ampere, GPUs emulate bf16. (PyTorch exposes only this check without
+// CUDA's headers: cuDNN's bf16 convolutions need compute capability 8.)
 bool gpu_multiplies_bf16() {
   return at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8();
 }

@@ -1,4 +1,4 @@
-// Which precision a training run computes in. Parameters, gradients and moments are always fp32.
+// The precision that a training run computes in. Parameters, gradients and moments are always fp32.
 #pragma once
 
 #include <ATen/ATen.h>

@@ -5,7 +5,7 @@
 
 #include "core/errors.h"
 #include "distill/pretrain/options.h"
-#include "distill/train/recipe.h"
+#include "distill/train/config_fingerprint.h"
 
 namespace concertina {
 namespace {
@@ -45,7 +45,7 @@ stage2:
   EXPECT_EQ(stage2.sampler.random, 2);
 }
 
-TEST(Options, PresetsGiveWayToExplicitKeys) {
+TEST(Options, ExplicitKeysOverridePresets) {
   ConfigFile file = ConfigFile::parse(
       "stage2: {preset: lighthubert, objective: {top: 6}, optimizer: {lr: 1e-4}, sampler: "
       "{progressive: 0.2}}\nstage1: {preset: lighthubert}\n");
@@ -79,7 +79,7 @@ TEST(Options, ReportEveryProblem) {
   }
 }
 
-TEST(Recipe, IsYamlWithoutTimeCaps) {
+TEST(ConfigFingerprint, IsYamlWithoutTimeLimits) {
   PretrainOptions options;
   options.train.max_minutes = 3;
   const std::string json = to_json(options);
@@ -88,10 +88,10 @@ TEST(Recipe, IsYamlWithoutTimeCaps) {
   EXPECT_THAT(yaml_of(json), ::testing::HasSubstr("units:\n  features: \"mfcc\"\n"));
 }
 
-TEST(Recipe, NamesAnAugmentationThatIsAskedFor) {
+TEST(ConfigFingerprint, ContainsAConfiguredAugmentation) {
   PretrainOptions options;
   const std::string plain = to_json(options);
-  options.train.augment.noise_clips = "noise.tsv";  // its content counts, not its place
+  options.train.augment.noise_clips = "noise.tsv";  // its content counts, not its path
   EXPECT_EQ(to_json(options), plain);
   EXPECT_THAT(plain, ::testing::Not(::testing::HasSubstr("augment")));
   options.train.augment.mixing.probability = 0.2;
@@ -100,13 +100,13 @@ TEST(Recipe, NamesAnAugmentationThatIsAskedFor) {
   EXPECT_TRUE(noise_input(make_augmentation({})).empty());
 }
 
-TEST(Options, RefuseBetasWhoseCorrectionsWouldNotEnd) {
+TEST(Options, RejectBetasThatAreTooLarge) {
   ConfigFile file = ConfigFile::parse("stage1: {optimizer: {beta2: 0.9999}}\n");
   DistillOptions::from_config(file.root().section("stage1"), 1);
   EXPECT_THROW(file.finish(), InputError);
 }
 
-TEST(Options, AWarmStartTakesThePlaceOfInit) {
+TEST(Options, AWarmStartReplacesInit) {
   ConfigFile one = ConfigFile::parse("stage1: {init_from: runs/a/stage1}\n");
   EXPECT_EQ(DistillOptions::from_config(one.root().section("stage1"), 1).init,
             StudentInit::kFolder);

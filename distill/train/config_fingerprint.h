@@ -1,4 +1,5 @@
-// A run's settings as text: what config.yaml shows, and what a checkpoint is checked against.
+// The config fingerprint of a stage: everything that determines its numbers, as one JSON text. It is
+// shown in config.yaml, stored in checkpoints and models, and compared before a run is resumed.
 #pragma once
 
 #include <cstdint>
@@ -11,22 +12,22 @@
 
 namespace concertina {
 
-// {"NAME": options, "seed": ..., "data": ..., "space": ..., "inputs": {...}} in one JSON text.
-struct RecipeParts {
+struct ConfigFingerprint {
   std::string name;     // teacher | stage1 | stage2
   std::string options;  // JSON
   uint64_t seed = 0;
   std::string data;   // the manifest's fingerprint
   std::string space;  // JSON
   std::string dtype;
-  std::map<std::string, std::string> inputs;  // hashes of the models it starts from
+  std::map<std::string, std::string> inputs;  // hashes of the models and files it reads
 };
-std::string recipe_json(const RecipeParts& parts);
+// {"seed": ..., "dtype": ..., "data": ..., "inputs": {...}, "NAME": options, "space": ...}
+std::string to_json(const ConfigFingerprint& fingerprint);
 
-// What a model says about itself: the recipe, and the steps that were made of it.
-std::string provenance_json(const std::string& recipe, int64_t steps_done);
+// The provenance of a model: the fingerprint and the steps done.
+std::string provenance_json(const std::string& fingerprint, int64_t steps_done);
 
-// Noise clips as an input of a run: none without an augmentation that reads them.
+// The noise clips as an input of a run: none without an augmentation that reads them.
 std::map<std::string, std::string> noise_input(
     const std::shared_ptr<const Augmentation>& augmentation);
 
