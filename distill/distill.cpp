@@ -23,9 +23,9 @@ namespace {
 std::unique_ptr<Objective> stage_objective(const ObjectiveOptions& options,
                                            const SearchSpace& space, const Supernet& teacher) {
   const Architecture shape = teacher.space().largest();
-  return make_objective(nlohmann::json{{"kind", options.kind},
+  return make_objective(nlohmann::json{{"kind", enum_name(options.kind)},
                                        {"top", options.top},
-                                       {"distance", options.distance},
+                                       {"distance", enum_name(options.distance)},
                                        {"instance_norm", options.instance_norm},
                                        {"teacher_depth", shape.depth()},
                                        {"teacher_dim", shape.embed_dim()},
@@ -149,9 +149,7 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
   auto heads = initial_heads(options, *objective, inputs.previous, rng);
   const StageData data = stage_data(inputs.manifest, blueprint, train.batch);
   std::optional<MaskOptions> mask;
-  if (options.mask_probability > 0) {
-    mask = MaskOptions{.probability = options.mask_probability, .length = options.mask_length};
-  }
+  if (options.mask.probability > 0) mask = options.mask;
   const auto targets =
       open_cache(options, inputs.teacher, *objective, data.training, stage, context);
   const StageBatches batches =
@@ -166,7 +164,7 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
                    .heads = std::move(heads),
                    .sampler = make_sampler(options.sampler, inputs.space, train.steps, rng),
                    .teacher = inputs.teacher,
-                   .in_place = options.in_place,
+                   .in_place = options.sampler.in_place,
                    .dtype = stage.dtype,
                    .device = context.device});
   return run_stage(learner, batches, train, to_json(stage.fingerprint), context);

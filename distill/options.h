@@ -1,31 +1,40 @@
-// Options of a distillation stage; see configs/quickstart.yaml.
+// Options of a distillation stage. `concertina config stage1` says what each of them is.
 #pragma once
 
 #include <cstdint>
 #include <string>
 
 #include "core/config.h"
+#include "core/enum_names.h"
 #include "distill/objective/options.h"
 #include "distill/train/options.h"
+#include "speech/mask.h"
 
 namespace concertina {
 
 enum class StudentInit { kTeacher, kRandom, kPreviousStage, kFolder };  // kFolder: init_from
+template <>
+inline constexpr auto kEnumNames<StudentInit> =
+    name_table("teacher", "random", "previous", "folder");
+
+enum class DistillPreset { kConcertina, kLightHubert };
+template <>
+inline constexpr auto kEnumNames<DistillPreset> = name_table("concertina", "lighthubert");
 
 struct DistillOptions {
+  DistillPreset preset = DistillPreset::kConcertina;  // where the other defaults came from
   TrainOptions train;
   ObjectiveOptions objective;
-  CacheDtype cache = CacheDtype::kNone;  // of the teacher's targets, on disk
   StudentInit init = StudentInit::kTeacher;
   SamplerOptions sampler;
-  bool in_place =
-      false;  // smaller subnets learn from the largest's output instead of the teacher's
-  double mask_probability = 0;  // of the student's input; LightHuBERT: 0.65
-  int32_t mask_length = 10;
+  MaskOptions mask{.probability = 0, .length = 10};
+  CacheDtype cache = CacheDtype::kNone;
   static DistillOptions from_config(ConfigSection section, int32_t stage);
 };
+DistillOptions distill_defaults(int32_t stage);
+const OptionTable<DistillOptions>& distill_table(int32_t stage);
 
-// JSON with everything that settles a run's numbers; see to_json(PretrainOptions).
+// What settles a run's numbers; see to_json(PretrainOptions).
 std::string to_json(const DistillOptions& options);
 
 }  // namespace concertina

@@ -1,47 +1,75 @@
 #include "distill/data/options.h"
 
+#include "core/option_table.h"
+
 namespace concertina {
 namespace {
 
-constexpr Bounds kCounts{1, 100000};
+using O = BatchOptions;
+
 constexpr Bounds kLengths{0.1, 3600};  // of audio, s
 constexpr double kShortestCrop = 0.3;  // seconds
 
-}  // namespace
+bool whole_clips(const O& o) { return o.whole_clips; }
+bool crops(const O& o) { return !o.whole_clips; }
 
-void check_option(ConfigSection& section, std::string_view key, bool fine,
-                  const std::string& expected) {
-  if (!fine) section.problem(key, "expected " + expected);
-}
-
-void read_batch(ConfigSection section, BatchOptions& o) {
-  section.read("crops", o.crops, kCounts);
-  section.read("seconds", o.seconds, kLengths);
-  section.read("within_clips", o.within_clips);
-  section.read("whole_clips", o.whole_clips);
-  if (o.within_clips) o.shortest = kShortestCrop;
-  section.read("budget", o.budget, {0, 1e6});
-  section.read("longest", o.longest, kLengths);
-  section.read("shortest", o.shortest, kLengths);
-  check_option(section, "shortest", o.shortest > 0, "a positive length");
-  check_option(section, "within_clips", !o.within_clips || !o.whole_clips,
-               "one of it and whole_clips");
-  check_option(section, "longest", o.longest >= o.shortest, "at least `shortest` seconds");
-  check_option(section, "budget", o.budget >= o.longest, "at least `longest` seconds");
+void check_sources(const O& o, ConfigSection section) {
   ConfigSection sources = section.section("sources");
-  for (const std::string& name : sources.keys()) {
-    double weight = 1;
-    sources.read(name, weight, {0, 1e6});
-    check_option(sources, name, !o.whole_clips || weight == 0 || weight == 1,
-                 "0 (leave it out) or 1: with whole_clips every clip is read once an epoch");
-    o.source_weight[name] = weight;
+  for (const auto& [name, weight] : o.source_weight) {
+    if (!o.whole_clips || weight == 0 || weight == 1) continue;
+    sources.problem(name,
+                    "expected 0 (leave it out) or 1: with whole_clips every clip is read once an "
+                    "epoch");
   }
 }
 
-void read_cache(ConfigSection section, CacheDtype& dtype) {
-  auto index = static_cast<int32_t>(dtype);
-  section.read_choice("dtype", {"none", "fp16", "int8"}, index);
-  dtype = static_cast<CacheDtype>(index);
+}  // namespace
+
+const OptionTable<BatchOptions>& batch_table() {
+  static const OptionTable<O> table = {
+      option("crops", &O::crops, "crops of a step").within({1, 100000}).in_fingerprint_if(crops),
+      option("seconds", &O::seconds, "length of a crop")
+          .within(kLengths)
+          .unit("s")
+          .in_fingerprint_if(crops),
+      option("sources", &O::source_weight,
+             "how often a minute of each source is drawn, by the start of its name; 1 where not "
+             "given")
+          .within({0, 1e6})
+          .in_fingerprint_if(crops)
+          .check(check_sources),
+      option("within_clips", &O::within_clips,
+             "crops of one clip each; shorter clips give shorter crops")
+          .in_fingerprint_if([](const O& o) { return o.within_clips && !o.whole_clips; })
+          .then([](O& o) {
+            if (o.within_clips) o.shortest = kShortestCrop;
+          })
+          .require([](const O& o) { return !o.within_clips || !o.whole_clips; },
+                   "expected one of it and whole_clips"),
+      option("whole_clips", &O::whole_clips, "whole clips instead of crops")
+          .in_fingerprint_if(whole_clips),
+      option("budget", &O::budget, "audio of a batch of whole clips, padding included")
+          .within({0, 1e6})
+          .unit("s")
+          .in_fingerprint_if(whole_clips)
+          .require([](const O& o) { return o.budget >= o.longest; },
+                   "expected at least `longest` seconds"),
+      option("longest", &O::longest, "longer whole clips are cropped")
+          .within(kLengths)
+          .unit("s")
+          .in_fingerprint_if(whole_clips)
+          .require([](const O& o) { return o.longest >= o.shortest; },
+                   "expected at least `shortest` seconds"),
+      option("shortest", &O::shortest,
+             "shorter clips are left out, of whole clips and with within_clips, there 0.3 by "
+             "default")
+          .within(kLengths)
+          .unit("s")
+          .in_fingerprint_if([](const O& o) { return o.within_clips || o.whole_clips; }),
+      // Fingerprints of whole clips have them last.
+      option("sources", &O::source_weight, "").only_in_fingerprint().in_fingerprint_if(whole_clips),
+  };
+  return table;
 }
 
 }  // namespace concertina

@@ -4,28 +4,27 @@
 #include <cstdint>
 #include <map>
 #include <string>
-#include <string_view>
 
 #include "core/config.h"
+#include "core/enum_names.h"
 
 namespace concertina {
 
+// Crops of the clips of a source joined end to end, of one clip each (`within_clips`), or whole
+// clips. `concertina config stage1.batch` says what each option is.
 struct BatchOptions {
   int32_t crops = 8;
-  double seconds = 3.0;               // of one crop
-  bool within_clips = false;          // crops of one clip each; shorter clips give shorter crops
-  bool whole_clips = false;           // instead of crops; then the three below count
-  double budget = 60;                 // seconds of a batch, padding counted
-  double longest = 20, shortest = 1;  // seconds; longer clips are cropped, shorter left out
-  std::map<std::string, double> source_weight;  // how often a minute of a source is drawn
+  double seconds = 3.0;
+  bool within_clips = false;
+  bool whole_clips = false;
+  double budget = 60;
+  double longest = 20, shortest = 1;
+  std::map<std::string, double> source_weight;
 };
-void read_batch(ConfigSection section, BatchOptions& options);
+const OptionTable<BatchOptions>& batch_table();
 
 enum class CacheDtype { kNone, kFp16, kInt8 };
-void read_cache(ConfigSection section, CacheDtype& dtype);
-
-// Adds the problem "expected EXPECTED" to `key` unless `fine`.
-void check_option(ConfigSection& section, std::string_view key, bool fine,
-                  const std::string& expected);
+template <>
+inline constexpr auto kEnumNames<CacheDtype> = name_table("none", "fp16", "int8");
 
 }  // namespace concertina

@@ -125,8 +125,8 @@ void make_file(const fs::path& path, const TargetCache::Source& source,
   const double seconds =
       static_cast<double>(frames) * source.teacher.blueprint.base_frame_period_us() * 1e-6;
   log_info("teacher targets of {} of audio take {:.2f} GB as {}, in {}", format_seconds(seconds),
-           static_cast<double>(target_bytes(frames, dim, dtype)) * 1e-9,
-           dtype == CacheDtype::kInt8 ? "int8" : "fp16", path.string());
+           static_cast<double>(target_bytes(frames, dim, dtype)) * 1e-9, enum_name(dtype),
+           path.string());
   TargetFile file(path, frames, dim, dtype);
   compute_targets(file, windows, source, stop);
 }

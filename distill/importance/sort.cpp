@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
+#include "core/option_table.h"
 #include "distill/data/crops.h"
 #include "distill/importance/taylor_scores.h"
 #include "supernet/model/activation_scores.h"
@@ -101,9 +102,8 @@ double relative_change(const Supernet& before, const Supernet& after, const Unit
 
 std::string provenance(const SortOptions& options, const std::string& before) {
   nlohmann::ordered_json json;
-  json["sort"] = {{"score", sort_score_names()[static_cast<size_t>(options.score)]},
-                  {"seconds", options.seconds},
-                  {"seed", options.seed}};
+  json["sort"] = {
+      {"score", enum_name(options.score)}, {"seconds", options.seconds}, {"seed", options.seed}};
   const auto inner = nlohmann::ordered_json::parse(before, nullptr, /*allow_exceptions=*/false);
   json["from"] = inner.is_discarded() ? nlohmann::ordered_json(before) : inner;
   return json.dump();
@@ -111,14 +111,20 @@ std::string provenance(const SortOptions& options, const std::string& before) {
 
 }  // namespace
 
-std::vector<std::string> sort_score_names() { return {"activation", "taylor", "magnitude"}; }
+const OptionTable<SortOptions>& sort_table() {
+  using O = SortOptions;
+  static const OptionTable<O> table = {
+      option("score", &O::score, "importance of heads, FFN neurons and channels"),
+      option("seconds", &O::seconds, "training audio that scores are taken on")
+          .within(kSortSeconds)
+          .unit("s"),
+  };
+  return table;
+}
 
 SortOptions SortOptions::from_config(ConfigSection section) {
   SortOptions options;
-  int32_t score = 0;
-  section.read_choice("score", sort_score_names(), score);
-  options.score = static_cast<SortScore>(score);
-  section.read("seconds", options.seconds, kSortSeconds);
+  sort_table().read(std::move(section), options);
   return options;
 }
 

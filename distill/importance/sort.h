@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "core/config.h"
+#include "core/enum_names.h"
 #include "distill/objective/objective_file.h"
 #include "speech/manifest.h"
 #include "supernet/model/unit_order.h"
@@ -23,7 +24,8 @@ enum class SortScore {
   kTaylor,      // distill/importance/taylor_scores.h
   kMagnitude,   // magnitude_scores: needs no data
 };
-std::vector<std::string> sort_score_names();  // in the order of SortScore
+template <>
+inline constexpr auto kEnumNames<SortScore> = name_table("activation", "taylor", "magnitude");
 
 inline constexpr Bounds kSortSeconds{0.1, 1e6};  // of audio
 
@@ -32,8 +34,9 @@ struct SortOptions {
   double seconds = 96;                          // of training audio for the scores
   std::map<std::string, double> source_weight;  // as in training
   uint64_t seed = 0;
-  static SortOptions from_config(ConfigSection section);  // score, seconds
+  static SortOptions from_config(ConfigSection section);
 };
+const OptionTable<SortOptions>& sort_table();  // score, seconds
 
 struct SortInputs {
   const Supernet& model;

@@ -13,8 +13,6 @@ namespace {
 
 const std::string kHead = "objective.head";
 
-const char* distance_name(Distance distance) { return distance == Distance::kL1 ? "l1" : "mse"; }
-
 }  // namespace
 
 LayerMeanObjective::LayerMeanObjective(const LayerMeanSpec& spec) : spec_(spec) {
@@ -45,7 +43,7 @@ LossBreakdown LayerMeanObjective::loss(const LossInput& input) const {
   const at::Tensor distance = (l1 ? difference.abs() : difference.square()).mean(-1);
   LossBreakdown result;
   result.total = mean_where(distance, base_valid(frames).narrow(1, 0, length));
-  result.terms = {{distance_name(spec_.distance), result.total.detach()}};
+  result.terms = {{std::string(enum_name(spec_.distance)), result.total.detach()}};
   result.prediction = prediction.detach();
   return result;
 }
@@ -74,9 +72,9 @@ at::Tensor LayerMeanObjective::teacher_target(const EncoderOutput& teacher) cons
 }
 
 std::string LayerMeanObjective::to_json() const {
-  return nlohmann::json{{"kind", "layer_mean"},
+  return nlohmann::json{{"kind", enum_name(ObjectiveKind::kLayerMean)},
                         {"top", spec_.top},
-                        {"distance", distance_name(spec_.distance)},
+                        {"distance", enum_name(spec_.distance)},
                         {"instance_norm", spec_.instance_norm},
                         {"teacher_depth", spec_.teacher_depth},
                         {"teacher_dim", spec_.teacher_dim},

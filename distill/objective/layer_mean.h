@@ -5,10 +5,9 @@
 #pragma once
 
 #include "distill/objective/objective.h"
+#include "distill/objective/options.h"
 
 namespace concertina {
-
-enum class Distance { kL1, kMse };
 
 struct LayerMeanSpec {
   int32_t top = 4;

@@ -1,12 +1,12 @@
-// The kinds of objectives: the one place that names them all.
+// Objectives of all kinds (ObjectiveKind in distill/objective/options.h) from their JSON.
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
-#include <string_view>
 
 #include "core/errors.h"
 #include "distill/objective/layer_mean.h"
 #include "distill/objective/masked_units.h"
+#include "distill/objective/options.h"
 
 namespace concertina {
 namespace {
@@ -16,10 +16,7 @@ using Json = nlohmann::json;
 std::unique_ptr<Objective> layer_mean(const Json& json) {
   LayerMeanSpec spec;
   spec.top = json.at("top").get<int32_t>();
-  const auto distance = json.at("distance").get<std::string>();
-  if (distance != "mse" && distance != "l1")
-    throw InputError(fmt::format("unknown distance '{}': expected l1 or mse", distance));
-  spec.distance = distance == "mse" ? Distance::kMse : Distance::kL1;
+  spec.distance = enum_from_name<Distance>("distance", json.at("distance").get<std::string>());
   spec.instance_norm = json.at("instance_norm").get<bool>();
   spec.teacher_depth = json.at("teacher_depth").get<int32_t>();
   spec.teacher_dim = json.at("teacher_dim").get<int32_t>();
@@ -37,24 +34,18 @@ std::unique_ptr<Objective> masked_units(const Json& json) {
   return std::make_unique<MaskedUnitsObjective>(std::move(spec));
 }
 
-struct ObjectiveKind {
-  std::string_view name;
-  std::unique_ptr<Objective> (*make)(const Json& json);
-};
-
-constexpr ObjectiveKind kKinds[] = {{"layer_mean", layer_mean}, {"masked_units", masked_units}};
-
 }  // namespace
 
 std::unique_ptr<Objective> make_objective(const std::string& text) {
   try {
     const Json json = Json::parse(text);
-    const std::string name = json.at("kind").get<std::string>();
-    for (const ObjectiveKind& kind : kKinds) {
-      if (kind.name == name) return kind.make(json);
+    switch (enum_from_name<ObjectiveKind>("objective.kind", json.at("kind").get<std::string>())) {
+      case ObjectiveKind::kLayerMean:
+        return layer_mean(json);
+      case ObjectiveKind::kMaskedUnits:
+        break;
     }
-    throw InputError(
-        fmt::format("unknown objective '{}': expected layer_mean or masked_units", name));
+    return masked_units(json);
   } catch (const Json::exception& error) {
     throw InputError(fmt::format("the objective's description is invalid: {}", error.what()));
   }

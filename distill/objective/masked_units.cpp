@@ -7,6 +7,7 @@
 
 #include "core/errors.h"
 #include "distill/objective/heads.h"
+#include "distill/objective/options.h"
 
 namespace concertina {
 namespace {
@@ -85,9 +86,12 @@ LossBreakdown MaskedUnitsObjective::loss(const LossInput& input) const {
 }
 
 std::string MaskedUnitsObjective::to_json() const {
-  return nlohmann::json{{"kind", "masked_units"},       {"layers", spec_.layers},
-                        {"depth", spec_.depth},         {"clusters", spec_.clusters},
-                        {"model_dim", spec_.model_dim}, {"unmasked_weight", spec_.unmasked_weight}}
+  return nlohmann::json{{"kind", enum_name(ObjectiveKind::kMaskedUnits)},
+                        {"layers", spec_.layers},
+                        {"depth", spec_.depth},
+                        {"clusters", spec_.clusters},
+                        {"model_dim", spec_.model_dim},
+                        {"unmasked_weight", spec_.unmasked_weight}}
       .dump();
 }
 

@@ -1,14 +1,22 @@
 #include "distill/objective/options.h"
 
+#include "core/option_table.h"
+
 namespace concertina {
 
-void read_objective(ConfigSection section, ObjectiveOptions& o) {
-  int32_t kind = 0, distance = o.distance == "mse" ? 1 : 0;
-  section.read_choice("kind", {"layer_mean"}, kind);
-  section.read("top", o.top, {1, 1000});
-  section.read_choice("distance", {"l1", "mse"}, distance);
-  section.read("instance_norm", o.instance_norm);
-  o.distance = distance == 1 ? "mse" : "l1";
+const OptionTable<ObjectiveOptions>& objective_table() {
+  using O = ObjectiveOptions;
+  static const OptionTable<O> table = {
+      option("kind", &O::kind,
+             "layer_mean: the student regresses the mean of the FFN outputs of the teacher's last "
+             "layers")
+          .among({ObjectiveKind::kLayerMean}),
+      option("top", &O::top, "how many of the teacher's last layers").within({1, 1000}),
+      option("distance", &O::distance, "between prediction and target"),
+      option("instance_norm", &O::instance_norm,
+             "normalise each layer over time first, as data2vec does"),
+  };
+  return table;
 }
 
 }  // namespace concertina

@@ -2,18 +2,27 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include "core/config.h"
+#include "core/enum_names.h"
 
 namespace concertina {
 
+enum class ObjectiveKind { kLayerMean, kMaskedUnits };
+template <>
+inline constexpr auto kEnumNames<ObjectiveKind> = name_table("layer_mean", "masked_units");
+
+enum class Distance { kL1, kMse };
+template <>
+inline constexpr auto kEnumNames<Distance> = name_table("l1", "mse");
+
+// `concertina config stage1.objective` says what each option is.
 struct ObjectiveOptions {
-  std::string kind = "layer_mean";
-  int32_t top = 4;              // mean of the FFN results of the teacher's last `top` layers
-  std::string distance = "l1";  // l1 | mse
-  bool instance_norm = true;    // each layer normalised over time first (data2vec)
+  ObjectiveKind kind = ObjectiveKind::kLayerMean;
+  int32_t top = 4;
+  Distance distance = Distance::kL1;
+  bool instance_norm = true;
 };
-void read_objective(ConfigSection section, ObjectiveOptions& options);
+const OptionTable<ObjectiveOptions>& objective_table();
 
 }  // namespace concertina

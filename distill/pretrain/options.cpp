@@ -1,63 +1,64 @@
 #include "distill/pretrain/options.h"
 
-#include <algorithm>
-#include <string>
-
-#include "distill/train/options_json.h"
+#include "core/option_table.h"
 
 namespace concertina {
 namespace {
 
-void read_units(ConfigSection section, UnitOptions& o) {
-  int32_t features = 0;
-  std::string model;
-  section.read_choice("features", {"mfcc", "layer"}, features);
-  section.read("model", model);
-  section.read("layer", o.layer, {0, 1000});
-  o.features = features == 1 ? "layer" : "mfcc";
-  o.model = model;
-  check_option(section, "model", model.empty() == (features == 0),
-               "the file of a trained model with features: layer, and none with mfcc");
-  check_option(section, "layer", features == 1 ? o.layer >= 1 : o.layer == 0,
-               "a layer of the model, counted from 1, with features: layer");
-  section.read("coefficients", o.coefficients, {1, 40});
-  section.read("splice", o.splice, {1, 1000});
-  section.read("clusters", o.clusters, {2, 32767});
-  section.read("sample_frames", o.sample_frames, {2, 1e9});
-  section.read("iterations", o.iterations, {1, 10000});
-  check_option(section, "sample_frames", o.sample_frames >= o.clusters,
-               "at least as many frames as clusters");
+const OptionTable<UnitOptions>& unit_table() {
+  using O = UnitOptions;
+  static const OptionTable<O> table = {
+      option("features", &O::features,
+             "what k-means clusters: mfcc, or hidden states of a layer of `model`"),
+      option("coefficients", &O::coefficients, "MFCC of a frame").within({1, 40}),
+      option("splice", &O::splice, "MFCC frames of 10 ms joined").within({1, 1000}).unit("frames"),
+      option("clusters", &O::clusters, "units").within({2, 32767}),
+      option("sample_frames", &O::sample_frames, "frames that k-means is fitted on")
+          .within({2, 1e9})
+          .require([](const O& o) { return o.sample_frames >= o.clusters; },
+                   "expected at least as many frames as clusters"),
+      option("iterations", &O::iterations, "of k-means").within({1, 10000}),
+      // In the config fingerprint by its content, among the run's inputs.
+      option("model", &O::model, "trained model, with features: layer")
+          .relative_to_file()
+          .not_in_fingerprint()
+          .require([](const O& o) { return o.model.empty() == (o.features == UnitSource::kMfcc); },
+                   "expected the file of a trained model with features: layer, and none with mfcc"),
+      option("layer", &O::layer, "of `model`; 1: the first layer's output")
+          .within({0, 1000})
+          .in_fingerprint_if([](const O& o) { return o.layer > 0; })
+          .require([](const O& o) { return (o.features == UnitSource::kLayer) == (o.layer >= 1); },
+                   "expected a layer of the model, counted from 1, with features: layer"),
+  };
+  return table;
 }
 
 }  // namespace
 
-PretrainOptions PretrainOptions::from_config(ConfigSection section) {
-  PretrainOptions o;
-  read_train(section, o.train);
-  read_units(section.section("units"), o.units);
-  read_mask(section.section("mask"), o.mask_probability, o.mask_length);
-  section.read("unmasked_weight", o.unmasked_weight, {0, 1000});
-  section.read("layers", o.layers);
-  const auto one_based = [](int32_t layer) { return layer >= 1; };
-  check_option(section, "layers", std::all_of(o.layers.begin(), o.layers.end(), one_based),
-               "layer numbers, counted from 1");
-  return o;
+const OptionTable<PretrainOptions>& pretrain_table() {
+  using O = PretrainOptions;
+  static const OptionTable<O> table = {
+      flattened(&O::train, train_table()),
+      subsection("units", &O::units, unit_table()),
+      subsection("mask", &O::mask, mask_table()),
+      option("unmasked_weight", &O::unmasked_weight,
+             "weight of the loss on unmasked frames; HuBERT: 0")
+          .within({0, 1000}),
+      option("layers", &O::layers,
+             "where the unit loss is taken, counted from 1 (ILS-SSL); always at the last, too")
+          .within({1, 1000}),
+  };
+  return table;
 }
 
-std::string to_json(const PretrainOptions& o) {
-  nlohmann::ordered_json json;
-  add_train_options(json, o.train);
-  json["units"] = {{"features", o.units.features},
-                   {"coefficients", o.units.coefficients},
-                   {"splice", o.units.splice},
-                   {"clusters", o.units.clusters},
-                   {"sample_frames", o.units.sample_frames},
-                   {"iterations", o.units.iterations}};
-  if (o.units.layer > 0) json["units"]["layer"] = o.units.layer;  // of which model: an input
-  json["mask"] = mask_json(o.mask_probability, o.mask_length);
-  json["unmasked_weight"] = o.unmasked_weight;
-  json["layers"] = o.layers;
-  return json.dump();
+PretrainOptions PretrainOptions::from_config(ConfigSection section) {
+  PretrainOptions options;
+  pretrain_table().read(std::move(section), options);
+  return options;
+}
+
+std::string to_json(const PretrainOptions& options) {
+  return pretrain_table().fingerprint_json(options);
 }
 
 }  // namespace concertina

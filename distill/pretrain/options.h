@@ -1,4 +1,4 @@
-// Options of the teacher's pretraining; see configs/quickstart.yaml.
+// Options of the teacher's pretraining. `concertina config teacher` says what each of them is.
 #pragma once
 
 #include <cstdint>
@@ -7,35 +7,40 @@
 #include <vector>
 
 #include "core/config.h"
+#include "core/enum_names.h"
 #include "distill/train/options.h"
+#include "speech/mask.h"
 
 namespace concertina {
 
+enum class UnitSource { kMfcc, kLayer };  // kLayer: hidden states of a trained model
+template <>
+inline constexpr auto kEnumNames<UnitSource> = name_table("mfcc", "layer");
+
 struct UnitOptions {
-  std::string features = "mfcc";  // mfcc | layer: hidden states of a trained model
-  std::filesystem::path model;    // of which; layer only
-  int32_t layer = 0;              // 1: the first layer's output
+  UnitSource features = UnitSource::kMfcc;
   int32_t coefficients = 13;
-  int32_t splice = 10;  // 10 ms frames joined
+  int32_t splice = 10;
   int32_t clusters = 200;
-  int32_t sample_frames = 90000;  // frames k-means is fitted on
+  int32_t sample_frames = 90000;
   int32_t iterations = 15;
+  std::filesystem::path model;  // kLayer
+  int32_t layer = 0;            // kLayer; 1: the first layer's output
 };
 
 struct PretrainOptions {
   TrainOptions train;
   UnitOptions units;
-  double mask_probability = 0.45;
-  int32_t mask_length = 5;       // base frames
-  double unmasked_weight = 1.0;  // weight of the loss on unmasked frames; HuBERT: 0
-  std::vector<int32_t> layers = {
-      2, 4};  // where the unit loss is taken (ILS-SSL); 1-based, last layer always
+  MaskOptions mask{.probability = 0.45, .length = 5};
+  double unmasked_weight = 1.0;
+  std::vector<int32_t> layers = {2, 4};
   // The teacher's own shape: the space's largest architecture at the base frame period.
   static PretrainOptions from_config(ConfigSection section);
 };
+const OptionTable<PretrainOptions>& pretrain_table();
 
-// JSON with everything that settles a run's numbers; time caps, checkpoint rhythm and the
-// guard are left out, so that a stopped run may go on with others.
+// What settles a run's numbers, for its config fingerprint. Time limits, checkpoint intervals and
+// the guard are left out: a stopped run may resume with others.
 std::string to_json(const PretrainOptions& options);
 
 }  // namespace concertina

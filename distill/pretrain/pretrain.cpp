@@ -63,10 +63,9 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
 
   const StageData data = stage_data(manifest, blueprint, options.train.batch);
   const UnitLabels labels = unit_labels(options.units, data, rng.fork("units"), stage, context);
-  const MaskOptions mask{.probability = options.mask_probability, .length = options.mask_length};
   const StageBatches batches =
-      stage_batches(data, {mask, labels.training, {}, stage.augmentation},
-                    {mask, labels.validation, {}, {}}, rng, context.shard());
+      stage_batches(data, {options.mask, labels.training, {}, stage.augmentation},
+                    {options.mask, labels.validation, {}, {}}, rng, context.shard());
   Supernet teacher = untrained_teacher(space, data, rng);
   const SearchSpace own = teacher.space();
   auto heads = objective->parameters(rng.fork("heads"));

@@ -12,18 +12,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-void append_yaml(const Json& json, int32_t indent, std::string& out) {
-  for (const auto& [key, value] : json.items()) {
-    out += fmt::format("{:{}}{}:", "", indent, key);
-    if (value.is_object() && !value.empty()) {
-      out += '\n';
-      append_yaml(value, indent + 2, out);
-    } else {
-      out += ' ' + value.dump() + '\n';  // JSON scalars and lists are YAML
-    }
-  }
-}
-
 }  // namespace
 
 std::string to_json(const ConfigFingerprint& fingerprint) {
@@ -58,12 +46,6 @@ std::string weights_sha256(const Supernet& model) {
     digests += fmt::format("{} {}\n", name, sha256(bytes));
   }
   return sha256(digests);
-}
-
-std::string yaml_of(const std::string& json) {
-  std::string out;
-  append_yaml(Json::parse(json), 0, out);
-  return out;
 }
 
 }  // namespace concertina

@@ -32,6 +32,5 @@ std::map<std::string, std::string> noise_input(
     const std::shared_ptr<const Augmentation>& augmentation);
 
 std::string weights_sha256(const Supernet& model);  // of names and values, not of a file
-std::string yaml_of(const std::string& json);       // the same tree as block YAML
 
 }  // namespace concertina

@@ -12,7 +12,7 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "distill/train/json_leaves.h"
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 
 namespace concertina {
 namespace {
@@ -91,10 +91,9 @@ StopReason common_stop_reason(Communicator& communicator, StopReason own) {
   return StopReason::kNone;
 }
 
-at::ScalarType common_dtype(const std::string& name, at::Device device,
-                            Communicator& communicator) {
-  const at::ScalarType own = training_dtype(name, device);
-  if (name != "auto") return own;
+at::ScalarType common_dtype(Precision precision, at::Device device, Communicator& communicator) {
+  const at::ScalarType own = scalar_type(precision, device);
+  if (precision != Precision::kAuto) return own;
   const bool fast_here = own == at::kBFloat16;
   if (all_true(communicator, fast_here)) return at::kBFloat16;
   if (fast_here) log_warn("dtype: auto is fp32: not all processes multiply bf16 fast");

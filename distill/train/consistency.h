@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "core/precision.h"
 #include "core/stop.h"
 #include "distill/train/communicator.h"
 
@@ -20,8 +21,8 @@ bool all_true(Communicator& communicator, bool value);
 // time limit.
 StopReason common_stop_reason(Communicator& communicator, StopReason own);
 
-// The dtype that training_dtype gives for this name; `auto` is bf16 only where it is so for all.
-at::ScalarType common_dtype(const std::string& name, at::Device device, Communicator& communicator);
+// scalar_type() of the precision; kAuto is bf16 only where it is so for all processes.
+at::ScalarType common_dtype(Precision precision, at::Device device, Communicator& communicator);
 
 // InputError at every process, with the keys that differ, the ranks and their values, unless all
 // have the same settings (a JSON object), the same `others` and the same version of the program.

@@ -1,8 +1,6 @@
 #include "distill/train/options.h"
 
-#include <algorithm>
-#include <vector>
-
+#include "core/option_table.h"
 #include "distill/train/adamw.h"
 
 namespace concertina {
@@ -10,57 +8,100 @@ namespace {
 
 constexpr Bounds kRates{1e-12, 1e30};
 
-void read_optimizer(ConfigSection section, OptimizerOptions& o) {
-  section.read("lr", o.lr, kRates);
-  section.read("warmup", o.warmup, kShareBounds);
-  section.read("final_lr", o.final_lr, kShareBounds);
-  section.read("beta1", o.beta1, {0, AdamW::kMaxBeta});
-  section.read("beta2", o.beta2, {0, AdamW::kMaxBeta});
-  section.read("eps", o.eps, kRates);
-  section.read("weight_decay", o.weight_decay, {0, 1000});
-  section.read("clip", o.clip, {0, 1e9});
-  section.read("guard", o.guard, {0, 1e9});
-  check_option(section, "guard", o.guard == 0 || o.guard > 1, "0 (off) or a factor above 1");
+const OptionTable<OptimizerOptions>& optimizer_table() {
+  using O = OptimizerOptions;
+  static const OptionTable<O> table = {
+      option("lr", &O::lr, "peak learning rate").within(kRates),
+      option("warmup", &O::warmup, "share of the steps in which the rate rises, linearly")
+          .within(kShareBounds),
+      option("final_lr", &O::final_lr,
+             "rate of the last step as a share of the peak; the decay is linear")
+          .within(kShareBounds),
+      option("beta1", &O::beta1, "of AdamW").within({0, AdamW::kMaxBeta}),
+      option("beta2", &O::beta2, "of AdamW").within({0, AdamW::kMaxBeta}),
+      option("eps", &O::eps, "of AdamW").within(kRates),
+      option("weight_decay", &O::weight_decay, "of matrices and convolutions").within({0, 1000}),
+      option("clip", &O::clip, "largest global gradient norm; 0: not clipped").within({0, 1e9}),
+      option("guard", &O::guard,
+             "a step is skipped where a subnet's loss exceeds this many times its running mean; "
+             "0: never")
+          .within({0, 1e9})
+          .require([](const O& o) { return o.guard == 0 || o.guard > 1; },
+                   "expected 0 (off) or a factor above 1")
+          .not_in_fingerprint(),
+  };
+  return table;
 }
 
-void read_checkpoint(ConfigSection section, CheckpointOptions& o) {
-  section.read("minutes", o.minutes, kMinuteBounds);
-  section.read("keep", o.keep, {1, 10000});
-  section.read("best", o.best);
+const OptionTable<CheckpointOptions>& checkpoint_table() {
+  using O = CheckpointOptions;
+  static const OptionTable<O> table = {
+      option("minutes", &O::minutes, "between checkpoints").within(kMinuteBounds).unit("min"),
+      option("keep", &O::keep, "how many of the newest are kept").within({1, 10000}),
+      option("best", &O::best, "keep the model of the best validation too"),
+  };
+  return table;
 }
 
 }  // namespace
 
-void read_train(ConfigSection& section, TrainOptions& o) {
-  const std::vector<std::string> dtypes = {"auto", "fp32", "bf16"};
-  const auto at = std::find(dtypes.begin(), dtypes.end(), o.dtype);
-  auto dtype = static_cast<int32_t>(at - dtypes.begin());
-  section.read("init_from", o.init_from);
-  section.read("steps", o.steps, {1, 1e9});
-  read_optimizer(section.section("optimizer"), o.optimizer);
-  read_batch(section.section("batch"), o.batch);
-  o.augment = AugmentOptions::from_config(section.section("augment"));
-  section.read_choice("dtype", dtypes, dtype);
-  o.dtype = dtypes[static_cast<size_t>(dtype)];
-  section.read("validate_every", o.validate_every, {0, 1e9});
-  section.read("validation_crops", o.validation_crops, {1, 1e6});
-  read_checkpoint(section.section("checkpoint"), o.checkpoint);
-  section.read("max_minutes", o.max_minutes, {0, 1e6});
+const OptionTable<TrainOptions>& train_table() {
+  using O = TrainOptions;
+  static const OptionTable<O> table = {
+      // In the config fingerprint by its weights, among the run's inputs.
+      option("init_from", &O::init_from,
+             "folder of a finished stage: start from its weights and heads")
+          .relative_to_file()
+          .not_in_fingerprint(),
+      option("steps", &O::steps, "optimiser steps").within({1, 1e9}),
+      subsection("optimizer", &O::optimizer, optimizer_table()),
+      subsection("batch", &O::batch, batch_table()),
+      subsection("augment", &O::augment, augment_table()).in_fingerprint_if([](const O& o) {
+        return o.augment.any();
+      }),
+      // In the config fingerprint as the precision that auto stands for.
+      option("dtype", &O::dtype,
+             "of activations; auto: bf16 where the device multiplies it in hardware")
+          .among({Precision::kAuto, Precision::kFp32, Precision::kBf16})
+          .not_in_fingerprint(),
+      option("validate_every", &O::validate_every, "0: only at the end")
+          .within({0, 1e9})
+          .unit("steps"),
+      option("validation_crops", &O::validation_crops, "crops of one validation").within({1, 1e6}),
+      subsection("checkpoint", &O::checkpoint, checkpoint_table()).not_in_fingerprint(),
+      option("max_minutes", &O::max_minutes, "training ends after this time; 0: no limit")
+          .within({0, 1e6})
+          .unit("min")
+          .not_in_fingerprint(),
+  };
+  return table;
 }
 
-void read_mask(ConfigSection section, double& probability, int32_t& length) {
-  section.read("probability", probability, kShareBounds);
-  section.read("length", length, {1, 10000});
-  check_option(section, "probability", probability < 1, "a number from 0 to below 1");
-}
-
-void read_sampler(ConfigSection& section, SamplerOptions& o) {
-  auto kind = static_cast<int32_t>(o.kind);
-  section.read_choice("kind", {"largest", "random", "sandwich", "pareto", "whole"}, kind);
-  section.read("random", o.random, {0, 64});
-  section.read("candidates", o.candidates, {1, 10000});
-  section.read("progressive", o.progressive, kShareBounds);
-  o.kind = static_cast<SamplerKind>(kind);
+const OptionTable<SamplerOptions>& sampler_table() {
+  using O = SamplerOptions;
+  static const OptionTable<O> table = {
+      option("kind", &O::kind, "which subnets a step trains"),
+      option("random", &O::random,
+             "drawn subnets of a step next to largest and smallest; sandwich and pareto")
+          .within({0, 64}),
+      option("in_place", &O::in_place,
+             "smaller subnets learn from the largest's output instead of the teacher's")
+          .require(
+              [](const O& o) {
+                return !o.in_place || o.kind == SamplerKind::kSandwich ||
+                       o.kind == SamplerKind::kPareto;
+              },
+              "expected kind: sandwich or pareto with it, for the smaller subnets learn from the "
+              "largest"),
+      option("candidates", &O::candidates, "members of which pareto takes one")
+          .within({1, 10000})
+          .in_fingerprint_if([](const O& o) { return o.kind == SamplerKind::kPareto; }),
+      option("progressive", &O::progressive,
+             "share of the steps over which the space opens up; 0: all of it from the start")
+          .within(kShareBounds)
+          .in_fingerprint_if([](const O& o) { return o.progressive > 0; }),
+  };
+  return table;
 }
 
 }  // namespace concertina

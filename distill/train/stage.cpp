@@ -71,7 +71,7 @@ PreparedStage prepare_stage(ConfigFingerprint fingerprint, const TrainOptions& o
                       .augmentation = make_augmentation(options.augment),
                       .fingerprint = std::move(fingerprint)};
   stage.fingerprint.seed = context.seed;
-  stage.fingerprint.dtype = options.dtype;
+  stage.fingerprint.dtype = enum_name(options.dtype);
   auto& inputs = stage.fingerprint.inputs;
   inputs.merge(noise_input(stage.augmentation));
   if (!options.init_from.empty()) {

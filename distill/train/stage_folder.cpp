@@ -84,7 +84,7 @@ void StageFolder::check_existing() {
   set_aside_due_ = true;
 }
 
-at::ScalarType StageFolder::reconcile(ConfigFingerprint& fingerprint, const std::string& dtype,
+at::ScalarType StageFolder::reconcile(ConfigFingerprint& fingerprint, Precision dtype,
                                       at::Device device) {
   at::ScalarType result = common_dtype(dtype, device, communicator_);
   fingerprint.dtype = c10::toString(result);
@@ -100,12 +100,11 @@ at::ScalarType StageFolder::reconcile(ConfigFingerprint& fingerprint, const std:
   return result;
 }
 
-void StageFolder::compare(ConfigFingerprint& fingerprint, const std::string& dtype,
-                          at::Device device) {
+void StageFolder::compare(ConfigFingerprint& fingerprint, Precision dtype, at::Device device) {
   const auto before = checkpoints_in(path_).newest();
   if (!before) return;
   const std::string own = fingerprint.dtype, then = dtype_of(before->fingerprint);
-  if (dtype == "auto" && !then.empty()) fingerprint.dtype = then;
+  if (dtype == Precision::kAuto && !then.empty()) fingerprint.dtype = then;
   const ConfigChanges changes =
       config_changes(before->fingerprint, to_json(fingerprint), before->step);
   if (changes.incompatible.empty()) {

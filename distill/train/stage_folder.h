@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "core/files.h"
+#include "core/precision.h"
 #include "distill/train/communicator.h"
 #include "distill/train/config_fingerprint.h"
 #include "distill/train/options.h"
@@ -36,12 +37,11 @@ class StageFolder {
   // Sets the fingerprint's dtype, which for `auto` is that of the checkpoint where there is one, and
   // compares the fingerprint with the checkpoint's: InputError lists the keys that differ, or the
   // folder is set aside. Nothing is written before. Called by all processes.
-  at::ScalarType reconcile(ConfigFingerprint& fingerprint, const std::string& dtype,
-                           at::Device device);
+  at::ScalarType reconcile(ConfigFingerprint& fingerprint, Precision dtype, at::Device device);
 
  private:
   void check_existing();
-  void compare(ConfigFingerprint& fingerprint, const std::string& dtype, at::Device device);
+  void compare(ConfigFingerprint& fingerprint, Precision dtype, at::Device device);
   void set_aside();
 
   std::filesystem::path path_;

@@ -20,15 +20,15 @@ using testing::other_device;
 DistillOptions options_of(int64_t steps) {
   DistillOptions options;
   options.train.steps = steps;
-  options.train.dtype = "fp32";
+  options.train.dtype = Precision::kFp32;
   options.train.batch = {.crops = 2, .seconds = 0.5, .source_weight = {}};
   options.train.validate_every = 0;
   options.train.validation_crops = 2;
   options.objective.top = 2;
   options.sampler.kind = SamplerKind::kSandwich;
-  options.in_place = true;
-  options.mask_probability = 0.3;
-  options.mask_length = 4;
+  options.sampler.in_place = true;
+  options.mask.probability = 0.3;
+  options.mask.length = 4;
   return options;
 }
 

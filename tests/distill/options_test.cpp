@@ -3,7 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+#include <sstream>
+
 #include "core/errors.h"
+#include "core/files.h"
 #include "distill/pretrain/options.h"
 #include "distill/train/config_fingerprint.h"
 
@@ -31,17 +35,17 @@ stage2:
   file.finish();
   EXPECT_EQ(teacher.train.steps, 1500);
   EXPECT_EQ(teacher.units.clusters, 100);
-  EXPECT_EQ(teacher.mask_length, 6);
+  EXPECT_EQ(teacher.mask.length, 6);
   EXPECT_EQ(teacher.train.batch.source_weight.at("festvox-ru"), 2);
   EXPECT_EQ(teacher.train.augment.mixing.probability, 0.2);
   EXPECT_FALSE(stage2.train.augment.any());
-  EXPECT_EQ(teacher.train.dtype, "fp32");
+  EXPECT_EQ(teacher.train.dtype, Precision::kFp32);
   EXPECT_EQ(teacher.train.checkpoint.minutes, 1.5);
   EXPECT_EQ(teacher.train.checkpoint.keep, 4);
   EXPECT_FALSE(teacher.train.checkpoint.best);
-  EXPECT_EQ(stage2.objective.distance, "mse");
+  EXPECT_EQ(stage2.objective.distance, Distance::kMse);
   EXPECT_EQ(stage2.init, StudentInit::kPreviousStage);
-  EXPECT_TRUE(stage2.in_place);
+  EXPECT_TRUE(stage2.sampler.in_place);
   EXPECT_EQ(stage2.sampler.random, 2);
 }
 
@@ -58,7 +62,7 @@ TEST(Options, ExplicitKeysOverridePresets) {
   EXPECT_EQ(stage2.sampler.kind, SamplerKind::kRandom);
   EXPECT_EQ(stage2.sampler.progressive, 0.2);
   EXPECT_EQ(stage2.objective.top, 6);
-  EXPECT_EQ(stage2.mask_probability, 0.65);
+  EXPECT_EQ(stage2.mask.probability, 0.65);
   EXPECT_EQ(stage2.train.optimizer.lr, 1e-4);
   EXPECT_EQ(stage2.train.optimizer.warmup, 0.03);
 }
@@ -77,6 +81,31 @@ TEST(Options, ReportEveryProblem) {
                                  ::testing::HasSubstr("init"), ::testing::HasSubstr("distance"),
                                  ::testing::HasSubstr("in_place")));
   }
+}
+
+std::string fingerprint_of(const std::string& stage, const std::string& yaml) {
+  ConfigFile file = ConfigFile::parse(yaml);
+  const std::string json =
+      stage == "teacher"
+          ? to_json(PretrainOptions::from_config(file.root()))
+          : to_json(DistillOptions::from_config(file.root(), stage == "stage1" ? 1 : 2));
+  file.finish();
+  return json;
+}
+
+TEST(ConfigFingerprint, HasTheBytesOfTheVersionBefore) {
+  std::istringstream lines(
+      read_text(std::filesystem::path(CONCERTINA_SOURCE_DIR) / "tests/distill/options_golden.txt"));
+  int64_t checked = 0;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with('#')) continue;
+    std::istringstream fields(line);
+    std::string stage, yaml, json;
+    std::getline(std::getline(std::getline(fields, stage, '\t'), yaml, '\t'), json);
+    EXPECT_EQ(fingerprint_of(stage, yaml), json) << stage << " " << yaml;
+    ++checked;
+  }
+  EXPECT_GT(checked, 30);
 }
 
 TEST(ConfigFingerprint, IsYamlWithoutTimeLimits) {

@@ -57,8 +57,7 @@ TEST(Sort, KeepsTheLossOfTheLargestByEveryScore) {
     EXPECT_NEAR(fixture.loss(sorted.model, sorted.heads, batch), before, 1e-5 * before);
     EXPECT_GT(std::abs(fixture.loss(sorted.model, fixture.trained.heads, batch) - before), 1e-4)
         << "the heads must follow";
-    EXPECT_THAT(sorted.model.provenance(),
-                ::testing::HasSubstr(sort_score_names()[static_cast<size_t>(score)]));
+    EXPECT_THAT(sorted.model.provenance(), ::testing::HasSubstr(std::string(enum_name(score))));
   }
 }
 

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "core/errors.h"
-#include "distill/train/precision.h"
+#include "supernet/nn/precision.h"
 #include "tests/distill/thread_communicator.h"
 
 namespace concertina {
@@ -89,9 +89,10 @@ TEST(Consistency, AutoIsBf16WhereAllProcessesMultiplyItFast) {
   EXPECT_THAT(errors_of([](Communicator& c) {
                 EXPECT_TRUE(all_true(c, true));
                 EXPECT_FALSE(all_true(c, c.rank() != 1));
-                EXPECT_EQ(common_dtype("auto", at::kCPU, c), training_dtype("auto", at::kCPU));
-                EXPECT_EQ(common_dtype("fp32", at::kCPU, c), at::kFloat);
-                EXPECT_EQ(common_dtype("bf16", at::kCPU, c), at::kBFloat16);
+                EXPECT_EQ(common_dtype(Precision::kAuto, at::kCPU, c),
+                          scalar_type(Precision::kAuto));
+                EXPECT_EQ(common_dtype(Precision::kFp32, at::kCPU, c), at::kFloat);
+                EXPECT_EQ(common_dtype(Precision::kBf16, at::kCPU, c), at::kBFloat16);
               }),
               ::testing::Each(IsEmpty()));
 }

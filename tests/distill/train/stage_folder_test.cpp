@@ -59,7 +59,7 @@ class StageFolders : public testing::Training {
   void SetUp() override {
     Training::SetUp();
     where = context("teacher");
-    options.train.dtype = "fp32";
+    options.train.dtype = Precision::kFp32;
     pretrain_teacher(options, space, manifest, where);
     where.existing = Existing::kResume;
   }
@@ -131,10 +131,10 @@ TEST_F(StageFolders, MoreStepsResumeAtTheLearningRateOfTheLongerRun) {
 
 TEST_F(StageFolders, AutoResumesInTheDtypeOfTheCheckpoint) {
   options.train.steps = 14;
-  options.train.dtype = "auto";  // bf16 on many machines
+  options.train.dtype = Precision::kAuto;  // bf16 on many machines
   again();
   EXPECT_THAT(read_text(where.folder / "config.yaml"), HasSubstr("dtype: \"Float\""));
-  options.train.dtype = "bf16";
+  options.train.dtype = Precision::kBf16;
   EXPECT_THAT(refusal(), HasSubstr("dtype was \"Float\" and is \"BFloat16\""));
 }
 

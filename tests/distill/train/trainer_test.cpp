@@ -86,9 +86,9 @@ TEST_F(Training, SupernetStageIsResumable) {
   options.train = tiny_training(6);
   options.objective.top = 2;
   options.sampler.kind = SamplerKind::kSandwich;
-  options.in_place = true;
-  options.mask_probability = 0.3;
-  options.mask_length = 4;
+  options.sampler.in_place = true;
+  options.mask.probability = 0.3;
+  options.mask.length = 4;
   const StageResult whole =
       distill_stage(options, {2, space, teacher, nullptr, manifest}, context("whole"));
   ASSERT_EQ(whole.outcome.validation.sizes.size(), 3U);
@@ -109,7 +109,7 @@ TEST_F(Training, CachedTargetsReplaceTheTeacher) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   DistillOptions options;
   options.train = tiny_training(12);
-  options.train.dtype = "fp32";
+  options.train.dtype = Precision::kFp32;
   options.objective.top = 2;
   const auto last_loss = [&](const char* name, CacheDtype cache) {
     options.cache = cache;
