@@ -2,16 +2,19 @@
 
 #include <fmt/format.h>
 
+#include <memory>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <utility>
 
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "distill/data/cache_files.h"
-#include "distill/data/whole_clips.h"
+#include "distill/data/crops.h"
 #include "distill/inheritance.h"
-#include "distill/train/agreement.h"
+#include "distill/objective/objective_file.h"
+#include "distill/train/mel_statistics.h"
 #include "supernet/space/search_space_config.h"
 
 namespace concertina {
@@ -30,7 +33,7 @@ std::unique_ptr<Objective> stage_objective(const ObjectiveOptions& options,
                             .dump());
 }
 
-void check_fit(const Blueprint& student, const Blueprint& teacher) {
+void check_frames(const Blueprint& student, const Blueprint& teacher) {
   if (student.base_frame_period_us() == teacher.base_frame_period_us() &&
       student.sample_rate == teacher.sample_rate) {
     return;
@@ -42,9 +45,9 @@ void check_fit(const Blueprint& student, const Blueprint& teacher) {
                   student.base_frame_period_us(), student.sample_rate));
 }
 
-// The teacher's where it has the same front end, else measured on the training crops.
-void settle_mel_statistics(TensorMap& weights, const TensorMap& teacher, const Blueprint& blueprint,
-                           const CropSource& crops) {
+// Those of the teacher where it has the same front end, else measured on the training crops.
+void set_mel_statistics_from(TensorMap& weights, const TensorMap& teacher,
+                             const Blueprint& blueprint, const BatchSource& crops) {
   if (blueprint.front_end != FrontEndKind::kLogMel) return;
   for (const char* name : {"feature_extractor.mel.mean", "feature_extractor.mel.std"}) {
     const auto found = teacher.find(name);
@@ -55,15 +58,16 @@ void settle_mel_statistics(TensorMap& weights, const TensorMap& teacher, const B
   }
 }
 
-Supernet initial_student(const DistillOptions& options, const SearchSpace& space,
-                         const Supernet& teacher, const ModelWithHeads* previous,
-                         const CropSource& crops, const Rng& rng) {
+Supernet initial_student(const DistillOptions& options, const DistillInputs& inputs,
+                         const BatchSource& crops, const Rng& rng) {
+  const SearchSpace& space = inputs.space;
   Supernet student = Supernet::random(space, rng.fork("weights"));
-  settle_mel_statistics(student.weights(), teacher.weights(), space.blueprint(), crops);
+  set_mel_statistics_from(student.weights(), inputs.teacher.weights(), space.blueprint(), crops);
   if (options.init == StudentInit::kRandom || options.init == StudentInit::kFolder) return student;
   const bool from_teacher = options.init == StudentInit::kTeacher;
-  const Inheritance result = inherit(student, from_teacher ? teacher : previous->model);
-  log_info("the student starts from {}: {}", from_teacher ? "the teacher" : "the stage before",
+  const Inheritance result =
+      inherit_weights(student, from_teacher ? inputs.teacher : inputs.previous->model);
+  log_info("the student starts from {}: {}", from_teacher ? "the teacher" : "the previous stage",
            describe(result));
   return student;
 }
@@ -81,7 +85,7 @@ std::vector<Parameters::Init> initial_heads(const DistillOptions& options,
   return heads;
 }
 
-void say_unused(const std::filesystem::path& run) {
+void log_unused_caches(const std::filesystem::path& run) {
   const std::vector<CacheFile> unused = unused_cache_files(run);
   if (unused.empty()) return;
   int64_t bytes = 0;
@@ -90,86 +94,80 @@ void say_unused(const std::filesystem::path& run) {
            unused.size(), static_cast<double>(bytes) * 1e-9, run.string());
 }
 
-// Null without a cache. The first process makes the file, the others open it after that.
+PreparedStage prepare(const DistillOptions& options, const DistillInputs& inputs,
+                      const std::string& name, const StageContext& context) {
+  ConfigFingerprint fingerprint{.name = name,
+                                .options = to_json(options),
+                                .data = inputs.manifest.fingerprint(),
+                                .space = json_of(inputs.space)};
+  fingerprint.inputs["teacher"] = weights_sha256(inputs.teacher);
+  if (options.init == StudentInit::kPreviousStage) {
+    fingerprint.inputs["previous"] = weights_sha256(inputs.previous->model);
+  }
+  return prepare_stage(std::move(fingerprint), options.train, context);
+}
+
+// Null without a cache. Rank 0 makes the file, the others open it after that.
 std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
                                               const Supernet& teacher, const Objective& objective,
-                                              const JoinedClips& clips, const std::string& made_by,
-                                              at::ScalarType dtype, const StageContext& context) {
+                                              const JoinedClips& clips, const PreparedStage& stage,
+                                              const StageContext& context) {
   if (options.cache == CacheDtype::kNone) return nullptr;
   const auto folder = context.targets.empty() ? context.folder / "targets" : context.targets;
-  const Subnet subnet = copy_of(teacher.to(context.device).slice(teacher.space().largest(), dtype));
-  const TargetCache::Source source{clips, subnet, objective, options.train.batch, made_by};
+  const Subnet subnet =
+      copy_of(teacher.to(context.device).slice(teacher.space().largest(), stage.dtype));
+  const ConfigFingerprint& whole = stage.fingerprint;
+  const TargetCache::Source source{
+      clips, subnet, objective, options.train.batch,
+      fmt::format("{} {} {}", whole.data, whole.inputs.at("teacher"), whole.dtype)};
   const auto open = [&] {
     return std::make_shared<const TargetCache>(folder, source, options.cache, context.stop);
   };
   std::shared_ptr<const TargetCache> cache;
-  context.communicator->first_does([&] {
+  context.communicator->run_on_rank_zero([&] {
     cache = open();
     note_cache_file(context.folder, cache->path());
-    say_unused(folder.parent_path());
+    log_unused_caches(folder.parent_path());
   });
   return cache ? cache : open();
 }
 
 }  // namespace
 
-StageResult distill_stage(const DistillOptions& options, int32_t stage, const SearchSpace& space,
-                          const Supernet& teacher, const ModelWithHeads* previous,
-                          const Manifest& manifest, const StageContext& context) {
-  const std::string name = fmt::format("stage{}", stage);
+StageResult distill_stage(const DistillOptions& options, const DistillInputs& inputs,
+                          const StageContext& context) {
+  const std::string name = fmt::format("stage{}", inputs.stage);
   const Rng rng = Rng(context.seed).fork(name);
-  const Blueprint& blueprint = space.blueprint();
+  const Blueprint& blueprint = inputs.space.blueprint();
   const TrainOptions& train = options.train;
-  CONCERTINA_ASSERT(previous != nullptr || options.init != StudentInit::kPreviousStage);
+  CONCERTINA_ASSERT(inputs.previous != nullptr || options.init != StudentInit::kPreviousStage);
   check_audio(blueprint);
-  check_fit(blueprint, teacher.blueprint());
-  const auto folder = context.claim();
-  const auto augmentation = make_augmentation(train.augment);
-  RecipeParts parts{name,
-                    to_json(options),
-                    context.seed,
-                    manifest.fingerprint(),
-                    json_of(space),
-                    std::string(enum_name(train.dtype)),
-                    noise_input(augmentation)};
-  parts.inputs["teacher"] = weights_sha256(teacher);
-  if (options.init == StudentInit::kPreviousStage)
-    parts.inputs["previous"] = weights_sha256(previous->model);
-  std::optional<ModelWithHeads> start;
-  if (options.init == StudentInit::kFolder) {
-    start = load_start(train.init_from);
-    parts.inputs["init_from"] = weights_sha256(start->model);
-  }
-  check_processes(recipe_json(parts), train, context);
-  const at::ScalarType dtype = folder->settle(parts, train.dtype, context.device);
+  check_frames(blueprint, inputs.teacher.blueprint());
+  const PreparedStage stage = prepare(options, inputs, name, context);
 
-  auto objective = stage_objective(options.objective, space, teacher);
-  auto heads = initial_heads(options, *objective, previous, rng);
-  const StageData data = stage_data(manifest, blueprint, train.batch);
+  auto objective = stage_objective(options.objective, inputs.space, inputs.teacher);
+  auto heads = initial_heads(options, *objective, inputs.previous, rng);
+  const StageData data = stage_data(inputs.manifest, blueprint, train.batch);
   std::optional<MaskOptions> mask;
   if (options.mask.probability > 0) mask = options.mask;
-  const auto targets = open_cache(
-      options, teacher, *objective, data.training,
-      fmt::format("{} {} {}", parts.data, parts.inputs["teacher"], parts.dtype), dtype, context);
-  const auto training =
-      make_batch_source(data.training, blueprint, train.batch, {mask, {}, targets, augmentation},
-                        rng.fork("training"), context.share());
-  const auto validation =
-      make_batch_source(data.validation, blueprint, train.batch, {}, rng.fork("validation"));
-  const CropSource crops(data.training, blueprint, train.batch, {mask, {}, {}, {}},
-                         rng.fork("training"));
-  map_large_memory();  // until the trainer runs: what is made now stays
-  Supernet student = initial_student(options, space, teacher, previous, crops, rng);
-  if (start) take_all(student.weights(), heads, *start, train.init_from);
+  const auto targets =
+      open_cache(options, inputs.teacher, *objective, data.training, stage, context);
+  const StageBatches batches =
+      stage_batches(data, {mask, {}, targets, stage.augmentation}, {}, rng, context.shard());
+  const CropSource crops(
+      {data.training, blueprint, train.batch, {mask, {}, {}, {}}, rng.fork("training")});
+  map_large_memory();  // until the trainer runs: what is allocated now is kept
+  Supernet student = initial_student(options, inputs, crops, rng);
+  if (stage.start) warm_start(student.weights(), heads, *stage.start, train.init_from);
   Learner learner({.student = std::move(student),
                    .objective = std::move(objective),
                    .heads = std::move(heads),
-                   .sampler = make_sampler(options.sampler, space, train.steps, rng),
-                   .teacher = teacher,
+                   .sampler = make_sampler(options.sampler, inputs.space, train.steps, rng),
+                   .teacher = inputs.teacher,
                    .in_place = options.sampler.in_place,
-                   .dtype = dtype,
+                   .dtype = stage.dtype,
                    .device = context.device});
-  return run_stage(learner, *training, *validation, train, recipe_json(parts), context);
+  return run_stage(learner, batches, train, to_json(stage.fingerprint), context);
 }
 
 }  // namespace concertina

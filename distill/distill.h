@@ -1,20 +1,26 @@
-// Stages 1 and 2: a student learns to say what the teacher's upper layers say; see
+// Stages 1 and 2 of the distillation: a student regresses the teacher's upper-layer features; see
 // distill/objective/layer_mean.h.
 #pragma once
 
-#include <string>
-#include <vector>
+#include <cstdint>
 
-#include "distill/objective/objective_file.h"
 #include "distill/options.h"
 #include "distill/train/stage.h"
 
 namespace concertina {
 
-// The student has the whole space's storage in both stages; only the sampler differs. `previous`
-// may be null unless the options ask for it. Mel statistics always come from the teacher.
-StageResult distill_stage(const DistillOptions& options, int32_t stage, const SearchSpace& space,
-                          const Supernet& teacher, const ModelWithHeads* previous,
-                          const Manifest& manifest, const StageContext& context);
+struct DistillInputs {
+  int32_t stage = 1;
+  const SearchSpace& space;
+  const Supernet& teacher;
+  const ModelWithHeads* previous = nullptr;  // may be null unless the options ask for it
+  const Manifest& manifest;
+};
+
+// The student has the whole space's storage in both stages; only the sampler differs. Mel
+// statistics always come from the teacher. Errors: InputError for options that do not fit, else as
+// Trainer::run.
+StageResult distill_stage(const DistillOptions& options, const DistillInputs& inputs,
+                          const StageContext& context);
 
 }  // namespace concertina

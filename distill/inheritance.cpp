@@ -4,35 +4,25 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
 
 #include "core/errors.h"
+#include "distill/train/json_leaves.h"
 #include "supernet/model/unit_order.h"
 #include "supernet/space/blueprint_config.h"
 
 namespace concertina {
 namespace {
 
-constexpr size_t kNamesOfALine = 8;
+constexpr size_t kNamesPerLine = 8;
 
 std::vector<std::string> differing_keys(const Blueprint& a, const Blueprint& b) {
-  using Json = nlohmann::json;
-  const Json left = Json::parse(json_of(a)).flatten(), right = Json::parse(json_of(b)).flatten();
+  const JsonLeaves left = json_leaves(json_of(a)), right = json_leaves(json_of(b));
   std::vector<std::string> keys;
-  const auto note = [&](const Json& from, const Json& other, bool both) {
-    for (const auto& [path, value] : from.items()) {
-      const bool there = other.contains(path);
-      if (there && (!both || other[path] == value)) continue;
-      std::string key = path.substr(1);
-      std::ranges::replace(key, '/', '.');
-      keys.push_back(std::move(key));
-    }
-  };
-  note(left, right, /*both=*/true);
-  note(right, left, /*both=*/false);
-  std::ranges::sort(keys);
+  for (const std::string& key : keys_of({left, right})) {
+    if (leaf(left, key) != leaf(right, key)) keys.push_back(key);
+  }
   return keys;
 }
 
@@ -47,13 +37,13 @@ void check_norms(const Blueprint& model, const Blueprint& older) {
     return blueprint.norm_position == NormPosition::kPre ? "before" : "after";
   };
   throw InputError(fmt::format(
-      "the older model's norms stand {} each block, the new one's {} it, so its weights mean "
-      "something else there: begin with init: random, or a space with its norm_position",
+      "the older model's norms are {} each block, the new one's {} it, so its weights have another "
+      "meaning: start with init: random, or use a space with its norm_position",
       place(older), place(model)));
 }
 
-// The older model with its channels where the new one's positional conv has their groups.
-Supernet in_layout_of(const Supernet& model, const Supernet& older) {
+// The older model with its channels in the order of the new one's positional convolution.
+Supernet in_channel_order_of(const Supernet& model, const Supernet& older) {
   const PositionalConv &ours = model.blueprint().positional, &theirs = older.blueprint().positional;
   const bool same_conv = ours.groups == theirs.groups && ours.kernel == theirs.kernel &&
                          ours.weight_norm == theirs.weight_norm;
@@ -64,8 +54,8 @@ Supernet in_layout_of(const Supernet& model, const Supernet& older) {
   return with_interleaving(older, ours.interleaved);
 }
 
-// Why a tensor cannot be taken, or nothing.
-std::optional<std::string> obstacle(const std::string& name, const at::Tensor& tensor,
+// Why a tensor cannot be copied, or nothing.
+std::optional<std::string> mismatch(const std::string& name, const at::Tensor& tensor,
                                     const Supernet& model, const Supernet& older) {
   const auto found = older.weights().find(name);
   if (found == older.weights().end()) return "not in the older model";
@@ -80,7 +70,7 @@ std::optional<std::string> obstacle(const std::string& name, const at::Tensor& t
 std::string lines_of(const Inheritance::ByReason& tensors, const char* what) {
   std::string text;
   for (const auto& [reason, names] : tensors) {
-    const size_t shown = std::min(kNamesOfALine, names.size());
+    const size_t shown = std::min(kNamesPerLine, names.size());
     text += fmt::format("\n  {} {} ({}): {}", names.size(), what, reason,
                         fmt::join(std::span(names).first(shown), ", "));
     if (shown < names.size()) text += fmt::format(" and {} more", names.size() - shown);
@@ -96,27 +86,27 @@ size_t count_of(const Inheritance::ByReason& tensors) {
 
 }  // namespace
 
-Inheritance inherit(Supernet& model, const Supernet& older) {
+Inheritance inherit_weights(Supernet& model, const Supernet& older) {
   check_norms(model.blueprint(), older.blueprint());
-  const Supernet from = in_layout_of(model, older);
+  const Supernet from = in_channel_order_of(model, older);
   Inheritance result;
   result.differences = differing_keys(model.blueprint(), older.blueprint());
   std::map<std::string, std::string> reasons;
   for (auto& [name, tensor] : model.weights()) {
-    if (const auto reason = obstacle(name, tensor, model, from)) {
-      result.fresh[*reason].push_back(name);
+    if (const auto reason = mismatch(name, tensor, model, from)) {
+      result.initial[*reason].push_back(name);
       reasons[name] = *reason;
     } else {
       tensor = from.weights().at(name).to(tensor.scalar_type()).clone();
-      result.taken.push_back(name);
+      result.copied.push_back(name);
     }
   }
   for (const auto& [name, tensor] : from.weights()) {
     const auto reason = reasons.find(name);
     if (reason != reasons.end()) {
-      result.left_over[reason->second].push_back(name);
+      result.unused[reason->second].push_back(name);
     } else if (!model.weights().contains(name)) {
-      result.left_over["not in the new model"].push_back(name);
+      result.unused["not in the new model"].push_back(name);
     }
   }
   return result;
@@ -124,12 +114,12 @@ Inheritance inherit(Supernet& model, const Supernet& older) {
 
 std::string describe(const Inheritance& inheritance) {
   std::string text =
-      fmt::format("{} tensors taken, {} fresh, {} left over", inheritance.taken.size(),
-                  count_of(inheritance.fresh), count_of(inheritance.left_over));
+      fmt::format("{} tensors copied, {} initial, {} unused", inheritance.copied.size(),
+                  count_of(inheritance.initial), count_of(inheritance.unused));
   if (!inheritance.differences.empty()) {
     text += fmt::format("; the blueprints differ in {}", fmt::join(inheritance.differences, ", "));
   }
-  return text + lines_of(inheritance.fresh, "fresh") + lines_of(inheritance.left_over, "left over");
+  return text + lines_of(inheritance.initial, "initial") + lines_of(inheritance.unused, "unused");
 }
 
 }  // namespace concertina

@@ -1,4 +1,4 @@
-// The files of target caches (distill/data/target_cache.h) of a run: which there are, and who reads them.
+// The target cache files (distill/data/target_cache.h) of a run and the stages that read them.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +11,7 @@ namespace concertina {
 struct CacheFile {
   std::filesystem::path path;
   int64_t bytes = 0;
-  bool complete = false;             // false: it is being made, or its making was stopped
+  bool complete = false;             // false: it is being made, or that was stopped
   std::vector<std::string> used_by;  // stage folders of the run that read it last
 };
 
@@ -20,7 +20,7 @@ std::vector<CacheFile> cache_files(const std::filesystem::path& run);
 // Files that no stage of the run reads; folders that were set aside do not count.
 std::vector<CacheFile> unused_cache_files(const std::filesystem::path& run);
 void remove_cache_file(const CacheFile& file);  // SystemError
-// Notes in a stage's folder which file it reads.
+// Records in a stage's folder which file it reads.
 void note_cache_file(const std::filesystem::path& stage, const std::filesystem::path& file);
 
 }  // namespace concertina

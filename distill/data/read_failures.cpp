@@ -10,32 +10,32 @@ namespace concertina {
 
 ReadFailures::ReadFailures(size_t clips) : clips_(clips) {}
 
-void ReadFailures::fill(Rng& rng, const Rng& augmenting, const Read& read) {
-  const Rng again = augmenting.fork("again");
-  for (int32_t tries = 0;; ++tries) {
-    const auto number = static_cast<uint64_t>(tries);
-    Rng drawn = rng, place = again.fork("place", number);
+void ReadFailures::retry(Rng& rng, const Rng& augmentation_rng, const Read& read) {
+  const Rng again = augmentation_rng.fork("again");
+  for (int32_t attempt = 0;; ++attempt) {
+    const auto number = static_cast<uint64_t>(attempt);
+    Rng drawn = rng, retry_rng = again.fork("place", number);
     try {
-      read(tries, drawn, tries == 0 ? augmenting : again.fork("row", number), place);
+      read(attempt, drawn, attempt == 0 ? augmentation_rng : again.fork("row", number), retry_rng);
       rng = drawn;
       return;
     } catch (const Error& error) {
-      note(error, tries);
+      note(error, attempt);
     }
   }
 }
 
-void ReadFailures::note(const Error& error, int32_t tries) {
+void ReadFailures::note(const Error& error, int32_t attempt) {
   const std::scoped_lock lock(mutex_);
   const std::string what = error.what();
-  const bool fresh = seen_.insert(what.substr(0, what.find(": "))).second;
-  if (seen_.size() > std::max<size_t>(1, clips_ / kOneIn)) {
+  const bool is_new = failed_.insert(what.substr(0, what.find(": "))).second;
+  if (failed_.size() > std::max<size_t>(1, clips_ / kOneIn)) {
     throw SystemError(
         fmt::format("{} of {} clips cannot be read, which is more than 1 in {}; the last one: {}",
-                    seen_.size(), clips_, kOneIn, error.what()));
+                    failed_.size(), clips_, kOneIn, error.what()));
   }
-  if (tries >= kMostTries) throw Error(error);
-  if (fresh) log_warn("{}: skipped, another clip is read in its place", error.what());
+  if (attempt >= kMaxAttempts) throw Error(error);
+  if (is_new) log_warn("{}: skipped, another clip is read instead", error.what());
 }
 
 }  // namespace concertina

@@ -10,7 +10,6 @@
 
 #include "core/errors.h"
 #include "core/files.h"
-#include "distill/data/target_cache.h"
 
 namespace concertina {
 namespace {
@@ -46,6 +45,10 @@ std::string header_of(int64_t frames, int64_t dim, CacheDtype dtype) {
 
 }  // namespace
 
+int64_t target_bytes(int64_t frames, int64_t dim, CacheDtype dtype) {
+  return dtype == CacheDtype::kInt8 ? frames * (dim + 4) : frames * dim * 2;
+}
+
 TargetFile::TargetFile(fs::path path, int64_t frames, int64_t dim, CacheDtype dtype)
     : path_(std::move(path)), dim_(dim), dtype_(dtype) {
   const std::string header = header_of(frames, dim, dtype);
@@ -64,7 +67,7 @@ TargetFile::TargetFile(fs::path path, int64_t frames, int64_t dim, CacheDtype dt
     if (windows_done_ == 0) ::unlink(part().c_str());
     fail(part(), error);
   }
-  put(header.data(), header.size(), 0);
+  write_at(header.data(), header.size(), 0);
 }
 
 TargetFile::~TargetFile() {
@@ -74,7 +77,7 @@ TargetFile::~TargetFile() {
 fs::path TargetFile::part() const { return path_.string() + ".part"; }
 fs::path TargetFile::progress() const { return path_.string() + ".part.json"; }
 
-void TargetFile::put(const void* data, size_t bytes, uint64_t offset) {
+void TargetFile::write_at(const void* data, size_t bytes, uint64_t offset) {
   const char* from = static_cast<const char*>(data);
   while (bytes > 0) {
     const ssize_t count = ::pwrite(fd_, from, bytes, static_cast<off_t>(offset));
@@ -86,26 +89,26 @@ void TargetFile::put(const void* data, size_t bytes, uint64_t offset) {
   }
 }
 
-void TargetFile::write(int64_t first_frame, const at::Tensor& targets) {
+void TargetFile::write_rows(int64_t first_frame, const at::Tensor& targets) {
   CONCERTINA_ASSERT(targets.dim() == 2 && targets.size(1) == dim_);
   const auto row = static_cast<uint64_t>(first_frame), width = static_cast<uint64_t>(dim_);
   if (dtype_ == CacheDtype::kFp16) {
     const at::Tensor half = targets.to(at::kHalf).contiguous();
-    return put(half.const_data_ptr(), half.nbytes(), targets_at_ + row * width * 2);
+    return write_at(half.const_data_ptr(), half.nbytes(), targets_at_ + row * width * 2);
   }
   const at::Tensor scales = (targets.abs().amax(1) / 127).clamp_min(1e-8).contiguous();
   const at::Tensor bytes = (targets / scales.unsqueeze(1)).round().to(at::kChar).contiguous();
-  put(scales.const_data_ptr(), scales.nbytes(), scales_at_ + row * 4);
-  put(bytes.const_data_ptr(), bytes.nbytes(), targets_at_ + row * width);
+  write_at(scales.const_data_ptr(), scales.nbytes(), scales_at_ + row * 4);
+  write_at(bytes.const_data_ptr(), bytes.nbytes(), targets_at_ + row * width);
 }
 
-void TargetFile::checkpoint(int64_t windows_done) {
+void TargetFile::save_progress(int64_t windows_done) {
   if (::fdatasync(fd_) != 0) fail(part(), errno);
   windows_done_ = windows_done;
   write_atomically(progress(), Json{{"windows_done", windows_done}}.dump() + "\n");
 }
 
-void TargetFile::finish() {
+void TargetFile::publish() {
   if (::fsync(fd_) != 0) fail(part(), errno);
   std::error_code error;
   fs::rename(part(), path_, error);

@@ -1,5 +1,5 @@
-// A target cache while it is being made: a safetensors file of its final size under a name of its
-// own, filled row by row, with the number of windows done beside it. Internal to target_cache.
+// A target cache while it is being made: a safetensors file of its final size under a temporary name,
+// filled row by row, and a file with the number of windows done. Internal to target_cache.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -11,21 +11,23 @@
 
 namespace concertina {
 
+int64_t target_bytes(int64_t frames, int64_t dim, CacheDtype dtype);
+
 class TargetFile {
  public:
-  // Takes the room of the whole file at once, or goes on with what is there. SystemError.
+  // Allocates the whole file at once, or resumes one that is there. SystemError.
   TargetFile(std::filesystem::path path, int64_t frames, int64_t dim, CacheDtype dtype);
   TargetFile(const TargetFile&) = delete;
   TargetFile& operator=(const TargetFile&) = delete;
   ~TargetFile();
 
   int64_t windows_done() const { return windows_done_; }
-  void write(int64_t first_frame, const at::Tensor& targets);  // [n, dim] fp32 on the CPU
-  void checkpoint(int64_t windows_done);                       // synced; a kill goes on from here
-  void finish();                                               // renames to the real name
+  void write_rows(int64_t first_frame, const at::Tensor& targets);  // [n, dim] fp32 on the CPU
+  void save_progress(int64_t windows_done);  // synced; a killed process resumes from here
+  void publish();                            // renames to the final name
 
  private:
-  void put(const void* data, size_t bytes, uint64_t offset);
+  void write_at(const void* data, size_t bytes, uint64_t offset);
   std::filesystem::path part() const;
   std::filesystem::path progress() const;
 

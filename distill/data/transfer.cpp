@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "supernet/nn/ops.h"
+
 namespace concertina {
 namespace {
 
@@ -11,52 +13,49 @@ c10::impl::VirtualGuardImpl streams_of(at::Device device) {
   return c10::impl::VirtualGuardImpl(device.type());
 }
 
-template <class Visit>
-void for_tensors(Crops& crops, const Visit& visit) {
-  for_each_device_tensor(crops.speech, visit);
-  for (at::Tensor* tensor : {&crops.clean, &crops.units, &crops.target}) {
-    if (tensor->defined()) visit(*tensor);
-  }
-}
-
 }  // namespace
+
+TrainingBatch to_device(TrainingBatch batch, at::Device device) {
+  for_each_tensor(batch, [&](at::Tensor& tensor) { tensor = to_device(tensor, device); });
+  return batch;
+}
 
 Uploader::Uploader(at::Device device) : device_(device) {
   if (!device.is_cpu()) stream_ = streams_of(device).getStreamFromGlobalPool(device);
 }
 
-Uploader::Sent Uploader::send(Crops crops) const {
-  if (!stream_) return {std::move(crops), std::nullopt};
+Uploader::Upload Uploader::start(TrainingBatch batch) const {
+  if (!stream_) return {std::move(batch), std::nullopt};
   const c10::StreamGuard on(*stream_);
-  for_tensors(crops, [&](at::Tensor& tensor) {
+  for_each_tensor(batch, [&](at::Tensor& tensor) {
     tensor = tensor.pin_memory().to(device_, /*non_blocking=*/true);
   });
-  Sent sent{std::move(crops), c10::Event(device_.type())};
-  sent.arrived->record(*stream_);
-  return sent;
+  Upload upload{std::move(batch), c10::Event(device_.type())};
+  upload.done->record(*stream_);
+  return upload;
 }
 
-Crops Uploader::receive(Sent sent) const {
+TrainingBatch Uploader::finish(Upload upload) const {
   if (stream_) {
-    const c10::Stream computing = streams_of(device_).getStream(device_);
-    sent.arrived->block(computing);
-    for_tensors(sent.crops, [&](at::Tensor& tensor) { tensor.record_stream(computing); });
+    const c10::Stream compute = streams_of(device_).getStream(device_);
+    upload.done->block(compute);
+    for_each_tensor(upload.batch, [&](at::Tensor& tensor) { tensor.record_stream(compute); });
   }
-  return std::move(sent.crops);
+  return std::move(upload.batch);
 }
 
-Readback::Readback(const at::Tensor& numbers) : host_(numbers) {
-  if (numbers.is_cpu()) return;
-  host_ = at::empty(numbers.sizes(), numbers.options().device(at::kCPU).pinned_memory(true));
-  host_.copy_(numbers, /*non_blocking=*/true);
-  arrived_.emplace(numbers.device().type());
-  arrived_->record(streams_of(numbers.device()).getStream(numbers.device()));
+Readback::Readback(const at::Tensor& values) : host_(values) {
+  if (values.is_cpu()) return;
+  host_ = at::empty(values.sizes(), values.options().device(at::kCPU).pinned_memory(true));
+  host_.copy_(values, /*non_blocking=*/true);
+  done_.emplace(values.device().type());
+  done_->record(streams_of(values.device()).getStream(values.device()));
 }
 
 std::vector<double> Readback::wait() const {
-  if (arrived_) arrived_->synchronize();
-  const double* values = host_.const_data_ptr<double>();
-  return {values, values + host_.numel()};
+  if (done_) done_->synchronize();
+  const double* first = host_.const_data_ptr<double>();
+  return {first, first + host_.numel()};
 }
 
 }  // namespace concertina

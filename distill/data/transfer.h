@@ -1,5 +1,5 @@
-// Copies between the host and the device that trains, made while both go on working. Where the
-// device is the CPU nothing is copied.
+// Asynchronous copies between the host and the device that trains. Where the device is the CPU
+// nothing is copied.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -8,36 +8,39 @@
 #include <optional>
 #include <vector>
 
-#include "distill/data/crops.h"
+#include "distill/data/batch_source.h"
 
 namespace concertina {
 
-// Batches on their way to a device, on a stream of its own. Thread-safe.
+// The batch on the device; tensors that are there already are not copied.
+TrainingBatch to_device(TrainingBatch batch, at::Device device);
+
+// Copies batches to a device on a stream of its own. Thread-safe.
 class Uploader {
  public:
-  struct Sent {
-    Crops crops;
-    std::optional<c10::Event> arrived;
+  struct Upload {
+    TrainingBatch batch;
+    std::optional<c10::Event> done;
   };
 
   explicit Uploader(at::Device device);
-  Sent send(Crops crops) const;    // from page-locked memory
-  Crops receive(Sent sent) const;  // the stream that computes waits, the caller does not
+  Upload start(TrainingBatch batch) const;    // from page-locked memory
+  TrainingBatch finish(Upload upload) const;  // the compute stream waits, the caller does not
 
  private:
   at::Device device_;
   std::optional<c10::Stream> stream_;
 };
 
-// Numbers on their way to the host.
+// A copy of values to the host.
 class Readback {
  public:
-  explicit Readback(const at::Tensor& numbers);  // [N] fp64
+  explicit Readback(const at::Tensor& values);  // [N] fp64
   std::vector<double> wait() const;
 
  private:
   at::Tensor host_;
-  std::optional<c10::Event> arrived_;
+  std::optional<c10::Event> done_;
 };
 
 }  // namespace concertina

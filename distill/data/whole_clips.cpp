@@ -1,55 +1,38 @@
 #include "distill/data/whole_clips.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cmath>
 #include <span>
 #include <utility>
 
-#include "core/errors.h"
-#include "distill/data/clip_crops.h"
 #include "distill/data/length_buckets.h"
 
 namespace concertina {
-ClipSource::ClipSource(const JoinedClips& clips, const Blueprint& blueprint,
-                       const BatchOptions& batch, BatchContents contents, const Rng& rng,
-                       BatchShare share)
-    : clips_(clips),
-      blueprint_(blueprint),
-      frame_samples_(blueprint.base_frame_samples()),
-      longest_(std::llround(batch.longest * blueprint.sample_rate /
-                            static_cast<double>(frame_samples_))),
-      contents_(std::move(contents)),
-      rng_(rng),
-      share_(share),
-      failures_(clips.clips().size()) {
-  fill_buckets(batch);
+
+WholeClipSource::WholeClipSource(const BatchInputs& inputs)
+    : reader_(inputs.clips, inputs.blueprint, inputs.contents),
+      longest_(reader_.frames_of(inputs.options.longest)),
+      rng_(inputs.rng),
+      shard_(inputs.shard) {
+  fill_buckets(inputs);
 }
 
-int64_t ClipSource::frames_of(size_t clip) const {
-  return std::min(clips_.clips()[clip].frames, longest_);
+int64_t WholeClipSource::frames_of(size_t clip) const {
+  return std::min(reader_.clips().clips()[clip].frames, longest_);
 }
 
-void ClipSource::fill_buckets(const BatchOptions& batch) {
-  const double rate = blueprint_.sample_rate / static_cast<double>(frame_samples_);
-  int64_t shortest = std::max<int64_t>(1, std::llround(batch.shortest * rate));
-  while (blueprint_.frames(shortest * frame_samples_) < 1) ++shortest;
-  std::vector<int64_t> lengths;
-  for (size_t i = 0; i < clips_.clips().size(); ++i) lengths.push_back(frames_of(i));
-  const double budget = batch.budget * rate;
-  for (std::vector<size_t>& clips : length_buckets(lengths, shortest)) {
-    const auto longest = static_cast<double>(lengths[clips.back()]);
-    buckets_.push_back({.clips = std::move(clips),
-                        .batch = static_cast<size_t>(std::max(1.0, std::floor(budget / longest)))});
-  }
-  if (buckets_.empty()) {
-    throw InputError(fmt::format("{}: no clip has the {} seconds of batch.shortest",
-                                 clips_.manifest().folder.string(), batch.shortest));
+void WholeClipSource::fill_buckets(const BatchInputs& inputs) {
+  const double rate =
+      inputs.blueprint.sample_rate / static_cast<double>(inputs.blueprint.base_frame_samples());
+  const double budget = inputs.options.budget * rate;
+  for (std::vector<size_t>& clips : buckets_of_clips(inputs, longest_)) {
+    const auto longest = static_cast<double>(frames_of(clips.back()));
+    const double count = std::max(1.0, std::floor(budget / longest));
+    buckets_.push_back({.clips = std::move(clips), .batch = static_cast<size_t>(count)});
   }
 }
 
-int64_t ClipSource::batches_per_epoch() const {
+int64_t WholeClipSource::batches_per_epoch() const {
   size_t count = 0;
   for (const Bucket& bucket : buckets_) {
     count += (bucket.clips.size() + bucket.batch - 1) / bucket.batch;
@@ -57,14 +40,14 @@ int64_t ClipSource::batches_per_epoch() const {
   return static_cast<int64_t>(count);
 }
 
-int64_t ClipSource::batches_of(int32_t clips) const {
+int64_t WholeClipSource::batch_count(int32_t clips) const {
   size_t all = 0;
   for (const Bucket& bucket : buckets_) all += bucket.clips.size();
   const double a_batch = static_cast<double>(all) / static_cast<double>(batches_per_epoch());
   return std::clamp<int64_t>(std::llround(clips / a_batch), 1, batches_per_epoch());
 }
 
-ClipSource::Epoch ClipSource::epoch(int64_t number) const {
+WholeClipSource::Epoch WholeClipSource::epoch(int64_t number) const {
   Rng rng = rng_.fork("epoch", static_cast<uint64_t>(number));
   Epoch batches;
   for (const Bucket& bucket : buckets_) {
@@ -81,7 +64,7 @@ ClipSource::Epoch ClipSource::epoch(int64_t number) const {
   return batches;
 }
 
-std::shared_ptr<const ClipSource::Epoch> ClipSource::cached_epoch(int64_t number) const {
+std::shared_ptr<const WholeClipSource::Epoch> WholeClipSource::cached_epoch(int64_t number) const {
   const std::scoped_lock lock(mutex_);
   if (number_ != number) {
     latest_ = std::make_shared<const Epoch>(epoch(number));
@@ -90,60 +73,37 @@ std::shared_ptr<const ClipSource::Epoch> ClipSource::cached_epoch(int64_t number
   return latest_;
 }
 
-size_t ClipSource::any_clip(Rng& rng) const {
+size_t WholeClipSource::draw_clip(Rng& rng) const {
   const auto bucket = static_cast<size_t>(rng.below(static_cast<int64_t>(buckets_.size())));
   const std::vector<size_t>& clips = buckets_[bucket].clips;
   return clips[static_cast<size_t>(rng.below(static_cast<int64_t>(clips.size())))];
 }
 
-// With the clip, or another one, at most `longest` frames of it, when it cannot be read.
-void ClipSource::fill_row(size_t clip, int64_t longest, Rng& rng, const Rng& augmenting,
-                          int64_t row, Crops& batch) const {
-  failures_.fill(rng, augmenting, [&](int32_t tries, Rng& drawn, const Rng& noise, Rng& place) {
-    if (tries > 0) clear_row(row, batch);
-    const size_t from = tries == 0 ? clip : any_clip(place);
-    const JoinedClips::ClipSpan& span = clips_.clips()[from];
-    const int64_t length = std::min(frames_of(from), longest), samples = length * frame_samples_;
-    const int64_t first = span.first_frame + drawn.below(span.frames - length + 1);
-    read_row(clips_, first, samples, blueprint_.frames(samples), contents_, drawn, row, batch);
-    augment_row(clips_, contents_, noise, row, batch);
-  });
-}
-
-Crops ClipSource::at(int64_t step) const {
+TrainingBatch WholeClipSource::at(int64_t step) const {
   const int64_t per_epoch = batches_per_epoch();
-  const int64_t number = step * share_.of + share_.part;
+  const int64_t number = step * shard_.count + shard_.index;
   const auto batches = cached_epoch(number / per_epoch);
   const std::vector<size_t>& members = (*batches)[static_cast<size_t>(number % per_epoch)];
   Rng rng = rng_.fork("batch", static_cast<uint64_t>(number));
-  const Rng augmenting = rng_.fork("augmentation", static_cast<uint64_t>(number));
+  const Rng augmentation_rng = rng_.fork("augmentation", static_cast<uint64_t>(number));
   int64_t longest = 0;
   for (const size_t clip : members) longest = std::max(longest, frames_of(clip));
-  const int64_t rows = static_cast<int64_t>(members.size()), samples = longest * frame_samples_;
-  const int64_t frames = blueprint_.frames(samples);
 
-  Crops batch = empty_batch(rows, samples, frames, contents_);
-  for (int64_t row = 0; row < rows; ++row) {
-    fill_row(members[static_cast<size_t>(row)], longest, rng,
-             augmenting.fork("row", static_cast<uint64_t>(row)), row, batch);
-    batch.seconds += static_cast<double>(batch.speech.lengths.const_data_ptr<int64_t>()[row]) /
-                     blueprint_.sample_rate;
+  TrainingBatch batch = reader_.empty_batch(std::ssize(members), longest);
+  for (size_t row = 0; row < members.size(); ++row) {
+    // In place of a clip that cannot be read: any clip, at most `longest` frames of it.
+    const auto locate = [&](int32_t attempt, Rng& row_rng, Rng& retry_rng) {
+      const size_t clip = attempt == 0 ? members[row] : draw_clip(retry_rng);
+      const JoinedClips::ClipSpan& span = reader_.clips().clips()[clip];
+      const int64_t frames = std::min(frames_of(clip), longest);
+      return RowReader::Part{span.first_frame + row_rng.below(span.frames - frames + 1), frames};
+    };
+    reader_.read_row(locate, rng, augmentation_rng.fork("row", row), static_cast<int64_t>(row),
+                     batch);
+    batch.seconds += reader_.seconds_of_row(batch, static_cast<int64_t>(row));
   }
-  note_visible(blueprint_, batch.speech);
+  reader_.plan_visible_frames(batch.speech);
   return batch;
-}
-
-std::unique_ptr<BatchSource> make_batch_source(const JoinedClips& clips, const Blueprint& blueprint,
-                                               const BatchOptions& batch, BatchContents contents,
-                                               const Rng& rng, BatchShare share) {
-  if (batch.whole_clips) {
-    return std::make_unique<ClipSource>(clips, blueprint, batch, std::move(contents), rng, share);
-  }
-  if (batch.within_clips) {
-    return std::make_unique<ClipCropSource>(clips, blueprint, batch, std::move(contents), rng,
-                                            share);
-  }
-  return std::make_unique<CropSource>(clips, blueprint, batch, std::move(contents), rng, share);
 }
 
 }  // namespace concertina

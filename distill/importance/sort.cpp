@@ -17,7 +17,7 @@ namespace {
 
 constexpr int32_t kCrops = 8;
 constexpr double kCropSeconds = 3;
-constexpr int64_t kProbeFrames = 100;
+constexpr int64_t kCheckFrames = 100;
 
 std::vector<SpeechBatch> training_batches(const SortOptions& options, const Blueprint& blueprint,
                                           const Manifest& manifest) {
@@ -25,11 +25,11 @@ std::vector<SpeechBatch> training_batches(const SortOptions& options, const Blue
       .crops = kCrops, .seconds = kCropSeconds, .source_weight = options.source_weight};
   const JoinedClips clips(manifest, Split::kTrain, blueprint.base_frame_samples(),
                           options.source_weight);
-  const CropSource source(clips, blueprint, crops, {}, Rng(options.seed).fork("sort"));
+  const CropSource source({clips, blueprint, crops, {}, Rng(options.seed).fork("sort")});
   std::vector<SpeechBatch> batches;
   double seconds = 0;
   while (seconds < options.seconds) {
-    const Crops next = source.at(static_cast<int64_t>(batches.size()));
+    const TrainingBatch next = source.at(static_cast<int64_t>(batches.size()));
     batches.push_back(next.speech);
     seconds += next.seconds;
   }
@@ -51,13 +51,13 @@ UnitScores scores_of(const SortOptions& options, const SortInputs& inputs) {
              : taylor_scores(inputs.model, *inputs.trained, *inputs.teacher, batches);
 }
 
-// Embedding channels along `dim` in their new order; as they are where they are left alone.
+// Embedding channels along `dim` in their new order; unchanged where they are not sorted.
 at::Tensor in_embed_order(const at::Tensor& x, int64_t dim, const UnitOrders& orders) {
   const auto embed = orders.find({UnitKind::kEmbed});
   return embed == orders.end() ? x : reorder(x, dim, embed->second);
 }
 
-// What differs between the heads of two widths runs over the embedding channels.
+// A dimension that differs between the heads of two widths runs over the embedding channels.
 TensorMap reorder_heads(const TrainedObjective& trained, const SearchSpace& space,
                         const UnitOrders& orders) {
   TensorMap heads = trained.heads;
@@ -80,22 +80,22 @@ double relative_change(const Supernet& before, const Supernet& after, const Unit
   at::NoGradGuard no_grad;
   const Blueprint& blueprint = before.blueprint();
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(1);
-  const SpeechBatch probe = make_batch(
-      at::empty({2, kProbeFrames * blueprint.base_frame_samples()}).normal_(0, 0.1, generator));
+  const SpeechBatch batch = make_batch(
+      at::empty({2, kCheckFrames * blueprint.base_frame_samples()}).normal_(0, 0.1, generator));
   double change = 0;
-  // The storage's longest frame period brings the rate unit in.
+  // The storage's longest frame period includes the rate unit.
   for (const Architecture& full : {before.space().whole(), before.storage().shape}) {
     const at::Tensor expected =
-        in_embed_order(encode(before.slice(full), probe).frames.x, 2, orders);
-    const at::Tensor got = encode(after.slice(full), probe).frames.x;
+        in_embed_order(encode(before.slice(full), batch).frames.x, 2, orders);
+    const at::Tensor got = encode(after.slice(full), batch).frames.x;
     const double difference = (got - expected).abs().max().item<double>();
     change = std::max(change, difference / expected.abs().max().item<double>());
   }
-  if (!(change <= kMostSortChange)) {
+  if (!(change <= kMaxSortChange)) {
     throw CheckFailed(fmt::format(
         "sorting changed the full network's output by {:.2g} of its largest value: at most {:.0g} "
         "is rounding",
-        change, kMostSortChange));
+        change, kMaxSortChange));
   }
   return change;
 }

@@ -3,22 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
+#include "distill/objective/heads.h"
 
 namespace concertina {
 namespace {
 
 const std::string kHead = "objective.head";
-
-at::Tensor initial_head(int64_t out, int64_t in, const Rng& rng) {
-  if (out == in) return at::eye(out);
-  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(rng.fork(kHead).next_u64());
-  const double bound = std::sqrt(6.0 / static_cast<double>(in + out));
-  return at::empty({out, in}).uniform_(-bound, bound, generator);
-}
 
 }  // namespace
 
@@ -30,8 +23,9 @@ LayerMeanObjective::LayerMeanObjective(const LayerMeanSpec& spec) : spec_(spec) 
 }
 
 std::vector<Parameters::Init> LayerMeanObjective::parameters(const Rng& rng) const {
-  return {{kHead + ".weight", initial_head(spec_.teacher_dim, spec_.student_dim, rng), true},
-          {kHead + ".bias", at::zeros({spec_.teacher_dim}), false}};
+  auto head = head_parameters(kHead, spec_.teacher_dim, spec_.student_dim, rng);
+  if (spec_.teacher_dim == spec_.student_dim) head.front().value = at::eye(spec_.teacher_dim);
+  return head;
 }
 
 std::vector<TensorSlice> LayerMeanObjective::slices(const Architecture& student) const {

@@ -1,7 +1,7 @@
 // Regression of the teacher's upper layers: LightHuBERT's target, by data2vec's convention. The
 // target is the mean of the FFN results of the teacher's last `top` layers, each
-// instance-normalised over time when asked; the student's last output passes one Linear head of its
-// own.
+// instance-normalised over time where configured; the prediction is a Linear head on the student's
+// last output.
 #pragma once
 
 #include "distill/objective/objective.h"
@@ -28,7 +28,7 @@ class LayerMeanObjective : public Objective {
   WantedOutputs student_wants(int32_t depth) const override;
   LossBreakdown loss(const LossInput& input) const override;  // one term: "l1" or "mse"
   std::optional<WantedOutputs> teacher_wants() const override;
-  // [B, T, teacher_dim] fp32.
+  // [B, T, teacher_dim] fp32
   at::Tensor teacher_target(const EncoderOutput& teacher) const override;
   std::string to_json() const override;
 
@@ -36,8 +36,8 @@ class LayerMeanObjective : public Objective {
   LayerMeanSpec spec_;
 };
 
-// (x - mean) / sqrt(variance + 1e-5) of each utterance and channel over its valid frames; x [B, T,
-// D], valid [B, T].
+// (x - mean) / sqrt(variance + 1e-5) of each utterance and channel over its valid frames.
+// x [B, T, D], valid [B, T].
 at::Tensor instance_norm_over_time(const at::Tensor& x, const at::Tensor& valid);
 
 }  // namespace concertina

@@ -1,4 +1,4 @@
-// The numbers of a loss on the host, and as a row that processes can add up.
+// The values of a loss on the host, and as a row that an all-reduce can sum.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -16,12 +16,12 @@ struct LossValues {
   std::vector<std::pair<std::string, double>> terms;
 };
 
-LossValues values_of(const LossBreakdown& loss);  // the host waits until they are there
-void add(LossValues& sum, const LossValues& value, double weight);  // `sum` may be fresh
+LossValues loss_values(const LossBreakdown& loss);  // the host waits for the device
+void accumulate(LossValues& sum, const LossValues& value, double weight);  // `sum` may be empty
 
 // [1 + terms] fp64: total and terms; on the device of the loss, or on the CPU.
-at::Tensor row_of(const LossBreakdown& loss);
-at::Tensor row_of(const LossValues& values);
-void take_row(const double* row, LossValues& values);  // into the terms that are there
+at::Tensor loss_row(const LossBreakdown& loss);
+at::Tensor loss_row(const LossValues& values);
+void set_from_row(LossValues& values, const double* row);  // total and the terms that it has
 
 }  // namespace concertina

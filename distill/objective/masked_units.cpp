@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
+#include "distill/objective/heads.h"
 #include "distill/objective/options.h"
 
 namespace concertina {
@@ -31,13 +31,9 @@ MaskedUnitsObjective::MaskedUnitsObjective(MaskedUnitsSpec spec) : spec_(std::mo
 
 std::vector<Parameters::Init> MaskedUnitsObjective::parameters(const Rng& rng) const {
   std::vector<Parameters::Init> values;
-  const double bound = std::sqrt(6.0 / static_cast<double>(spec_.model_dim + spec_.clusters));
   for (int32_t layer : spec_.layers) {
-    const std::string name = head_name(layer);
-    at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(rng.fork(name).next_u64());
-    at::Tensor weight = at::empty({spec_.clusters, spec_.model_dim});
-    values.push_back({name + ".weight", weight.uniform_(-bound, bound, generator), true});
-    values.push_back({name + ".bias", at::zeros({spec_.clusters}), false});
+    auto head = head_parameters(head_name(layer), spec_.clusters, spec_.model_dim, rng);
+    values.insert(values.end(), head.begin(), head.end());
   }
   return values;
 }

@@ -17,7 +17,8 @@ struct MaskedUnitsSpec {
 
 class MaskedUnitsObjective : public Objective {
  public:
-  explicit MaskedUnitsObjective(MaskedUnitsSpec spec);  // InputError when a layer is not there
+  explicit MaskedUnitsObjective(
+      MaskedUnitsSpec spec);  // InputError when the model has no such layer
 
   std::vector<Parameters::Init> parameters(const Rng& rng) const override;  // Xavier-uniform
   std::vector<TensorSlice> slices(const Architecture& student) const override;

@@ -2,56 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <nlohmann/json.hpp>
-
 #include "core/errors.h"
-#include "core/mapped_file.h"
-#include "distill/objective/layer_mean.h"
-#include "distill/objective/masked_units.h"
 #include "supernet/model/safetensors.h"
 
 namespace concertina {
-namespace {
-
-using Json = nlohmann::json;
-
-LayerMeanSpec layer_mean_spec(const Json& json) {
-  LayerMeanSpec spec;
-  spec.top = json.at("top").get<int32_t>();
-  spec.distance = enum_from_name<Distance>("distance", json.at("distance").get<std::string>());
-  spec.instance_norm = json.at("instance_norm").get<bool>();
-  spec.teacher_depth = json.at("teacher_depth").get<int32_t>();
-  spec.teacher_dim = json.at("teacher_dim").get<int32_t>();
-  spec.student_dim = json.at("student_dim").get<int32_t>();
-  return spec;
-}
-
-MaskedUnitsSpec masked_units_spec(const Json& json) {
-  MaskedUnitsSpec spec;
-  spec.layers = json.at("layers").get<std::vector<int32_t>>();
-  spec.depth = json.at("depth").get<int32_t>();
-  spec.clusters = json.at("clusters").get<int32_t>();
-  spec.model_dim = json.at("model_dim").get<int32_t>();
-  spec.unmasked_weight = json.at("unmasked_weight").get<double>();
-  return spec;
-}
-
-}  // namespace
-
-std::unique_ptr<Objective> make_objective(const std::string& text) {
-  try {
-    const Json json = Json::parse(text);
-    switch (enum_from_name<ObjectiveKind>("objective.kind", json.at("kind").get<std::string>())) {
-      case ObjectiveKind::kLayerMean:
-        return std::make_unique<LayerMeanObjective>(layer_mean_spec(json));
-      case ObjectiveKind::kMaskedUnits:
-        break;
-    }
-    return std::make_unique<MaskedUnitsObjective>(masked_units_spec(json));
-  } catch (const Json::exception& error) {
-    throw InputError(fmt::format("the objective's description cannot be read: {}", error.what()));
-  }
-}
 
 TrainedObjective load_objective(const std::filesystem::path& path) {
   SafetensorsFile file = read_safetensors(path, Reading::kCopied);

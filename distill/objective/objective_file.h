@@ -1,4 +1,4 @@
-// objective.safetensors: the trained heads beside a stage's model; metadata "objective" holds the
+// objective.safetensors: the trained heads of a stage's model; metadata "objective" holds the
 // objective's JSON.
 #pragma once
 

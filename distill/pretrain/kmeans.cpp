@@ -11,7 +11,7 @@ namespace concertina {
 namespace {
 
 constexpr int64_t kRows = 8192;           // points of one block of work
-constexpr int64_t kSeedsPerCluster = 50;  // points that seeding looks at, a cluster
+constexpr int64_t kSeedsPerCluster = 50;  // points sampled for seeding, a cluster
 
 struct Nearest {
   at::Tensor index, distance;  // [N] int64, [N] squared distance less the point's own norm
@@ -75,7 +75,7 @@ std::pair<at::Tensor, at::Tensor> cluster_means(const at::Tensor& points, const 
   return {sums / counts.clamp_min(1), counts};
 }
 
-void revive_empty(at::Tensor& centroids, const at::Tensor& counts, const at::Tensor& points,
+void reseed_empty(at::Tensor& centroids, const at::Tensor& counts, const at::Tensor& points,
                   const at::Tensor& distance) {
   const at::Tensor empty = counts.squeeze(1).eq(0).nonzero().squeeze(1);
   if (empty.numel() == 0) return;
@@ -92,7 +92,7 @@ at::Tensor kmeans(const at::Tensor& points, int32_t clusters, int32_t iterations
   for (int32_t i = 0; i < iterations; ++i) {
     const Nearest found = nearest(points, centroids);
     auto [means, counts] = cluster_means(points, found.index, clusters);
-    revive_empty(means, counts, points, found.distance);
+    reseed_empty(means, counts, points, found.distance);
     centroids = means;
   }
   return centroids;

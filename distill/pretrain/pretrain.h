@@ -1,5 +1,6 @@
-// A teacher by masked unit prediction (HuBERT, with ILS-SSL's intermediate losses and the loss on
-// unmasked frames; with augment.mixing WavLM's denoising: noisy audio, units of the clean audio).
+// Pretraining of a teacher by masked unit prediction (HuBERT, with ILS-SSL's intermediate losses and
+// the loss on unmasked frames; with augment.mixing WavLM's denoising: noisy audio, units of the clean
+// audio).
 #pragma once
 
 #include "distill/pretrain/options.h"

@@ -20,9 +20,9 @@ namespace {
 constexpr int32_t kSampleRate = 16000;
 constexpr int32_t kFrameUs = 20000;
 constexpr int64_t kFrameSamples = 320;  // two MFCC hops
-constexpr int64_t kPieceFrames = 1500;  // of a clip that a model hears at once
-constexpr int64_t kGroupFrames = 3000;  // whole clips are taken together up to about a minute
-constexpr int64_t kPoolFactor = 4;      // frames looked at for each frame that is sampled
+constexpr int64_t kPieceFrames = 1500;  // of a clip that are encoded at once
+constexpr int64_t kGroupFrames = 3000;  // whole clips are grouped up to about a minute
+constexpr int64_t kPoolFactor = 4;      // candidates for each frame that is sampled
 
 using Group = std::pair<size_t, size_t>;  // clips first..last-1
 
@@ -47,11 +47,11 @@ at::Tensor stream_mfcc(const JoinedClips& clips, int64_t first, int64_t frames,
   std::vector<at::Tensor> blocks;
   for (int64_t done = 0; done < frames; done += kGroupFrames) {
     const int64_t count = std::min(kGroupFrames, frames - done);
-    // One more frame: the last windows need it.
-    at::Tensor samples = at::zeros({1, (count + 1) * kFrameSamples});
-    const int64_t there = std::min(count + 1, clips.total_frames() - first - done);
+    at::Tensor samples =
+        at::zeros({1, (count + 1) * kFrameSamples});  // one more frame: the last windows need it
+    const int64_t available = std::min(count + 1, clips.total_frames() - first - done);
     clips.read(first + done, std::span<float>(samples.data_ptr<float>(),
-                                              static_cast<size_t>(there * kFrameSamples)));
+                                              static_cast<size_t>(available * kFrameSamples)));
     blocks.push_back(mfcc(samples, coefficients)[0].narrow(0, 0, 2 * count));
   }
   return blocks.size() == 1 ? blocks[0] : at::cat(blocks);
@@ -82,8 +82,8 @@ at::Tensor spliced_mfcc(const JoinedClips& clips, size_t first, size_t last,
   return mfccs.index_select(0, place).view({frames, splice * options.coefficients});
 }
 
-// The hidden states of `frames` frames of the stream, the last one for those that the model's
-// windows do not reach.
+// The hidden states of `frames` frames of the stream, the last one repeated for frames without
+// output.
 at::Tensor hidden_frames(const JoinedClips& clips, int64_t first, int64_t frames,
                          const Subnet& model, int32_t layer, at::Device device) {
   at::Tensor audio = at::empty({1, frames * kFrameSamples});

@@ -1,4 +1,4 @@
-// Acoustic units for masked prediction: k-means on what describes a 20 ms frame (HuBERT).
+// Acoustic units for masked prediction: k-means clusters of features of 20 ms frames (HuBERT).
 #pragma once
 
 #include <ATen/ATen.h>
@@ -13,17 +13,16 @@
 
 namespace concertina {
 
-// The description of clips first..last-1 (indices into clips.clips()): [frames, D] fp32, in stream
-// order.
+// Features of clips first..last-1 (indices into clips.clips()): [frames, D] fp32, in stream order.
 using UnitFeatures = std::function<at::Tensor(const JoinedClips&, size_t first, size_t last)>;
 
 // `splice` neighbouring 10 ms MFCC frames of the frame's own clip, whose mean over the clip is
-// removed. The last MFCC windows of a clip reach up to 15 ms into the next clip of the stream, as
+// removed. The last MFCC windows of a clip extend up to 15 ms into the next clip of the stream, as
 // the crops do.
 UnitFeatures mfcc_features(const UnitOptions& options);
 
 // The output of a layer (from 1) of a trained model's largest architecture, each clip by itself, in
-// pieces of half a minute: HuBERT's later iterations. InputError where the model has no such layer,
+// pieces of half a minute: HuBERT's later iterations. InputError when the model has no such layer,
 // or other frames than 20 ms at 16 kHz.
 UnitFeatures layer_features(const Supernet& model, int32_t layer, at::ScalarType dtype,
                             at::Device device);

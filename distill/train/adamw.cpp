@@ -11,9 +11,10 @@
 namespace concertina {
 namespace {
 
-constexpr int64_t kChunk = 16384;                  // elements of one unit of parallel work
-constexpr int64_t kDevicePart = int64_t{1} << 24;  // of another device: bounds its temporaries
-constexpr int64_t kBlock = 64;                     // elements whose marks are looked at together
+constexpr int64_t kChunk = 16384;  // elements of one parallel task
+constexpr int64_t kDevicePart = int64_t{1}
+                                << 24;  // elements of one pass on a GPU: bounds its temporaries
+constexpr int64_t kBlock = 64;          // elements whose touched bits are read together
 
 struct Rates {
   float scale, beta1, beta2, rate, keep, root_correction, eps;
@@ -50,14 +51,14 @@ bool all_equal(const int16_t* values, int64_t count) {
   return std::memcmp(values, values + 1, static_cast<size_t>(count - 1) * sizeof(int16_t)) == 0;
 }
 
-int16_t counted(int16_t updates) {
-  return static_cast<int16_t>(std::min<int64_t>(updates + 1, AdamW::kMostUpdates));
+int16_t incremented(int16_t updates) {
+  return static_cast<int16_t>(std::min<int64_t>(updates + 1, AdamW::kMaxUpdates));
 }
 
 // `rates(n)`: of an element's n-th update.
 template <class RatesOf>
 void update_run(const Buffers& b, int64_t count, const RatesOf& rates) {
-  const int16_t updates = counted(b.updates[0]);
+  const int16_t updates = incremented(b.updates[0]);
   update_block(b.parameter, b.gradient, b.first, b.second, count, rates(updates));
   std::fill_n(b.updates, count, updates);
 }
@@ -67,12 +68,12 @@ void update_range(const Buffers& b, const TouchedMask& touched, int64_t begin, i
                   const RatesOf& rates) {
   for (int64_t i = begin; i < end; i += kBlock) {
     const int64_t count = std::min(kBlock, end - i);
-    const uint64_t all = ~uint64_t{0} >> (kBlock - count), marks = touched.block(i) & all;
-    if (marks == all && all_equal(b.updates + i, count)) {
+    const uint64_t all = ~uint64_t{0} >> (kBlock - count), bits = touched.block(i) & all;
+    if (bits == all && all_equal(b.updates + i, count)) {
       update_run(b.at(i), count, rates);
       continue;
     }
-    for (uint64_t left = marks; left != 0; left &= left - 1) {
+    for (uint64_t left = bits; left != 0; left &= left - 1) {
       update_run(b.at(i + std::countr_zero(left)), 1, rates);
     }
   }
@@ -99,7 +100,7 @@ AdamW::AdamW(const Parameters& parameters, const OptimizerOptions& options)
       first_(zeros_like_flat(parameters)),
       second_(zeros_like_flat(parameters)),
       updates_(zeros_like_flat(parameters, at::kShort)) {
-  for (int64_t n = 0; n <= kMostUpdates; ++n) {
+  for (int64_t n = 0; n <= kMaxUpdates; ++n) {
     const auto updates = static_cast<double>(std::max<int64_t>(n, 1));
     corrections_.push_back({1 / (1 - std::pow(options.beta1, updates)),
                             1 / std::sqrt(1 - std::pow(options.beta2, updates))});
@@ -153,17 +154,17 @@ void AdamW::step_cpu(const Parameters& parameters, const Gradients& gradients, d
 void AdamW::step_device(const Parameters& parameters, const Gradients& gradients, double lr,
                         const at::Tensor& scale) {
   at::NoGradGuard no_grad;
-  const at::Tensor good = scale.isfinite();
+  const at::Tensor finite = scale.isfinite();
   const int64_t numel = parameters.flat().numel();
   for (int64_t begin = 0; begin < numel; begin += kDevicePart) {
     const auto part = [&](const at::Tensor& t) {
       return t.narrow(0, begin, std::min(kDevicePart, numel - begin));
     };
     const at::Tensor touched =
-        gradients.touched.of(part(gradients.flat)).to(at::kBool).logical_and_(good);
+        gradients.touched.of(part(gradients.flat)).to(at::kBool).logical_and_(finite);
     const at::Tensor gradient = part(gradients.flat) * scale;
     at::Tensor target = part(parameters.flat()), m = part(first_), v = part(second_);
-    const at::Tensor count = part(updates_).add_(touched).clamp_max_(kMostUpdates).to(at::kFloat);
+    const at::Tensor count = part(updates_).add_(touched).clamp_max_(kMaxUpdates).to(at::kFloat);
     m.copy_(at::where(touched, at::lerp(gradient, m, options_.beta1), m));
     v.copy_(at::where(touched, at::lerp(gradient.square(), v, options_.beta2), v));
     const auto correction = [&](double beta) { return (count * std::log(beta)).expm1_().neg_(); };

@@ -1,7 +1,7 @@
 // AdamW (Loshchilov & Hutter 2019) over flat buffers in one fused pass. Elements that no sampled
-// slice touched are skipped entirely: neither decay nor momentum nor drift. The bias correction
-// counts the updates of each element, so that a slice first sampled late moves by the same rule as
-// one sampled from the start.
+// slice touched are skipped entirely, weight decay and momentum included. The bias correction
+// counts the updates of each element, so that a slice first sampled late is updated by the same rule
+// as one sampled from the start.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -14,12 +14,11 @@
 
 namespace concertina {
 
-// Rate of step `step` (0-based) of `steps`: linear warm-up to the peak, then linear decay to
+// Learning rate of step `step` (0-based) of `steps`: linear warm-up to the peak, then linear decay to
 // final_lr * peak.
 double learning_rate(const OptimizerOptions& options, int64_t step, int64_t steps);
 
-// What a gradient of norm `norm` (0-d fp64) is multiplied with so that it is at most `clip` long;
-// clip 0: 1.
+// The factor that scales a gradient of norm `norm` (0-d fp64) to a norm of at most `clip`; clip 0: 1.
 at::Tensor clip_scale(const at::Tensor& norm, double clip);
 
 // Not thread-safe. On the CPU the result does not depend on the number of threads.
@@ -27,16 +26,17 @@ class AdamW {
  public:
   AdamW(const Parameters& parameters, const OptimizerOptions& options);
 
-  // One update with the gradient times `scale` (0-d fp64 beside the parameters); nothing changes
-  // where that is not finite. The gradients must be finite else. Only on the CPU is `scale` read.
+  // One update with the gradient times `scale` (0-d fp64 on the parameters' device). Nothing changes
+  // when `scale` is not finite; otherwise the gradients must be. Only on the CPU does the host read
+  // `scale`.
   void step(const Parameters& parameters, const Gradients& gradients, double lr,
             const at::Tensor& scale);
 
-  // Counts stop here. Corrections are 1 by then, in fp32, with betas up to kMostBeta:
-  // kMostBeta^kMostUpdates = 2.9e-9, half of what a float near 1 can tell is 3.0e-8. For a beta2 of
-  // 0.9999 they would stay 1.9 % off for ever, so options refuse what is above.
-  static constexpr int64_t kMostUpdates = 32766;
-  static constexpr double kMostBeta = 0.9994;
+  // Update counts saturate here. Corrections are 1 by then, in fp32, with betas up to kMaxBeta:
+  // kMaxBeta^kMaxUpdates = 2.9e-9, half the spacing of floats below 1 is 3.0e-8. For a beta2 of
+  // 0.9999 they would stay 1.9 % off, so options reject larger betas.
+  static constexpr int64_t kMaxUpdates = 32766;
+  static constexpr double kMaxBeta = 0.9994;
   const at::Tensor& first_moment() const { return first_; }    // [numel] fp32
   const at::Tensor& second_moment() const { return second_; }  // [numel] fp32
   const at::Tensor& updates() const { return updates_; }       // [numel] int16: of each element
@@ -45,10 +45,10 @@ class AdamW {
   struct Correction {
     double first, second;  // 1 / (1 - beta1^n), 1 / sqrt(1 - beta2^n)
   };
-  struct Chunk {
+  struct Chunk {  // of one parameter
     int64_t begin, end;
     bool decay;
-  };  // of one parameter
+  };
   void step_cpu(const Parameters& parameters, const Gradients& gradients, double lr, double scale);
   void step_device(const Parameters& parameters, const Gradients& gradients, double lr,
                    const at::Tensor& scale);
@@ -56,7 +56,7 @@ class AdamW {
   OptimizerOptions options_;
   std::vector<Chunk> chunks_;
   at::Tensor first_, second_, updates_;
-  at::Tensor decayed_;                   // bool: weight decay applies; only off the CPU
+  at::Tensor decayed_;                   // bool: weight decay applies; undefined on the CPU
   std::vector<Correction> corrections_;  // by number of updates
 };
 

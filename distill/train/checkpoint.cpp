@@ -90,14 +90,14 @@ Checkpoint read_checkpoint(const fs::path& path) {
   const auto version = metadata.find("version");
   if (version != metadata.end() && version->second != "2" && version->second != kVersion) {
     throw OtherVersion(fmt::format(
-        "{} has checkpoint version {}, which this program does not read (it reads 1 to {}): go on "
+        "{} has checkpoint version {}, which this program does not read (it reads 1 to {}): resume "
         "with the program that wrote it",
         path.string(), version->second, kVersion));
   }
   return checkpoint;
 }
 
-void put_aside(const fs::path& path, const std::string& why) {
+void set_aside_damaged(const fs::path& path, const std::string& why) {
   fs::path damaged = path;
   damaged += ".damaged";
   std::error_code error;
@@ -115,10 +115,10 @@ std::optional<Checkpoint> newest_readable(std::vector<fs::path> paths) {
       throw;  // nothing is wrong with the file
     } catch (const InputError& error) {
       why = error.what();
-      put_aside(paths.back(), why);
+      set_aside_damaged(paths.back(), why);
     }
   }
-  if (!why.empty()) throw InputError(why + "; no checkpoint is left to go on from");
+  if (!why.empty()) throw InputError(why + "; no checkpoint is left to resume from");
   return std::nullopt;
 }
 
@@ -130,7 +130,7 @@ double read_clock(const fs::path& folder) {
   return json.is_object() ? json.value("wall_s", 0.0) : 0;
 }
 
-// Version 1 counted the steps of the whole model and kept the time spent with them.
+// Version 1 counted the updates of the whole model.
 void restore_updates(const Checkpoint& checkpoint, const Parameters& parameters, AdamW& optimizer) {
   if (checkpoint.file.metadata.contains("version")) {
     for (const Parameter& p : parameters.list()) {
@@ -140,27 +140,28 @@ void restore_updates(const Checkpoint& checkpoint, const Parameters& parameters,
     return;
   }
   at::Tensor updates = optimizer.updates();
-  updates.fill_(std::min(checkpoint.state.at("updates").get<int64_t>(), AdamW::kMostUpdates));
+  updates.fill_(std::min(checkpoint.state.at("updates").get<int64_t>(), AdamW::kMaxUpdates));
 }
 
 }  // namespace
 
-CheckpointFolder::CheckpointFolder(fs::path folder, std::string recipe, int32_t keep)
-    : folder_(std::move(folder)), recipe_(std::move(recipe)), keep_(keep) {}
+CheckpointFolder::CheckpointFolder(fs::path folder, std::string fingerprint, int32_t keep)
+    : folder_(std::move(folder)), fingerprint_(std::move(fingerprint)), keep_(keep) {}
 
 bool CheckpointFolder::empty() const { return checkpoints_in(folder_).empty(); }
 
-void CheckpointFolder::save(const Progressed& progress, const Parameters& parameters,
+void CheckpointFolder::save(const TrainProgress& progress, const Parameters& parameters,
                             const AdamW& optimizer) const {
-  add(progress, parameters, optimizer);
+  save_keeping_older(progress, parameters, optimizer);
   std::vector<fs::path> old = checkpoints_in(folder_);
   old.resize(old.size() - std::min<size_t>(old.size(), static_cast<size_t>(keep_)));
   std::error_code ignored;
   for (const fs::path& each : old) fs::remove(each, ignored);
 }
 
-void CheckpointFolder::add(const Progressed& progress, const Parameters& parameters,
-                           const AdamW& optimizer) const {
+void CheckpointFolder::save_keeping_older(const TrainProgress& progress,
+                                          const Parameters& parameters,
+                                          const AdamW& optimizer) const {
   make_directories(folder_);
   const fs::path path = folder_ / fmt::format("step-{:09}.safetensors", progress.state.step);
   write_safetensors(path, pack(parameters, optimizer),
@@ -168,12 +169,12 @@ void CheckpointFolder::add(const Progressed& progress, const Parameters& paramet
                      {"kind", "checkpoint"},
                      {"version", kVersion},
                      {"state", to_json(progress.state)},
-                     {"recipe", recipe_}});
+                     {"recipe", fingerprint_}});
   write_atomically(clock_file(folder_), Json{{"wall_s", progress.wall_s}}.dump() + "\n");
 }
 
-std::optional<Progressed> CheckpointFolder::restore(const Parameters& parameters,
-                                                    AdamW& optimizer) const {
+std::optional<TrainProgress> CheckpointFolder::restore(const Parameters& parameters,
+                                                       AdamW& optimizer) const {
   remove_leftovers(folder_);
   const std::optional<Checkpoint> checkpoint = newest_readable(checkpoints_in(folder_));
   if (!checkpoint) return std::nullopt;
@@ -186,7 +187,7 @@ std::optional<Progressed> CheckpointFolder::restore(const Parameters& parameters
   }
   try {
     restore_updates(*checkpoint, parameters, optimizer);
-    return Progressed{train_state(state.dump()), read_clock(folder_)};
+    return TrainProgress{parse_train_state(state.dump()), read_clock(folder_)};
   } catch (const Json::exception&) {
     throw InputError(fmt::format("{} is not a training checkpoint", path.string()));
   }
@@ -196,8 +197,8 @@ std::optional<CheckpointFolder::Newest> CheckpointFolder::newest() const {
   const std::optional<Checkpoint> checkpoint = newest_readable(checkpoints_in(folder_));
   if (!checkpoint) return std::nullopt;
   const auto& metadata = checkpoint->file.metadata;
-  const auto recipe = metadata.find("recipe");
-  return Newest{recipe == metadata.end() ? "" : recipe->second,
+  const auto fingerprint = metadata.find("recipe");
+  return Newest{fingerprint == metadata.end() ? "" : fingerprint->second,
                 checkpoint->state.at("step").get<int64_t>()};
 }
 

@@ -6,7 +6,7 @@
 
 #include "core/errors.h"
 #include "core/memory.h"
-#include "supernet/nn/ops.h"
+#include "distill/data/transfer.h"
 
 namespace concertina {
 namespace {
@@ -41,9 +41,9 @@ std::vector<std::vector<size_t>> by_front_end(const std::vector<Architecture>& a
 struct Learner::FrontEnd {
   Leaves leaves;
   TensorMap tensors;         // of the front end, statistics among them
-  at::Tensor output;         // with its graph; undefined until the first subnet asks
-  Features cut;              // the same values, where the subnets' gradients meet
-  bool every_frame = false;  // some subnet needs those too that a mask replaces
+  at::Tensor output;         // with its graph; undefined until the first subnet needs it
+  Features cut;              // the same values as a leaf, where the subnets' gradients are summed
+  bool every_frame = false;  // some subnet needs masked frames too
 
   const Features& of(const Subnet& subnet, const SpeechBatch& batch) {
     if (output.defined()) return cut;
@@ -54,12 +54,12 @@ struct Learner::FrontEnd {
   }
   void backward() const {
     if (!output.requires_grad()) return;  // log-mel features have nothing to learn
-    const at::Tensor arrived = cut.x.grad();
-    if (arrived.defined()) output.backward(arrived);
+    const at::Tensor gradient = cut.x.grad();
+    if (gradient.defined()) output.backward(gradient);
   }
 };
 
-struct Learner::Bound {
+struct Learner::Student {
   Leaves leaves;
   Subnet subnet;
 };
@@ -76,7 +76,7 @@ Learner::Learner(Setup setup)
     teacher_ = copy_of(teacher.slice(teacher.space().largest(), setup_.dtype));
     setup_.teacher.reset();
   }
-  return_freed_memory();  // before the optimiser takes as much again
+  return_freed_memory();  // before the optimiser allocates as much again
 }
 
 std::vector<TensorSlice> Learner::front_end_slices(const Architecture& architecture) const {
@@ -95,13 +95,14 @@ std::vector<TensorSlice> Learner::encoder_slices(const Architecture& architectur
   return slices;
 }
 
-void Learner::expect(const std::vector<TensorSlice>& slices, GradientExchange& exchange) const {
+void Learner::expect_slices(const std::vector<TensorSlice>& slices,
+                            GradientReducer& reducer) const {
   for (const TensorSlice& slice : slices) {
-    if (parameters_.views().contains(slice.name)) exchange.expect(slice.name);
+    if (parameters_.views().contains(slice.name)) reducer.expect_slice(slice.name);
   }
 }
 
-Learner::FrontEnd Learner::bind_front_end(const std::vector<Architecture>& architectures,
+Learner::FrontEnd Learner::make_front_end(const std::vector<Architecture>& architectures,
                                           const std::vector<size_t>& group) const {
   const Supernet& student = setup_.student;
   const std::vector<TensorSlice> slices = front_end_slices(architectures[group.front()]);
@@ -117,8 +118,9 @@ Learner::FrontEnd Learner::bind_front_end(const std::vector<Architecture>& archi
   return front;
 }
 
-Learner::Bound Learner::bind(const Architecture& architecture, std::vector<TensorSlice> slices,
-                             const FrontEnd& front) const {
+Learner::Student Learner::make_student(const Architecture& architecture,
+                                       std::vector<TensorSlice> slices,
+                                       const FrontEnd& front) const {
   Leaves leaves(parameters_, std::move(slices), setup_.dtype);
   TensorMap tensors = leaves.tensors();
   tensors.insert(front.tensors.begin(), front.tensors.end());
@@ -126,76 +128,75 @@ Learner::Bound Learner::bind(const Architecture& architecture, std::vector<Tenso
   return {std::move(leaves), make_subnet(blueprint, architecture, std::move(tensors))};
 }
 
-LossBreakdown Learner::loss_of(const Bound& bound, const SpeechBatch& batch, FrontEnd& front,
+LossBreakdown Learner::loss_of(const Student& student, const SpeechBatch& batch, FrontEnd& front,
                                const at::Tensor& target) const {
-  const WantedOutputs wants = setup_.objective->student_wants(bound.subnet.architecture.depth());
-  const Features& features = front.of(bound.subnet, batch);
+  const WantedOutputs wants = setup_.objective->student_wants(student.subnet.architecture.depth());
+  const Features& features = front.of(student.subnet, batch);
   const EncoderOutput output =
-      encode_from(bound.subnet, encoder_input(bound.subnet, batch, features), wants);
-  return setup_.objective->loss({output, bound.subnet.tensors, target, batch.mask});
+      encode_from(student.subnet, encoder_input(student.subnet, batch, features), wants);
+  return setup_.objective->loss({output, student.subnet.tensors, target, batch.mask});
 }
 
-at::Tensor Learner::target(const Crops& crops, const SpeechBatch& batch) const {
-  if (crops.target.defined()) return to_device(crops.target, setup_.device);
-  if (!teacher_) return to_device(crops.units, setup_.device);
-  const at::Tensor heard =
-      crops.clean.defined() ? to_device(crops.clean, setup_.device) : batch.waveform;
-  return target_of(*setup_.objective, *teacher_, {heard, batch.lengths, {}});
+at::Tensor Learner::target_for(const TrainingBatch& batch) const {
+  if (batch.target.defined()) return batch.target;
+  if (!teacher_) return batch.units;
+  const at::Tensor& input = batch.clean.defined() ? batch.clean : batch.speech.waveform;
+  return target_of(*setup_.objective, *teacher_, {input, batch.speech.lengths, {}});
 }
 
-StepLoss Learner::learn(const Crops& crops, int64_t step, GradientExchange& exchange,
+StepLoss Learner::learn(const TrainingBatch& given, int64_t step, GradientReducer& reducer,
                         double weight) {
-  const SpeechBatch batch = to_device(crops.speech, setup_.device);
+  const TrainingBatch batch = to_device(given, setup_.device);
   const std::vector<SampledSubnet> subnets = setup_.sampler->draw(step);
   const double share = 1.0 / static_cast<double>(subnets.size());
-  const auto arrived = [&](const std::string& parameter) { exchange.arrived(parameter); };
-  at::Tensor goal = target(crops, batch);
+  const auto ready = [&](const std::string& parameter) { reducer.mark_ready(parameter); };
+  at::Tensor target = target_for(batch);
   StepLoss sum;
   sum.by_role = subnets.size() > 1;
   sum.terms.resize(subnets.size());
   std::vector<std::vector<TensorSlice>> slices;
   const auto learn_one = [&](size_t i, FrontEnd& front) {
-    const Bound bound = bind(subnets[i].architecture, std::move(slices[i]), front);
-    bound.leaves.accumulate_into(exchange.gradients(), share * weight, arrived);
-    LossBreakdown loss = loss_of(bound, batch, front, goal);
+    const Student student = make_student(subnets[i].architecture, std::move(slices[i]), front);
+    student.leaves.accumulate_into(reducer.gradients(), share * weight, ready);
+    LossBreakdown loss = loss_of(student, batch.speech, front, target);
     loss.total.backward();
     const at::Tensor part = loss.total.detach();
     sum.total = sum.total.defined() ? sum.total + part * share : part * share;
     sum.terms[i] = {subnets[i].role, part};
     if (!sum.by_role) sum.terms = std::move(loss.terms);
-    if (i == 0 && setup_.in_place && loss.prediction.defined()) goal = loss.prediction;
+    if (i == 0 && setup_.in_place && loss.prediction.defined()) target = loss.prediction;
   };
   std::vector<Architecture> architectures;
   for (const SampledSubnet& subnet : subnets) {
     architectures.push_back(subnet.architecture);
     slices.push_back(encoder_slices(subnet.architecture));
-    expect(slices.back(), exchange);
+    expect_slices(slices.back(), reducer);
   }
   const std::vector<std::vector<size_t>> groups = by_front_end(architectures);
   for (const std::vector<size_t>& group : groups) {
-    expect(front_end_slices(architectures[group.front()]), exchange);
+    expect_slices(front_end_slices(architectures[group.front()]), reducer);
   }
   for (const std::vector<size_t>& group : groups) {
-    FrontEnd front = bind_front_end(architectures, group);
-    front.leaves.accumulate_into(exchange.gradients(), share * weight, arrived);
+    FrontEnd front = make_front_end(architectures, group);
+    front.leaves.accumulate_into(reducer.gradients(), share * weight, ready);
     for (const size_t i : group) learn_one(i, front);
     front.backward();
   }
   return sum;
 }
 
-std::vector<LossValues> Learner::evaluate(const Crops& crops,
+std::vector<LossValues> Learner::evaluate(const TrainingBatch& given,
                                           const std::vector<Architecture>& architectures) {
   at::NoGradGuard no_grad;
-  const SpeechBatch batch = to_device(crops.speech, setup_.device);
-  const at::Tensor goal = target(crops, batch);
+  const TrainingBatch batch = to_device(given, setup_.device);
+  const at::Tensor target = target_for(batch);
   std::vector<LossValues> values(architectures.size());
   for (const std::vector<size_t>& group : by_front_end(architectures)) {
-    FrontEnd front = bind_front_end(architectures, group);
+    FrontEnd front = make_front_end(architectures, group);
     for (const size_t i : group) {
-      const LossBreakdown loss = loss_of(
-          bind(architectures[i], encoder_slices(architectures[i]), front), batch, front, goal);
-      values[i] = values_of(loss);
+      const Student student =
+          make_student(architectures[i], encoder_slices(architectures[i]), front);
+      values[i] = loss_values(loss_of(student, batch.speech, front, target));
     }
   }
   return values;

@@ -1,7 +1,7 @@
-// What is trained and how one step's gradients come about: the student's parameters and the
-// objective's heads in one flat buffer, the teacher, the sampler. Each subnet's backward runs right
-// after its forward. Subnets of a step with the same conv channels share one pass through the front
-// end: their gradients meet at its output and go back through it once. Not thread-safe.
+// The model in training and the gradients of one step: the student's parameters and the objective's
+// heads in one flat buffer, the teacher, the sampler. Each subnet's backward runs right after its
+// forward. Subnets of a step with the same conv channels share one pass through the front end: their
+// gradients are summed at its output, and go back through it once. Not thread-safe.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -12,10 +12,10 @@
 #include <utility>
 #include <vector>
 
-#include "distill/data/crops.h"
+#include "distill/data/batch_source.h"
 #include "distill/objective/loss_values.h"
 #include "distill/objective/objective.h"
-#include "distill/train/gradient_exchange.h"
+#include "distill/train/gradient_reducer.h"
 #include "distill/train/sampler.h"
 #include "supernet/model/parameters.h"
 #include "supernet/model/supernet.h"
@@ -35,20 +35,20 @@ class Learner {
     std::unique_ptr<Objective> objective;
     std::vector<Parameters::Init> heads;  // the objective's parameters as they start
     std::unique_ptr<SubnetSampler> sampler;
-    std::optional<Supernet> teacher;  // its largest architecture teaches; none for unit prediction
-    bool in_place = false;  // later subnets of a step learn from the first one's prediction
+    std::optional<Supernet> teacher;  // its largest architecture is used; none for unit prediction
+    bool in_place = false;  // the first subnet's prediction is the target of a step's later ones
     at::ScalarType dtype = at::kFloat;
     at::Device device = at::kCPU;
   };
   explicit Learner(Setup setup);
 
-  // Adds the mean gradient over the step's subnets times `weight`; it is whole after the exchange's
-  // finish().
-  // A loss that is not finite comes back as it is. On another device than the CPU the numbers are
-  // still to be computed when this returns: nothing here waits for them.
-  StepLoss learn(const Crops& crops, int64_t step, GradientExchange& exchange, double weight = 1);
-  // Without gradients; one value an architecture.
-  std::vector<LossValues> evaluate(const Crops& crops,
+  // Accumulates the mean gradient over the step's subnets times `weight`; it is complete after the
+  // reducer's finish(). A non-finite loss is returned as it is. On another device than the CPU the
+  // values are still being computed when this returns: nothing here waits for them.
+  StepLoss learn(const TrainingBatch& batch, int64_t step, GradientReducer& reducer,
+                 double weight = 1);
+  // Without gradients; one loss for each architecture.
+  std::vector<LossValues> evaluate(const TrainingBatch& batch,
                                    const std::vector<Architecture>& architectures);
 
   const Parameters& parameters() const { return parameters_; }
@@ -56,23 +56,24 @@ class Learner {
   const SearchSpace& space() const { return setup_.student.space(); }
   const SubnetSampler& sampler() const { return *setup_.sampler; }
   const Objective& objective() const { return *setup_.objective; }
-  // A copy of the weights as they are now, on the CPU.
+  // Copies of the current weights, on the CPU.
   Supernet student(std::string provenance) const;
-  TensorMap heads() const;  // likewise
+  TensorMap heads() const;
 
  private:
   struct FrontEnd;  // leaves and output of the front end for one list of conv channels
-  struct Bound;     // one architecture's leaves and what they are made into
-  FrontEnd bind_front_end(const std::vector<Architecture>& architectures,
+  struct Student;   // one architecture's leaves and the subnet made of them
+  FrontEnd make_front_end(const std::vector<Architecture>& architectures,
                           const std::vector<size_t>& group) const;
-  Bound bind(const Architecture& architecture, std::vector<TensorSlice> slices,
-             const FrontEnd& front) const;  // slices: encoder_slices(architecture)
-  LossBreakdown loss_of(const Bound& bound, const SpeechBatch& batch, FrontEnd& front,
+  // slices: encoder_slices(architecture)
+  Student make_student(const Architecture& architecture, std::vector<TensorSlice> slices,
+                       const FrontEnd& front) const;
+  LossBreakdown loss_of(const Student& student, const SpeechBatch& batch, FrontEnd& front,
                         const at::Tensor& target) const;
   std::vector<TensorSlice> front_end_slices(const Architecture& architecture) const;
   std::vector<TensorSlice> encoder_slices(const Architecture& architecture) const;  // and heads
-  void expect(const std::vector<TensorSlice>& slices, GradientExchange& exchange) const;
-  at::Tensor target(const Crops& crops, const SpeechBatch& batch) const;
+  void expect_slices(const std::vector<TensorSlice>& slices, GradientReducer& reducer) const;
+  at::Tensor target_for(const TrainingBatch& batch) const;
 
   Setup setup_;
   Parameters parameters_;

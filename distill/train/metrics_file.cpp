@@ -11,7 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int64_t kLines = 2000;
+constexpr int64_t kRecords = 2000;
 
 Json terms_of(const LossValues& loss) {
   Json json = Json::object();
@@ -29,12 +29,12 @@ bool is_done(const std::string& line, const StartReport& start) {
 
 }  // namespace
 
-int64_t steps_between_lines(int64_t steps) { return std::max<int64_t>(1, steps / kLines); }
+int64_t recording_interval(int64_t steps) { return std::max<int64_t>(1, steps / kRecords); }
 
 MetricsFile::MetricsFile(std::filesystem::path path) : path_(std::move(path)) {}
 
 void MetricsFile::on_start(const StartReport& start) {
-  every_ = steps_between_lines(start.steps);
+  interval_ = recording_interval(start.steps);
   std::string kept;
   if (std::filesystem::exists(path_)) {
     std::istringstream lines(read_text(path_));
@@ -46,7 +46,7 @@ void MetricsFile::on_start(const StartReport& start) {
 }
 
 void MetricsFile::on_step(const StepReport& report) {
-  if (!report.skipped && report.step % every_ != 0 && report.step != report.steps) return;
+  if (!report.skipped && report.step % interval_ != 0 && report.step != report.steps) return;
   Json json = {{"step", report.step},
                {"loss", report.loss.total},
                {"terms", terms_of(report.loss)},

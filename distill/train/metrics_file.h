@@ -6,23 +6,23 @@
 
 #include <filesystem>
 
-#include "distill/train/trainer.h"
+#include "distill/train/observer.h"
 
 namespace concertina {
 
-// Of the steps of a run, every how many get a line: about two thousand do.
-int64_t steps_between_lines(int64_t steps);
+// The interval at which the steps of a run are recorded, for about 2,000 records.
+int64_t recording_interval(int64_t steps);
 
 class MetricsFile : public TrainObserver {
  public:
   explicit MetricsFile(std::filesystem::path path);
-  void on_start(const StartReport& start) override;  // drops lines of what will be done again
-  void on_step(const StepReport& report) override;   // about two thousand lines a run
+  void on_start(const StartReport& start) override;  // drops the lines of steps that are repeated
+  void on_step(const StepReport& report) override;
   void on_validation(const ValidationReport& report) override;
 
  private:
   std::filesystem::path path_;
-  int64_t every_ = 1;
+  int64_t interval_ = 1;
 };
 
 }  // namespace concertina

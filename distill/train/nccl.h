@@ -1,4 +1,4 @@
-// The exchange between GPUs, of programs that are built with the headers of NCCL and of CUDA's
+// Collectives between GPUs, for programs that are built with the headers of NCCL and of CUDA's
 // runtime.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace concertina {
 
-// Its work is done on the device: wait() holds up the stream and not the caller. Throws c10::Error.
+// Collectives run on the device: wait() blocks the stream and not the caller. Throws c10::Error.
 c10::intrusive_ptr<c10d::Backend> make_nccl(c10::intrusive_ptr<c10d::Store> store, int32_t rank,
                                             int32_t size, std::chrono::milliseconds timeout);
 

@@ -17,8 +17,8 @@ const OptionTable<OptimizerOptions>& optimizer_table() {
       option("final_lr", &O::final_lr,
              "rate of the last step as a share of the peak; the decay is linear")
           .within(kShareBounds),
-      option("beta1", &O::beta1, "of AdamW").within({0, AdamW::kMostBeta}),
-      option("beta2", &O::beta2, "of AdamW").within({0, AdamW::kMostBeta}),
+      option("beta1", &O::beta1, "of AdamW").within({0, AdamW::kMaxBeta}),
+      option("beta2", &O::beta2, "of AdamW").within({0, AdamW::kMaxBeta}),
       option("eps", &O::eps, "of AdamW").within(kRates),
       option("weight_decay", &O::weight_decay, "of matrices and convolutions").within({0, 1000}),
       option("clip", &O::clip, "largest global gradient norm; 0: not clipped").within({0, 1e9}),

@@ -46,8 +46,8 @@ class MixedSampler : public SubnetSampler {
         shrinking_(space),
         rng_(rng) {
     if (options.kind == SamplerKind::kPareto) {
-      pareto_ = std::make_unique<ParetoDraw>(shrinking_, space.blueprint(), options.candidates,
-                                             rng.fork("bins"));
+      pareto_ = std::make_unique<ParetoSampler>(shrinking_, space.blueprint(), options.candidates,
+                                                rng.fork("bins"));
     }
   }
 
@@ -65,9 +65,9 @@ class MixedSampler : public SubnetSampler {
     return subnets;
   }
 
-  int64_t opened_at(int64_t step) const override {
+  int64_t opening_step(int64_t step) const override {
     const int32_t stage = stage_of(step);
-    auto at = static_cast<int64_t>(stage * shrinking_steps_ / (Shrinking::kStages - 1));
+    auto at = static_cast<int64_t>(stage * shrinking_steps_ / (ProgressiveShrinking::kStages - 1));
     while (stage_of(at) < stage) ++at;
     while (at > 0 && stage_of(at - 1) == stage) --at;
     return at;
@@ -78,16 +78,16 @@ class MixedSampler : public SubnetSampler {
  private:
   int32_t stage_of(int64_t step) const {
     const auto at = static_cast<double>(step);
-    if (at >= shrinking_steps_) return Shrinking::kStages - 1;
-    return static_cast<int32_t>(at * (Shrinking::kStages - 1) / shrinking_steps_);
+    if (at >= shrinking_steps_) return ProgressiveShrinking::kStages - 1;
+    return static_cast<int32_t>(at * (ProgressiveShrinking::kStages - 1) / shrinking_steps_);
   }
 
   SamplerOptions options_;
   double shrinking_steps_;
   SampledSubnet first_;
   std::vector<SampledSubnet> sizes_;
-  Shrinking shrinking_;
-  std::unique_ptr<ParetoDraw> pareto_;
+  ProgressiveShrinking shrinking_;
+  std::unique_ptr<ParetoSampler> pareto_;
   Rng rng_;
 };
 

@@ -1,4 +1,5 @@
-// Which subnets one training step trains. The draw of a step depends on the seed and the step only.
+// Samplers of the subnets that one training step trains. The draw of a step depends on the seed and
+// the step only.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +22,11 @@ struct SampledSubnet {
 class SubnetSampler {
  public:
   virtual ~SubnetSampler() = default;
-  // At least one; the largest first where it is among them (in-place distillation learns from it).
+  // At least one; the largest first where it is among them (the teacher of in-place distillation).
   virtual std::vector<SampledSubnet> draw(int64_t step) const = 0;
-  // The step at which the space that `step` draws from opened; 0 where it never changes.
-  virtual int64_t opened_at(int64_t step) const = 0;
-  // What validation looks at: sizes of the space that are trained, by name.
+  // The step at which the space that `step` samples from was last extended; 0 where it never is.
+  virtual int64_t opening_step(int64_t step) const = 0;
+  // The subnets that validation evaluates, by name.
   virtual std::vector<SampledSubnet> sizes() const = 0;
 };
 

@@ -8,9 +8,9 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
-#include "distill/train/agreement.h"
 #include "distill/train/checkpoint.h"
-#include "distill/train/recipe_diff.h"
+#include "distill/train/config_changes.h"
+#include "distill/train/consistency.h"
 
 namespace concertina {
 namespace {
@@ -21,7 +21,7 @@ CheckpointFolder checkpoints_in(const fs::path& folder) { return {folder / "chec
 
 bool has_model(const fs::path& folder) { return fs::exists(folder / "model.safetensors"); }
 
-bool has_damaged(const fs::path& folder) {
+bool has_damaged_checkpoint(const fs::path& folder) {
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder / "checkpoint", error)) {
     if (entry.path().extension() == ".damaged") return true;
@@ -29,8 +29,8 @@ bool has_damaged(const fs::path& folder) {
   return false;
 }
 
-std::string dtype_of(const std::string& recipe) {
-  const auto json = nlohmann::json::parse(recipe, nullptr, /*allow_exceptions=*/false);
+std::string dtype_of(const std::string& fingerprint) {
+  const auto json = nlohmann::json::parse(fingerprint, nullptr, /*allow_exceptions=*/false);
   return json.is_object() ? json.value("dtype", "") : "";
 }
 
@@ -47,83 +47,88 @@ fs::path free_name(const fs::path& folder) {
 StageFolder::StageFolder(fs::path folder, Existing existing, Communicator& communicator)
     : path_(std::move(folder)), existing_(existing), communicator_(communicator) {
   if (!path_.has_filename()) path_ = path_.parent_path();  // "a/b/"
-  if (!communicator_.first()) return;
+  if (!communicator_.is_rank_zero()) return;
   make_directories(path_);
   lock_ = std::make_unique<FolderLock>(path_);
-  refuse_or_set_aside();
+  check_existing();
 }
 
-bool StageFolder::has_checkpoint() const { return !old_ && !checkpoints_in(path_).empty(); }
-
-void StageFolder::set_aside_now() {
-  if (old_) set_aside();
+bool StageFolder::has_checkpoint() const {
+  return !set_aside_due_ && !checkpoints_in(path_).empty();
 }
 
-void StageFolder::refuse_or_set_aside() {
+void StageFolder::set_aside_if_due() {
+  if (set_aside_due_) set_aside();
+}
+
+void StageFolder::check_existing() {
   const bool checkpoint = has_checkpoint();
-  if (!checkpoint && !has_model(path_) && !has_damaged(path_)) return;
+  if (!checkpoint && !has_model(path_) && !has_damaged_checkpoint(path_)) return;
   switch (existing_) {
-    case Existing::kRefuse:
+    case Existing::kReject:
       throw InputError(fmt::format(
-          "{} already holds a training run: give --resume to go on with it, --fresh to set it "
+          "{} already holds a training run: give --resume to continue it, --fresh to set it "
           "aside and start again, or another --out",
           path_.string()));
-    case Existing::kGoOn:
+    case Existing::kResume:
       if (checkpoint) return;
       throw InputError(
-          fmt::format("{} holds {} but no checkpoint to go on from: give --fresh to set "
+          fmt::format("{} holds {} but no checkpoint to resume from: give --fresh to set "
                       "it aside and start again, or another --out",
                       path_.string(), has_model(path_) ? "a model" : "damaged checkpoints"));
-    case Existing::kGoOnOrSetAside:
+    case Existing::kResumeOrSetAside:
       if (checkpoint) return;
       break;
     case Existing::kSetAside:
       break;
   }
-  old_ = true;
+  set_aside_due_ = true;
 }
 
-at::ScalarType StageFolder::settle(RecipeParts& parts, Precision dtype, at::Device device) {
-  at::ScalarType result = agreed_dtype(dtype, device, communicator_);
-  parts.dtype = c10::toString(result);
-  communicator_.first_does([&] {
-    set_aside_now();
-    compare(parts, dtype, device);
+at::ScalarType StageFolder::reconcile(ConfigFingerprint& fingerprint, Precision dtype,
+                                      at::Device device) {
+  at::ScalarType result = common_dtype(dtype, device, communicator_);
+  fingerprint.dtype = c10::toString(result);
+  communicator_.run_on_rank_zero([&] {
+    set_aside_if_due();
+    compare(fingerprint, dtype, device);
   });
   const at::Tensor code =
-      at::full({1}, parts.dtype == c10::toString(at::kBFloat16) ? 1 : 0, at::kLong);
+      at::full({1}, fingerprint.dtype == c10::toString(at::kBFloat16) ? 1 : 0, at::kLong);
   communicator_.broadcast(code);
   result = code.item<int64_t>() == 1 ? at::kBFloat16 : at::kFloat;
-  parts.dtype = c10::toString(result);
+  fingerprint.dtype = c10::toString(result);
   return result;
 }
 
-void StageFolder::compare(RecipeParts& parts, Precision dtype, at::Device device) {
+void StageFolder::compare(ConfigFingerprint& fingerprint, Precision dtype, at::Device device) {
   const auto before = checkpoints_in(path_).newest();
   if (!before) return;
-  const std::string own = parts.dtype, then = dtype_of(before->recipe);
-  if (dtype == Precision::kAuto && !then.empty()) parts.dtype = then;
-  const RecipeChanges changes = changes_between(before->recipe, recipe_json(parts), before->step);
-  if (changes.binding.empty()) {
-    if (parts.dtype != own) {
-      log_info("{}: goes on in {} as it began; dtype: auto would be {} on {} of this machine",
-               path_.string(), parts.dtype, own, device.is_cpu() ? "the CPU" : "the GPU");
+  const std::string own = fingerprint.dtype, then = dtype_of(before->fingerprint);
+  if (dtype == Precision::kAuto && !then.empty()) fingerprint.dtype = then;
+  const ConfigChanges changes =
+      config_changes(before->fingerprint, to_json(fingerprint), before->step);
+  if (changes.incompatible.empty()) {
+    if (fingerprint.dtype != own) {
+      log_info("{}: resumes in {}, its dtype so far; dtype: auto would be {} on {} of this machine",
+               path_.string(), fingerprint.dtype, own, device.is_cpu() ? "the CPU" : "the GPU");
     }
-    if (!changes.free.empty()) {
-      log_info("{}: goes on from step {} with {}", path_.string(), before->step,
-               describe(changes.free));
+    if (!changes.allowed.empty()) {
+      log_info("{}: resumes from step {} with {}", path_.string(), before->step,
+               describe(changes.allowed));
     }
     return;
   }
-  if (existing_ != Existing::kGoOnOrSetAside) {
+  if (existing_ != Existing::kResumeOrSetAside) {
     throw InputError(fmt::format(
-        "{} holds a run of {} steps with other settings: {}; go on with the old ones, or give "
+        "{} holds a run of {} steps with other settings: {}; resume with the old ones, or give "
         "--fresh to set it aside and start again, or another --out",
-        path_.string(), before->step, describe(changes.binding)));
+        path_.string(), before->step, describe(changes.incompatible)));
   }
-  log_warn("{} was trained with other settings: {}", path_.string(), describe(changes.binding));
+  log_warn("{} was trained with other settings: {}", path_.string(),
+           describe(changes.incompatible));
   set_aside();
-  parts.dtype = own;
+  fingerprint.dtype = own;
 }
 
 void StageFolder::set_aside() {
@@ -131,11 +136,10 @@ void StageFolder::set_aside() {
   std::error_code error;
   fs::rename(path_, aside, error);
   if (error) {
-    throw SystemError(
-        fmt::format("cannot move {} out of the way: {}", path_.string(), error.message()));
+    throw SystemError(fmt::format("cannot rename {}: {}", path_.string(), error.message()));
   }
-  log_warn("the run in {} is kept as {}; starting afresh", path_.string(), aside.string());
-  old_ = false;
+  log_warn("the run in {} is kept as {}; starting a new one", path_.string(), aside.string());
+  set_aside_due_ = false;
   lock_.reset();
   make_directories(path_);
   lock_ = std::make_unique<FolderLock>(path_);

@@ -1,5 +1,5 @@
 // The folder of a training stage, from before anything is written there until the stage ends: its
-// lock, and what a run that is already there means for the one that begins.
+// lock, and what happens to a run that it already holds.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -7,47 +7,48 @@
 #include <filesystem>
 #include <memory>
 
-#include "core/folder_lock.h"
+#include "core/files.h"
+#include "core/precision.h"
 #include "distill/train/communicator.h"
+#include "distill/train/config_fingerprint.h"
 #include "distill/train/options.h"
-#include "distill/train/recipe.h"
 
 namespace concertina {
 
-// What to do about a run that is there. A run is a checkpoint or a model; it is never written over.
+// What to do with an existing run, which is a checkpoint or a model; it is never overwritten.
 enum class Existing {
-  kRefuse,          // InputError
-  kGoOn,            // goes on from its checkpoint; InputError when that was another run's
-  kGoOnOrSetAside,  // the same, but another run's folder is set aside
-  kSetAside,        // the whole folder is renamed to FOLDER.old, FOLDER.old2, ...
+  kReject,            // InputError
+  kResume,            // from its checkpoint; InputError when its settings were others
+  kResumeOrSetAside,  // the same, but a run with other settings is set aside
+  kSetAside,          // the whole folder is renamed to FOLDER.old, FOLDER.old2, ...
 };
 
-// Not thread-safe. Processes other than the first own nothing here: they hear what it decided.
+// Not thread-safe. Rank 0 owns the folder; the other processes get its decisions.
 class StageFolder {
  public:
-  // The first process takes the lock (SystemError when another process trains there) and refuses
-  // or sets aside what it can tell without a recipe.
+  // Rank 0 locks the folder (SystemError when another process trains there) and rejects what does not
+  // depend on the settings.
   StageFolder(std::filesystem::path folder, Existing existing, Communicator& communicator);
 
   const std::filesystem::path& path() const { return path_; }
   bool has_checkpoint() const;
-  void set_aside_now();  // what settle() would; for a caller that has no recipe
+  void set_aside_if_due();  // as reconcile() does; for a caller without a fingerprint
 
-  // Completes the recipe with the dtype to compute in, which for `auto` is that of the checkpoint
-  // where there is one, and compares it with the checkpoint's: InputError lists the keys that
-  // differ, or the folder is set aside. Nothing has been written before. Called by all processes.
-  at::ScalarType settle(RecipeParts& parts, Precision dtype, at::Device device);
+  // Sets the fingerprint's dtype, which for `auto` is that of the checkpoint where there is one, and
+  // compares the fingerprint with the checkpoint's: InputError lists the keys that differ, or the
+  // folder is set aside. Nothing is written before. Called by all processes.
+  at::ScalarType reconcile(ConfigFingerprint& fingerprint, Precision dtype, at::Device device);
 
  private:
-  void refuse_or_set_aside();
-  void compare(RecipeParts& parts, Precision dtype, at::Device device);
+  void check_existing();
+  void compare(ConfigFingerprint& fingerprint, Precision dtype, at::Device device);
   void set_aside();
 
   std::filesystem::path path_;
   Existing existing_;
   Communicator& communicator_;
   std::unique_ptr<FolderLock> lock_;
-  bool old_ = false;  // what is there is set aside once all processes agree
+  bool set_aside_due_ = false;  // done once the settings of all processes are checked
 };
 
 }  // namespace concertina

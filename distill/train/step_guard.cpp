@@ -12,7 +12,7 @@
 namespace concertina {
 namespace {
 
-constexpr double kLossMemory = 0.98;
+constexpr double kLossDecay = 0.98;
 
 }  // namespace
 
@@ -21,25 +21,27 @@ StepGuard::StepGuard(const OptimizerOptions& options, at::Device device)
       clip_(options.clip),
       means_(at::zeros({0}, at::TensorOptions(device).dtype(at::kDouble))) {}
 
-void StepGuard::restart(const std::vector<double>& means) {
+void StepGuard::restore(const std::vector<double>& means) {
   means_ = at::tensor(means, at::kDouble).to(means_.device());
 }
 
-at::Tensor StepGuard::judge(const at::Tensor& losses, const at::Tensor& norm, int64_t seen) {
+at::Tensor StepGuard::gradient_scale(const at::Tensor& losses, const at::Tensor& norm,
+                                     int64_t steps_since_opening) {
+  const int64_t seen = steps_since_opening;
   if (seen == 0 || means_.sizes() != losses.sizes()) means_ = at::zeros_like(losses);
   const at::Tensor fresh = means_ == 0;
   at::Tensor good = losses.isfinite().all().logical_and(norm.isfinite());
   if (guard_ > 0 && seen >= kGuardAfter) {
     good = good.logical_and(fresh.logical_or(losses <= means_ * guard_).all());
   }
-  const double newest = std::max(1 / static_cast<double>(seen + 1), 1 - kLossMemory);
-  const at::Tensor mean = at::where(fresh, losses, means_ * (1 - newest) + losses * newest);
+  const double weight = std::max(1 / static_cast<double>(seen + 1), 1 - kLossDecay);
+  const at::Tensor mean = at::where(fresh, losses, means_ * (1 - weight) + losses * weight);
   means_ = at::where(good, mean, means_);
   return at::where(good, clip_scale(norm, clip_), std::numeric_limits<double>::quiet_NaN());
 }
 
-std::string why_bad(const LossValues& loss, bool by_role, const double* means, double guard,
-                    double grad_norm) {
+std::string skip_reason(const LossValues& loss, bool by_role, const double* means, double guard,
+                        double grad_norm) {
   std::vector<std::pair<std::string, double>> roles = {{"", loss.total}};
   if (by_role) roles = loss.terms;
   for (size_t i = 0; i < roles.size(); ++i) {

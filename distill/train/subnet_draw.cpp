@@ -9,8 +9,8 @@
 namespace concertina {
 namespace {
 
-constexpr int32_t kWholeSpace = Shrinking::kStages - 1;
-constexpr int32_t kProbes = 512;  // members behind the bins' edges
+constexpr int32_t kWholeSpace = ProgressiveShrinking::kStages - 1;
+constexpr int32_t kProbes = 512;  // members sampled for the bins' edges
 constexpr int32_t kTriesPerCandidate = 64;
 constexpr int32_t kSeconds = 5;  // of audio, for MACs
 
@@ -21,19 +21,19 @@ int32_t opening_stage(const std::string& gene) {
 
 }  // namespace
 
-Shrinking::Shrinking(const SearchSpace& space)
+ProgressiveShrinking::ProgressiveShrinking(const SearchSpace& space)
     : codec_(space), largest_(codec_.encode(space.largest())) {
   for (const std::string& gene : codec_.names()) opens_.push_back(opening_stage(gene));
 }
 
-Genome Shrinking::closed(Genome genome, int32_t stage) const {
+Genome ProgressiveShrinking::closed(Genome genome, int32_t stage) const {
   for (size_t i = 0; i < genome.size(); ++i) {
     if (opens_[i] > stage) genome[i] = largest_[i];
   }
   return genome;
 }
 
-Architecture Shrinking::sample(int32_t stage, Rng& rng) const {
+Architecture ProgressiveShrinking::sample(int32_t stage, Rng& rng) const {
   if (stage >= kWholeSpace) return codec_.space().sample(rng);
   Genome genome;
   for (const int32_t choices : codec_.cardinalities())
@@ -41,13 +41,13 @@ Architecture Shrinking::sample(int32_t stage, Rng& rng) const {
   return codec_.decode(closed(std::move(genome), stage));
 }
 
-Architecture Shrinking::smallest(int32_t stage) const {
+Architecture ProgressiveShrinking::smallest(int32_t stage) const {
   if (stage >= kWholeSpace) return codec_.space().smallest();
   return codec_.decode(closed(Genome(largest_.size(), 0), stage));
 }
 
-ParetoDraw::ParetoDraw(const Shrinking& shrinking, const Blueprint& blueprint, int32_t candidates,
-                       Rng rng)
+ParetoSampler::ParetoSampler(const ProgressiveShrinking& shrinking, const Blueprint& blueprint,
+                             int32_t candidates, Rng rng)
     : shrinking_(shrinking), blueprint_(blueprint), candidates_(candidates) {
   std::vector<int64_t> costs;
   for (int32_t i = 0; i < kProbes; ++i) costs.push_back(macs(shrinking.sample(kWholeSpace, rng)));
@@ -57,16 +57,16 @@ ParetoDraw::ParetoDraw(const Shrinking& shrinking, const Blueprint& blueprint, i
   }
 }
 
-int64_t ParetoDraw::macs(const Architecture& architecture) const {
+int64_t ParetoSampler::macs(const Architecture& architecture) const {
   return cost_of(blueprint_, architecture, kSeconds * blueprint_.sample_rate).macs;
 }
 
-int32_t ParetoDraw::bin_of(int64_t macs) const {
+int32_t ParetoSampler::bin_of(int64_t macs) const {
   return static_cast<int32_t>(std::upper_bound(edges_.begin(), edges_.end(), macs) -
                               edges_.begin());
 }
 
-Architecture ParetoDraw::sample(int32_t stage, Rng& rng) const {
+Architecture ParetoSampler::sample(int32_t stage, Rng& rng) const {
   const auto bin = static_cast<int32_t>(rng.below(kBins));
   std::optional<Architecture> best;
   int64_t most = 0;
@@ -79,7 +79,7 @@ Architecture ParetoDraw::sample(int32_t stage, Rng& rng) const {
     if (!best || cost.params > most) best = architecture;
     most = std::max(most, cost.params);
   }
-  return best ? *best : shrinking_.sample(stage, rng);  // the bin is out of reach in this stage
+  return best ? *best : shrinking_.sample(stage, rng);  // no member of this stage lies in the bin
 }
 
 }  // namespace concertina

@@ -1,5 +1,5 @@
-// How one random subnet is drawn: uniformly, with some genes held at the largest's value
-// (progressive shrinking), or near the Pareto front of size and cost. Immutable: thread-safe.
+// Random subnets: uniform, with some genes fixed to the largest's value (progressive shrinking), or
+// near the Pareto front of size and cost. Immutable: thread-safe.
 #pragma once
 
 #include <cstdint>
@@ -13,10 +13,10 @@ namespace concertina {
 // Progressive shrinking (Cai et al. 2020, OFA): the elastic dimensions open one after another, and
 // a closed gene has the value of the largest member. Stage 0: the largest only; 1: heads, FFN and
 // windows of each layer; 2: depth; 3: widths and frame period, which is the whole space.
-class Shrinking {
+class ProgressiveShrinking {
  public:
   static constexpr int32_t kStages = 4;
-  explicit Shrinking(const SearchSpace& space);
+  explicit ProgressiveShrinking(const SearchSpace& space);
   Architecture sample(int32_t stage, Rng& rng) const;  // uniform over the open genes
   Architecture smallest(int32_t stage) const;
 
@@ -29,19 +29,19 @@ class Shrinking {
 
 // Attentive sampling (Wang et al. 2021, AttentiveNAS: best of k within a cost bin). MACs are cut
 // into kBins bins of equal probability; a bin is drawn, then `candidates` members of it, of which
-// the one with the most parameters is taken: the size that each cost can buy, by the proxy that
-// needs no training.
-class ParetoDraw {
+// the one with the most parameters is taken, a proxy of quality that needs no training.
+class ParetoSampler {
  public:
   static constexpr int32_t kBins = 8;
   // `shrinking` must outlive it.
-  ParetoDraw(const Shrinking& shrinking, const Blueprint& blueprint, int32_t candidates, Rng rng);
+  ParetoSampler(const ProgressiveShrinking& shrinking, const Blueprint& blueprint,
+                int32_t candidates, Rng rng);
   Architecture sample(int32_t stage, Rng& rng) const;
 
  private:
   int64_t macs(const Architecture& architecture) const;
   int32_t bin_of(int64_t macs) const;
-  const Shrinking& shrinking_;
+  const ProgressiveShrinking& shrinking_;
   Blueprint blueprint_;
   int32_t candidates_;
   std::vector<int64_t> edges_;  // kBins - 1, ascending

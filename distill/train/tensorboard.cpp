@@ -10,12 +10,12 @@ TensorBoard::TensorBoard(const std::filesystem::path& folder)
     : events_(folder / "events.out.tfevents.0.concertina") {}
 
 void TensorBoard::on_start(const StartReport& start) {
-  every_ = steps_between_lines(start.steps);
+  interval_ = recording_interval(start.steps);
   events_.resume_after(start.step);
 }
 
 void TensorBoard::on_step(const StepReport& report) {
-  if (report.skipped || (report.step % every_ != 0 && report.step != report.steps)) return;
+  if (report.skipped || (report.step % interval_ != 0 && report.step != report.steps)) return;
   std::vector<Scalar> scalars = {{"train/loss", report.loss.total},
                                  {"train/lr", report.lr},
                                  {"train/grad_norm", report.grad_norm},

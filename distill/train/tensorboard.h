@@ -5,7 +5,7 @@
 #include <filesystem>
 
 #include "core/event_file.h"
-#include "distill/train/trainer.h"
+#include "distill/train/observer.h"
 
 namespace concertina {
 
@@ -14,12 +14,12 @@ class TensorBoard : public TrainObserver {
   // Events go to FOLDER/events.out.tfevents.0.concertina, one file over all sessions.
   explicit TensorBoard(const std::filesystem::path& folder);
   void on_start(const StartReport& start) override;
-  void on_step(const StepReport& report) override;  // about two thousand a run
+  void on_step(const StepReport& report) override;
   void on_validation(const ValidationReport& report) override;
 
  private:
   EventFile events_;
-  int64_t every_ = 1;
+  int64_t interval_ = 1;
 };
 
 }  // namespace concertina

@@ -1,5 +1,6 @@
 #include "distill/train/train_state.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
@@ -23,7 +24,7 @@ std::string to_json(const TrainState& state) {
               {"audio_s", state.audio_s},
               {"mean_loss", state.mean_loss},
               {"skipped", state.skipped},
-              {"bad_in_a_row", state.bad_in_a_row},
+              {"bad_in_a_row", state.skipped_in_a_row},
               {"validated", state.validated},
               {"best_step", state.best_step},
               {"best_loss", state.best_loss},
@@ -31,7 +32,7 @@ std::string to_json(const TrainState& state) {
       .dump();
 }
 
-TrainState train_state(const std::string& text) {
+TrainState parse_train_state(const std::string& text) {
   try {
     const Json json = Json::parse(text);
     TrainState state;
@@ -39,7 +40,7 @@ TrainState train_state(const std::string& text) {
     state.audio_s = json.at("audio_s").get<double>();
     state.mean_loss = means_of(json);
     state.skipped = json.at("skipped").get<int64_t>();
-    state.bad_in_a_row = json.at("bad_in_a_row").get<int64_t>();
+    state.skipped_in_a_row = json.at("bad_in_a_row").get<int64_t>();
     state.validated = json.value("validated", state.step);
     state.best_step = json.value("best_step", int64_t{0});
     state.best_loss = json.value("best_loss", 0.0);
@@ -48,6 +49,17 @@ TrainState train_state(const std::string& text) {
   } catch (const Json::exception&) {
     throw InputError("not the state of a training run");
   }
+}
+
+bool record_validation(TrainState& state, double loss, int32_t validation_crops) {
+  state.validated = state.step;
+  // Losses on other crops cannot be compared.
+  if (state.best_crops != 0 && state.best_crops != validation_crops) state.best_step = 0;
+  if (!std::isfinite(loss) || (state.best_step != 0 && loss >= state.best_loss)) return false;
+  state.best_step = state.step;
+  state.best_loss = loss;
+  state.best_crops = validation_crops;
+  return true;
 }
 
 }  // namespace concertina

@@ -1,14 +1,16 @@
 #include "distill/train/trainer.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstring>
+#include <utility>
 
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/memory.h"
-#include "distill/train/agreement.h"
+#include "distill/train/consistency.h"
 #include "distill/train/validation.h"
 
 namespace concertina {
@@ -16,26 +18,28 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr double kSpeedDecay = 0.95;
+
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+[[noreturn]] void throw_too_many_skipped(int64_t step, const std::string& reason) {
+  throw NumericError(fmt::format(
+      "{} steps in a row were skipped, the last one, {}, because: {}; if the loss is healthy, "
+      "resume with --resume and a larger optimizer.guard (0: off), else start again with a lower "
+      "optimizer.lr or dtype: fp32",
+      Trainer::kMaxSkippedSteps, step, reason));
+}
+
 }  // namespace
 
-Trainer::Trainer(Learner& learner, const BatchSource& training, const BatchSource& validation,
-                 const TrainOptions& options, const CheckpointFolder& checkpoints,
-                 std::vector<TrainObserver*> observers, Communicator& communicator)
-    : learner_(learner),
-      training_(training),
-      validation_(validation),
-      options_(options),
-      checkpoints_(checkpoints),
-      observers_(std::move(observers)),
-      communicator_(communicator),
-      gradients_(learner.parameters()),
-      exchange_(communicator, learner.parameters(), gradients_),
-      optimizer_(learner.parameters(), options.optimizer),
-      guard_(options.optimizer, learner.device()) {}
+Trainer::Trainer(Setup setup)
+    : setup_(std::move(setup)),
+      gradients_(setup_.learner.parameters()),
+      reducer_(setup_.communicator, setup_.learner.parameters(), gradients_),
+      optimizer_(setup_.learner.parameters(), setup_.options.optimizer),
+      guard_(setup_.options.optimizer, setup_.learner.device()) {}
 
 TrainOutcome Trainer::run(StopToken stop) {
   const SavesOnStop saves;
@@ -46,259 +50,235 @@ TrainOutcome Trainer::run(StopToken stop) {
   } catch (const Interrupted&) {
     throw;  // saved before
   } catch (...) {
-    rescue();
+    save_after_error();
     throw;
   }
 }
 
 TrainOutcome Trainer::train(StopToken stop) {
-  if (options_.max_minutes > 0) {
+  const TrainOptions& options = setup_.options;
+  TrainState& state = progress_.state;
+  if (options.max_minutes > 0) {
     stop = stop.with_deadline(std::chrono::duration_cast<Clock::duration>(
-        std::chrono::duration<double>(options_.max_minutes * 60)));
+        std::chrono::duration<double>(options.max_minutes * 60)));
   }
-  for (TrainObserver* observer : observers_) {
-    observer->on_start({state_.step, options_.steps, state_.validated == state_.step});
+  for (TrainObserver* observer : setup_.observers) {
+    observer->on_start({state.step, options.steps, state.validated == state.step});
   }
   TrainOutcome outcome;
-  Prefetcher prefetcher(training_, state_.step, learner_.device());
+  Prefetcher prefetcher(setup_.training, state.step, setup_.learner.device());
   auto last_save = Clock::now();
-  StopReason why = agree(stop.reason());
+  const auto checked_save = [&] {
+    complete_steps(0);
+    check_weights();
+    save();
+  };
+  StopReason reason = common_stop_reason(setup_.communicator, stop.reason());
   for (;;) {
     if (validation_due()) {
-      settle(0);
-      check_weights();
-      save();
+      checked_save();
       last_save = Clock::now();
       outcome.validation = validate(/*scheduled=*/true);
     }
-    if (state_.step >= options_.steps || why != StopReason::kNone) break;
+    if (state.step >= options.steps || reason != StopReason::kNone) break;
     step(prefetcher.next());
-    if (seconds_since(last_save) >= options_.checkpoint.minutes * 60) {
-      settle(0);
-      if (state_.bad_in_a_row == 0) {
+    if (seconds_since(last_save) >= options.checkpoint.minutes * 60) {
+      complete_steps(0);
+      if (state.skipped_in_a_row == 0) {
         save();
         last_save = Clock::now();
       }
     }
-    why = agree(stop.reason());
+    reason = common_stop_reason(setup_.communicator, stop.reason());
   }
-  settle(0);
-  check_weights();
-  save();
-  throw_if_interrupted(why, "training state saved in " + checkpoints_.folder().string());
+  checked_save();
+  throw_if_interrupted(
+      reason, fmt::format("training state saved in {}", setup_.checkpoints.folder().string()));
   if (outcome.validation.sizes.empty()) outcome.validation = validate(/*scheduled=*/false);
-  outcome.state = state_;
-  outcome.wall_s = wall_s_;
-  outcome.finished = state_.step >= options_.steps;
+  outcome.state = state;
+  outcome.wall_s = progress_.wall_s;
+  outcome.finished = state.step >= options.steps;
   return outcome;
 }
 
 void Trainer::restore() {
-  Progressed before;
-  if (communicator_.first()) {
-    before = checkpoints_.restore(learner_.parameters(), optimizer_).value_or(Progressed{});
+  progress_ = {};
+  if (setup_.communicator.is_rank_zero()) {
+    progress_ = setup_.checkpoints.restore(setup_.learner.parameters(), optimizer_)
+                    .value_or(TrainProgress{});
   }
-  state_ = before.state;
-  wall_s_ = before.wall_s;
-  if (!communicator_.alone()) share_state();
-  guard_.restart(state_.mean_loss);
+  if (!setup_.communicator.is_single_process()) broadcast_state();
+  guard_.restore(progress_.state.mean_loss);
 }
 
-bool Trainer::validation_due() const {
-  const bool scheduled = options_.validate_every > 0 && state_.step % options_.validate_every == 0;
-  return state_.step > state_.validated && (scheduled || state_.step == options_.steps);
-}
-
-// Before they are saved: where processes differ, the last checkpoint is what to go on from.
-void Trainer::check_weights() {
-  in_doubt_ = true;
-  check_same_weights(communicator_, learner_.parameters().flat(),
-                     fmt::format("after step {}", state_.step));
-  in_doubt_ = false;
-}
-
-// What came after the last checkpoint is kept whatever ends the run: parameters only ever hold
-// whole, good steps. Older checkpoints stay beside it.
-void Trainer::rescue() noexcept {
-  try {
-    // On GPUs a step whose sum another process never joined may be under way: waiting for it could
-    // last for ever, and its update is not to be kept.
-    if (!communicator_.alone() && !learner_.device().is_cpu()) return;
-    for (; !begun_.empty(); begun_.pop_front()) count(begun_.front());
-    state_.bad_in_a_row = 0;
-    if (!communicator_.first() || in_doubt_ || state_.step == 0) return;
-    checkpoints_.add({state_, wall_s_}, learner_.parameters(), optimizer_);
-    log_warn("the state after step {} is saved in {}; --resume goes on from it", state_.step,
-             checkpoints_.folder().string());
-  } catch (const std::exception& error) {
-    log_warn("the state after step {} could not be saved: {}", state_.step, error.what());
-  }
-}
-
-// Everybody gets the first process's.
-void Trainer::share_state() {
-  const std::string mine = to_json(state_);
-  const at::Tensor sizes = at::tensor({static_cast<double>(mine.size()), wall_s_}, at::kDouble);
-  communicator_.broadcast(sizes);
+void Trainer::broadcast_state() {
+  Communicator& communicator = setup_.communicator;
+  const std::string own = to_json(progress_.state);
+  const at::Tensor sizes =
+      at::tensor({static_cast<double>(own.size()), progress_.wall_s}, at::kDouble);
+  communicator.broadcast(sizes);
   const at::Tensor text = at::zeros({std::llround(sizes[0].item<double>())}, at::kByte);
-  if (communicator_.first()) std::memcpy(text.data_ptr(), mine.data(), mine.size());
+  if (communicator.is_rank_zero()) std::memcpy(text.data_ptr(), own.data(), own.size());
   for (const at::Tensor& tensor :
-       {text, learner_.parameters().flat(), optimizer_.first_moment(), optimizer_.second_moment(),
-        optimizer_.updates().view(at::kByte)}) {
-    communicator_.broadcast(tensor);
+       {text, setup_.learner.parameters().flat(), optimizer_.first_moment(),
+        optimizer_.second_moment(), optimizer_.updates().view(at::kByte)}) {
+    communicator.broadcast(tensor);
   }
-  state_ = train_state(
+  progress_.state = parse_train_state(
       {static_cast<const char*>(text.const_data_ptr()), static_cast<size_t>(text.numel())});
-  wall_s_ = sizes[1].item<double>();
-}
-
-// Why all processes stop now: a signal to one of them counts for all, and before a time cap.
-StopReason Trainer::agree(StopReason mine) const {
-  if (communicator_.alone()) return mine;
-  constexpr StopReason kReasons[] = {StopReason::kInterrupt, StopReason::kTerminate,
-                                     StopReason::kTimeUp};
-  const at::Tensor votes = at::zeros({std::ssize(kReasons)}, at::kDouble);
-  double* vote = votes.data_ptr<double>();
-  for (size_t i = 0; i < std::size(kReasons); ++i) vote[i] = mine == kReasons[i] ? 1 : 0;
-  communicator_.sum(votes);
-  for (size_t i = 0; i < std::size(kReasons); ++i) {
-    if (vote[i] > 0) return kReasons[i];
-  }
-  return StopReason::kNone;
-}
-
-// Of this process' gradient in the mean over processes: its share of the step's audio, times their
-// number. 1 where all have as much.
-double Trainer::weight_of(const Crops& crops) const {
-  if (communicator_.alone()) return 1;
-  const at::Tensor all = at::full({1}, crops.seconds, at::kDouble);
-  communicator_.sum(all);
-  return crops.seconds * communicator_.size() / all.item<double>();
-}
-
-void Trainer::step(const Crops& crops) {
-  const auto start = Clock::now();
-  gradients_.zero();
-  const double weight = weight_of(crops);
-  const StepLoss loss = learner_.learn(crops, state_.step, exchange_, weight);
-  exchange_.finish();
-  at::Tensor losses = row_of(loss) * weight;
-  const at::Tensor row = at::cat({losses.new_full({1}, crops.seconds), losses});
-  communicator_.sum(row);
-  losses = row.slice(0, 1).mul_(1.0 / communicator_.size());
-  const at::Tensor norm = gradients_.norm();
-  const at::Tensor roles = loss.by_role ? losses.slice(0, 1) : losses.slice(0, 0, 1);
-  const int64_t seen = state_.step - learner_.sampler().opened_at(state_.step);
-  const at::Tensor scale = guard_.judge(roles, norm, seen);
-  StepReport report;
-  report.lr = learning_rate(options_.optimizer, state_.step, options_.steps);
-  optimizer_.step(learner_.parameters(), gradients_, report.lr, scale);
-  report.step = ++state_.step;
-  report.steps = options_.steps;
-  for (const auto& [name, term] : loss.terms) report.loss.terms.emplace_back(name, 0.0);
-  const at::Tensor numbers = at::cat({row, at::stack({norm, scale}), guard_.means()});
-  begun_.push_back({std::move(report), start, loss.by_role, Readback(numbers)});
-  settle(learner_.device().is_cpu() ? 0 : 1);
-}
-
-// Reads the numbers of the steps begun, but for the last `but`.
-void Trainer::settle(size_t but) {
-  while (begun_.size() > but) {
-    Begun step = std::move(begun_.front());
-    begun_.pop_front();
-    settle(std::move(step));
-  }
-}
-
-// Takes a step's numbers into the state.
-void Trainer::count(Begun& step) {
-  constexpr double kSpeedMemory = 0.95;
-  const std::vector<double> row = step.numbers.wait();
-  StepReport& report = step.report;
-  take_row(row.data() + 1, report.loss);
-  const double seconds = row.front(), *verdict = row.data() + 2 + report.loss.terms.size();
-  const double* means = verdict + 2;
-  report.grad_norm = verdict[0];
-  report.skipped = std::isnan(verdict[1]);
-  if (report.skipped) {
-    refuse(report,
-           why_bad(report.loss, step.by_role, means, options_.optimizer.guard, report.grad_norm));
-  } else {
-    state_.bad_in_a_row = 0;
-    state_.mean_loss.assign(means, row.data() + row.size());
-  }
-  const double wall = seconds_since(std::max(step.start, settled_)), speed = seconds / wall;
-  settled_ = Clock::now();
-  speed_ = speed_ == 0 ? speed : kSpeedMemory * speed_ + (1 - kSpeedMemory) * speed;
-  wall_s_ += wall;
-  state_.audio_s += seconds;
-  report.audio_s_per_s = speed_;
-  report.wall_s = wall_s_;
-}
-
-void Trainer::settle(Begun step) {
-  count(step);
-  const StepReport& report = step.report;
-  for (TrainObserver* observer : observers_) observer->on_step(report);
-  if (state_.bad_in_a_row >= kMostBadSteps) give_up(report.step);
-}
-
-void Trainer::refuse(const StepReport& report, const std::string& why) {
-  ++state_.skipped;
-  ++state_.bad_in_a_row;
-  bad_ = why;
-  log_warn("step {} skipped: {}", report.step, why);
-}
-
-void Trainer::give_up(int64_t step) {
-  throw NumericError(fmt::format(
-      "{} steps in a row were skipped, the last one, {}, because: {}; where the loss is healthy, "
-      "go "
-      "on with --resume and a larger optimizer.guard (0: off), else start again with a lower "
-      "optimizer.lr or dtype: fp32",
-      kMostBadSteps, step, bad_));
-}
-
-ValidationReport Trainer::validate(bool scheduled) {
-  settle(0);
-  if (!scheduled) check_weights();
-  ValidationReport report;
-  report.step = state_.step;
-  report.sizes = losses_of_sizes(learner_, validation_, options_.validation_crops, communicator_);
-  TrainState after = state_;
-  if (scheduled) judge(report, after);
-  const bool reported = state_.validated == state_.step;  // by the run that this one goes on with
-  for (TrainObserver* observer : observers_) {
-    if (!reported) observer->on_validation(report);
-  }
-  state_ = after;  // done only once the best model is written too
-  return report;
-}
-
-// Only validations on schedule count, so that a stop in between leaves the run as it would be.
-void Trainer::judge(ValidationReport& report, TrainState& after) const {
-  after.validated = after.step;
-  if (after.best_crops != 0 && after.best_crops != options_.validation_crops) {
-    after.best_step = 0;  // measured on other crops
-  }
-  double mean = 0;
-  for (const auto& [name, loss] : report.sizes) {
-    mean += loss.total / static_cast<double>(report.sizes.size());
-  }
-  report.best = std::isfinite(mean) && (after.best_step == 0 || mean < after.best_loss);
-  if (!report.best) return;
-  after.best_step = after.step;
-  after.best_loss = mean;
-  after.best_crops = options_.validation_crops;
+  progress_.wall_s = sizes[1].item<double>();
 }
 
 void Trainer::save() {
-  if (!communicator_.first()) return;
-  if (state_.bad_in_a_row > 0) {  // what led here is not sure to be good
-    checkpoints_.add({state_, wall_s_}, learner_.parameters(), optimizer_);
+  if (!setup_.communicator.is_rank_zero()) return;
+  const auto& parameters = setup_.learner.parameters();
+  if (progress_.state.skipped_in_a_row > 0) {  // the older ones may be needed
+    setup_.checkpoints.save_keeping_older(progress_, parameters, optimizer_);
   } else {
-    checkpoints_.save({state_, wall_s_}, learner_.parameters(), optimizer_);
+    setup_.checkpoints.save(progress_, parameters, optimizer_);
   }
+}
+
+// Saves the steps after the last checkpoint, whatever ends the run: skipped steps never change
+// parameters. Older checkpoints are kept.
+void Trainer::save_after_error() noexcept {
+  TrainState& state = progress_.state;
+  const std::string folder = setup_.checkpoints.folder().string();
+  try {
+    // On GPUs a collective that another process never joined may be pending: waiting for it could
+    // last for ever, and its update must not be kept.
+    if (!setup_.communicator.is_single_process() && !setup_.learner.device().is_cpu()) return;
+    for (; !pending_.empty(); pending_.pop_front()) record(pending_.front());
+    state.skipped_in_a_row = 0;
+    if (!setup_.communicator.is_rank_zero() || weights_may_differ_ || state.step == 0) return;
+    setup_.checkpoints.save_keeping_older(progress_, setup_.learner.parameters(), optimizer_);
+    log_warn("the state after step {} is saved in {}; --resume continues from it", state.step,
+             folder);
+  } catch (const std::exception& error) {
+    log_warn("the state after step {} could not be saved: {}", state.step, error.what());
+  }
+}
+
+// Before a checkpoint is written: where the weights of processes differ, the last one is valid still.
+void Trainer::check_weights() {
+  weights_may_differ_ = true;
+  check_same_weights(setup_.communicator, setup_.learner.parameters().flat(),
+                     fmt::format("after step {}", progress_.state.step));
+  weights_may_differ_ = false;
+}
+
+// The weight of this process's gradient in the mean over processes: its share of the step's audio,
+// times the world size. 1 where all have as much.
+double Trainer::gradient_weight(const TrainingBatch& batch) const {
+  Communicator& communicator = setup_.communicator;
+  if (communicator.is_single_process()) return 1;
+  const at::Tensor all = at::full({1}, batch.seconds, at::kDouble);
+  communicator.all_reduce(all);
+  return batch.seconds * communicator.world_size() / all.item<double>();
+}
+
+void Trainer::step(const TrainingBatch& batch) {
+  Learner& learner = setup_.learner;
+  int64_t& number = progress_.state.step;
+  const auto start = Clock::now();
+  gradients_.zero();
+  const double weight = gradient_weight(batch);
+  const StepLoss loss = learner.learn(batch, number, reducer_, weight);
+  reducer_.finish();
+  at::Tensor losses = loss_row(loss) * weight;
+  const at::Tensor row = at::cat({losses.new_full({1}, batch.seconds), losses});
+  setup_.communicator.all_reduce(row);
+  losses = row.slice(0, 1).mul_(1.0 / setup_.communicator.world_size());
+  const at::Tensor norm = gradients_.norm();
+  const at::Tensor roles = loss.by_role ? losses.slice(0, 1) : losses.slice(0, 0, 1);
+  const at::Tensor scale =
+      guard_.gradient_scale(roles, norm, number - learner.sampler().opening_step(number));
+  StepReport report;
+  report.lr = learning_rate(setup_.options.optimizer, number, setup_.options.steps);
+  optimizer_.step(learner.parameters(), gradients_, report.lr, scale);
+  report.step = ++number;
+  report.steps = setup_.options.steps;
+  for (const auto& [name, term] : loss.terms) report.loss.terms.emplace_back(name, 0.0);
+  const at::Tensor values = at::cat({row, at::stack({norm, scale}), guard_.means()});
+  pending_.push_back({std::move(report), start, loss.by_role, Readback(values)});
+  complete_steps(learner.device().is_cpu() ? 0 : 1);
+}
+
+// Waits for the values of all pending steps but the last `keep_pending`, and reports the steps.
+void Trainer::complete_steps(size_t keep_pending) {
+  while (pending_.size() > keep_pending) {
+    PendingStep step = std::move(pending_.front());
+    pending_.pop_front();
+    record(step);
+    for (TrainObserver* observer : setup_.observers) observer->on_step(step.report);
+    if (progress_.state.skipped_in_a_row >= kMaxSkippedSteps) {
+      throw_too_many_skipped(step.report.step, skip_reason_);
+    }
+  }
+}
+
+// Completes a step's report, and the progress with it.
+void Trainer::record(PendingStep& step) {
+  TrainState& state = progress_.state;
+  StepReport& report = step.report;
+  const std::vector<double> values = step.values.wait();
+  set_from_row(report.loss, values.data() + 1);
+  const double seconds = values.front();
+  const double* norm_and_scale = values.data() + 2 + report.loss.terms.size();
+  const double* means = norm_and_scale + 2;
+  report.grad_norm = norm_and_scale[0];
+  report.skipped = std::isnan(norm_and_scale[1]);
+  if (report.skipped) {
+    ++state.skipped;
+    ++state.skipped_in_a_row;
+    skip_reason_ = skip_reason(report.loss, step.by_role, means, setup_.options.optimizer.guard,
+                               report.grad_norm);
+    log_warn("step {} skipped: {}", report.step, skip_reason_);
+  } else {
+    state.skipped_in_a_row = 0;
+    state.mean_loss.assign(means, values.data() + values.size());
+  }
+  const double wall = seconds_since(std::max(step.start, last_recorded_)), speed = seconds / wall;
+  last_recorded_ = Clock::now();
+  audio_s_per_s_ =
+      audio_s_per_s_ == 0 ? speed : kSpeedDecay * audio_s_per_s_ + (1 - kSpeedDecay) * speed;
+  progress_.wall_s += wall;
+  state.audio_s += seconds;
+  report.audio_s_per_s = audio_s_per_s_;
+  report.wall_s = progress_.wall_s;
+}
+
+bool Trainer::validation_due() const {
+  const TrainState& state = progress_.state;
+  const int64_t every = setup_.options.validate_every, steps = setup_.options.steps;
+  const bool scheduled = every > 0 && state.step % every == 0;
+  return state.step > state.validated && (scheduled || state.step == steps);
+}
+
+// Only scheduled validations count for the best model, so that a stop in between leaves the run as it
+// would be.
+ValidationReport Trainer::validate(bool scheduled) {
+  complete_steps(0);
+  if (!scheduled) check_weights();
+  const int32_t crops = setup_.options.validation_crops;
+  TrainState& state = progress_.state;
+  ValidationReport report;
+  report.step = state.step;
+  report.sizes = validation_losses(setup_.learner, setup_.validation, crops, setup_.communicator);
+  TrainState after = state;
+  if (scheduled) {
+    double mean = 0;
+    for (const auto& [name, loss] : report.sizes) {
+      mean += loss.total / static_cast<double>(report.sizes.size());
+    }
+    report.best = record_validation(after, mean, crops);
+  }
+  const bool reported = state.validated == state.step;  // by the run that this one resumes
+  for (TrainObserver* observer : setup_.observers) {
+    if (!reported) observer->on_validation(report);
+  }
+  state = after;  // only once the best model is written too
+  return report;
 }
 
 }  // namespace concertina

@@ -2,33 +2,34 @@
 
 namespace concertina {
 
-std::vector<std::pair<std::string, LossValues>> losses_of_sizes(Learner& learner,
-                                                                const BatchSource& batches,
-                                                                int32_t clips,
-                                                                Communicator& communicator) {
+std::vector<std::pair<std::string, LossValues>> validation_losses(Learner& learner,
+                                                                  const BatchSource& batches,
+                                                                  int32_t clips,
+                                                                  Communicator& communicator) {
   std::vector<std::pair<std::string, LossValues>> sizes;
   std::vector<Architecture> architectures;
   for (const auto& [name, architecture] : learner.sampler().sizes()) {
     sizes.emplace_back(name, LossValues{});
     architectures.push_back(architecture);
   }
-  const int64_t count = batches.batches_of(clips);
-  const bool shared = count >= communicator.size();
+  const int64_t count = batches.batch_count(clips);
+  const bool shared = count >= communicator.world_size();
   double seconds = 0;
   for (int64_t b = shared ? communicator.rank() : 0; b < count;
-       b += shared ? communicator.size() : 1) {
-    const Crops crops = batches.at(b);
+       b += shared ? communicator.world_size() : 1) {
+    const TrainingBatch crops = batches.at(b);
     const std::vector<LossValues> values = learner.evaluate(crops, architectures);
-    for (size_t i = 0; i < values.size(); ++i) add(sizes[i].second, values[i], crops.seconds);
+    for (size_t i = 0; i < values.size(); ++i)
+      accumulate(sizes[i].second, values[i], crops.seconds);
     seconds += crops.seconds;
   }
   const at::Tensor all = at::full({1}, seconds, at::kDouble);
-  if (shared) communicator.sum(all);
+  if (shared) communicator.all_reduce(all);
   for (auto& [name, loss] : sizes) {
-    const at::Tensor row = row_of(loss);
-    if (shared) communicator.sum(row);
+    const at::Tensor row = loss_row(loss);
+    if (shared) communicator.all_reduce(row);
     row.div_(all);
-    take_row(row.const_data_ptr<double>(), loss);
+    set_from_row(loss, row.const_data_ptr<double>());
   }
   return sizes;
 }

@@ -1,4 +1,4 @@
-// Training on another device than the CPU: the same numbers, and no step that waits for the device.
+// Training on another device than the CPU: the same results, and no step that waits for the device.
 #include <gtest/gtest.h>
 
 #include <limits>
@@ -44,7 +44,7 @@ class OnDevice : public ::testing::Test {
   }
   StageResult distill(const SearchSpace& space, const DistillOptions& options, at::Device device) {
     const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
-    return distill_stage(options, 2, space, teacher, nullptr, manifest, context(device));
+    return distill_stage(options, {2, space, teacher, nullptr, manifest}, context(device));
   }
   testing::TempFolder folder{"device"};
   Manifest manifest = testing::tiny_corpus(folder.path);
@@ -74,7 +74,7 @@ TEST_F(OnDevice, ADistilledSupernetIsTheSameAsOnTheCpu) {
   }
 }
 
-TEST_F(OnDevice, CachedTargetsArriveToo) {
+TEST_F(OnDevice, CachedTargetsAreUploaded) {
   DistillOptions options = options_of(3);
   options.cache = CacheDtype::kFp16;
   const SearchSpace space = testing::tiny_space();
@@ -107,7 +107,7 @@ TEST_F(OnDevice, NoStepWaitsForTheDevice) {
   }
 }
 
-TEST(StepGuard, LeavesOutWhatIsNotFiniteOrFarAboveTheMean) {
+TEST(StepGuard, SkipsNonFiniteAndExplodingLosses) {
   constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
   for (const at::Device device : {at::Device(at::kCPU), other_device()}) {
     const auto number = [&](double value) {
@@ -118,7 +118,7 @@ TEST(StepGuard, LeavesOutWhatIsNotFiniteOrFarAboveTheMean) {
     options.guard = 5;
     StepGuard guard(options, device);
     const auto scale = [&](double loss, double norm, int64_t step) {
-      return guard.judge(number(loss).view({1}), number(norm), step).item<double>();
+      return guard.gradient_scale(number(loss).view({1}), number(norm), step).item<double>();
     };
     EXPECT_EQ(scale(10, 1, 0), 1);
     EXPECT_NEAR(scale(10, 4, 1), 0.5, 1e-6);
@@ -128,7 +128,7 @@ TEST(StepGuard, LeavesOutWhatIsNotFiniteOrFarAboveTheMean) {
     EXPECT_EQ(scale(1000, 1, StepGuard::kGuardAfter - 1), 1);  // 10 and 1000: 59.5
     EXPECT_TRUE(std::isnan(scale(297.6, 1, StepGuard::kGuardAfter)));
     EXPECT_EQ(scale(297.4, 1, StepGuard::kGuardAfter), 1);
-    guard.restart({1});
+    guard.restore({1});
     EXPECT_TRUE(std::isnan(scale(5.1, 1, StepGuard::kGuardAfter)));
   }
 }

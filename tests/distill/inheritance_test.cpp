@@ -33,7 +33,7 @@ Blueprint tiny() {
 Supernet random_model(const Blueprint& blueprint, uint64_t seed) {
   Supernet model = Supernet::random(testing::tiny_teacher(space_of(blueprint)), Rng(seed));
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(seed);
-  for (auto& [name, tensor] : model.weights()) {  // norms and biases that tell channels apart
+  for (auto& [name, tensor] : model.weights()) {  // norms and biases that differ by channel
     if (!name.starts_with("feature_extractor")) {
       tensor = tensor + at::empty(tensor.sizes()).normal_(0, 0.1, generator);
     }
@@ -50,13 +50,13 @@ at::Tensor last_state(const Supernet& model) {
   return output.hidden.at(static_cast<size_t>(architecture.depth()));
 }
 
-TEST(Inheritance, ChannelsMoveWhereTheGroupsAreInterleavedInOneOnly) {
+TEST(Inheritance, ChannelsArePermutedWhereTheGroupsAreInterleavedInOneOnly) {
   Blueprint contiguous = tiny();
   contiguous.positional.interleaved = false;
   const Supernet older = random_model(contiguous, 1);
   Supernet model = Supernet::random(testing::tiny_teacher(space_of(tiny())), Rng(2));
-  const Inheritance result = inherit(model, older);
-  EXPECT_TRUE(result.fresh.empty() && result.left_over.empty()) << describe(result);
+  const Inheritance result = inherit_weights(model, older);
+  EXPECT_TRUE(result.initial.empty() && result.unused.empty()) << describe(result);
   EXPECT_THAT(result.differences, ElementsAre("positional.interleaved"));
 
   const int64_t embed = older.space().largest().embed_dim();
@@ -70,40 +70,40 @@ TEST(Inheritance, ChannelsMoveWhereTheGroupsAreInterleavedInOneOnly) {
   EXPECT_GT(expected.abs().max().item<double>(), 0.1);
 }
 
-TEST(Inheritance, HeadsOfAnotherSizeStayFresh) {
+TEST(Inheritance, HeadsOfAnotherSizeKeepInitialValues) {
   Blueprint wide = tiny();
   wide.head_dim = 16;
   const Supernet older = random_model(tiny(), 1);  // 2 heads of 8
   Supernet model = Supernet::random(testing::tiny_teacher(space_of(wide)), Rng(2));
-  const Inheritance result = inherit(model, older);
-  EXPECT_THAT(result.taken, Not(Contains(HasSubstr("self_attn.q_proj"))));
-  EXPECT_THAT(result.taken, Contains("encoder.layers.0.fc1.weight"));
-  ASSERT_TRUE(result.fresh.contains("heads of 16 where the older model's have 8"));
+  const Inheritance result = inherit_weights(model, older);
+  EXPECT_THAT(result.copied, Not(Contains(HasSubstr("self_attn.q_proj"))));
+  EXPECT_THAT(result.copied, Contains("encoder.layers.0.fc1.weight"));
+  ASSERT_TRUE(result.initial.contains("heads of 16 where the older model's have 8"));
   EXPECT_THAT(describe(result), HasSubstr("fresh (heads of 16 where the older model's have 8): "
                                           "encoder.layers.0.self_attn.k_proj.bias"));
 }
 
-TEST(Inheritance, WhatIsLeftOverIsNamed) {
+TEST(Inheritance, UnusedTensorsAreNamed) {
   Blueprint biased = tiny();
   biased.relative_position = {.buckets = 8, .max_distance = 20};
   Supernet model = Supernet::random(testing::tiny_teacher(space_of(tiny())), Rng(2));
-  const Inheritance result = inherit(model, random_model(biased, 1));
-  EXPECT_TRUE(result.fresh.empty());
-  EXPECT_THAT(result.left_over.at("not in the new model"),
+  const Inheritance result = inherit_weights(model, random_model(biased, 1));
+  EXPECT_TRUE(result.initial.empty());
+  EXPECT_THAT(result.unused.at("not in the new model"),
               Contains("encoder.layers.0.self_attn.relative_attention_bias.weight"));
   EXPECT_THAT(result.differences, Contains("relative_position.buckets"));
 }
 
-TEST(Inheritance, WeightsThatMeanSomethingElseAreRefused) {
+TEST(Inheritance, WeightsOfAnotherMeaningAreRejected) {
   Blueprint pre = tiny();
   pre.norm_position = NormPosition::kPre;
   Supernet model = Supernet::random(testing::tiny_teacher(space_of(tiny())), Rng(2));
-  EXPECT_THROW(inherit(model, random_model(pre, 1)), InputError);
+  EXPECT_THROW(inherit_weights(model, random_model(pre, 1)), InputError);
 
-  Blueprint gated = tiny();  // its gate reads embedding channels by place
+  Blueprint gated = tiny();  // its gate reads embedding channels by position
   gated.positional.interleaved = false;
   gated.relative_position = {.buckets = 8, .max_distance = 20};
-  EXPECT_THROW(inherit(model, random_model(gated, 1)), InputError);
+  EXPECT_THROW(inherit_weights(model, random_model(gated, 1)), InputError);
 }
 
 }  // namespace

@@ -9,7 +9,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "distill/pretrain/options.h"
-#include "distill/train/recipe.h"
+#include "distill/train/config_fingerprint.h"
 
 namespace concertina {
 namespace {
@@ -49,7 +49,7 @@ stage2:
   EXPECT_EQ(stage2.sampler.random, 2);
 }
 
-TEST(Options, PresetsGiveWayToExplicitKeys) {
+TEST(Options, ExplicitKeysOverridePresets) {
   ConfigFile file = ConfigFile::parse(
       "stage2: {preset: lighthubert, objective: {top: 6}, optimizer: {lr: 1e-4}, sampler: "
       "{progressive: 0.2}}\nstage1: {preset: lighthubert}\n");
@@ -93,7 +93,7 @@ std::string fingerprint_of(const std::string& stage, const std::string& yaml) {
   return json;
 }
 
-TEST(Recipe, HasTheBytesOfTheVersionBefore) {
+TEST(ConfigFingerprint, HasTheBytesOfTheVersionBefore) {
   std::istringstream lines(
       read_text(std::filesystem::path(CONCERTINA_SOURCE_DIR) / "tests/distill/options_golden.txt"));
   int64_t checked = 0;
@@ -108,7 +108,7 @@ TEST(Recipe, HasTheBytesOfTheVersionBefore) {
   EXPECT_GT(checked, 30);
 }
 
-TEST(Recipe, IsYamlWithoutTimeCaps) {
+TEST(ConfigFingerprint, IsYamlWithoutTimeLimits) {
   PretrainOptions options;
   options.train.max_minutes = 3;
   const std::string json = to_json(options);
@@ -117,10 +117,10 @@ TEST(Recipe, IsYamlWithoutTimeCaps) {
   EXPECT_THAT(yaml_of(json), ::testing::HasSubstr("units:\n  features: \"mfcc\"\n"));
 }
 
-TEST(Recipe, NamesAnAugmentationThatIsAskedFor) {
+TEST(ConfigFingerprint, ContainsAConfiguredAugmentation) {
   PretrainOptions options;
   const std::string plain = to_json(options);
-  options.train.augment.noise_clips = "noise.tsv";  // its content counts, not its place
+  options.train.augment.noise_clips = "noise.tsv";  // its content counts, not its path
   EXPECT_EQ(to_json(options), plain);
   EXPECT_THAT(plain, ::testing::Not(::testing::HasSubstr("augment")));
   options.train.augment.mixing.probability = 0.2;
@@ -129,13 +129,13 @@ TEST(Recipe, NamesAnAugmentationThatIsAskedFor) {
   EXPECT_TRUE(noise_input(make_augmentation({})).empty());
 }
 
-TEST(Options, RefuseBetasWhoseCorrectionsWouldNotEnd) {
+TEST(Options, RejectBetasThatAreTooLarge) {
   ConfigFile file = ConfigFile::parse("stage1: {optimizer: {beta2: 0.9999}}\n");
   DistillOptions::from_config(file.root().section("stage1"), 1);
   EXPECT_THROW(file.finish(), InputError);
 }
 
-TEST(Options, AWarmStartTakesThePlaceOfInit) {
+TEST(Options, AWarmStartReplacesInit) {
   ConfigFile one = ConfigFile::parse("stage1: {init_from: runs/a/stage1}\n");
   EXPECT_EQ(DistillOptions::from_config(one.root().section("stage1"), 1).init,
             StudentInit::kFolder);

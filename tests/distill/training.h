@@ -1,4 +1,4 @@
-// Short training runs on a made-up corpus, and what watches and stops them.
+// Short training runs on a synthetic corpus, and observers that record and stop them.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -31,7 +31,7 @@ inline PretrainOptions tiny_pretraining() {
   return options;
 }
 
-// Asks for a stop after `step`.
+// Requests a stop after `step`.
 struct StopAt : TrainObserver {
   StopAt(int64_t at, StopReason why) : step(at), reason(why) {}
   void on_step(const StepReport& report) override {

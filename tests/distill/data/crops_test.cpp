@@ -29,26 +29,27 @@ std::shared_ptr<const Augmentation> lively() {
 
 class CropsTest : public ::testing::Test {
  protected:
-  CropSource crops(const BatchContents& contents, BatchShare share = {}, int32_t rows = 4) const {
+  CropSource crops(const BatchContents& contents, BatchShard share = {}, int32_t rows = 4) const {
     BatchOptions options;
     options.crops = rows;
     options.seconds = 0.5;
-    return CropSource(clips, blueprint, options, contents, Rng(1), share);
+    return CropSource({clips, blueprint, options, contents, Rng(1), share});
   }
-  ClipSource whole_clips(const BatchContents& contents) const {
+  WholeClipSource whole_clips(const BatchContents& contents) const {
     const BatchOptions options{.whole_clips = true, .budget = 5, .longest = 1.5, .shortest = 0.5};
-    return ClipSource(clips, blueprint, options, contents, Rng(1));
+    return WholeClipSource({clips, blueprint, options, contents, Rng(1)});
   }
   testing::TempFolder folder{"crops"};
   Manifest manifest = testing::tiny_corpus(folder.path);
   Blueprint blueprint = testing::tiny_space().blueprint();
   JoinedClips clips{manifest, Split::kTrain, blueprint.base_frame_samples()};
-  at::Tensor places = at::arange(clips.total_frames(), at::kShort);  // as units: where a frame is
+  at::Tensor places =
+      at::arange(clips.total_frames(), at::kShort);  // as units: positions of frames
 };
 
-// What runs of earlier versions read, draw for draw: their checkpoints go on.
-TEST_F(CropsTest, PlainBatchesStayAsTheyWere) {
-  const Crops batch = crops({kMask, places, {}, {}}).at(7);
+// The batches of earlier versions, draw for draw: their checkpoints can be resumed.
+TEST_F(CropsTest, PlainBatchesAreThoseOfEarlierVersions) {
+  const TrainingBatch batch = crops({kMask, places, {}, {}}).at(7);
   Rng rng = Rng(1).fork("crops", 7);
   std::vector<float> audio(25 * 320);
   for (int64_t row = 0; row < 4; ++row) {
@@ -64,22 +65,22 @@ TEST_F(CropsTest, PlainBatchesStayAsTheyWere) {
 }
 
 TEST_F(CropsTest, AugmentationChangesTheWaveformOnly) {
-  const Crops plain = crops({kMask, places, {}, {}}).at(3);
-  const Crops augmented = crops({kMask, places, {}, lively()}).at(3);
+  const TrainingBatch plain = crops({kMask, places, {}, {}}).at(3);
+  const TrainingBatch augmented = crops({kMask, places, {}, lively()}).at(3);
   EXPECT_TRUE(augmented.units.equal(plain.units));
   EXPECT_TRUE(augmented.speech.mask.equal(plain.speech.mask));
   EXPECT_FALSE(augmented.speech.waveform.equal(plain.speech.waveform));
-  EXPECT_FALSE(augmented.clean.defined());  // nobody asks a teacher
+  EXPECT_FALSE(augmented.clean.defined());  // no teacher is run
 
-  const Crops taught = crops({kMask, {}, {}, lively()}).at(3);
+  const TrainingBatch taught = crops({kMask, {}, {}, lively()}).at(3);
   EXPECT_TRUE(taught.speech.waveform.equal(augmented.speech.waveform));
   EXPECT_TRUE(taught.clean.equal(plain.speech.waveform));
 }
 
-TEST_F(CropsTest, SharesTogetherAreOneAugmentedBatch) {
+TEST_F(CropsTest, ShardsTogetherAreOneAugmentedBatch) {
   const BatchContents contents{kMask, places, {}, lively()};
-  const Crops whole = crops(contents).at(5);
-  std::vector<Crops> parts;
+  const TrainingBatch whole = crops(contents).at(5);
+  std::vector<TrainingBatch> parts;
   for (int32_t part = 0; part < 2; ++part) parts.push_back(crops(contents, {part, 2}, 2).at(5));
   EXPECT_TRUE(
       at::cat({parts[0].speech.waveform, parts[1].speech.waveform}).equal(whole.speech.waveform));
@@ -94,17 +95,17 @@ TEST_F(CropsTest, AnAugmentedStepDependsOnTheSeedAndTheStepOnly) {
   EXPECT_FALSE(one.at(4).speech.waveform.equal(two.at(3).speech.waveform));
 }
 
-// Notes on which threads it is asked, and how many LibTorch would use there.
+// Records its threads, and how many LibTorch would use there.
 class WatchedSource : public BatchSource {
  public:
   explicit WatchedSource(const BatchSource& source) : source_(source) {}
-  Crops at(int64_t step) const override {
+  TrainingBatch at(int64_t step) const override {
     const std::scoped_lock lock(mutex_);
     ids.insert(std::this_thread::get_id());
     teams.insert(at::get_num_threads());
     return source_.at(step);
   }
-  int64_t batches_of(int32_t clips) const override { return source_.batches_of(clips); }
+  int64_t batch_count(int32_t clips) const override { return source_.batch_count(clips); }
   mutable std::set<std::thread::id> ids;
   mutable std::set<int> teams;
 
@@ -113,8 +114,8 @@ class WatchedSource : public BatchSource {
   mutable std::mutex mutex_;
 };
 
-// A thread a step brings an OpenMP team a step: 20 to 30 times the time on a busy machine.
-TEST_F(CropsTest, BatchesAreMadeOnAFewThreadsWithoutTeams) {
+// A new thread for each step creates an OpenMP team each time: 20 to 30 times slower on a busy machine.
+TEST_F(CropsTest, BatchesAreMadeOnAFewThreadsWithoutOpenMpTeams) {
   const int before = at::get_num_threads();
   at::set_num_threads(4);
   const CropSource source = crops({});
@@ -134,10 +135,10 @@ TEST_F(CropsTest, BatchesAreMadeOnAFewThreadsWithoutTeams) {
 }
 
 TEST_F(CropsTest, WholeClipsKeepTheirPadding) {
-  const ClipSource plain = whole_clips({kMask, {}, {}, {}});
-  const ClipSource augmented = whole_clips({kMask, {}, {}, lively()});
+  const WholeClipSource plain = whole_clips({kMask, {}, {}, {}});
+  const WholeClipSource augmented = whole_clips({kMask, {}, {}, lively()});
   for (int64_t step = 0; step < 3; ++step) {
-    const Crops clean = plain.at(step), noisy = augmented.at(step);
+    const TrainingBatch clean = plain.at(step), noisy = augmented.at(step);
     EXPECT_TRUE(noisy.clean.equal(clean.speech.waveform));
     EXPECT_TRUE(noisy.speech.mask.equal(clean.speech.mask));
     EXPECT_FALSE(noisy.speech.waveform.equal(clean.speech.waveform));
@@ -150,7 +151,7 @@ TEST_F(CropsTest, WholeClipsKeepTheirPadding) {
   }
 }
 
-TEST_F(CropsTest, TheTeacherHearsTheCleanAudio) {
+TEST_F(CropsTest, TheTeacherReceivesTheCleanAudio) {
   const SearchSpace space = testing::tiny_space();
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   LayerMeanSpec spec;
@@ -166,7 +167,7 @@ TEST_F(CropsTest, TheTeacherHearsTheCleanAudio) {
                    .heads = std::move(heads),
                    .sampler = make_sampler({}, space, 1, Rng(3)),
                    .teacher = teacher});
-  Crops batch = crops({{}, {}, {}, lively()}).at(3);
+  TrainingBatch batch = crops({{}, {}, {}, lively()}).at(3);
   const auto loss = [&] { return learner.evaluate(batch, {space.largest()}).front().total; };
   const double denoising = loss();
   batch.target = target_of(asked, teacher.slice(space.largest()), make_batch(batch.clean));

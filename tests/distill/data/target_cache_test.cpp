@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "core/log.h"
+#include "distill/data/target_windows.h"
 #include "distill/objective/layer_mean.h"
 #include "tests/distill/tiny.h"
 
@@ -27,7 +28,7 @@ class Targets : public ::testing::Test {
     return TargetCache(folder.path / "targets",
                        {clips, subnet, objective, batch(whole_clips), "test"}, dtype, stop);
   }
-  // What the teacher says of frames first..first+frames-1, heard together.
+  // The teacher's targets of frames first..first+frames-1, encoded together.
   at::Tensor heard(int64_t first, int64_t frames) {
     std::vector<float> audio(static_cast<size_t>(frames * samples));
     clips.read(first, audio);
@@ -56,7 +57,7 @@ TEST_F(Targets, WindowsKeepEveryFrameOnce) {
         for (int64_t f = 0; f < w.kept_frames; ++f)
           EXPECT_TRUE(kept.insert(w.kept_first + f).second);
       }
-      // The model gives one frame less than it hears: at the end, and of each whole clip.
+      // The encoder gives one frame less than its input: at the end, and of each whole clip.
       const auto missing = whole ? clips.clips().size() : size_t{1};
       EXPECT_EQ(kept.size(), static_cast<size_t>(clips.total_frames()) - missing) << seconds;
     }
@@ -64,7 +65,7 @@ TEST_F(Targets, WindowsKeepEveryFrameOnce) {
 }
 
 // A clip of five minutes at once took three times the memory of its parts.
-TEST_F(Targets, NoMoreIsHeardAtOnceThanInTraining) {
+TEST_F(Targets, WindowsAreNoLongerThanInTraining) {
   for (const bool whole : {false, true}) {
     for (const TargetWindow& w : target_windows(clips, space.blueprint(), batch(whole, 1))) {
       EXPECT_EQ(w.frames, 50);  // of a second; all clips are longer
@@ -74,9 +75,9 @@ TEST_F(Targets, NoMoreIsHeardAtOnceThanInTraining) {
 }
 
 // Instance norm over 10 s leaves the targets of a crop smaller than instance norm over the crop,
-// and validation, which asks the teacher, on another scale than training.
-TEST_F(Targets, HaveTheScaleOfFreshOnes) {
-  // The spread of cached targets within crops of a second, over that of fresh ones.
+// and validation, which runs the teacher, on another scale than training.
+TEST_F(Targets, HaveTheScaleOfUncachedOnes) {
+  // The spread of cached targets within crops of a second, over that of uncached ones.
   const auto spread = [&](double seconds) {
     const TargetCache made(folder.path / "targets",
                            {clips, subnet, objective, batch(false, seconds), "test"},
@@ -95,7 +96,7 @@ TEST_F(Targets, HaveTheScaleOfFreshOnes) {
   EXPECT_NEAR(spread(1), 1, 0.15);
 }
 
-TEST_F(Targets, AreWhatTheTeacherSays) {
+TEST_F(Targets, EqualTheTeachersOutput) {
   const JoinedClips::ClipSpan& clip = clips.clips()[4];
   const at::Tensor expected = heard(clip.first_frame, clip.frames);
   const double largest = expected.abs().max().item<double>();
@@ -110,7 +111,7 @@ TEST_F(Targets, AreWhatTheTeacherSays) {
   EXPECT_LT((windowed - heard(0, 500).narrow(0, 0, 400)).abs().max().item<double>(), 1e-2);
 }
 
-TEST_F(Targets, AStoppedPassGoesOn) {
+TEST_F(Targets, AStoppedPassIsResumed) {
   const TargetCache whole = cache(CacheDtype::kFp16, true);
   const at::Tensor expected = whole.read(0, clips.total_frames() - 1);
   fs::remove_all(folder.path / "targets");

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/errors.h"
+#include "distill/data/crops.h"
 #include "tests/distill/tiny.h"
 
 namespace concertina {
@@ -23,11 +24,11 @@ class WholeClips : public ::testing::Test {
 };
 
 TEST_F(WholeClips, EveryClipOnceAnEpochWithinTheBudget) {
-  const ClipSource source(clips, blueprint, options, {}, Rng(1));
+  const WholeClipSource source({clips, blueprint, options, {}, Rng(1)});
   const int64_t batches = source.batches_per_epoch();
   std::vector<std::vector<int64_t>> epochs(2);
   for (int64_t step = 0; step < 2 * batches; ++step) {
-    const Crops batch = source.at(step);
+    const TrainingBatch batch = source.at(step);
     EXPECT_LE(batch.speech.waveform.numel(), 5 * 16000);
     const int64_t* lengths = batch.speech.lengths.const_data_ptr<int64_t>();
     for (int64_t b = 0; b < batch.speech.lengths.numel(); ++b) {
@@ -49,20 +50,26 @@ TEST_F(WholeClips, EveryClipOnceAnEpochWithinTheBudget) {
 }
 
 TEST_F(WholeClips, AStepDependsOnTheSeedAndTheStepOnly) {
-  const ClipSource one(clips, blueprint, options,
-                       {MaskOptions{.probability = 0.4, .length = 3}, {}, {}, {}}, Rng(1));
-  const ClipSource two(clips, blueprint, options,
-                       {MaskOptions{.probability = 0.4, .length = 3}, {}, {}, {}}, Rng(1));
+  const WholeClipSource one({clips,
+                             blueprint,
+                             options,
+                             {MaskOptions{.probability = 0.4, .length = 3}, {}, {}, {}},
+                             Rng(1)});
+  const WholeClipSource two({clips,
+                             blueprint,
+                             options,
+                             {MaskOptions{.probability = 0.4, .length = 3}, {}, {}, {}},
+                             Rng(1)});
   two.at(0);
-  const Crops a = one.at(7), b = two.at(7);
+  const TrainingBatch a = one.at(7), b = two.at(7);
   EXPECT_TRUE(a.speech.waveform.equal(b.speech.waveform));
   EXPECT_TRUE(a.speech.mask.equal(b.speech.mask));
 }
 
 TEST_F(WholeClips, UnitsFollowTheirClip) {
   const at::Tensor units = at::arange(clips.total_frames(), at::kShort);
-  const ClipSource source(clips, blueprint, options, {{}, units, {}, {}}, Rng(1));
-  const Crops batch = source.at(0);
+  const WholeClipSource source({clips, blueprint, options, {{}, units, {}, {}}, Rng(1)});
+  const TrainingBatch batch = source.at(0);
   std::vector<float> audio(320);
   for (int64_t b = 0; b < batch.units.size(0); ++b) {
     clips.read(batch.units[b][0].item<int64_t>(), audio);
@@ -87,10 +94,10 @@ class WithinClips : public WholeClips {
   at::Tensor places = at::arange(clips.total_frames(), at::kShort);  // as units
 };
 
-// Crops of the joined clips reach across them: 62 % of the quickstart's.
+// Crops of the joined clips span several: 62 % of the quickstart's.
 TEST_F(WithinClips, ACropIsOfOneClip) {
-  const CropSource across(clips, blueprint, options, {{}, places, {}, {}}, Rng(1));
-  const auto within = make_batch_source(clips, blueprint, options, {{}, places, {}, {}}, Rng(1));
+  const CropSource across({clips, blueprint, options, {{}, places, {}, {}}, Rng(1)});
+  const auto within = make_batch_source({clips, blueprint, options, {{}, places, {}, {}}, Rng(1)});
   int64_t reaching = 0;
   std::set<int64_t> seen;
   for (int64_t step = 0; step < 30; ++step) {
@@ -110,10 +117,10 @@ TEST_F(WithinClips, ACropIsOfOneClip) {
 }
 
 TEST_F(WithinClips, ABatchHasNoPaddingAndAsMuchAudio) {
-  const auto source = make_batch_source(clips, blueprint, options, {}, Rng(1));
+  const auto source = make_batch_source({clips, blueprint, options, {}, Rng(1)});
   std::set<int64_t> widths;
   for (int64_t step = 0; step < 30; ++step) {
-    const Crops batch = source->at(step);
+    const TrainingBatch batch = source->at(step);
     const int64_t width = batch.speech.waveform.size(1);
     EXPECT_TRUE(batch.speech.lengths.eq(width).all().item<bool>());
     EXPECT_LE(batch.seconds, 4 * 1.5);
@@ -123,16 +130,17 @@ TEST_F(WithinClips, ABatchHasNoPaddingAndAsMuchAudio) {
   EXPECT_GT(widths.size(), 1U);
 }
 
-TEST_F(WithinClips, SharesTogetherAreOneBatch) {
+TEST_F(WithinClips, ShardsTogetherAreOneBatch) {
   options.crops = 2;
   const MaskOptions mask{.probability = 0.4, .length = 3};
   const auto part = [&](int32_t which, int32_t of, int32_t crops) {
     options.crops = crops;
-    return make_batch_source(clips, blueprint, options, {mask, places, {}, {}}, Rng(1), {which, of})
+    return make_batch_source(
+               {clips, blueprint, options, {mask, places, {}, {}}, Rng(1), {which, of}})
         ->at(5);
   };
-  const Crops first = part(0, 2, 2), second = part(1, 2, 2);
-  const Crops again = part(0, 2, 2);
+  const TrainingBatch first = part(0, 2, 2), second = part(1, 2, 2);
+  const TrainingBatch again = part(0, 2, 2);
   EXPECT_TRUE(first.units.equal(again.units) && first.speech.mask.equal(again.speech.mask));
   EXPECT_EQ(first.units.sizes(), second.units.sizes());  // as many rows of the same length
   EXPECT_FALSE(first.units.equal(second.units));
@@ -140,7 +148,7 @@ TEST_F(WithinClips, SharesTogetherAreOneBatch) {
 
 TEST_F(WholeClips, NoClipLongEnoughIsAnError) {
   options.shortest = options.longest = 60;
-  EXPECT_THROW(ClipSource(clips, blueprint, options, {}, Rng(1)), InputError);
+  EXPECT_THROW(WholeClipSource({clips, blueprint, options, {}, Rng(1)}), InputError);
 }
 
 }  // namespace

@@ -48,7 +48,7 @@ TEST(LayerMean, NormalisesEachInstanceOverItsValidFrames) {
   EXPECT_NEAR(target[0][1][0].item<double>(), 1, 1e-4);
 }
 
-TEST(LayerMean, RefusesMoreLayersThanTheTeacherHas) {
+TEST(LayerMean, RejectsMoreLayersThanTheTeacherHas) {
   EXPECT_THROW(LayerMeanObjective({5, Distance::kL1, true, 4, 8, 8}), InputError);
 }
 
@@ -70,7 +70,7 @@ TEST(MaskedUnits, AveragesCrossEntropyOverMaskedAndUnmaskedFrames) {
   EXPECT_NEAR(loss.terms[2].second.item<double>(), 0.5, 1e-6);
 }
 
-TEST(MaskedUnits, AlwaysLooksAtTheLastLayer) {
+TEST(MaskedUnits, AlwaysIncludesTheLastLayer) {
   MaskedUnitsSpec spec;
   spec.layers = {2};
   spec.depth = 4;
@@ -80,7 +80,7 @@ TEST(MaskedUnits, AlwaysLooksAtTheLastLayer) {
   EXPECT_THROW(MaskedUnitsObjective{spec}, InputError);
 }
 
-TEST(Objective, ComesBackFromItsFileAndFollowsTheWidth) {
+TEST(Objective, IsRestoredFromItsFileAndSlicesWithTheWidth) {
   const auto path = std::filesystem::path(::testing::TempDir()) / "objective.safetensors";
   const LayerMeanObjective objective({2, Distance::kMse, true, 3, 8, 6});
   save_objective(objective, values_of(objective), path);
@@ -104,7 +104,7 @@ void expect_gradients_of_plain_autograd(const SearchSpace& space) {
   auto sampler = make_sampler({.kind = SamplerKind::kSandwich, .random = 2}, space, 1, rng);
   const auto subnets = sampler->draw(5);
   ASSERT_EQ(subnets.size(), 4U);
-  Crops crops;
+  TrainingBatch crops;
   crops.speech = make_batch(testing::tones(2, 8000, 3));
 
   Learner learner({.student = student,
@@ -113,9 +113,9 @@ void expect_gradients_of_plain_autograd(const SearchSpace& space) {
                    .sampler = std::move(sampler),
                    .teacher = teacher});
   Gradients gradients(learner.parameters());
-  const auto alone = lone_communicator();
-  GradientExchange exchange(*alone, learner.parameters(), gradients);
-  const LossValues value = values_of(learner.learn(crops, 5, exchange));
+  const auto alone = single_process_communicator();
+  GradientReducer exchange(*alone, learner.parameters(), gradients);
+  const LossValues value = loss_values(learner.learn(crops, 5, exchange));
 
   TensorMap full = student.weights();
   for (const auto& head : objective()->parameters(rng)) full[head.name] = head.value;
@@ -144,7 +144,7 @@ TEST(Learner, GradientsEqualAutogradThroughSlices) {
   expect_gradients_of_plain_autograd(testing::tiny_space());
 }
 
-TEST(Learner, SubnetsThatShareAFrontEndGiveItTheSameGradients) {
+TEST(Learner, SharingTheFrontEndDoesNotChangeItsGradients) {
   expect_gradients_of_plain_autograd(testing::tiny_wave_space());
 }
 

@@ -37,7 +37,7 @@ TEST(KMeans, KeepsEveryClusterAlive) {
             0);
 }
 
-TEST(Units, DescribeFramesByTheirOwnClip) {
+TEST(Units, UseFeaturesOfTheFramesOwnClip) {
   testing::TempFolder folder("units");
   const JoinedClips clips(testing::tiny_corpus(folder.path), Split::kTrain, 320);
   UnitOptions options;
@@ -46,7 +46,7 @@ TEST(Units, DescribeFramesByTheirOwnClip) {
   const size_t last = clips.clips().size();
   const at::Tensor all = mfcc_features(options)(clips, 0, last);
   ASSERT_EQ(all.sizes(), (std::vector<int64_t>{clips.total_frames(), 20}));
-  // The second clip alone gives the same rows, but for the windows that reach into the next clip.
+  // The second clip alone gives the same rows, except for windows that extend into the next clip.
   const auto& span = clips.clips()[1];
   const at::Tensor alone = mfcc_features(options)(clips, 1, 2);
   EXPECT_TRUE(alone.allclose(all.narrow(0, span.first_frame, span.frames), 1e-4, 1e-4));

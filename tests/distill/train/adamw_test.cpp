@@ -65,7 +65,7 @@ TEST(AdamW, EqualsThePlainFormula) {
   }
 }
 
-TEST(AdamW, UntouchedElementsNeitherDecayNorDrift) {
+TEST(AdamW, UntouchedElementsDoNotChange) {
   OptimizerOptions options;
   options.weight_decay = 0.5;
   const Parameters parameters = two_parameters();
@@ -89,10 +89,11 @@ TEST(AdamW, UntouchedElementsNeitherDecayNorDrift) {
   EXPECT_FALSE(parameters.flat().equal(before));
 }
 
-// A slice that is first sampled late, or seldom, moves as it would have in a run of its own.
+// A slice that is first sampled late, or seldom, is updated as in a run of its own.
 TEST(AdamW, BiasCorrectionCountsTheUpdatesOfEachElement) {
   OptimizerOptions options;
-  options.beta2 = 0.999;  // a global count would let a late slice jump 3 times too far
+  options.beta2 =
+      0.999;  // a global count would make the first update of a late slice 3 times too large
   const auto run = [&](const std::vector<int64_t>& steps_of_right) {
     const Parameters parameters = two_parameters();
     Gradients gradients(parameters);
@@ -114,26 +115,26 @@ TEST(AdamW, BiasCorrectionCountsTheUpdatesOfEachElement) {
   EXPECT_FALSE(early.equal(run({0, 1, 2})));
 }
 
-TEST(AdamW, CountsStopBeforeTheyOverflow) {
+TEST(AdamW, CountsSaturate) {
   const Parameters parameters = two_parameters();
   Gradients gradients(parameters);
   AdamW optimizer(parameters, {});
   gradients.touched.add(gradients.flat);
   gradients.flat.fill_(1);
   at::Tensor updates = optimizer.updates();
-  updates.fill_(AdamW::kMostUpdates - 1);
+  updates.fill_(AdamW::kMaxUpdates - 1);
   const at::Tensor before = parameters.flat().clone();
   for (int32_t i = 0; i < 3; ++i) optimizer.step(parameters, gradients, 0.01, number(1));
-  EXPECT_TRUE(optimizer.updates().eq(AdamW::kMostUpdates).all().item<bool>());
+  EXPECT_TRUE(optimizer.updates().eq(AdamW::kMaxUpdates).all().item<bool>());
   EXPECT_LT((parameters.flat() - before).abs().max().item<double>(), 0.1);
 }
 
-// Beyond the last count, corrections have to be 1, and are with every beta that options accept.
-TEST(AdamW, CorrectionsHaveEndedWhereCountsStop) {
+// Where counts saturate, corrections must be 1; they are for every beta that options accept.
+TEST(AdamW, CorrectionsAreOneWhereCountsSaturate) {
   const auto correction = [](double beta) {
-    return static_cast<float>(1 / std::sqrt(1 - std::pow(beta, AdamW::kMostUpdates)));
+    return static_cast<float>(1 / std::sqrt(1 - std::pow(beta, AdamW::kMaxUpdates)));
   };
-  for (const double beta : {0.9, 0.98, 0.999, AdamW::kMostBeta}) EXPECT_EQ(correction(beta), 1.0F);
+  for (const double beta : {0.9, 0.98, 0.999, AdamW::kMaxBeta}) EXPECT_EQ(correction(beta), 1.0F);
   EXPECT_GT(correction(0.9999), 1.019F);
 }
 
@@ -165,7 +166,7 @@ TEST(LearningRate, WarmsUpAndDecaysLinearly) {
   EXPECT_NEAR(learning_rate(options, 99, 100), 0.01, 1e-9);
 }
 
-TEST(ClipScale, LeavesShortGradientsAlone) {
+TEST(ClipScale, KeepsSmallGradients) {
   const auto scale = [](double norm, double clip) {
     return clip_scale(number(norm), clip).item<double>();
   };

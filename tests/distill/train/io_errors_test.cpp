@@ -1,4 +1,4 @@
-// Clips that cannot be read and other errors of a run: nothing that was learnt is lost.
+// Unreadable clips and other errors of a run: no trained step is lost.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -6,8 +6,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
-#include "core/hash.h"
-#include "distill/data/whole_clips.h"
+#include "distill/data/crops.h"
 #include "speech/audio.h"
 #include "tests/distill/training.h"
 
@@ -33,7 +32,7 @@ class IoErrors : public testing::Training {
         manifest.clips.push_back(clip);
       }
     }
-    for (Clip& clip : manifest.clips) {  // as corpora have: a clip that goes missing is still known
+    for (Clip& clip : manifest.clips) {  // as corpora have: a missing clip still has a hash
       std::vector<float> samples(static_cast<size_t>(clip.samples));
       read_wav_segment(folder.path / clip.path, 0, samples);
       clip.hash = pcm_hash(samples);
@@ -82,7 +81,7 @@ TEST_F(IoErrors, AnyExceptionSavesTheStateAndTheRunEndsInTheSameBytes) {
   }
 }
 
-// All dev clips go missing just before the last validation: the model is trained, and not lost.
+// All dev clips are removed just before the last validation: the trained state is saved.
 struct LoseDev : TrainObserver {
   void on_step(const StepReport& report) override {
     if (report.step < 12) return;
@@ -94,7 +93,7 @@ struct LoseDev : TrainObserver {
   fs::path path;
 };
 
-TEST_F(IoErrors, AFailedLastValidationCostsNoStep) {
+TEST_F(IoErrors, AFailedLastValidationLosesNoStep) {
   teach(context("whole"));
   StageContext parts = context("parts");
   LoseDev losing;
@@ -119,7 +118,7 @@ TEST_F(IoErrors, AFailedLastValidationCostsNoStep) {
 }
 
 // A run whose last step is saved but whose model is not: killed in between, or the disk was full.
-TEST_F(IoErrors, ARunThatOnlyLacksItsModelReportsNoValidationTwice) {
+TEST_F(IoErrors, ARunWithoutItsModelReportsNoValidationTwice) {
   teach(context("whole"));
   fs::remove(folder.path / "whole" / "model.safetensors");
   teach(context("whole"));
@@ -127,7 +126,7 @@ TEST_F(IoErrors, ARunThatOnlyLacksItsModelReportsNoValidationTwice) {
   EXPECT_EQ(validations(context("whole")), 3U);
 }
 
-TEST_F(IoErrors, OneMissingClipIsSkippedTheSameWayEachTime) {
+TEST_F(IoErrors, AMissingClipIsSkippedTheSameWayEachTime) {
   for (const std::string name : {"crops", "within", "clips"}) {
     options.train.batch.within_clips = name == "within";
     options.train.batch.whole_clips = name == "clips";
@@ -154,18 +153,18 @@ TEST_F(IoErrors, OneMissingClipIsSkippedTheSameWayEachTime) {
   }
 }
 
-TEST_F(IoErrors, WhatCanBeReadStaysAsItWasBesideAMissingClip) {
+TEST_F(IoErrors, AMissingClipDoesNotChangeOtherRows) {
   const BatchOptions batch{.crops = 4, .seconds = 0.5, .source_weight = {}};
   const JoinedClips clips(manifest, Split::kTrain, 320);
   BatchContents contents;
   contents.mask = MaskOptions{.probability = 0.5, .length = 2};
-  const CropSource source(clips, space.blueprint(), batch, contents, Rng(3));
-  std::vector<Crops> before;
+  const CropSource source({clips, space.blueprint(), batch, contents, Rng(3)});
+  std::vector<TrainingBatch> before;
   for (int64_t step = 0; step < 40; ++step) before.push_back(source.at(step));
   remove(0);
   int64_t changed = 0;
   for (int64_t step = 0; step < 40; ++step) {
-    const Crops after = source.at(step);
+    const TrainingBatch after = source.at(step);
     for (int64_t row = 0; row < 4; ++row) {
       const size_t at = static_cast<size_t>(step);
       if (!after.speech.waveform[row].equal(before[at].speech.waveform[row])) ++changed;
@@ -179,7 +178,7 @@ TEST_F(IoErrors, WhatCanBeReadStaysAsItWasBesideAMissingClip) {
 TEST_F(IoErrors, TooManyMissingClipsAreAnError) {
   const BatchOptions batch{.crops = 8, .seconds = 0.5, .source_weight = {}};
   const JoinedClips clips(manifest, Split::kTrain, 320);  // 27
-  const CropSource source(clips, space.blueprint(), batch, {}, Rng(3));
+  const CropSource source({clips, space.blueprint(), batch, {}, Rng(3)});
   for (const size_t clip : {0, 1, 2}) remove(clip);
   try {
     for (int64_t step = 0; step < 100; ++step) source.at(step);
@@ -190,7 +189,7 @@ TEST_F(IoErrors, TooManyMissingClipsAreAnError) {
   }
 }
 
-TEST_F(IoErrors, ACacheKeepsWhatWasDone) {
+TEST_F(IoErrors, AnInterruptedCacheIsResumed) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   DistillOptions distil;
   distil.train = tiny_training(2);
@@ -202,7 +201,7 @@ TEST_F(IoErrors, ACacheKeepsWhatWasDone) {
   const std::string gone = (folder.path / manifest.clips[34].path).string();
   fs::rename(gone, gone + ".gone");
   const auto train = [&] {
-    distill_stage(distil, 1, space, teacher, nullptr, manifest, context("stage1"));
+    distill_stage(distil, {1, space, teacher, nullptr, manifest}, context("stage1"));
   };
   EXPECT_THROW(train(), SystemError);
   std::vector<std::string> progress;

@@ -1,54 +1,21 @@
-// Two processes of one run, played by two threads.
+// Two processes of one run, as threads.
 #include <gtest/gtest.h>
 
 #include <array>
-#include <barrier>
 #include <thread>
 
 #include "distill/objective/layer_mean.h"
 #include "distill/train/trainer.h"
 #include "distill/train/validation.h"
+#include "tests/distill/thread_communicator.h"
 #include "tests/distill/training.h"
 
 namespace concertina {
 namespace {
 
 using testing::Recorder;
+using testing::ThreadCommunicator;
 using testing::tiny_training;
-
-struct Meeting {
-  std::barrier<> barrier{2};
-  std::array<at::Tensor, 2> tensors;
-};
-
-class ThreadCommunicator : public Communicator {
- public:
-  ThreadCommunicator(Meeting& meeting, int32_t rank) : meeting_(meeting), rank_(rank) {}
-  int32_t rank() const override { return rank_; }
-  int32_t size() const override { return 2; }
-  Wait begin_sum(const at::Tensor& tensor) override {
-    return [this, tensor] {
-      const auto both = exchange(tensor);
-      tensor.copy_(both[0] + both[1]);
-    };
-  }
-  void broadcast(const at::Tensor& tensor) override { tensor.copy_(exchange(tensor)[0]); }
-  void first_does(const std::function<void()>& work) override {
-    if (first()) work();
-    barrier();
-  }
-
- private:
-  std::array<at::Tensor, 2> exchange(const at::Tensor& tensor) {
-    meeting_.tensors[static_cast<size_t>(rank_)] = tensor.clone();
-    meeting_.barrier.arrive_and_wait();
-    const auto both = meeting_.tensors;
-    meeting_.barrier.arrive_and_wait();
-    return both;
-  }
-  Meeting& meeting_;
-  int32_t rank_;
-};
 
 // The same batch at every step.
 class OneBatch : public BatchSource {
@@ -57,11 +24,11 @@ class OneBatch : public BatchSource {
     crops_.speech = make_batch(testing::tones(rows, samples, seed).contiguous());
     crops_.seconds = static_cast<double>(rows * samples) / 16000;
   }
-  Crops at(int64_t) const override { return crops_; }
-  int64_t batches_of(int32_t) const override { return 1; }
+  TrainingBatch at(int64_t) const override { return crops_; }
+  int64_t batch_count(int32_t) const override { return 1; }
 
  private:
-  Crops crops_;
+  TrainingBatch crops_;
 };
 
 class TwoProcesses : public testing::Training {
@@ -80,33 +47,34 @@ class TwoProcesses : public testing::Training {
   OneBatch long_batch{3, 16000, 1}, short_batch{1, 8000, 2};
 };
 
-TEST_F(TwoProcesses, CountForTheAudioTheyHave) {
-  Meeting meeting;
+TEST_F(TwoProcesses, AreWeightedByTheirAudio) {
+  testing::ThreadGroup group(2);
   Recorder recorder;
   const auto train = [&](int32_t rank) {
     const auto trained = learner();
     const CheckpointFolder checkpoints(folder.path / "checkpoint", "{}");
-    ThreadCommunicator communicator(meeting, rank);
+    ThreadCommunicator communicator(group, rank);
     std::vector<TrainObserver*> observers;
     if (rank == 0) observers = {&recorder};
     const OneBatch& batch = rank == 0 ? long_batch : short_batch;
-    Trainer(*trained, batch, batch, tiny_training(1), checkpoints, observers, communicator).run({});
+    Trainer({*trained, batch, batch, tiny_training(1), checkpoints, observers, communicator})
+        .run({});
   };
   std::thread other(train, 1);
   train(0);
   other.join();
 
-  const auto alone = lone_communicator();
+  const auto alone = single_process_communicator();
   const auto expected = learner();
   Gradients gradients(expected->parameters());
-  GradientExchange exchange(*alone, expected->parameters(), gradients);
+  GradientReducer reducer(*alone, expected->parameters(), gradients);
   const double audio = long_batch.at(0).seconds + short_batch.at(0).seconds;
   double loss = 0;
   for (const OneBatch* batch : {&long_batch, &short_batch}) {
-    const Crops crops = batch->at(0);
+    const TrainingBatch crops = batch->at(0);
     const double share = crops.seconds / audio;
-    loss += share * expected->learn(crops, 0, exchange, share).total.item<double>();
-    exchange.finish();
+    loss += share * expected->learn(crops, 0, reducer, share).total.item<double>();
+    reducer.finish();
   }
   ASSERT_EQ(recorder.steps.size(), 1U);
   EXPECT_NEAR(recorder.steps[0].loss.total, loss, 1e-6 * loss);
@@ -114,12 +82,14 @@ TEST_F(TwoProcesses, CountForTheAudioTheyHave) {
   EXPECT_NEAR(recorder.steps[0].grad_norm, norm, 1e-4 * norm);
 }
 
-// Validation batches of unlike length.
-class Unlike : public BatchSource {
+// Validation batches of different lengths.
+class BatchList : public BatchSource {
  public:
-  explicit Unlike(std::vector<const BatchSource*> batches) : batches_(std::move(batches)) {}
-  Crops at(int64_t step) const override { return batches_[static_cast<size_t>(step)]->at(0); }
-  int64_t batches_of(int32_t) const override { return std::ssize(batches_); }
+  explicit BatchList(std::vector<const BatchSource*> batches) : batches_(std::move(batches)) {}
+  TrainingBatch at(int64_t step) const override {
+    return batches_[static_cast<size_t>(step)]->at(0);
+  }
+  int64_t batch_count(int32_t) const override { return std::ssize(batches_); }
 
  private:
   std::vector<const BatchSource*> batches_;
@@ -127,9 +97,9 @@ class Unlike : public BatchSource {
 
 TEST_F(TwoProcesses, ValidationIsAMeanOverFrames) {
   const auto scored = learner();
-  const auto alone = lone_communicator();
+  const auto alone = single_process_communicator();
   const auto loss_on = [&](std::vector<const BatchSource*> batches) {
-    return losses_of_sizes(*scored, Unlike(std::move(batches)), 8, *alone)[0].second.total;
+    return validation_losses(*scored, BatchList(std::move(batches)), 8, *alone)[0].second.total;
   };
   const double one = loss_on({&long_batch}), other = loss_on({&short_batch});
   ASSERT_GT(std::abs(one - other), 1e-4);

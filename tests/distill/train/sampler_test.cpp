@@ -18,7 +18,7 @@ std::vector<std::string> roles(const SubnetSampler& sampler) {
   return names;
 }
 
-TEST(Sampler, DrawsWhatItsKindSays) {
+TEST(Sampler, DrawsTheSubnetsOfItsKind) {
   const SearchSpace space = testing::tiny_space();
   const auto made = [&](SamplerKind kind) {
     return make_sampler({.kind = kind, .random = 2}, space, 10, Rng(1));
@@ -64,17 +64,18 @@ TEST(Sampler, ShrinksProgressively) {
   EXPECT_EQ(sampler->draw(300)[1].architecture, space.smallest());
 }
 
-TEST(ParetoDraw, TakesLargerMembersOfTheSameCost) {
+TEST(ParetoSampler, TakesLargerMembersOfTheSameCost) {
   const SearchSpace space = load_search_space(CONCERTINA_SOURCE_DIR "/configs/spaces/pocket.yaml");
-  const Shrinking shrinking(space);
-  const ParetoDraw best(shrinking, space.blueprint(), 8, Rng(1)),
+  const ProgressiveShrinking shrinking(space);
+  const ParetoSampler best(shrinking, space.blueprint(), 8, Rng(1)),
       any(shrinking, space.blueprint(), 1, Rng(1));
   // Mean parameters a MAC, and how the MACs spread.
-  const auto mean_density = [&](const ParetoDraw& draw) {
+  const auto mean_density = [&](const ParetoSampler& draw) {
     Rng rng(2);
     double sum = 0;
     for (int32_t i = 0; i < 200; ++i) {
-      const Cost cost = cost_of(space.blueprint(), draw.sample(Shrinking::kStages - 1, rng), 80000);
+      const Cost cost =
+          cost_of(space.blueprint(), draw.sample(ProgressiveShrinking::kStages - 1, rng), 80000);
       sum += static_cast<double>(cost.params) / static_cast<double>(cost.macs);
     }
     return sum / 200;

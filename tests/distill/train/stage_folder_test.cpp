@@ -1,4 +1,4 @@
-// What becomes of a run that is there when another one begins, or goes on with other settings.
+// Existing runs: kept, resumed or set aside.
 #include "distill/train/stage_folder.h"
 
 #include <gmock/gmock.h>
@@ -9,7 +9,7 @@
 #include "core/folder_lock.h"
 #include "core/hash.h"
 #include "distill/train/adamw.h"
-#include "distill/train/recipe_diff.h"
+#include "distill/train/config_changes.h"
 #include "supernet/model/model_file.h"
 #include "tests/distill/training.h"
 
@@ -22,37 +22,38 @@ using testing::Recorder;
 using testing::same;
 using testing::tiny_pretraining;
 
-std::vector<std::string> keys(const std::vector<RecipeChange>& changes) {
+std::vector<std::string> keys(const std::vector<ConfigChange>& changes) {
   std::vector<std::string> names;
-  for (const RecipeChange& change : changes) names.push_back(change.key);
+  for (const ConfigChange& change : changes) names.push_back(change.key);
   return names;
 }
 
-TEST(RecipeDiff, MoreStepsAndValidationAreFree) {
+TEST(ConfigChanges, MoreStepsAndValidationAreAllowed) {
   const std::string before =
       R"({"seed":1,"stage1":{"steps":450,"validate_every":250,"optimizer":{"lr":0.1}}})";
   const std::string now =
       R"({"seed":1,"stage1":{"steps":900,"validate_every":100,"optimizer":{"lr":0.2}},"dtype":"Float"})";
-  const RecipeChanges changes = changes_between(before, now, 450);
-  EXPECT_THAT(keys(changes.free), ::testing::ElementsAre("stage1.steps", "stage1.validate_every"));
-  EXPECT_THAT(keys(changes.binding), ::testing::ElementsAre("dtype", "stage1.optimizer.lr"));
-  EXPECT_EQ(describe(changes.binding),
+  const ConfigChanges changes = config_changes(before, now, 450);
+  EXPECT_THAT(keys(changes.allowed),
+              ::testing::ElementsAre("stage1.steps", "stage1.validate_every"));
+  EXPECT_THAT(keys(changes.incompatible), ::testing::ElementsAre("dtype", "stage1.optimizer.lr"));
+  EXPECT_EQ(describe(changes.incompatible),
             "dtype was nothing and is \"Float\", stage1.optimizer.lr was 0.1 and is 0.2");
-  EXPECT_TRUE(changes_between(before, before, 450).binding.empty());
+  EXPECT_TRUE(config_changes(before, before, 450).incompatible.empty());
 }
 
-TEST(RecipeDiff, FewerStepsThanAreDoneAreAnotherRun) {
+TEST(ConfigChanges, FewerStepsThanAreDoneAreIncompatible) {
   const std::string before = R"({"stage1":{"steps":450}})", now = R"({"stage1":{"steps":300}})";
-  EXPECT_TRUE(changes_between(before, now, 200).binding.empty());
-  EXPECT_THAT(keys(changes_between(before, now, 301).binding),
+  EXPECT_TRUE(config_changes(before, now, 200).incompatible.empty());
+  EXPECT_THAT(keys(config_changes(before, now, 301).incompatible),
               ::testing::ElementsAre("stage1.steps"));
 }
 
-TEST(RecipeDiff, StepsBindWhileTheSpaceOpensByThem) {
+TEST(ConfigChanges, StepsAreIncompatibleWhileTheSpaceOpens) {
   const std::string before = R"({"stage2":{"steps":100,"sampler":{"progressive":0.5}}})";
   const std::string now = R"({"stage2":{"steps":120,"sampler":{"progressive":0.5}}})";
-  EXPECT_FALSE(changes_between(before, now, 55).binding.empty());
-  EXPECT_TRUE(changes_between(before, now, 60).binding.empty());
+  EXPECT_FALSE(config_changes(before, now, 55).incompatible.empty());
+  EXPECT_TRUE(config_changes(before, now, 60).incompatible.empty());
 }
 
 class StageFolders : public testing::Training {
@@ -62,7 +63,7 @@ class StageFolders : public testing::Training {
     where = context("teacher");
     options.train.dtype = Precision::kFp32;
     pretrain_teacher(options, space, manifest, where);
-    where.existing = Existing::kGoOn;
+    where.existing = Existing::kResume;
   }
   StageResult again() { return pretrain_teacher(options, space, manifest, where); }
   std::string refusal() {
@@ -87,7 +88,7 @@ class StageFolders : public testing::Training {
   StageContext where;
 };
 
-TEST_F(StageFolders, AChangedKeyIsRefusedByNameAndNothingIsTouched) {
+TEST_F(StageFolders, AChangedKeyIsRejectedByNameAndNothingIsTouched) {
   const auto before = files(where.folder);
   options.train.optimizer.lr = 1e-4;
   options.units.clusters = 9;
@@ -96,7 +97,7 @@ TEST_F(StageFolders, AChangedKeyIsRefusedByNameAndNothingIsTouched) {
   EXPECT_THAT(message, HasSubstr("teacher.units.clusters was 8 and is 9"));
   EXPECT_THAT(message, HasSubstr("--fresh"));
   EXPECT_EQ(files(where.folder), before);
-  where.existing = Existing::kRefuse;
+  where.existing = Existing::kReject;
   EXPECT_THAT(refusal(), HasSubstr("--resume"));
   EXPECT_EQ(files(where.folder), before);
 }
@@ -104,7 +105,7 @@ TEST_F(StageFolders, AChangedKeyIsRefusedByNameAndNothingIsTouched) {
 TEST_F(StageFolders, AFreshRunKeepsTheWholeOldFolder) {
   const auto before = files(where.folder);
   options.train.optimizer.lr = 1e-4;
-  for (const Existing existing : {Existing::kSetAside, Existing::kGoOnOrSetAside}) {
+  for (const Existing existing : {Existing::kSetAside, Existing::kResumeOrSetAside}) {
     where.existing = existing;
     EXPECT_EQ(again().outcome.state.step, 12);
     options.train.optimizer.lr = 1e-5;
@@ -114,7 +115,7 @@ TEST_F(StageFolders, AFreshRunKeepsTheWholeOldFolder) {
   EXPECT_THAT(read_text(where.folder / "config.yaml"), HasSubstr("lr: 1e-05"));
 }
 
-TEST_F(StageFolders, MoreStepsGoOnAtTheRateOfTheLongerRun) {
+TEST_F(StageFolders, MoreStepsResumeAtTheLearningRateOfTheLongerRun) {
   const auto units = fs::last_write_time(where.folder / "units.safetensors");
   const std::string model = sha256_file(where.folder / "model.safetensors");
   Recorder recorder;
@@ -130,7 +131,7 @@ TEST_F(StageFolders, MoreStepsGoOnAtTheRateOfTheLongerRun) {
   EXPECT_THAT(refusal(), HasSubstr("teacher.steps was 18 and is 15"));
 }
 
-TEST_F(StageFolders, AutoGoesOnInTheDtypeItBeganWith) {
+TEST_F(StageFolders, AutoResumesInTheDtypeOfTheCheckpoint) {
   options.train.steps = 14;
   options.train.dtype = Precision::kAuto;  // bf16 on many machines
   again();
@@ -139,15 +140,15 @@ TEST_F(StageFolders, AutoGoesOnInTheDtypeItBeganWith) {
   EXPECT_THAT(refusal(), HasSubstr("dtype was \"Float\" and is \"BFloat16\""));
 }
 
-TEST_F(StageFolders, AModelWithoutCheckpointsIsNotWrittenOver) {
+TEST_F(StageFolders, AModelWithoutCheckpointsIsNotOverwritten) {
   fs::remove_all(where.folder / "checkpoint");
   EXPECT_THAT(refusal(), HasSubstr("holds a model but no checkpoint"));
-  where.existing = Existing::kGoOnOrSetAside;
+  where.existing = Existing::kResumeOrSetAside;
   again();
   EXPECT_TRUE(fs::exists(folder.path / "teacher.old" / "model.safetensors"));
 }
 
-TEST_F(StageFolders, OtherValidationKeepsTheRunAndForgetsTheBest) {
+TEST_F(StageFolders, OtherValidationKeepsTheRunAndResetsTheBest) {
   options.train.steps = 16;
   options.train.validation_crops = 6;
   const StageResult result = again();
@@ -155,7 +156,7 @@ TEST_F(StageFolders, OtherValidationKeepsTheRunAndForgetsTheBest) {
   EXPECT_EQ(result.outcome.state.best_step, 16);
 }
 
-TEST_F(StageFolders, AWarmStartTakesWeightsAndHeadsOfAnotherRun) {
+TEST_F(StageFolders, AWarmStartCopiesWeightsAndHeadsOfAnotherRun) {
   StageContext warm = context("warm");
   PretrainOptions slower = options;
   slower.train.init_from = where.folder;
@@ -179,7 +180,7 @@ TEST_F(StageFolders, AWarmStartTakesWeightsAndHeadsOfAnotherRun) {
   }
 }
 
-TEST_F(StageFolders, OneInUseIsRefusedBeforeAnythingIsWritten) {
+TEST_F(StageFolders, OneInUseIsRejectedBeforeAnythingIsWritten) {
   const auto before = files(where.folder);
   const FolderLock other(where.folder);
   where.existing = Existing::kSetAside;

@@ -15,53 +15,55 @@ at::Tensor row(std::vector<double> values) { return at::tensor(values, at::kDoub
 class Guarded : public ::testing::Test {
  protected:
   bool counts(const std::vector<double>& losses, int64_t seen) {
-    return guard.judge(row(losses), at::ones({}, at::kDouble), seen).isfinite().item<bool>();
+    return guard.gradient_scale(row(losses), at::ones({}, at::kDouble), seen)
+        .isfinite()
+        .item<bool>();
   }
   OptimizerOptions options;
   StepGuard guard{options, at::kCPU};
 };
 
-TEST_F(Guarded, EachRoleHasAMeanOfItsOwn) {
+TEST_F(Guarded, EachRoleHasItsOwnMean) {
   for (int64_t seen = 0; seen < kLate; ++seen) EXPECT_TRUE(counts({0.01, 1.0}, seen));
   EXPECT_TRUE(counts({0.04, 1.0}, kLate));
-  EXPECT_FALSE(counts({0.2, 1.0}, kLate + 1));  // the mean of both would not see it
+  EXPECT_FALSE(counts({0.2, 1.0}, kLate + 1));  // the mean of both would not change enough
   EXPECT_TRUE(counts({0.01, 4.0}, kLate + 2));
 }
 
-TEST_F(Guarded, MeansStartAnewWhenTheSpaceOpens) {
+TEST_F(Guarded, MeansRestartWhenTheSpaceIsExtended) {
   for (int64_t seen = 0; seen < 50; ++seen) EXPECT_TRUE(counts({0.01}, seen));
   for (int64_t seen = 0; seen < 50; ++seen) EXPECT_TRUE(counts({0.01, 1.0, 0.7}, seen));
   EXPECT_FALSE(counts({0.01, 6.0, 0.7}, 50));
 }
 
-TEST_F(Guarded, TheFirstLossesOfAMeanCountAlike) {
+TEST_F(Guarded, TheFirstLossesOfAMeanHaveEqualWeight) {
   EXPECT_TRUE(counts({0.01}, 0));  // a subnet that happens to be near the largest
   for (int64_t seen = 1; seen < kLate; ++seen) EXPECT_TRUE(counts({1.0}, seen));
   EXPECT_TRUE(counts({4.0}, kLate));
 }
 
-TEST_F(Guarded, GoesOnFromMeansOnRecordAndTakesNoneFromOtherRoles) {
-  guard.restart({0.01, 1.0});
+TEST_F(Guarded, ResumesWithTheMeansOfACheckpoint) {
+  guard.restore({0.01, 1.0});
   EXPECT_FALSE(counts({0.06, 1.0}, 100));
-  guard.restart({0.01});  // a checkpoint of version 2: one mean for all
+  guard.restore({0.01});  // a checkpoint of version 2: one mean for all
   EXPECT_TRUE(counts({0.3, 1.0}, 100));
   EXPECT_FALSE(counts({0.3, 6.0}, 101));
 }
 
-TEST(Sampler, SaysWhenTheSpaceOpened) {
+TEST(Sampler, KnowsWhenTheSpaceWasExtended) {
   const SearchSpace space = testing::tiny_space();
   const auto sampler =
       make_sampler({.kind = SamplerKind::kSandwich, .progressive = 0.5}, space, 1001, Rng(1));
   int64_t opened = 0;
   for (int64_t step = 1; step < 700; ++step) {
-    const int64_t at = sampler->opened_at(step);
+    const int64_t at = sampler->opening_step(step);
     if (at != opened) {
       EXPECT_EQ(at, step);
       opened = at;
     }
   }
   EXPECT_EQ(opened, 501);
-  EXPECT_EQ(make_sampler({}, space, 10, Rng(1))->opened_at(7), 0);
+  EXPECT_EQ(make_sampler({}, space, 10, Rng(1))->opening_step(7), 0);
 }
 
 TEST(Sampler, TrainsTheLargestOnceAStepWhileItIsTheOnlyMember) {
@@ -72,7 +74,7 @@ TEST(Sampler, TrainsTheLargestOnceAStepWhileItIsTheOnlyMember) {
   EXPECT_EQ(sampler->draw(100).size(), 4U);
 }
 
-TEST(Sampler, ValidationLooksAtWhatIsTrained) {
+TEST(Sampler, ValidationEvaluatesTheTrainedSizes) {
   const SearchSpace space = testing::tiny_space();
   const auto names = [&](SamplerKind kind) {
     std::vector<std::string> roles;

@@ -11,9 +11,11 @@
 #include "core/folder_lock.h"
 #include "core/hash.h"
 #include "core/log.h"
+#include "distill/data/crops.h"
 #include "distill/distill.h"
 #include "distill/inheritance.h"
 #include "distill/objective/layer_mean.h"
+#include "distill/objective/objective_file.h"
 #include "distill/pretrain/pretrain.h"
 #include "supernet/model/model_file.h"
 #include "supernet/model/safetensors.h"
@@ -31,7 +33,7 @@ using testing::tiny_pretraining;
 using testing::tiny_training;
 using testing::Training;
 
-TEST_F(Training, TeacherLearnsAndLeavesItsFiles) {
+TEST_F(Training, TeacherLearnsAndWritesItsFiles) {
   PretrainOptions options = tiny_pretraining();
   options.train.steps = 60;
   options.train.optimizer.lr = 5e-3;
@@ -80,7 +82,7 @@ TEST_P(Resuming, EqualsAnUninterruptedRunByteForByte) {
   }
 }
 
-TEST_F(Training, SupernetStageResumesToo) {
+TEST_F(Training, SupernetStageIsResumable) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   DistillOptions options;
   options.train = tiny_training(6);
@@ -90,7 +92,7 @@ TEST_F(Training, SupernetStageResumesToo) {
   options.mask.probability = 0.3;
   options.mask.length = 4;
   const StageResult whole =
-      distill_stage(options, 2, space, teacher, nullptr, manifest, context("whole"));
+      distill_stage(options, {2, space, teacher, nullptr, manifest}, context("whole"));
   ASSERT_EQ(whole.outcome.validation.sizes.size(), 3U);
 
   StageContext parts = context("parts");
@@ -98,14 +100,14 @@ TEST_F(Training, SupernetStageResumesToo) {
   parts.observers = {&stop};
   parts.stop = stop.source.token();
   EXPECT_FALSE(
-      distill_stage(options, 2, space, teacher, nullptr, manifest, parts).outcome.finished);
+      distill_stage(options, {2, space, teacher, nullptr, manifest}, parts).outcome.finished);
   parts.observers.clear();
   parts.stop = {};
-  const StageResult resumed = distill_stage(options, 2, space, teacher, nullptr, manifest, parts);
+  const StageResult resumed = distill_stage(options, {2, space, teacher, nullptr, manifest}, parts);
   EXPECT_TRUE(same(whole.model.weights(), resumed.model.weights()));
 }
 
-TEST_F(Training, CachedTargetsStandInForTheTeacher) {
+TEST_F(Training, CachedTargetsReplaceTheTeacher) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   DistillOptions options;
   options.train = tiny_training(12);
@@ -113,7 +115,7 @@ TEST_F(Training, CachedTargetsStandInForTheTeacher) {
   options.objective.top = 2;
   const auto last_loss = [&](const char* name, CacheDtype cache) {
     options.cache = cache;
-    return distill_stage(options, 1, space, teacher, nullptr, manifest, context(name))
+    return distill_stage(options, {1, space, teacher, nullptr, manifest}, context(name))
         .outcome.validation.sizes[0]
         .second.total;
   };
@@ -127,7 +129,7 @@ TEST_F(Training, CachedTargetsStandInForTheTeacher) {
   EXPECT_NEAR(last_loss("whole", CacheDtype::kInt8), asked, 0.1 * asked);
 }
 
-TEST_F(Training, ChangedAudioHasTargetsOfItsOwn) {
+TEST_F(Training, ChangedAudioHasItsOwnTargets) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   DistillOptions options;
   options.train = tiny_training(1);
@@ -136,7 +138,7 @@ TEST_F(Training, ChangedAudioHasTargetsOfItsOwn) {
   const auto caches_after = [&](const std::string& name) {
     StageContext where = context(name);
     where.targets = folder.path / "targets";
-    distill_stage(options, 1, space, teacher, nullptr, manifest, where);
+    distill_stage(options, {1, space, teacher, nullptr, manifest}, where);
     return std::distance(fs::directory_iterator(where.targets), fs::directory_iterator());
   };
   EXPECT_EQ(caches_after("first"), 1);
@@ -150,8 +152,8 @@ TEST_F(Training, ChangedAudioHasTargetsOfItsOwn) {
   EXPECT_EQ(caches_after("reversed"), 2);
 }
 
-// An 8 kHz blueprint heard 16 kHz samples, and frames of 10 or 40 ms ended in "this is a bug".
-TEST_F(Training, OtherAudioThanThatOfCorporaIsRefused) {
+// 8 kHz blueprints received 16 kHz samples, and frames of 10 or 40 ms failed an assertion.
+TEST_F(Training, OtherAudioThanThatOfCorporaIsRejected) {
   Blueprint slow = space.blueprint(), fine = space.blueprint(), coarse = space.blueprint();
   slow.sample_rate = 8000;
   fine.mel.stack = 1;
@@ -167,7 +169,7 @@ TEST_F(Training, OtherAudioThanThatOfCorporaIsRefused) {
     const Supernet teacher = Supernet::random(testing::tiny_teacher(other), Rng(1));
     DistillOptions options;
     options.train = tiny_training(2);
-    EXPECT_THROW(distill_stage(options, 1, other, teacher, nullptr, manifest, context("other")),
+    EXPECT_THROW(distill_stage(options, {1, other, teacher, nullptr, manifest}, context("other")),
                  InputError);
     EXPECT_FALSE(fs::exists(folder.path / "other"));
   }
@@ -176,9 +178,9 @@ TEST_F(Training, OtherAudioThanThatOfCorporaIsRefused) {
 TEST_F(Training, StudentInheritsWhatFits) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   Supernet student = Supernet::random(space, Rng(2));
-  const Inheritance result = inherit(student, teacher);
-  ASSERT_EQ(result.fresh.size(), 1U);
-  EXPECT_THAT(result.fresh.at("not in the older model"),
+  const Inheritance result = inherit_weights(student, teacher);
+  ASSERT_EQ(result.initial.size(), 1U);
+  EXPECT_THAT(result.initial.at("not in the older model"),
               ::testing::Each(::testing::StartsWith("rate.")));
   EXPECT_TRUE(student.weights().at("mask_emb").equal(teacher.weights().at("mask_emb")));
 }
@@ -201,9 +203,9 @@ class Poisoned : public LayerMeanObjective {
   mutable int32_t calls_ = 0;
 };
 
-class BadNumbers : public Training {
+class NonFiniteLoss : public Training {
  protected:
-  // Loss goes bad in steps first..last (1-based); a checkpoint is written after every good step.
+  // The loss is poisoned in steps first..last (1-based); a checkpoint is written after every other step.
   std::unique_ptr<Learner> learner(int32_t first, int32_t last,
                                    double factor = std::numeric_limits<double>::quiet_NaN()) {
     const LayerMeanSpec spec{2, Distance::kL1, true, 2, 32, 32};
@@ -223,9 +225,9 @@ class BadNumbers : public Training {
     options.checkpoint.minutes = 1e-9;
     options.optimizer.guard = guard;
     const StageData data = stage_data(manifest, space.blueprint(), options.batch);
-    const CropSource crops(data.training, space.blueprint(), options.batch, {}, Rng(4));
-    const auto alone = lone_communicator();
-    return Trainer(learner, crops, crops, options, checkpoints, {&recorder}, *alone).run({});
+    const CropSource crops({data.training, space.blueprint(), options.batch, {}, Rng(4)});
+    const auto alone = single_process_communicator();
+    return Trainer({learner, crops, crops, options, checkpoints, {&recorder}, *alone}).run({});
   }
   double guard = 5;
   int64_t steps = 9;
@@ -235,7 +237,7 @@ class BadNumbers : public Training {
   Recorder recorder;
 };
 
-TEST_F(BadNumbers, OneStepIsSkipped) {
+TEST_F(NonFiniteLoss, OneStepIsSkipped) {
   auto trained = learner(4, 4);
   const TrainOutcome outcome = train(*trained);
   EXPECT_EQ(outcome.state.step, 9);
@@ -244,7 +246,7 @@ TEST_F(BadNumbers, OneStepIsSkipped) {
   EXPECT_TRUE(trained->parameters().flat().isfinite().all().item<bool>());
 }
 
-TEST_F(BadNumbers, ADeviceSkipsTheStepItself) {
+TEST_F(NonFiniteLoss, ADeviceSkipsTheStepWithoutTheHost) {
   device = testing::fake_device();
   auto trained = learner(4, 4);
   EXPECT_EQ(train(*trained).state.skipped, 1);
@@ -254,7 +256,7 @@ TEST_F(BadNumbers, ADeviceSkipsTheStepItself) {
   EXPECT_TRUE(trained->parameters().flat().isfinite().all().item<bool>());
 }
 
-TEST_F(BadNumbers, AnExplodingStepIsSkippedUnlessTheGuardIsOff) {
+TEST_F(NonFiniteLoss, AnExplodingStepIsSkippedUnlessTheGuardIsOff) {
   steps = 27;
   auto guarded = learner(25, 25, 100);
   EXPECT_EQ(train(*guarded).state.skipped, 1);
@@ -266,7 +268,7 @@ TEST_F(BadNumbers, AnExplodingStepIsSkippedUnlessTheGuardIsOff) {
 }
 
 // From step 41 on the space has more members and a loss 100 times as high, as when widths open.
-TEST_F(BadNumbers, ASpaceThatOpensIsNoReasonToStop) {
+TEST_F(NonFiniteLoss, AHigherLossOfAnExtendedSpaceIsNotSkipped) {
   steps = 60;
   sampler = {.kind = SamplerKind::kRandom, .progressive = 1};
   auto trained = learner(41, 1000, 100);
@@ -275,7 +277,7 @@ TEST_F(BadNumbers, ASpaceThatOpensIsNoReasonToStop) {
   EXPECT_EQ(outcome.state.skipped, 0);
 }
 
-TEST_F(BadNumbers, FiveInARowStopAndTheLastGoodCheckpointStays) {
+TEST_F(NonFiniteLoss, FiveInARowStopTheRunAndKeepTheLastCheckpoint) {
   auto trained = learner(4, 100);
   try {
     train(*trained);
@@ -305,7 +307,7 @@ class Checkpoints : public Training {
   }
 };
 
-TEST_F(Checkpoints, BytesDoNotDependOnTheTimeSpent) {
+TEST_F(Checkpoints, BytesDoNotDependOnTheWallTime) {
   const CheckpointFolder checkpoints(folder.path, "recipe");
   save(checkpoints, 7, 1.5);
   const std::string bytes = read_text(file(7));
@@ -321,7 +323,7 @@ TEST_F(Checkpoints, TheLastOnesAreKept) {
   EXPECT_TRUE(fs::exists(file(2)) && fs::exists(file(3)));
 }
 
-TEST_F(Checkpoints, ADamagedOneIsPutAsideForTheOneBefore) {
+TEST_F(Checkpoints, ADamagedOneIsSetAsideAndTheOneBeforeIsRead) {
   const CheckpointFolder checkpoints(folder.path, "recipe", 3);
   for (int64_t step : {1, 2, 3}) save(checkpoints, step, 0);
   fs::resize_file(file(3), 100);
@@ -353,7 +355,7 @@ TEST_F(Checkpoints, OfVersion1AreRead) {
   EXPECT_TRUE(optimizer.updates().eq(8).all().item<bool>());
 }
 
-TEST_F(Checkpoints, OfANewerVersionAreRefusedAndKept) {
+TEST_F(Checkpoints, OfANewerVersionAreRejectedAndKept) {
   const CheckpointFolder checkpoints(folder.path, "recipe", 3);
   save(checkpoints, 1, 0);
   save(checkpoints, 2, 0);
@@ -366,15 +368,15 @@ TEST_F(Checkpoints, OfANewerVersionAreRefusedAndKept) {
 }
 
 TEST_F(Checkpoints, OfVersion2KeepTheirMeanAndNeedNoValidation) {
-  const TrainState state = train_state(
+  const TrainState state = parse_train_state(
       R"({"step":9,"audio_s":27,"mean_loss":0.5,"skipped":1,"bad_in_a_row":0,"best_step":8,"best_loss":0.4})");
   EXPECT_EQ(state.mean_loss, std::vector<double>{0.5});
   EXPECT_EQ(state.validated, 9);
-  EXPECT_EQ(to_json(train_state(to_json(state))), to_json(state));
-  EXPECT_THROW(train_state("{}"), InputError);
+  EXPECT_EQ(to_json(parse_train_state(to_json(state))), to_json(state));
+  EXPECT_THROW(parse_train_state("{}"), InputError);
 }
 
-TEST_F(Training, AFolderInUseIsRefused) {
+TEST_F(Training, AFolderInUseIsRejected) {
   const StageContext where = context("teacher");
   fs::create_directories(where.folder);
   const FolderLock other(where.folder);

@@ -1,15 +1,15 @@
-#include "distill/train/agreement.h"
+#include "distill/train/consistency.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <array>
-#include <barrier>
 #include <functional>
 #include <thread>
 
 #include "core/errors.h"
 #include "supernet/nn/precision.h"
+#include "tests/distill/thread_communicator.h"
 
 namespace concertina {
 namespace {
@@ -19,45 +19,18 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-// Three processes as threads.
 constexpr int32_t kRanks = 3;
-struct Meeting {
-  std::array<at::Tensor, kRanks> given;
-  std::barrier<> all{kRanks};
-};
-
-class Member : public Communicator {
- public:
-  Member(Meeting& meeting, int32_t rank) : meeting_(meeting), rank_(rank) {}
-  int32_t rank() const override { return rank_; }
-  int32_t size() const override { return kRanks; }
-  Wait begin_sum(const at::Tensor& tensor) override {
-    meeting_.given[static_cast<size_t>(rank_)] = tensor;
-    meeting_.all.arrive_and_wait();
-    at::Tensor sum = at::zeros_like(tensor);
-    for (const at::Tensor& part : meeting_.given) sum.add_(part);
-    meeting_.all.arrive_and_wait();
-    tensor.copy_(sum);
-    return [] {};
-  }
-  void broadcast(const at::Tensor& /*tensor*/) override {}
-  void first_does(const std::function<void()>& work) override { work(); }
-
- private:
-  Meeting& meeting_;
-  int32_t rank_;
-};
 
 // What each rank's call threw; "" for nothing.
 std::array<std::string, kRanks> errors_of(const std::function<void(Communicator&)>& call) {
-  Meeting meeting;
+  testing::ThreadGroup group(kRanks);
   std::array<std::string, kRanks> errors;
   std::vector<std::thread> threads;
   for (int32_t rank = 0; rank < kRanks; ++rank) {
     threads.emplace_back([&, rank] {
-      Member member(meeting, rank);
+      testing::ThreadCommunicator communicator(group, rank);
       try {
-        call(member);
+        call(communicator);
       } catch (const Error& error) {
         errors[static_cast<size_t>(rank)] = error.what();
       }
@@ -67,17 +40,17 @@ std::array<std::string, kRanks> errors_of(const std::function<void(Communicator&
   return errors;
 }
 
-TEST(Agreement, EverybodysTextIsHeard) {
+TEST(Consistency, TextsAreGatheredByRank) {
   std::vector<std::string> heard;
   EXPECT_THAT(errors_of([&](Communicator& c) {
-                const auto texts = gather(c, std::string(static_cast<size_t>(c.rank()), 'x'));
+                const auto texts = all_gather(c, std::string(static_cast<size_t>(c.rank()), 'x'));
                 if (c.rank() == 1) heard = texts;
               }),
               ElementsAre("", "", ""));
   EXPECT_THAT(heard, ElementsAre("", "x", "xx"));
 }
 
-TEST(Agreement, SettingsThatDifferAreNamedEverywhere) {
+TEST(Consistency, SettingsThatDifferAreNamedEverywhere) {
   const std::string same = R"({"seed": 1, "stage1": {"optimizer": {"lr": 0.1}}})";
   EXPECT_THAT(errors_of([&](Communicator& c) { check_same_settings(c, same); }),
               ElementsAre("", "", ""));
@@ -89,7 +62,7 @@ TEST(Agreement, SettingsThatDifferAreNamedEverywhere) {
                                             HasSubstr("stage1.steps"))));
 }
 
-TEST(Agreement, WeightsThatDifferByOneBitAreNoticed) {
+TEST(Consistency, WeightsThatDifferByOneBitAreNoticed) {
   const at::Tensor flat = at::linspace(-1, 1, 1000);
   const auto check = [&](bool differ) {
     return errors_of([&](Communicator& c) {
@@ -103,7 +76,7 @@ TEST(Agreement, WeightsThatDifferByOneBitAreNoticed) {
               ::testing::Each(HasSubstr("rank 2 has other weights than rank 0 after step 4")));
 }
 
-TEST(Agreement, WeightsInOtherPlacesAreNoticed) {
+TEST(Consistency, WeightsInAnotherOrderAreNoticed) {
   const auto errors = errors_of([](Communicator& c) {
     at::Tensor own = at::linspace(-1, 1, 10);
     if (c.rank() == 1) own = own.flip(0).contiguous();
@@ -112,14 +85,14 @@ TEST(Agreement, WeightsInOtherPlacesAreNoticed) {
   EXPECT_THAT(errors, ::testing::Each(HasSubstr("rank 1 has other weights")));
 }
 
-TEST(Agreement, AutoIsBf16WhereAllOfThemMultiplyItFast) {
+TEST(Consistency, AutoIsBf16WhereAllProcessesMultiplyItFast) {
   EXPECT_THAT(errors_of([](Communicator& c) {
-                EXPECT_TRUE(all_agree(c, true));
-                EXPECT_FALSE(all_agree(c, c.rank() != 1));
-                EXPECT_EQ(agreed_dtype(Precision::kAuto, at::kCPU, c),
+                EXPECT_TRUE(all_true(c, true));
+                EXPECT_FALSE(all_true(c, c.rank() != 1));
+                EXPECT_EQ(common_dtype(Precision::kAuto, at::kCPU, c),
                           scalar_type(Precision::kAuto));
-                EXPECT_EQ(agreed_dtype(Precision::kFp32, at::kCPU, c), at::kFloat);
-                EXPECT_EQ(agreed_dtype(Precision::kBf16, at::kCPU, c), at::kBFloat16);
+                EXPECT_EQ(common_dtype(Precision::kFp32, at::kCPU, c), at::kFloat);
+                EXPECT_EQ(common_dtype(Precision::kBf16, at::kCPU, c), at::kBFloat16);
               }),
               ::testing::Each(IsEmpty()));
 }

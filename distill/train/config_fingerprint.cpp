@@ -1,4 +1,4 @@
-#include "distill/train/recipe.h"
+#include "distill/train/config_fingerprint.h"
 
 #include <fmt/format.h>
 
@@ -14,19 +14,19 @@ using Json = nlohmann::ordered_json;
 
 }  // namespace
 
-std::string recipe_json(const RecipeParts& parts) {
+std::string to_json(const ConfigFingerprint& fingerprint) {
   Json json;
-  json["seed"] = parts.seed;
-  json["dtype"] = parts.dtype;
-  json["data"] = parts.data;
-  json["inputs"] = parts.inputs;
-  json[parts.name] = Json::parse(parts.options);
-  json["space"] = Json::parse(parts.space);
+  json["seed"] = fingerprint.seed;
+  json["dtype"] = fingerprint.dtype;
+  json["data"] = fingerprint.data;
+  json["inputs"] = fingerprint.inputs;
+  json[fingerprint.name] = Json::parse(fingerprint.options);
+  json["space"] = Json::parse(fingerprint.space);
   return json.dump();
 }
 
-std::string provenance_json(const std::string& recipe, int64_t steps_done) {
-  Json json = Json::parse(recipe);
+std::string provenance_json(const std::string& fingerprint, int64_t steps_done) {
+  Json json = Json::parse(fingerprint);
   json["steps_done"] = steps_done;
   return json.dump();
 }

@@ -1,0 +1,27 @@
+// The windows of audio from which cached teacher targets are computed.
+//
+// The teacher's context is as long as in training: windows of a crop's length that overlap by a
+// third, or whole clips, those longer than `longest` in such windows of that length. So targets
+// that are normalised over time have the scale of those of crops; they differ a little from frame
+// to frame, for a crop does not begin where a window does.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "distill/data/options.h"
+#include "speech/joined_clips.h"
+#include "supernet/space/blueprint.h"
+
+namespace concertina {
+
+// A part of the stream that is encoded at once, and the part of it whose targets are kept.
+struct TargetWindow {
+  int64_t first = 0, frames = 0;            // of the stream
+  int64_t kept_first = 0, kept_frames = 0;  // of the stream
+};
+
+std::vector<TargetWindow> target_windows(const JoinedClips& clips, const Blueprint& blueprint,
+                                         const BatchOptions& batch);
+
+}  // namespace concertina

@@ -1,0 +1,74 @@
+#include "distill/pretrain/unit_labels.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+
+#include "core/errors.h"
+#include "core/log.h"
+#include "distill/pretrain/units.h"
+#include "supernet/model/model_file.h"
+#include "supernet/model/safetensors.h"
+
+namespace concertina {
+namespace {
+
+// The part of a config fingerprint that determines the units: the same for a run with more steps.
+std::string units_part(const std::string& fingerprint) {
+  const auto json = nlohmann::json::parse(fingerprint, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object() || !json.contains("teacher")) return fingerprint;
+  const nlohmann::json& options = json.at("teacher");
+  const nlohmann::json inputs = json.value("inputs", nlohmann::json::object());
+  return nlohmann::json{json.value("seed", nlohmann::json()),
+                        json.value("data", ""),
+                        json.value("dtype", ""),
+                        json.value("space", nlohmann::json()),
+                        inputs.value("units", ""),
+                        options.value("units", nlohmann::json()),
+                        options.value("batch", nlohmann::json()).value("sources", nlohmann::json())}
+      .dump();
+}
+
+std::optional<UnitLabels> read_labels(const std::filesystem::path& path,
+                                      const std::string& fingerprint) {
+  if (!std::filesystem::exists(path)) return std::nullopt;
+  const SafetensorsFile file = read_safetensors(path);
+  const auto made_by = file.metadata.find("recipe");
+  if (made_by == file.metadata.end() || units_part(made_by->second) != units_part(fingerprint)) {
+    return std::nullopt;
+  }
+  return UnitLabels{file.tensors.at("labels.training"), file.tensors.at("labels.validation")};
+}
+
+UnitFeatures unit_features(const UnitOptions& options, at::ScalarType dtype, at::Device device) {
+  if (options.layer == 0) return mfcc_features(options);
+  return layer_features(load_model(options.model), options.layer, dtype, device);
+}
+
+}  // namespace
+
+UnitLabels unit_labels(const UnitOptions& options, const StageData& data, const Rng& rng,
+                       const PreparedStage& stage, const StageContext& context) {
+  const std::filesystem::path path = context.folder / "units.safetensors";
+  const std::string fingerprint = to_json(stage.fingerprint);
+  context.communicator->run_on_rank_zero([&] {
+    if (read_labels(path, fingerprint)) return;
+    log_info("fitting {} units on {} frames of training audio", options.clusters,
+             std::min<int64_t>(options.sample_frames, data.training.total_frames()));
+    const UnitFeatures features = unit_features(options, stage.dtype, context.device);
+    const at::Tensor centroids = fit_units(data.training, options, features, rng);
+    write_safetensors(path,
+                      {{"centroids", centroids},
+                       {"labels.training", label_frames(data.training, features, centroids)},
+                       {"labels.validation", label_frames(data.validation, features, centroids)}},
+                      {{"format", "pt"}, {"kind", "units"}, {"recipe", fingerprint}});
+  });
+  std::optional<UnitLabels> labels = read_labels(path, fingerprint);
+  if (!labels) throw SystemError(fmt::format("{}: the unit labels are missing", path.string()));
+  return *std::move(labels);
+}
+
+}  // namespace concertina

@@ -1,0 +1,23 @@
+// Unit labels of a stage's clips, [total_frames] int16 each, in units.safetensors of its folder.
+#pragma once
+
+#include <ATen/ATen.h>
+
+#include <string>
+
+#include "core/rng.h"
+#include "distill/pretrain/options.h"
+#include "distill/train/stage.h"
+
+namespace concertina {
+
+struct UnitLabels {
+  at::Tensor training, validation;
+};
+
+// Fitted and labelled once by rank 0, unless the file has those of this fingerprint, and mapped by
+// all: 60,000 hours are 22 GB of labels, which the processes of a machine share.
+UnitLabels unit_labels(const UnitOptions& options, const StageData& data, const Rng& rng,
+                       const PreparedStage& stage, const StageContext& context);
+
+}  // namespace concertina

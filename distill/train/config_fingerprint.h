@@ -1,0 +1,36 @@
+// The config fingerprint of a stage: everything that determines its numbers, as one JSON text. It is
+// shown in config.yaml, stored in checkpoints and models, and compared before a run is resumed.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+
+#include "speech/augmentation.h"
+#include "supernet/model/supernet.h"
+
+namespace concertina {
+
+struct ConfigFingerprint {
+  std::string name;     // teacher | stage1 | stage2
+  std::string options;  // JSON
+  uint64_t seed = 0;
+  std::string data;   // the manifest's fingerprint
+  std::string space;  // JSON
+  std::string dtype;
+  std::map<std::string, std::string> inputs;  // hashes of the models and files it reads
+};
+// {"seed": ..., "dtype": ..., "data": ..., "inputs": {...}, "NAME": options, "space": ...}
+std::string to_json(const ConfigFingerprint& fingerprint);
+
+// The provenance of a model: the fingerprint and the steps done.
+std::string provenance_json(const std::string& fingerprint, int64_t steps_done);
+
+// The noise clips as an input of a run: none without an augmentation that reads them.
+std::map<std::string, std::string> noise_input(
+    const std::shared_ptr<const Augmentation>& augmentation);
+
+std::string weights_sha256(const Supernet& model);  // of names and values, not of a file
+
+}  // namespace concertina
