@@ -33,7 +33,7 @@ struct TrainArgs {
 
   TrainingFlags training_flags() const {
     TrainingFlags result = flags;
-    result.existing = fresh ? Existing::kSetAside : resume ? Existing::kGoOn : Existing::kRefuse;
+    result.existing = fresh ? Existing::kSetAside : resume ? Existing::kResume : Existing::kReject;
     return result;
   }
 };

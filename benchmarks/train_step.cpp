@@ -40,7 +40,7 @@ class Default : public SubnetSampler {
  public:
   explicit Default(const SearchSpace& space) : architecture_(space.default_architecture()) {}
   std::vector<SampledSubnet> draw(int64_t) const override { return sizes(); }
-  int64_t opened_at(int64_t) const override { return 0; }
+  int64_t opening_step(int64_t) const override { return 0; }
   std::vector<SampledSubnet> sizes() const override { return {{"default", architecture_}}; }
 
  private:
@@ -71,39 +71,39 @@ Architecture hubert_base(const Blueprint& blueprint) {
                       blueprint.base_frame_period_us(), layers);
 }
 
-Crops batch_of(const Args& args, const Blueprint& blueprint) {
+TrainingBatch batch_of(const Args& args, const Blueprint& blueprint) {
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(uint64_t{1});
   const auto samples = static_cast<int64_t>(args.seconds * blueprint.sample_rate);
-  Crops crops;
-  crops.speech = make_batch(at::empty({args.clips, samples}).normal_(0, 0.1, generator));
+  TrainingBatch batch;
+  batch.speech = make_batch(at::empty({args.clips, samples}).normal_(0, 0.1, generator));
   Rng rng(2);
   const int64_t frames = blueprint.frames(samples);
-  crops.speech.mask = at::empty({args.clips, frames}, at::kBool);
+  batch.speech.mask = at::empty({args.clips, frames}, at::kBool);
   for (int64_t b = 0; b < args.clips; ++b) {
     const auto mask = span_mask(frames, {.probability = 0.65, .length = 10}, rng);
-    std::copy(mask.begin(), mask.end(), crops.speech.mask.data_ptr<bool>() + b * frames);
+    std::copy(mask.begin(), mask.end(), batch.speech.mask.data_ptr<bool>() + b * frames);
   }
-  note_visible(blueprint, crops.speech);
-  return crops;
+  batch.speech.visible = visible_frames(blueprint, batch.speech);
+  return batch;
 }
 
 struct Step {
   Learner learner;
   Gradients gradients;
-  std::unique_ptr<Communicator> alone = lone_communicator();
-  GradientExchange exchange;
+  std::unique_ptr<Communicator> communicator = single_process_communicator();
+  GradientReducer reducer;
   AdamW optimizer;
   explicit Step(Learner::Setup setup)
       : learner(std::move(setup)),
         gradients(learner.parameters()),
-        exchange(*alone, learner.parameters(), gradients),
+        reducer(*communicator, learner.parameters(), gradients),
         optimizer(learner.parameters(), OptimizerOptions{}) {}
 
-  double run(const Crops& crops, int64_t step) {
+  double run(const TrainingBatch& batch, int64_t step) {
     const auto start = Clock::now();
     gradients.zero();
-    learner.learn(crops, step, exchange);
-    exchange.finish();
+    learner.learn(batch, step, reducer);
+    reducer.finish();
     const at::Tensor scale = clip_scale(gradients.norm(), 10);
     optimizer.step(learner.parameters(), gradients, 5e-4, scale);
     return std::chrono::duration<double>(Clock::now() - start).count();
@@ -139,25 +139,25 @@ double peak_device_mb(at::Device device) {
 
 // Seconds of each step. On an asynchronous device all steps are queued and waited for once,
 // as in training; each is then their mean.
-std::vector<double> times_of(Step& step, const Crops& crops, const Args& args) {
+std::vector<double> times_of(Step& step, const TrainingBatch& batch, const Args& args) {
   const at::Device device = step.learner.device();
   const auto wait = [&] {
     if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
   };
   std::vector<double> times;
-  for (int32_t i = 0; i < args.warmup; ++i) step.run(crops, i);
+  for (int32_t i = 0; i < args.warmup; ++i) step.run(batch, i);
   wait();
   const auto start = Clock::now();
-  for (int32_t i = 0; i < args.repeats; ++i) times.push_back(step.run(crops, args.warmup + i));
+  for (int32_t i = 0; i < args.repeats; ++i) times.push_back(step.run(batch, args.warmup + i));
   wait();
   const double all = std::chrono::duration<double>(Clock::now() - start).count();
   if (!device.is_cpu()) times.assign(times.size(), all / args.repeats);
   return times;
 }
 
-nlohmann::ordered_json profile_of(Step& step, const Crops& crops, int64_t at) {
+nlohmann::ordered_json profile_of(Step& step, const TrainingBatch& batch, int64_t at) {
   const OpTimes times;
-  const double whole = step.run(crops, at);
+  const double whole = step.run(batch, at);
   auto rows = nlohmann::ordered_json::array();
   for (const OpTime& op : times.sorted()) {
     if (op.seconds < 0.002 * whole) break;
@@ -189,21 +189,21 @@ void run(const Args& args) {
   const Blueprint& blueprint = space.blueprint();
   const Architecture shape = hubert_base(blueprint);
   const SearchSpace teachers = SearchSpace::single(blueprint, {shape, SlicingRule::kPrefix});
-  Crops crops = batch_of(args, blueprint);
+  TrainingBatch batch = batch_of(args, blueprint);
   map_large_memory();  // as the stages do
   Learner::Setup setup = setup_of(args, space, Supernet::random(teachers, Rng(6)));
-  const int64_t samples = crops.speech.waveform.size(1);
+  const int64_t samples = batch.speech.waveform.size(1);
   if (args.cached) {
-    crops.target = target_of(*setup.objective, setup.teacher->slice(shape), crops.speech);
+    batch.target = target_of(*setup.objective, setup.teacher->slice(shape), batch.speech);
     setup.teacher.reset();
   }
   Step step(std::move(setup));
   keep_freed_memory();
   const Uploader uploader(step.learner.device());
-  crops = uploader.receive(uploader.send(std::move(crops)));
-  const std::vector<double> times = times_of(step, crops, args);
-  const auto visible = static_cast<double>(crops.speech.visible->frames.numel());
-  const double share = visible / static_cast<double>(crops.speech.mask.numel());
+  batch = uploader.finish(uploader.start(std::move(batch)));
+  const std::vector<double> times = times_of(step, batch, args);
+  const auto visible = static_cast<double>(batch.speech.visible->frames.numel());
+  const double share = visible / static_cast<double>(batch.speech.mask.numel());
   // Of a pass whose front end makes `part` of the frames.
   const auto macs = [&](const Architecture& a, double part) {
     const Cost cost = cost_of(blueprint, a, samples);
@@ -224,7 +224,7 @@ void run(const Args& args) {
                                  {"student_macs", macs(space.default_architecture(), share)},
                                  {"teacher_macs", args.cached ? 0.0 : macs(shape, 1)}};
   if (args.device == "cpu") json["product_flops"] = product_rate(args);
-  if (args.profile) json["profile"] = profile_of(step, crops, args.warmup + args.repeats);
+  if (args.profile) json["profile"] = profile_of(step, batch, args.warmup + args.repeats);
   fmt::print("{}\n", json.dump());
 }
 

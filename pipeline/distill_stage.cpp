@@ -19,8 +19,8 @@ namespace {
 void sort_if_missing(const PipelineConfig& config, const Workspace& workspace,
                      const StageContext& training) {
   const bool sorted =
-      training.claimed->has_checkpoint() && std::filesystem::exists(workspace.sorted());
-  training.communicator->first_does([&] {
+      training.opened->has_checkpoint() && std::filesystem::exists(workspace.sorted());
+  training.communicator->run_on_rank_zero([&] {
     if (!sorted) sort_student(config, workspace);
   });
 }
@@ -44,7 +44,7 @@ void train_student(const PipelineConfig& config, const Workspace& workspace,
   TrainingProgress progress(title);
   StageContext training =
       training_context(config.seed, context, flags, workspace.stage_dir(stage), progress);
-  training.claimed = training.claim();
+  training.opened = training.open_folder();
   if (stage == 2 && config.sort && sort == StudentSort::kIfMissing)
     sort_if_missing(config, workspace, training);
   const Supernet teacher = load_model(workspace.teacher());
@@ -52,8 +52,8 @@ void train_student(const PipelineConfig& config, const Workspace& workspace,
   if (options.init == StudentInit::kPreviousStage)
     previous = previous_student(config, workspace, stage);
   const Manifest manifest = read_manifest(corpus_manifest(config));
-  const StageResult result = distill_stage(options, stage, config.space, teacher,
-                                           previous ? &*previous : nullptr, manifest, training);
+  const StageResult result = distill_stage(
+      options, {stage, config.space, teacher, previous ? &*previous : nullptr, manifest}, training);
   log_end(title, result, options.train);
 }
 

@@ -9,7 +9,7 @@
 #include "core/files.h"
 #include "core/hash.h"
 #include "core/log.h"
-#include "distill/train/recipe.h"
+#include "distill/train/config_fingerprint.h"
 #include "pipeline/budget_answers.h"
 #include "pipeline/front_text.h"
 #include "pipeline/pipeline.h"

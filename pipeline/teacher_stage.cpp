@@ -19,13 +19,13 @@ namespace {
 void copy_teacher(const Supernet& teacher, const Workspace& workspace, Existing existing) {
   const std::filesystem::path folder = workspace.teacher_dir();
   const bool trained = std::filesystem::exists(folder / "metrics.jsonl");
-  if (trained && existing != Existing::kSetAside && existing != Existing::kGoOnOrSetAside) {
+  if (trained && existing != Existing::kSetAside && existing != Existing::kResumeOrSetAside) {
     throw InputError(fmt::format(
         "{} holds a teacher that was trained there: give --fresh to set it aside, or another --out",
         folder.string()));
   }
-  const auto alone = lone_communicator();
-  if (trained) StageFolder(folder, Existing::kSetAside, *alone).set_aside_now();
+  const auto alone = single_process_communicator();
+  if (trained) StageFolder(folder, Existing::kSetAside, *alone).set_aside_if_due();
   make_directories(folder);
   save_model(teacher, workspace.teacher());
 }
