@@ -25,7 +25,8 @@ std::vector<SpeechBatch> training_batches(const SortOptions& options, const Blue
       .crops = kCrops, .seconds = kCropSeconds, .source_weight = options.source_weight};
   const JoinedClips clips(manifest, Split::kTrain, blueprint.base_frame_samples(),
                           options.source_weight);
-  const CropSource source({clips, blueprint, crops, {}, Rng(options.seed).fork("sort")});
+  const BatchContents only_audio;
+  const CropSource source({clips, blueprint, crops, only_audio, Rng(options.seed).fork("sort")});
   std::vector<SpeechBatch> batches;
   double seconds = 0;
   while (seconds < options.seconds) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/files.h"
+#include "core/hash.h"
 #include "core/memory.h"
 #include "distill/data/crops.h"
 #include "distill/objective/masked_units.h"

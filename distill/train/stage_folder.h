@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "core/files.h"
+#include "core/folder_lock.h"
 #include "core/precision.h"
 #include "distill/train/communicator.h"
 #include "distill/train/config_fingerprint.h"

@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/hash.h"
 #include "distill/data/crops.h"
 #include "speech/audio.h"
 #include "tests/distill/training.h"
