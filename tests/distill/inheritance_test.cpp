@@ -79,7 +79,7 @@ TEST(Inheritance, HeadsOfAnotherSizeKeepInitialValues) {
   EXPECT_THAT(result.copied, Not(Contains(HasSubstr("self_attn.q_proj"))));
   EXPECT_THAT(result.copied, Contains("encoder.layers.0.fc1.weight"));
   ASSERT_TRUE(result.initial.contains("heads of 16 where the older model's have 8"));
-  EXPECT_THAT(describe(result), HasSubstr("fresh (heads of 16 where the older model's have 8): "
+  EXPECT_THAT(describe(result), HasSubstr("initial (heads of 16 where the older model's have 8): "
                                           "encoder.layers.0.self_attn.k_proj.bias"));
 }
 
