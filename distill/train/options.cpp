@@ -93,6 +93,11 @@ const OptionTable<SamplerOptions>& sampler_table() {
               },
               "expected kind: sandwich or pareto with it, for the smaller subnets learn from the "
               "largest"),
+      option("in_place_weight", &O::in_place_weight,
+             "of the largest's output in what the smaller subnets learn from; the rest is the "
+             "teacher's")
+          .within({0.001, 1})
+          .in_fingerprint_if([](const O& o) { return o.in_place && o.in_place_weight != 1; }),
       option("candidates", &O::candidates, "members of which pareto takes one")
           .within({1, 10000})
           .in_fingerprint_if([](const O& o) { return o.kind == SamplerKind::kPareto; }),

@@ -104,8 +104,10 @@ TrainOutcome Trainer::train(StopToken stop) {
 void Trainer::restore() {
   progress_ = {};
   if (setup_.communicator.is_rank_zero()) {
-    progress_ = setup_.checkpoints.restore(setup_.learner.parameters(), optimizer_)
-                    .value_or(TrainProgress{});
+    TensorMap state;
+    const auto saved = setup_.checkpoints.restore(setup_.learner.parameters(), optimizer_, &state);
+    progress_ = saved.value_or(TrainProgress{});
+    if (saved) setup_.learner.set_state(state);
   }
   if (!setup_.communicator.is_single_process()) broadcast_state();
   guard_.restore(progress_.state.mean_loss);
@@ -127,15 +129,27 @@ void Trainer::broadcast_state() {
   progress_.state = parse_train_state(
       {static_cast<const char*>(text.const_data_ptr()), static_cast<size_t>(text.numel())});
   progress_.wall_s = sizes[1].item<double>();
+  broadcast_objective_state();
+}
+
+// All have a state of the same names and shapes; that of rank 0 may be from a checkpoint.
+void Trainer::broadcast_objective_state() {
+  TensorMap state = setup_.learner.state();
+  for (auto& [name, tensor] : state) {
+    tensor = tensor.clone(at::MemoryFormat::Contiguous);
+    setup_.communicator.broadcast(tensor);
+  }
+  setup_.learner.set_state(state);
 }
 
 void Trainer::save() {
   if (!setup_.communicator.is_rank_zero()) return;
   const auto& parameters = setup_.learner.parameters();
   if (progress_.state.skipped_in_a_row > 0) {  // the older ones may be needed
-    setup_.checkpoints.save_keeping_older(progress_, parameters, optimizer_);
+    setup_.checkpoints.save_keeping_older(progress_, parameters, optimizer_,
+                                          setup_.learner.state());
   } else {
-    setup_.checkpoints.save(progress_, parameters, optimizer_);
+    setup_.checkpoints.save(progress_, parameters, optimizer_, setup_.learner.state());
   }
 }
 
@@ -151,7 +165,8 @@ void Trainer::save_after_error() noexcept {
     for (; !pending_.empty(); pending_.pop_front()) record(pending_.front());
     state.skipped_in_a_row = 0;
     if (!setup_.communicator.is_rank_zero() || weights_may_differ_ || state.step == 0) return;
-    setup_.checkpoints.save_keeping_older(progress_, setup_.learner.parameters(), optimizer_);
+    setup_.checkpoints.save_keeping_older(progress_, setup_.learner.parameters(), optimizer_,
+                                          setup_.learner.state());
     log_warn("the state after step {} is saved in {}; --resume continues from it", state.step,
              folder);
   } catch (const std::exception& error) {
@@ -196,6 +211,10 @@ void Trainer::step(const TrainingBatch& batch) {
   StepReport report;
   report.lr = learning_rate(setup_.options.optimizer, number, setup_.options.steps);
   optimizer_.step(learner.parameters(), gradients_, report.lr, scale);
+  if (!learner.observed().empty()) {
+    learner.update_state(of_all_processes(setup_.communicator, learner.observed()),
+                         scale.isfinite());
+  }
   report.step = ++number;
   report.steps = setup_.options.steps;
   for (const auto& [name, term] : loss.terms) report.loss.terms.emplace_back(name, 0.0);
