@@ -9,7 +9,9 @@
 #include "core/errors.h"
 #include "distill/objective/kind_of.h"
 #include "distill/objective/layer_mean.h"
+#include "distill/objective/layer_pairs.h"
 #include "distill/objective/masked_units.h"
+#include "distill/objective/sum.h"
 
 namespace concertina {
 namespace {
@@ -31,6 +33,10 @@ const std::vector<ObjectiveKind>& objective_kinds() {
   static const std::vector<ObjectiveKind> kinds = {
       kind_of<LayerMeanObjective>("the student regresses the mean of the FFN outputs of the "
                                   "teacher's last layers"),
+      kind_of<LayerPairsObjective>(
+          "student layers regress hidden states of teacher layers, pair by "
+          "pair"),
+      sum_kind(),
       kind_of<MaskedUnitsObjective>("the student predicts units of masked frames",
                                     /*in_stages=*/false),
   };
