@@ -10,6 +10,7 @@
 #include "core/errors.h"
 #include "core/hash.h"
 #include "core/log.h"
+#include "core/machine.h"
 #include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
 #include "pipeline/corpus_stage.h"
