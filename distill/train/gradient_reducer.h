@@ -21,6 +21,8 @@ class GradientReducer {
                   int64_t bucket = int64_t{4} << 20);
 
   Gradients& gradients() { return gradients_; }
+  // While deferred, gradients are accumulated only: for all but the last batch of a step.
+  void defer(bool deferred) { deferred_ = deferred; }
   void expect_slice(
       const std::string& parameter);  // one more slice of it has a gradient in this step
   void mark_ready(const std::string& parameter);  // the gradient of one of them is accumulated
@@ -42,6 +44,7 @@ class GradientReducer {
   Gradients& gradients_;
   std::vector<Bucket> buckets_;
   std::unordered_map<std::string, size_t> bucket_of_;
+  bool deferred_ = false;
 };
 
 }  // namespace concertina

@@ -8,15 +8,31 @@ namespace {
 
 constexpr Bounds kRates{1e-12, 1e30};
 
+bool decays_at_the_end(const OptimizerOptions& o) {
+  return o.schedule == LrSchedule::kTriStage || o.schedule == LrSchedule::kConstant;
+}
+
 const OptionTable<OptimizerOptions>& optimizer_table() {
   using O = OptimizerOptions;
   static const OptionTable<O> table = {
       option("lr", &O::lr, "peak learning rate").within(kRates),
+      option(
+          "schedule", &O::schedule,
+          "of the rate after the warm-up: decay to final_lr over all remaining steps (linear, "
+          "cosine), decay with the square root of the step (inverse_sqrt), hold and decay "
+          "exponentially (tri_stage) or linearly (constant); range_test: rise exponentially from "
+          "a 10,000th of lr to lr")
+          .in_fingerprint_if([](const O& o) { return o.schedule != LrSchedule::kLinear; }),
       option("warmup", &O::warmup, "share of the steps in which the rate rises, linearly")
           .within(kShareBounds),
-      option("final_lr", &O::final_lr,
-             "rate of the last step as a share of the peak; the decay is linear")
-          .within(kShareBounds),
+      option("decay", &O::decay,
+             "share of the steps, at the end, in which the rate decays; tri_stage and constant")
+          .within(kShareBounds)
+          .in_fingerprint_if(decays_at_the_end),
+      option("final_lr", &O::final_lr, "rate of the last step as a share of the peak")
+          .within(kShareBounds)
+          .require([](const O& o) { return o.schedule != LrSchedule::kTriStage || o.final_lr > 0; },
+                   "expected more than 0 with schedule: tri_stage, whose decay is exponential"),
       option("beta1", &O::beta1, "of AdamW").within({0, AdamW::kMaxBeta}),
       option("beta2", &O::beta2, "of AdamW").within({0, AdamW::kMaxBeta}),
       option("eps", &O::eps, "of AdamW").within(kRates),
@@ -54,6 +70,9 @@ const OptionTable<TrainOptions>& train_table() {
           .relative_to_file()
           .not_in_fingerprint(),
       option("steps", &O::steps, "optimiser steps").within({1, 1e9}),
+      option("accumulate", &O::accumulate, "batches whose gradients make one optimiser step")
+          .within({1, 10000})
+          .in_fingerprint_if([](const O& o) { return o.accumulate > 1; }),
       subsection("optimizer", &O::optimizer, optimizer_table()),
       subsection("batch", &O::batch, batch_table()),
       subsection("augment", &O::augment, augment_table()).in_fingerprint_if([](const O& o) {
@@ -68,6 +87,13 @@ const OptionTable<TrainOptions>& train_table() {
           .within({0, 1e9})
           .unit("steps"),
       option("validation_crops", &O::validation_crops, "crops of one validation").within({1, 1e6}),
+      option("patience", &O::patience,
+             "training ends after this many scheduled validations in a row without a lower loss; "
+             "0: never")
+          .within({0, 1e6})
+          .require([](const O& o) { return o.patience == 0 || o.validate_every > 0; },
+                   "expected 0 (off) with validate_every: 0, which validates only at the end")
+          .not_in_fingerprint(),
       subsection("checkpoint", &O::checkpoint, checkpoint_table()).not_in_fingerprint(),
       option("max_minutes", &O::max_minutes, "training ends after this time; 0: no limit")
           .within({0, 1e6})

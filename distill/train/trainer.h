@@ -29,7 +29,7 @@ struct TrainOutcome {
 
 class Trainer {
  public:
-  // All references must outlive the trainer. In a run of several processes each has its shard of the
+  // All references must outlive the trainer. Step i trains on the batches i * accumulate and up. In a run of several processes each has its shard of the
   // training batches and of validation; gradients and losses are means over all, and rank 0 alone
   // reads and writes checkpoints.
   struct Setup {
@@ -67,11 +67,12 @@ class Trainer {
   void save();
   void save_after_error() noexcept;
   void check_weights();
-  void step(const TrainingBatch& batch);
-  double gradient_weight(const TrainingBatch& batch) const;
+  void step(const std::vector<TrainingBatch>& batches);
+  std::vector<double> batch_weights(const std::vector<TrainingBatch>& batches) const;
   void complete_steps(size_t keep_pending);
   void record(PendingStep& step);
   bool validation_due() const;
+  bool out_of_patience() const;
   ValidationReport validate(bool scheduled);
 
   Setup setup_;
