@@ -15,9 +15,9 @@
 namespace concertina {
 
 // Times one forward pass of each architecture as an extracted subnet: rounds over all of them
-// interleave the repetitions, so that a slow spell of the machine hits all alike (in portions when
-// the subnets do not fit into memory together). Run it with no other worker active. Interrupted
-// when a stop was asked for.
+// interleave the repetitions, so that a temporary slowdown of the machine affects all alike (in
+// portions when the subnets do not fit into memory together). Run it with no other worker active.
+// Interrupted when a stop was asked for.
 std::vector<LatencyPoint> profile_latency(
     const Supernet& supernet, const std::vector<Architecture>& architectures,
     const LatencyOptions& options, const StopToken& stop,

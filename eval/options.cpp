@@ -21,7 +21,7 @@ const OptionTable<TaskOptions>& task_table() {
       option("sid_min_clips", &O::sid_min_clips, "speakers with fewer clips are left out")
           .within({1, 1000000}),
       option("layers", &O::layers,
-             "hidden states that probes see: the one chosen inside train, the last, or the mean"),
+             "hidden states that probes read: the layer selected on train, the last, or the mean"),
       option("dtype", &O::dtype,
              "of the encoder; auto: bf16 where the CPU multiplies it in hardware")
           .among({Precision::kAuto, Precision::kFp32, Precision::kBf16}),

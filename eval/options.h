@@ -13,12 +13,12 @@ namespace concertina {
 
 std::vector<std::string> task_names();  // pr, sid, asv
 
-// Of the hidden states that probes see: the one chosen inside train, the last, or their mean.
+// Of the hidden states that probes read: the layer selected on train, the last, or their mean.
 enum class LayerRule { kBest, kLast, kAll };
 template <>
 inline constexpr auto kEnumNames<LayerRule> = name_table("best", "last", "all");
 
-// `concertina config tasks` says what each option is.
+// `concertina config tasks` describes each option.
 struct TaskOptions {
   std::vector<std::string> tasks = {"pr", "sid", "asv"};
   int32_t pr_every = 2;
@@ -35,7 +35,7 @@ inline constexpr Bounds kLatencyPoints{1, 100000};
 inline constexpr Bounds kLatencySeconds{0.1, 3600};
 inline constexpr Bounds kLatencyRepetitions{1, 1000000};
 
-// `concertina config latency` says what each option is.
+// `concertina config latency` describes each option.
 struct LatencyOptions {
   int32_t points = 60;
   int32_t threads = 1;

@@ -19,7 +19,7 @@
 
 namespace concertina {
 
-// `concertina config corpus`, `... search` and so on say what each option is.
+// `concertina config corpus`, `... search` and so on describe each option.
 struct CorpusConfig {
   std::string tier = "quickstart";  // "" when `manifest` is given
   std::filesystem::path root = "data";

@@ -10,7 +10,7 @@ const OptionTable<SortOptions>& sort_table() {
   using O = SortOptions;
   static const OptionTable<O> table = {
       option("score", &O::score, "importance of heads, FFN neurons and channels"),
-      option("seconds", &O::seconds, "training audio that scores are taken on")
+      option("seconds", &O::seconds, "training audio on which scores are computed")
           .within(kSortSeconds)
           .unit("s"),
   };

@@ -1,6 +1,6 @@
-// Masked unit prediction: HuBERT's loss with one plain linear head a layer, at intermediate layers
-// too (ILS-SSL), and optionally on the frames that were not masked. CE(masked) + unmasked_weight *
-// CE(unmasked), mean over the layers.
+// Masked unit prediction: HuBERT's loss with one linear prediction head per layer, at intermediate
+// layers too (ILS-SSL), and optionally on the frames that were not masked. CE(masked) +
+// unmasked_weight * CE(unmasked), mean over the layers.
 #pragma once
 
 #include "distill/objective/objective.h"

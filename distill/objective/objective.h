@@ -1,6 +1,6 @@
-// Training objectives. An Objective declares the outputs that it needs of student and teacher, so that
-// only those are computed; it owns training-only parameters (heads), which slice with the student's
-// width and are never exported.
+// Training objectives. An Objective declares the outputs that it needs of student and teacher, so
+// that only those are computed; it owns training-only parameters (prediction heads), which slice
+// with the student's width and are never exported.
 //
 //   const EncoderOutput taught = encode(teacher, batch, *objective.teacher_wants());
 //   const EncoderOutput output = encode(student, batch, objective.student_wants(depth));

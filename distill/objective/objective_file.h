@@ -1,5 +1,5 @@
-// objective.safetensors: the trained heads of a stage's model; metadata "objective" holds the
-// objective's JSON.
+// objective.safetensors: the trained prediction heads of a stage's model; metadata "objective"
+// holds the objective's JSON.
 #pragma once
 
 #include <filesystem>

@@ -16,7 +16,7 @@ enum class Distance { kL1, kMse };
 template <>
 inline constexpr auto kEnumNames<Distance> = name_table("l1", "mse");
 
-// `concertina config stage1.objective` says what each option is.
+// `concertina config stage1.objective` describes each option.
 struct ObjectiveOptions {
   ObjectiveKind kind = ObjectiveKind::kLayerMean;
   int32_t top = 4;

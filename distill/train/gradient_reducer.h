@@ -16,7 +16,7 @@ namespace concertina {
 
 class GradientReducer {
  public:
-  // All must outlive it. `bucket`: elements, about.
+  // All must outlive it. `bucket`: approximate size, in elements.
   GradientReducer(Communicator& communicator, const Parameters& parameters, Gradients& gradients,
                   int64_t bucket = int64_t{4} << 20);
 
@@ -26,7 +26,7 @@ class GradientReducer {
   void expect_slice(
       const std::string& parameter);  // one more slice of it has a gradient in this step
   void mark_ready(const std::string& parameter);  // the gradient of one of them is accumulated
-  // Reduces the buckets of which slices are still missing (gradients that backward never made),
+  // Reduces the buckets with slices still missing (parameters that got no gradient in backward),
   // waits for all and divides by the world size. Afterwards no slice is expected.
   void finish();
 

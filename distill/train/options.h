@@ -1,5 +1,5 @@
 // What every training stage shares: optimiser, batches, validation, checkpoints, and the sampler of
-// subnets. `concertina config stage1` says what each option is.
+// subnets. `concertina config stage1` describes each option.
 #pragma once
 
 #include <cstdint>
