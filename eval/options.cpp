@@ -6,8 +6,6 @@
 
 namespace concertina {
 
-std::vector<std::string> task_names() { return {"pr", "sid", "asv"}; }
-
 const OptionTable<TaskOptions>& task_table() {
   using O = TaskOptions;
   static const OptionTable<O> table = {

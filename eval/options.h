@@ -11,7 +11,7 @@
 
 namespace concertina {
 
-std::vector<std::string> task_names();  // pr, sid, asv
+std::vector<std::string> task_names();  // eval/task_kinds.h
 
 // Of the hidden states that probes read: the layer selected on train, the last, or their mean.
 enum class LayerRule { kBest, kLast, kAll };

@@ -16,20 +16,9 @@ namespace {
 
 constexpr int64_t kBatchSamples = 60 * kTaskSampleRate;  // padding included
 
-using Prepare = PreparedTask (*)(const Manifest&, const TaskOptions&, Split);
-
-Prepare prepare_of(const std::string& name) {
-  if (name == "pr") return prepare_pr_task;
-  if (name == "sid") return prepare_sid_task;
-  if (name == "asv") return prepare_asv_task;
-  const std::vector<std::string> names = task_names();
-  throw InputError(fmt::format("unknown task '{}'{}; tasks are {}", name, did_you_mean(name, names),
-                               fmt::join(names, ", ")));
-}
-
 PreparedTask prepare_or_log(const std::string& name, const Manifest& manifest,
                             const TaskOptions& options, Split split) {
-  PreparedTask prepared = prepare_of(name)(manifest, options, split);
+  PreparedTask prepared = task_kind(name).prepare(manifest, options, split);
   if (!prepared.task) log_warn("task {} is left out: {}", name, prepared.missing);
   return prepared;
 }
