@@ -33,12 +33,13 @@ void BudgetFlags::add_to(CLI::App& verb) {
   CLI::Option* latency =
       verb.add_option("--max-latency", max_latency,
                       "at most this latency, e.g. 15ms, for the device, threads, seconds and dtype "
-                      "of the study's "
-                      "latency model: its prediction, scaled by fresh times, plus a margin")
+                      "of the study's latency model: its prediction, corrected by measured "
+                      "latencies, plus a margin")
           ->check(not_empty);
-  CLI::Option* of_times = verb.add_flag("--measured", measured,
-                                        "--max-latency is about fresh times instead of predictions")
-                              ->needs(latency);
+  CLI::Option* of_times =
+      verb.add_flag("--measured", measured,
+                    "--max-latency limits measured latencies instead of predictions")
+          ->needs(latency);
   verb.add_option(
           "--margin", margin,
           "margin of the prediction below --max-latency, in per cent (default: the upper end of "

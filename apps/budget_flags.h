@@ -15,7 +15,7 @@ struct BudgetFlags {
   std::string max_params, max_macs, max_latency;  // with units: 27M, 5G, 40ms
   std::vector<std::string> where;                 // "test.sid.acc>=85"
   std::string margin;     // of max_latency, in per cent; "": the model's own
-  bool measured = false;  // max_latency is about fresh times
+  bool measured = false;  // max_latency limits measured latencies
 
   void add_to(CLI::App& verb);
   bool given() const;

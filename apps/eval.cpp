@@ -1,6 +1,7 @@
 // concertina eval: scores of a model, compared with its random initialisation, MFCC features and
 // other models.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <memory>
 
@@ -37,7 +38,8 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
       verb->add_option("MODEL", args->comparison.model, "model file (.safetensors)")->required());
   verb->add_option("--arch", args->comparison.architecture, kArchitectureHelp)
       ->capture_default_str();
-  verb->add_option("--tasks", args->comparison.tasks, "all, or some of pr, sid, asv")
+  verb->add_option("--tasks", args->comparison.tasks,
+                   fmt::format("all, or some of {}", fmt::join(task_names(), ", ")))
       ->delimiter(',')
       ->capture_default_str();
   globals.paths.reads(verb->add_option("--data", args->comparison.data, "manifest of the corpus")

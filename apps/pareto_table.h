@@ -1,4 +1,5 @@
-// Trials as tables: one row a subnet, with its metrics and the architecture key to extract it with.
+// Trials as tables: one row per subnet, with its metrics and the architecture key to extract it
+// with.
 #pragma once
 
 #include <span>

@@ -45,9 +45,9 @@ std::string missing_line(const SubnetResults& results, const Architecture& archi
                          const std::string& command) {
   if (results.complete()) return "";
   return fmt::format("  missing  {}: {} '{}'\n",
-                     !results.test.empty() ? "a fresh time"
+                     !results.test.empty() ? "a measured latency"
                      : results.time        ? "scores on test"
-                                           : "scores on test and a fresh time",
+                                           : "scores on test and a measured latency",
                      command, architecture.key());
 }
 

@@ -17,12 +17,12 @@ nlohmann::ordered_json results_json(const SubnetResults& results);
 // The command that scores a subnet of this study, up to the subnet's key.
 std::string score_command(const StudyFile& study, const std::filesystem::path& path);
 
-// Indented lines: scores on test with intervals and settings; the fresh time with its workload, the
-// prediction and its signed error; what is missing, and the `command` that makes it.
+// Indented lines: scores on test with intervals and settings; the measured latency with its
+// workload, the prediction and its signed error; what is missing, and the `command` that makes it.
 std::string results_text(const SubnetResults& results, const Architecture& architecture,
                          const std::string& command);
 
-// What latency budgets hold for: workload, scale and margin, one line a budget; "" without any.
+// What latency budgets hold for: workload, scale and margin, one line per budget; "" without any.
 std::string latency_terms_text(const FrontResults& results, std::span<const Budget> budgets);
 
 // The scored members: scores on test with intervals, times and the prediction's errors; as rows of

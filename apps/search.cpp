@@ -18,7 +18,7 @@ namespace {
 
 struct SearchArgs {
   std::string config, out = "out";
-  std::vector<std::string> score;  // architectures to score besides the named members
+  std::vector<std::string> score;  // architectures to score in addition to the reported members
   int32_t workers = 0;
   SearchFlags flags{.resume = false};
 };
@@ -33,7 +33,7 @@ void print_front(const Workspace& workspace, bool as_json) {
              workspace.study().string(), front_table(results));
   if (results.workload) fmt::print("times: {}\n", workload_text(*results.workload));
   if (const std::string text = correction_text(results); !text.empty()) fmt::print("{}\n", text);
-  fmt::print("looks at test so far: {}\n", results.looks);
+  fmt::print("evaluations on test so far: {}\n", results.looks);
 }
 
 void search(const SearchArgs& args, const Globals& globals) {
@@ -71,7 +71,7 @@ void add_search_verbs(CLI::App& app, Globals& globals) {
   verb->footer(
       "Scored on test and timed are the best subnet, the knee, the choice of each of "
       "report.budgets and\n"
-      "search.front.keep members spread along the front. Each such look at test is recorded.\n\n"
+      "search.front.keep members spread along the front. Each evaluation on test is recorded.\n\n"
       "Example:\n"
       "  concertina search configs/quickstart.yaml --out runs/quickstart --workers 2 --resume");
   verb->callback([args, &globals] { search(*args, globals); });

@@ -149,9 +149,8 @@ void add_study_group(CLI::App& app, Globals& globals) {
 void add_pareto(CLI::App& app, Globals& globals) {
   CLI::App* verb = app.add_subcommand("pareto", "print a study's Pareto front, within budgets");
   verb->footer(
-      "--best and --knee also print scores on test, a fresh time and the prediction's error, or "
-      "the\n"
-      "command that makes them.\n\n"
+      "--best and --knee also print scores on test, a measured latency and the prediction's error, "
+      "or\nthe command that makes them.\n\n"
       "Examples:\n  concertina pareto runs/quickstart/study.db --max-params 2M --max-latency 15ms\n"
       "  concertina pareto runs/quickstart/study.db --max-latency 15ms --measured --best\n"
       "  concertina pareto runs/quickstart/study.db --where 'test.pr.frame_acc>=60' --knee");

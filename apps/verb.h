@@ -2,8 +2,8 @@
 //
 // A verb file defines one `void add_X_verbs(CLI::App& app, Globals& globals)` that registers
 // subcommands with help and an example in the footer; the callback runs the verb. Results go to
-// stdout, the log and the progress bar to stderr. Failures are thrown (core/errors.h); main maps
-// them to exit codes.
+// stdout, the log and the progress bar to stderr. Failures are thrown (core/errors.h);
+// run_guarded() maps them to exit codes.
 #pragma once
 
 #include <c10/core/Device.h>

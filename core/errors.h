@@ -66,7 +66,8 @@ namespace detail {
 
 }  // namespace concertina
 
-// Throws std::logic_error, which main reports with exit code 70. Never for user input.
+// Throws std::logic_error, which run_guarded() (apps/verb.h) reports with exit code 70. Never for
+// user input.
 #define CONCERTINA_ASSERT(expression) \
   (static_cast<bool>(expression)      \
        ? void(0)                      \

@@ -1,4 +1,4 @@
-// Options of a distillation stage. `concertina config stage1` says what each of them is.
+// Options of a distillation stage. `concertina config stage1` describes each of them.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +34,7 @@ struct DistillOptions {
 DistillOptions distill_defaults(int32_t stage);
 const OptionTable<DistillOptions>& distill_table(int32_t stage);
 
-// What settles a run's numbers; see to_json(PretrainOptions).
+// All settings that determine a run's results; see to_json(PretrainOptions).
 std::string to_json(const DistillOptions& options);
 
 }  // namespace concertina

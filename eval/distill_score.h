@@ -1,4 +1,4 @@
-// The distillation loss of a subnet on fixed crops: the sensitive score that sees every gene of an
+// The distillation loss of a subnet on fixed crops: a score that is sensitive to every gene of an
 // architecture.
 #pragma once
 

@@ -6,9 +6,9 @@
 #include <fmt/ranges.h>
 #include <torch/version.h>
 
-#include "core/hash.h"
 #include "eval/latency.h"
 #include "eval/subnet_evaluator.h"
+#include "eval/task_kinds.h"
 
 namespace concertina {
 namespace {
@@ -23,39 +23,10 @@ void add_machine(Facts& facts) {
   facts["CPU"] = fmt::format("{}, {}", cpu_name(), at::get_cpu_capability());
 }
 
-// Hash of what `line` says of each clip; clips of which it says nothing do not count.
-template <class Line>
-std::string hash_of_clips(const Manifest& manifest, const Line& line) {
-  std::string lines;
-  for (const Clip& clip : manifest.clips) {
-    if (const std::string said = line(clip); !said.empty()) lines += said + '\n';
-  }
-  return sha256(lines);
-}
-
-std::string audio_of(const Clip& clip) {
-  return fmt::format("{}\t{}\t{}\t{}", clip.id, clip.samples, split_name(clip.split), clip.hash);
-}
-
 std::string dev_audio(const Manifest& manifest) {
   return hash_of_clips(manifest, [](const Clip& clip) {
     return clip.split == Split::kDev ? fmt::format("{}\t{}", audio_of(clip), clip.source)
                                      : std::string();
-  });
-}
-
-std::string phone_data(const Manifest& manifest) {
-  return hash_of_clips(manifest, [&](const Clip& clip) {
-    if (clip.phones.empty() || clip.split == Split::kTest) return std::string();
-    return fmt::format("{}\t{}\t{}\t{}\t{}", audio_of(clip), clip.source, clip.speaker, clip.group,
-                       sha256_file(manifest.phones_path(clip)));
-  });
-}
-
-std::string speaker_data(const Manifest& manifest) {
-  return hash_of_clips(manifest, [](const Clip& clip) {
-    if (clip.speaker.empty() || clip.group.empty()) return std::string();
-    return fmt::format("{}\t{}\t{}\t{}", audio_of(clip), clip.source, clip.speaker, clip.group);
   });
 }
 
@@ -77,15 +48,12 @@ Facts distill_facts(const ScoreSources& sources) {
 
 Facts task_facts(const ScoreSources& sources, const std::string& task) {
   const TaskOptions& options = sources.tasks;
-  Facts facts = {{"version", kTaskVersion},
-                 {"supernet", sources.supernet},
-                 {"tasks.clip_seconds", fmt::format("{}", options.clip_seconds)},
-                 {"tasks.layers", std::string(enum_name(options.layers))},
-                 {"dtype", c10::toString(sources.task_dtype)}};
-  facts["data"] = task == "pr" ? phone_data(*sources.manifest) : speaker_data(*sources.manifest);
-  if (task == "pr") facts["tasks.pr_every"] = fmt::format("{}", options.pr_every);
-  if (task != "pr") facts["tasks.sid_min_clips"] = fmt::format("{}", options.sid_min_clips);
-  if (task == "asv") facts["tasks.asv_trials"] = fmt::format("{}", options.asv_trials);
+  Facts facts = task_kind(task).facts(*sources.manifest, options);
+  facts.merge(Facts{{"version", kTaskVersion},
+                    {"supernet", sources.supernet},
+                    {"tasks.clip_seconds", fmt::format("{}", options.clip_seconds)},
+                    {"tasks.layers", std::string(enum_name(options.layers))},
+                    {"dtype", c10::toString(sources.task_dtype)}});
   add_machine(facts);
   return facts;
 }

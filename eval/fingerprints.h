@@ -1,5 +1,5 @@
-// What the values of each metric depend on besides the architecture. A study records it and does not
-// go on when it differs.
+// What the values of each metric depend on besides the architecture. A study records it and is not
+// resumed when it differs.
 #pragma once
 
 #include <string>

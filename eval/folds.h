@@ -57,7 +57,7 @@ struct ChosenProbe {
 };
 
 // For each kind, in order, the layer and the shrinkage with the highest held-out accuracy; of equal
-// ones the lower layer and the stronger shrinkage. `sums_of(layer)` is asked once a layer.
+// ones the lower layer and the stronger shrinkage. `sums_of(layer)` is called once per layer.
 std::vector<ChosenProbe> choose_probes(std::span<const ProbeKind> kinds, int64_t layers,
                                        const std::function<FoldSums(int64_t)>& sums_of);
 

@@ -10,7 +10,6 @@
 #include <set>
 
 #include "core/errors.h"
-#include "core/option_table.h"
 #include "core/rng.h"
 #include "supernet/model/forward.h"
 #include "supernet/nn/precision.h"
@@ -139,26 +138,6 @@ std::vector<Architecture> profile_architectures(const SearchSpace& space, int32_
   for (int32_t tries = 0; std::ssize(chosen) < points && tries < points * kTriesPerPoint; ++tries)
     add(space.sample(rng));
   return chosen;
-}
-
-const OptionTable<LatencyOptions>& latency_table() {
-  using O = LatencyOptions;
-  static const OptionTable<O> table = {
-      option("points", &O::points, "architectures that are timed")
-          .within({8, kLatencyPoints.high}),  // fewer cannot fit a model
-      option("threads", &O::threads, "intra-op threads").within({1, kThreadBounds.high}),
-      option("seconds", &O::seconds, "length of the audio").within(kLatencySeconds).unit("s"),
-      option("dtype", &O::dtype, "of the encoder").among({Precision::kFp32, Precision::kBf16}),
-      option("warmup", &O::warmup, "passes before the timed ones").within({0, 10000}),
-      option("repetitions", &O::repetitions, "timed passes").within(kLatencyRepetitions),
-  };
-  return table;
-}
-
-LatencyOptions LatencyOptions::from_config(ConfigSection section) {
-  LatencyOptions options;
-  latency_table().read(std::move(section), options);
-  return options;
 }
 
 }  // namespace concertina

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "eval/metrics.h"
+#include "eval/task_kinds.h"
 #include "eval/tasks.h"
 
 namespace concertina {
@@ -42,11 +43,6 @@ struct PreparedTask {
   std::string missing;
 };
 
-// `split` is scored; train fits and chooses the settings.
-PreparedTask prepare_pr_task(const Manifest& manifest, const TaskOptions& options, Split split);
-PreparedTask prepare_sid_task(const Manifest& manifest, const TaskOptions& options, Split split);
-PreparedTask prepare_asv_task(const Manifest& manifest, const TaskOptions& options, Split split);
-
 // The layers a probe may choose from, [L', T, D], by TaskOptions::layers, and the name of the i-th
 // of them.
 at::Tensor eligible_layers(const at::Tensor& layers, LayerRule rule);
@@ -62,6 +58,8 @@ struct SpeakerClips {
   std::string missing;
 };
 SpeakerClips pick_speakers(const Manifest& manifest, int64_t min_clips);
+// TaskKind::facts of tasks on them.
+Facts speaker_facts(const Manifest& manifest, const TaskOptions& options);
 
 // What one setting got right, clip by clip.
 struct ClipHits {

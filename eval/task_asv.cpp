@@ -217,9 +217,7 @@ std::string what_is_missing(const TrialSet& set, Split split) {
   return "";
 }
 
-}  // namespace
-
-PreparedTask prepare_asv_task(const Manifest& manifest, const TaskOptions& options, Split split) {
+PreparedTask prepare(const Manifest& manifest, const TaskOptions& options, Split split) {
   const SpeakerClips picked = pick_speakers(manifest, options.sid_min_clips);
   if (!picked.missing.empty()) return {nullptr, picked.missing};
   TrialSet training = trials_of(manifest, picked, options.asv_trials, Split::kTrain);
@@ -232,5 +230,16 @@ PreparedTask prepare_asv_task(const Manifest& manifest, const TaskOptions& optio
       std::make_unique<VerificationTask>(std::move(training), std::move(scored), options.layers),
       ""};
 }
+
+Facts facts_of(const Manifest& manifest, const TaskOptions& options) {
+  Facts facts = speaker_facts(manifest, options);
+  facts["tasks.asv_trials"] = fmt::format("{}", options.asv_trials);
+  return facts;
+}
+
+}  // namespace
+
+const TaskKind kVerificationTask = {"asv", "several speakers with several groups each", prepare,
+                                    facts_of, nullptr};
 
 }  // namespace concertina

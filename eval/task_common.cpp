@@ -91,4 +91,12 @@ TaskScore score_of(const std::string& metric, const ClipHits& hits, std::string 
   return score;
 }
 
+Facts speaker_facts(const Manifest& manifest, const TaskOptions& options) {
+  const std::string data = hash_of_clips(manifest, [](const Clip& clip) {
+    if (clip.speaker.empty() || clip.group.empty()) return std::string();
+    return fmt::format("{}\t{}\t{}\t{}", audio_of(clip), clip.source, clip.speaker, clip.group);
+  });
+  return {{"data", data}, {"tasks.sid_min_clips", fmt::format("{}", options.sid_min_clips)}};
+}
+
 }  // namespace concertina

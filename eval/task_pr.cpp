@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/errors.h"
+#include "core/hash.h"
 #include "eval/folds.h"
 #include "eval/task.h"
 
@@ -219,9 +220,7 @@ PhoneTask::PhoneTask(PhoneData all, LayerRule layer_rule)
 
 std::unique_ptr<TaskRun> PhoneTask::start() const { return std::make_unique<PhoneRun>(*this); }
 
-}  // namespace
-
-PreparedTask prepare_pr_task(const Manifest& manifest, const TaskOptions& options, Split split) {
+PreparedTask prepare(const Manifest& manifest, const TaskOptions& options, Split split) {
   PhoneData data = read_phone_data(manifest, phone_clips(manifest, options.pr_every, split));
   if (std::string missing = what_is_missing(data, split); !missing.empty())
     return {nullptr, std::move(missing)};
@@ -230,5 +229,25 @@ PreparedTask prepare_pr_task(const Manifest& manifest, const TaskOptions& option
   for (size_t i = 0; i < training.size(); ++i) data.clips.at(training[i]).fold = folds[i];
   return {std::make_unique<PhoneTask>(std::move(data), options.layers), ""};
 }
+
+Facts facts_of(const Manifest& manifest, const TaskOptions& options) {
+  const std::string data = hash_of_clips(manifest, [&](const Clip& clip) {
+    if (clip.phones.empty() || clip.split == Split::kTest) return std::string();
+    return fmt::format("{}\t{}\t{}\t{}\t{}", audio_of(clip), clip.source, clip.speaker, clip.group,
+                       sha256_file(manifest.phones_path(clip)));
+  });
+  return {{"data", data}, {"tasks.pr_every", fmt::format("{}", options.pr_every)}};
+}
+
+Facts test_facts(const Manifest& manifest) {
+  return {{"test_phones", hash_of_clips(manifest, [&](const Clip& clip) {
+             if (clip.split != Split::kTest || clip.phones.empty()) return std::string();
+             return fmt::format("{}\t{}", clip.id, sha256_file(manifest.phones_path(clip)));
+           })}};
+}
+
+}  // namespace
+
+const TaskKind kPhoneTask = {"pr", "phone labels", prepare, facts_of, test_facts};
 
 }  // namespace concertina

@@ -149,9 +149,7 @@ void leave_out_unknown(SpeakerSplits& speakers, Split split) {
                 [&](const auto& clip) { return !speakers.in_train.contains(clip.second.speaker); });
 }
 
-}  // namespace
-
-PreparedTask prepare_sid_task(const Manifest& manifest, const TaskOptions& options, Split split) {
+PreparedTask prepare(const Manifest& manifest, const TaskOptions& options, Split split) {
   const SpeakerClips picked = pick_speakers(manifest, options.sid_min_clips);
   if (!picked.missing.empty()) return {nullptr, picked.missing};
   SpeakerSplits speakers = split_speakers(manifest, picked, split);
@@ -169,5 +167,10 @@ PreparedTask prepare_sid_task(const Manifest& manifest, const TaskOptions& optio
                                     static_cast<int64_t>(picked.speakers.size()), options.layers),
       ""};
 }
+
+}  // namespace
+
+const TaskKind kSpeakerTask = {"sid", "several speakers with several groups each", prepare,
+                               speaker_facts, nullptr};
 
 }  // namespace concertina

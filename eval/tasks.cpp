@@ -8,7 +8,6 @@
 
 #include "core/errors.h"
 #include "core/log.h"
-#include "core/option_table.h"
 #include "eval/task.h"
 #include "eval/task_audio.h"
 
@@ -17,20 +16,9 @@ namespace {
 
 constexpr int64_t kBatchSamples = 60 * kTaskSampleRate;  // padding included
 
-using Prepare = PreparedTask (*)(const Manifest&, const TaskOptions&, Split);
-
-Prepare prepare_of(const std::string& name) {
-  if (name == "pr") return prepare_pr_task;
-  if (name == "sid") return prepare_sid_task;
-  if (name == "asv") return prepare_asv_task;
-  const std::vector<std::string> names = task_names();
-  throw InputError(fmt::format("unknown task '{}'{}; tasks are {}", name, did_you_mean(name, names),
-                               fmt::join(names, ", ")));
-}
-
 PreparedTask prepare_or_log(const std::string& name, const Manifest& manifest,
                             const TaskOptions& options, Split split) {
-  PreparedTask prepared = prepare_of(name)(manifest, options, split);
+  PreparedTask prepared = task_kind(name).prepare(manifest, options, split);
   if (!prepared.task) log_warn("task {} is left out: {}", name, prepared.missing);
   return prepared;
 }
@@ -146,35 +134,6 @@ std::vector<std::string> available_tasks(const Manifest& manifest, const TaskOpt
     return prepare_or_log(name, manifest, options, split).task != nullptr;
   });
   return names;
-}
-
-std::vector<std::string> task_names() { return {"pr", "sid", "asv"}; }
-
-const OptionTable<TaskOptions>& task_table() {
-  using O = TaskOptions;
-  static const OptionTable<O> table = {
-      option("tasks", &O::tasks, "proxy tasks that are scored").one_of(task_names()),
-      option("pr_every", &O::pr_every, "pr trains on every n-th utterance").within({1, 1000000}),
-      option("clip_seconds", &O::clip_seconds, "longest part of a clip that is encoded; 0: all")
-          .within({0, 3600})
-          .unit("s"),
-      option("asv_trials", &O::asv_trials, "target trials, and as many non-target ones")
-          .within({1, 10000000}),
-      option("sid_min_clips", &O::sid_min_clips, "speakers with fewer clips are left out")
-          .within({1, 1000000}),
-      option("layers", &O::layers,
-             "hidden states that probes see: the one chosen inside train, the last, or the mean"),
-      option("dtype", &O::dtype,
-             "of the encoder; auto: bf16 where the CPU multiplies it in hardware")
-          .among({Precision::kAuto, Precision::kFp32, Precision::kBf16}),
-  };
-  return table;
-}
-
-TaskOptions TaskOptions::from_config(ConfigSection section) {
-  TaskOptions options;
-  task_table().read(std::move(section), options);
-  return options;
 }
 
 }  // namespace concertina

@@ -12,32 +12,13 @@
 #include <utility>
 #include <vector>
 
-#include "core/config.h"
-#include "core/precision.h"
 #include "core/stop.h"
+#include "eval/options.h"
 #include "speech/manifest.h"
 #include "study/trial.h"
 #include "supernet/model/supernet.h"
 
 namespace concertina {
-
-// Of the hidden states that probes see: the one chosen inside train, the last, or their mean.
-enum class LayerRule { kBest, kLast, kAll };
-template <>
-inline constexpr auto kEnumNames<LayerRule> = name_table("best", "last", "all");
-
-// `concertina config tasks` says what each option is.
-struct TaskOptions {
-  std::vector<std::string> tasks = {"pr", "sid", "asv"};
-  int32_t pr_every = 2;
-  double clip_seconds = 0;  // 0: all
-  int32_t asv_trials = 4000;
-  int32_t sid_min_clips = 40;
-  LayerRule layers = LayerRule::kBest;
-  Precision dtype = Precision::kAuto;
-  static TaskOptions from_config(ConfigSection section);
-};
-const OptionTable<TaskOptions>& task_table();
 
 // Frame features of one clip for every layer: [layers, T, D] float. Frame t is centred at centre_s
 // + t * period_s.
@@ -99,7 +80,6 @@ class PreparedTasks {
 std::vector<TaskScore> score_tasks(const Manifest& manifest, const FeatureExtractor& features,
                                    const TaskOptions& options, Split split, const StopToken& stop);
 
-std::vector<std::string> task_names();  // pr, sid, asv
 // Those of options.tasks that the manifest has data for; a line in the log for the others.
 std::vector<std::string> available_tasks(const Manifest& manifest, const TaskOptions& options,
                                          Split split);

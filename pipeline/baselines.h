@@ -1,5 +1,5 @@
-// A table of models scored by the same probes: a model and what it is compared with, which is its
-// random initialisation, MFCC features and other models.
+// A table of models scored by the same probes: a model and its baselines (its random
+// initialisation, MFCC features, other models).
 #pragma once
 
 #include <string>
@@ -18,12 +18,12 @@ struct ScoredModel {
   std::vector<TaskScore> scores;
 };
 
-// Random weights for `space`, drawn as a teacher's first ones are; what is measured on data rather
-// than trained (log-mel statistics) comes from `trained`.
+// Random weights for `space`, drawn like a teacher's initial weights; what is computed from data
+// rather than trained (log-mel statistics) comes from `trained`.
 Supernet randomly_initialised(const Supernet& trained, const SearchSpace& space, uint64_t seed);
 
-// The same scores as score_tasks() gives, with the tasks prepared once; a subnet whose tensors have
-// been scored before gets that score without a second run. Not thread-safe.
+// The same scores as score_tasks() gives, with the tasks prepared once; a subnet with the same
+// tensors as an earlier one reuses its scores. Not thread-safe.
 class BaselineTable {
  public:
   BaselineTable(const Manifest& manifest, const TaskOptions& options, Split split, StopToken stop);

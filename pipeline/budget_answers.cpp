@@ -42,7 +42,8 @@ std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>&
   const bool needs_times = std::ranges::count(budgets, "latency.p50_ms", &Budget::metric) > 0;
   if (needs_times && study.fresh_times().empty()) {
     throw NoAnswer(
-        "no subnet of the study has a fresh time: `concertina search CONFIG --out FOLDER --resume` "
+        "no subnet of the study has a latency measured after the search: `concertina search CONFIG "
+        "--out FOLDER --resume` "
         "makes them");
   }
   BudgetAnswer answer = within_budgets(study, budgets);

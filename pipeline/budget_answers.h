@@ -1,4 +1,4 @@
-// Which subnets of a study answer budgets.
+// Selects the subnets of a study that fit budgets.
 #pragma once
 
 #include <span>
@@ -11,7 +11,7 @@
 namespace concertina {
 
 // The front within the budgets, best first. NoAnswer when none fits, with the nearest subnet, or
-// when a budget needs fresh times and the study has none, with the command that makes them.
+// when a budget needs measured latencies and the study has none, with the command that makes them.
 std::vector<Trial> all_within(const StudyFile& study, const std::vector<Budget>& budgets);
 Trial best_within(const StudyFile& study, const std::vector<Budget>& budgets);
 
@@ -30,7 +30,7 @@ struct FrontAnswer {
   StudyHeader header;
   FrontResults results;
   std::vector<Trial> front;           // best first
-  std::vector<BudgetChoice> choices;  // one a budget
+  std::vector<BudgetChoice> choices;  // one per budget
 };
 FrontAnswer front_answer(const StudyFile& study, std::span<const Budget> budgets);
 

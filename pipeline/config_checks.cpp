@@ -10,6 +10,7 @@
 #include "core/errors.h"
 #include "distill/pretrain/pretrain.h"
 #include "eval/subnet_evaluator.h"
+#include "eval/task_kinds.h"
 #include "pipeline/corpus_stage.h"
 #include "speech/corpus.h"
 #include "supernet/model/model_file.h"
@@ -79,12 +80,10 @@ void check_labels(ConfigSection search, std::string_view key, const Names& metri
     if (std::ranges::find(known, metrics[i]) == known.end()) continue;  // reported by check_known()
     for (const std::string& task : tasks_behind({metrics[i]})) {
       if (std::ranges::count(available, task) > 0) continue;
-      search.problem(
-          key, i,
-          fmt::format("the corpus has no data for {}: the task {} needs {} in train and "
-                      "dev",
-                      metrics[i], task,
-                      task == "pr" ? "phone labels" : "several speakers with several groups each"));
+      search.problem(key, i,
+                     fmt::format("the corpus has no data for {}: the task {} needs {} in train and "
+                                 "dev",
+                                 metrics[i], task, task_kind(task).labels));
     }
   }
 }

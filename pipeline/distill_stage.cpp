@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "distill/distill.h"
+#include "distill/objective/objective_file.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/sort_stage.h"

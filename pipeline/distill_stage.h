@@ -1,4 +1,4 @@
-// The two stages of distillation: the teacher into a student of full size, then into the elastic
+// The two stages of distillation: of the full-size student, then of all subnets of the elastic
 // supernet.
 #pragma once
 
@@ -14,7 +14,7 @@ struct RunContext;
 struct Stage;
 struct Workspace;
 
-// Whether a stage 2 that starts from a sorted student finds it sorted, or sorts it.
+// Whether stage 2, where it starts from the sorted student, expects it to exist or creates it.
 enum class StudentSort { kDone, kIfMissing };
 
 // `stage`: 1 or 2. Reads what the stages before it have left in the workspace.

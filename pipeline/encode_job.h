@@ -28,7 +28,7 @@ struct EncodeArgs : EncoderOptions {
 // Where the features of each file go. InputError where two would overwrite each other.
 std::vector<std::filesystem::path> output_paths(const EncodeArgs& args);
 
-// What became of one file.
+// The result of one file.
 struct EncodedFile {
   std::string audio;
   std::filesystem::path features;  // "": see error

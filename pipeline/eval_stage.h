@@ -1,5 +1,5 @@
-// Scores on test of the teacher and of the supernet's named members, compared with their random
-// initialisations and MFCC features.
+// Scores on test of the teacher and of the supernet's smallest, default and largest members,
+// compared with their random initialisations and MFCC features.
 #pragma once
 
 namespace concertina {

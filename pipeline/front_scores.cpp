@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "eval/latency.h"
+#include "eval/task_kinds.h"
 #include "pipeline/front_text.h"
 #include "pipeline/study_setup.h"
 #include "study/front_members.h"
@@ -26,16 +27,6 @@ constexpr int32_t kRounds = 3;
 
 std::string utc_now() {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
-}
-
-// Labels of the test clips: the metrics' own fingerprints know those of dev and train.
-std::string test_phones(const Manifest& manifest) {
-  std::string lines;
-  for (const Clip& clip : manifest.clips) {
-    if (clip.split == Split::kTest && !clip.phones.empty())
-      lines += fmt::format("{}\t{}\n", clip.id, sha256_file(manifest.phones_path(clip)));
-  }
-  return sha256(lines);
 }
 
 class TestScorer {
@@ -57,8 +48,11 @@ class TestScorer {
         score_fingerprints(inputs_.config, inputs_.workspace, *inputs_.manifest, tasks_, nullptr);
     std::erase_if(facts, [&](const auto& metric) { return !is_scored(metric.first); });
     nlohmann::json json = {{"data", inputs_.manifest->fingerprint()}, {"metrics", facts}};
-    if (std::ranges::count(tasks_.tasks, "pr") > 0)
-      json["test_phones"] = test_phones(*inputs_.manifest);
+    for (const std::string& task : tasks_.tasks) {
+      const TaskKind& kind = task_kind(task);
+      if (kind.test_facts == nullptr) continue;
+      for (const auto& [name, value] : kind.test_facts(*inputs_.manifest)) json[name] = value;
+    }
     return json.dump();
   }
 

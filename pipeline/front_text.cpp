@@ -14,8 +14,8 @@ std::string correction_text(const FrontResults& results) {
     return "";
   const LatencyError& error = *results.model->held_out();
   return fmt::format(
-      "{} of {} fresh times lie outside the prediction's 90 % interval ({:.2f} to {:.2f} of it): "
-      "predictions are corrected by {:.3f}; objective values stay as the search saw them",
+      "{} of {} measured latencies lie outside the prediction's 90 % interval ({:.2f} to {:.2f} of "
+      "it): predictions are corrected by {:.3f}; objective values stay as the search saw them",
       results.check->outside, results.check->times, error.low, error.high, results.check->scale);
 }
 

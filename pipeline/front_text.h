@@ -10,8 +10,8 @@ namespace concertina {
 
 // "2M params", "15.00 ms latency"
 std::string describe(const Budget& budget);
-// That fresh times leave the prediction's interval, and the scale that corrects it; "" when they do
-// not.
+// States that measured latencies lie outside the prediction's interval, and the scale that corrects
+// it; "" when they do not.
 std::string correction_text(const FrontResults& results);
 
 }  // namespace concertina

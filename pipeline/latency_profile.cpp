@@ -32,8 +32,8 @@ void fit_latency_model(StudyFile& study, const Blueprint& blueprint,
   study.set_latency_model({model.to_json(), model.sha256()});
   const LatencyError& error = *model.held_out();
   log_info(
-      "latency model: {} times, error {:.1f} % and rank agreement {:.2f} on held-out subnets; 90 % "
-      "of their times lie in {:.2f} to {:.2f} of the prediction",
+      "latency model: {} measurements, error {:.1f} % and Kendall tau {:.2f} on held-out subnets; "
+      "90 % of them lie within {:.2f} to {:.2f} times the prediction",
       error.points, 100 * error.mape, error.kendall_tau, error.low, error.high);
 }
 

@@ -26,7 +26,7 @@ void fit_latency_model(StudyFile& study, const Blueprint& blueprint,
                        const std::vector<LatencyPoint>& points);
 // NoAnswer when the study has none; `path` is for the message.
 LatencyModel latency_model_of(const StudyFile& study, const std::string& path);
-// A study for times alone, created for the supernet's space when there is none.
+// A study that holds latencies only, created for the supernet's space when there is none.
 StudyFile open_or_create_times(const std::filesystem::path& path, const Supernet& supernet);
 
 // Profiles members of the supernet's space and fits the workspace's latency model. A study that has

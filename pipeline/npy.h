@@ -7,7 +7,7 @@
 
 namespace concertina {
 
-// A float32 tensor of any rank, C order; written aside and renamed.
+// A float32 tensor of any rank, C order; written to a temporary file and renamed.
 void write_npy(const std::filesystem::path& path, const at::Tensor& tensor);
 
 }  // namespace concertina

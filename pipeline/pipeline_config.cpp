@@ -34,18 +34,20 @@ const OptionTable<CorpusConfig>& corpus_table() {
 const OptionTable<SearchConfig>& search_table() {
   using O = SearchConfig;
   static const OptionTable<O> table = {
-      option("searcher", &O::searcher, "NSGA-II, or members at random"),
-      option("population", &O::population, "subnets of a generation").within({1, 100000}),
+      option("searcher", &O::searcher, "NSGA-II or random search"),
+      option("population", &O::population, "subnets per generation").within({1, 100000}),
       option("mutation", &O::mutation, "probability of a gene to change").within(kShareBounds),
       option("crossover", &O::crossover, "share of children with two parents").within(kShareBounds),
-      option("objectives", &O::objectives, "metrics that the search improves")
+      option("objectives", &O::objectives, "metrics that the search optimises")
           .require([](const O& o) { return !o.objectives.empty(); }, "name at least one metric"),
-      option("record", &O::record, "metrics that are kept of every trial, too"),
+      option("record", &O::record, "further metrics recorded for every trial"),
       subsection("front",
                  OptionTable<O>{
-                     option("score", &O::front_score, "metrics of the front's members on test"),
+                     option("score", &O::front_score,
+                            "metrics on which members of the front are scored on test"),
                      option("keep", &O::front_keep,
-                            "members of the Pareto front that are scored on test and timed again")
+                            "members spread along the Pareto front that are scored on test and "
+                            "measured again")
                          .within({0, 10000}),
                  }),
       option("trials", &O::trials, "subnets that are scored").within({1, 1e9}),
@@ -58,7 +60,7 @@ const OptionTable<SearchConfig>& search_table() {
 const OptionTable<PipelineConfig>& pipeline_table() {
   using O = PipelineConfig;
   static const OptionTable<O> table = {
-      option("seed", &O::seed, "of all random draws").within(kSeedBounds),
+      option("seed", &O::seed, "seed of all random numbers").within(kSeedBounds),
       subsection("corpus", &O::corpus, corpus_table()),
       described<O>("space", "path or map", "the search space (docs/formats.md)"),
       subsection("teacher",

@@ -9,18 +9,17 @@
 
 #include "core/config.h"
 #include "core/option_table.h"
-#include "distill/importance/sort.h"
+#include "distill/importance/options.h"
 #include "distill/options.h"
 #include "distill/pretrain/options.h"
-#include "eval/latency.h"
-#include "eval/tasks.h"
-#include "search/searcher.h"
+#include "eval/options.h"
+#include "search/options.h"
 #include "study/budget.h"
 #include "supernet/space/search_space.h"
 
 namespace concertina {
 
-// `concertina config corpus`, `... search` and so on say what each option is.
+// `concertina config corpus`, `... search` and so on describe each option.
 struct CorpusConfig {
   std::string tier = "quickstart";  // "" when `manifest` is given
   std::filesystem::path root = "data";
@@ -48,9 +47,9 @@ struct PipelineConfig {
   PretrainOptions teacher;              // distill/pretrain/options.h
   std::filesystem::path teacher_model;  // a model file instead of pretraining; "" otherwise
   DistillOptions stage1 = distill_defaults(1), stage2 = distill_defaults(2);  // distill/options.h
-  std::optional<SortOptions> sort;  // between the two: distill/importance/sort.h
-  LatencyOptions latency;           // eval/latency.h
-  TaskOptions tasks;                // eval/tasks.h
+  std::optional<SortOptions> sort;  // between the two: distill/importance/options.h
+  LatencyOptions latency;           // eval/options.h
+  TaskOptions tasks;                // eval/options.h
   SearchConfig search;
   std::vector<Budget> budgets;  // report.budgets
   std::string effective;        // the effective config as canonical YAML, written with every result

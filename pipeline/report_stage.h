@@ -1,4 +1,4 @@
-// The last stage: the chosen subnet as a file of its own, and the page that shows the study.
+// The last stage: the selected subnet as a model file, and the study as an HTML page.
 #pragma once
 
 #include <filesystem>

@@ -1,4 +1,4 @@
-// What work gets from its surroundings rather than from the config.
+// What a stage gets from the command line and the environment rather than from the config.
 #pragma once
 
 #include <c10/core/Device.h>

@@ -24,7 +24,7 @@ std::vector<PlannedStage> plan_stages(std::span<const Stage> stages, const Works
                                       std::span<const std::string> only);
 
 // Inputs come before the stages that read them. Writes `effective_config` into the workspace first,
-// unless `pipeline_file` is that very file. What a stage throws passes through; InputError as
+// unless `pipeline_file` is that very file. Exceptions of a stage are not caught; InputError as
 // above; Interrupted when a stop was requested.
 struct RunRequest {
   std::filesystem::path pipeline_file;

@@ -85,8 +85,9 @@ std::string control_note(const std::vector<NamedScores>& models) {
     }
   }
   if (metrics.empty()) return "";
-  return fmt::format("Random initialisation is no worse than {} in {}: these scores show nothing.",
-                     name, fmt::join(metrics, " and "));
+  return fmt::format(
+      "Random initialisation is no worse than {} in {}: these scores are not informative.", name,
+      fmt::join(metrics, " and "));
 }
 
 ReportTable read_score_table(const std::filesystem::path& scores) {

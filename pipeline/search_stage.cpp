@@ -90,7 +90,7 @@ void search_subnets(const PipelineConfig& config, const Workspace& workspace, co
   stop.throw_if_interrupted(fmt::format("{} holds {} trials, --resume continues",
                                         workspace.study().string(), study.trial_count()));
   log_info("search: {} trials, {} failed{}", report.trials, report.failed,
-           report.stopped ? "; stopped by the time cap, --resume continues" : "");
+           report.stopped ? "; stopped by the time limit, --resume continues" : "");
   log_hypervolume(study);
   if (report.stopped) return;
   score_front(inputs, study, flags.score, stop);

@@ -1,5 +1,5 @@
-// The search over subnets of the trained supernet on dev data; then the named members of its front
-// on test.
+// The search over subnets of the trained supernet on dev data; then the reported members of its
+// front on test.
 #pragma once
 
 #include <vector>
@@ -16,13 +16,14 @@ struct Workspace;
 
 struct SearchFlags {
   bool resume = true;      // continues with the trials that exist; otherwise InputError
-  double max_minutes = 0;  // 0: no cap
-  // Scored on test too, besides the members that named_members() gives.
+  double max_minutes = 0;  // 0: no time limit
+  // Scored on test in addition to named_members().
   std::vector<Architecture> score = {};
 };
 
-// Test is looked at once the search is complete, not when the cap stopped it. InputError when the
-// workspace has another study; Interrupted when a stop was requested: the search can be resumed.
+// Test data are scored only once the search is complete, not when the time limit stopped it.
+// InputError when the workspace has another study; Interrupted when a stop was requested: the
+// search can be resumed.
 void search_subnets(const PipelineConfig& config, const Workspace& workspace, const StopToken& stop,
                     const SearchFlags& flags);
 Stage make_search_stage(const Pipeline& pipeline);

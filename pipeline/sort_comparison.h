@@ -1,4 +1,4 @@
-// What a sort does to the distillation loss of subnets.
+// The distillation loss of subnets before and after the importance sort.
 #pragma once
 
 #include <filesystem>
@@ -17,8 +17,8 @@ struct SortComparison {
   double before = 0, after = 0;
 };
 
-// Of the named members and of random ones. `objective`: the file of the heads trained with
-// `before`; `sorted` has them in the new order.
+// Of smallest, default and largest, and of random members. `objective`: the file of the prediction
+// heads trained with `before`; `sorted` has them in the new order.
 std::vector<SortComparison> compare_sorted(const Supernet& before, const SortResult& sorted,
                                            const Supernet& teacher,
                                            const std::filesystem::path& objective,

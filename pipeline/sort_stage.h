@@ -8,7 +8,8 @@ struct PipelineConfig;
 struct Stage;
 struct Workspace;
 
-// Sorts stage 1's student and its heads into the workspace's sort folder. Needs config.sort.
+// Sorts stage 1's student and its prediction heads into the workspace's sort folder. Needs
+// config.sort.
 void sort_student(const PipelineConfig& config, const Workspace& workspace);
 Stage make_sort_stage(const Pipeline& pipeline);
 

@@ -13,7 +13,7 @@ namespace concertina {
 
 struct Stage {
   std::string name;
-  std::string settings;             // what its results depend on, besides its inputs
+  std::string settings;             // what its results depend on, in addition to its inputs
   std::vector<std::string> inputs;  // names of earlier stages
   std::vector<std::filesystem::path> outputs;
   std::function<void(const RunContext&)> run;  // resumes what an interrupted run has left

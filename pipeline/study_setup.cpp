@@ -10,6 +10,7 @@
 #include "core/errors.h"
 #include "core/hash.h"
 #include "core/log.h"
+#include "core/machine.h"
 #include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
 #include "pipeline/corpus_stage.h"
@@ -152,8 +153,8 @@ void set_aside_other_study(const PipelineConfig& config, const Workspace& worksp
   if (differences.empty()) return;
   const std::filesystem::path kept = workspace.old_study();
   StudyFile::move(workspace.study(), kept);
-  log_warn("another study starts, the old one is kept as {}: {}", kept.string(),
-           fmt::join(differences, "; "));
+  log_warn("the existing study has other settings and is renamed to {}; a new one is started: {}",
+           kept.string(), fmt::join(differences, "; "));
 }
 
 std::string versions_json() {

@@ -1,4 +1,4 @@
-// The study of a pipeline: its identity (StudyHeader), and what happens to another one in the
+// The study of a pipeline: its StudyHeader, and what happens to a study of another pipeline in the
 // workspace.
 #pragma once
 
@@ -38,8 +38,8 @@ Fingerprints search_fingerprints(const PipelineConfig& config, const Workspace& 
 // all that study_differences() finds.
 StudyFile open_or_create_study(const PipelineConfig& config, const Workspace& workspace,
                                const Supernet& supernet, const Manifest& manifest);
-// Keeps another study as study-N.db, with a warning that lists what differs, so that this
-// pipeline's can be created. Does nothing if there is none.
+// Renames a study of another pipeline to study-N.db, with a warning that lists the differences, so
+// that this pipeline's can be created. Does nothing if there is none.
 void set_aside_other_study(const PipelineConfig& config, const Workspace& workspace);
 std::string versions_json();  // of the program, LibTorch and the compiler
 

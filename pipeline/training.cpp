@@ -54,7 +54,7 @@ void log_end(const std::string& title, const StageResult& result, const TrainOpt
   const auto& [state, wall_s, finished, validation] = result.outcome;
   log_info("{}: {} of {} steps, {} of audio in {}{}", title, state.step, options.steps,
            format_seconds(state.audio_s), format_seconds(wall_s),
-           finished ? "" : "; stopped by the time cap, --resume continues");
+           finished ? "" : "; stopped by the time limit, --resume continues");
 }
 
 std::string files_hash(const TrainOptions& options) {

@@ -26,8 +26,8 @@ class TrainingProgress : public TrainObserver {
   std::unique_ptr<Progress> progress_;
 };
 
-// Of a stage that trains in `folder`; `progress` outlives the training. Meets the other processes
-// of the run: SystemError when that fails.
+// Of a stage that trains in `folder`; `progress` outlives the training. Joins the process group
+// of the run: SystemError when the rendezvous fails.
 StageContext training_context(uint64_t seed, const RunContext& run, const TrainingFlags& flags,
                               std::filesystem::path folder, TrainingProgress& progress);
 void apply_cap(TrainOptions& options, const TrainingFlags& flags);

@@ -1,4 +1,4 @@
-// How a training stage is run, besides its config.
+// Command-line settings of a training stage, in addition to its config.
 #pragma once
 
 #include <chrono>
@@ -9,8 +9,8 @@ namespace concertina {
 
 struct TrainingFlags {
   Existing existing = Existing::kResumeOrSetAside;  // what to do about a run in the stage's folder
-  double max_minutes = 0;                           // 0: no cap beyond the config's
-  // Of several processes: how long to wait for one that does not answer.
+  double max_minutes = 0;                           // 0: no time limit but the config's
+  // Timeout of the collectives, with several processes.
   double answer_minutes = std::chrono::duration<double, std::ratio<60>>(kCollectiveTimeout).count();
 };
 

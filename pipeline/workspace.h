@@ -16,7 +16,7 @@ struct Workspace {
   std::filesystem::path teacher() const { return teacher_dir() / "model.safetensors"; }
   std::filesystem::path stage_dir(int32_t stage) const;  // of distillation: 1 or 2
   std::filesystem::path student(int32_t stage) const;
-  std::filesystem::path objective(int32_t stage) const;  // the heads trained with the student
+  std::filesystem::path objective(int32_t stage) const;  // the student's prediction heads
   std::filesystem::path sort_dir() const { return out / "sort"; }
   std::filesystem::path sorted() const { return sort_dir() / "model.safetensors"; }
   std::filesystem::path sorted_objective() const { return sort_dir() / "objective.safetensors"; }

@@ -130,13 +130,13 @@ std::string results(const StudyHeader& header, const FrontResults& found,
   return out;
 }
 
-// Whether the fresh times of the front agree with the model.
+// Whether the measured latencies of the front agree with the model.
 std::string check_text(const std::vector<LatencyCheck>& checks) {
   if (checks.empty() || checks.back().times == 0) return "";
   const LatencyCheck& check = checks.back();
-  std::string text =
-      fmt::format(" Of {} fresh times of the front, {} lie outside the prediction's 90 % interval",
-                  check.times, check.outside);
+  std::string text = fmt::format(
+      " Of {} measured latencies of the front, {} lie outside the prediction's 90 % interval",
+      check.times, check.outside);
   if (check.scale == 1) return text + ".";
   return text + fmt::format(
                     ", more than chance explains: budgets on latency use the predictions times "
@@ -149,7 +149,7 @@ std::string latency_title(const std::optional<LatencyModelRecord>& record) {
   if (!record) return "Latency model";
   const auto error = LatencyModel::from_json(record->json).held_out();
   if (!error) return "Latency model (fitted by an older version, which stored no held-out error)";
-  return fmt::format("Latency model: {:.1f} % error, rank agreement {:.2f} on held-out subnets",
+  return fmt::format("Latency model: {:.1f} % error, Kendall tau {:.2f} on held-out subnets",
                      100 * error->mape, error->kendall_tau);
 }
 

@@ -128,7 +128,7 @@ std::string facts_list(const StudyHeader& header, const StudyFile& study, int64_
     const std::string reference = reference_point_text(header);
     if (!reference.empty()) out += fact("its reference point", reference);
   }
-  out += fact("looks at test", fmt::format("{}", study.looks().size()));
+  out += fact("evaluations on test", fmt::format("{}", study.looks().size()));
   out += fact("seed", fmt::format("{}", header.seed));
   if (!header.device.empty()) out += fact("device", header.device);
   if (!header.data.empty()) out += fact("data", header.data.substr(0, 16));

@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "core/enum_names.h"
 #include "search/evaluator.h"
+#include "search/options.h"
 #include "study/trial.h"
 #include "supernet/space/genome.h"
 #include "supernet/space/search_space.h"
@@ -31,19 +31,6 @@ class Searcher {
   // saved between ask() and tell() resumes with that tell(). InputError when the state is not of
   // this kind of searcher.
   virtual void restore_state(std::string_view state, std::span<const Trial> told) = 0;
-};
-
-enum class SearcherKind { kNsga2, kRandom };
-template <>
-inline constexpr auto kEnumNames<SearcherKind> = name_table("nsga2", "random");
-
-struct SearcherOptions {
-  SearcherKind kind = SearcherKind::kNsga2;
-  int64_t population = 40;
-  double mutation = 0.1;   // per gene
-  double crossover = 0.9;  // share of children with two parents
-  std::vector<MetricInfo> objectives;
-  uint64_t seed = 0;
 };
 
 // The settings that this kind of search depends on, by config key: "seed", "search.searcher",

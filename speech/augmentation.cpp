@@ -24,10 +24,10 @@ const OptionTable<MixingOptions>& mixing_table() {
           .within(kShareBounds),
       option("longest", &O::longest, "share of the utterance that is mixed at most")
           .within(kShareBounds),
-      option("utterance_snr", &O::utterance_snr, "level of the utterance over another one")
+      option("utterance_snr", &O::utterance_snr, "energy ratio of the utterance to the other one")
           .within(kDecibels)
           .unit("dB"),
-      option("noise_snr", &O::noise_snr, "level of the utterance over noise")
+      option("noise_snr", &O::noise_snr, "energy ratio of the utterance to the noise")
           .within(kDecibels)
           .unit("dB"),
   };
@@ -37,9 +37,10 @@ const OptionTable<MixingOptions>& mixing_table() {
 const OptionTable<NoiseOptions>& noise_table() {
   using O = NoiseOptions;
   static const OptionTable<O> table = {
-      option("probability", &O::probability, "share of utterances with noise from start to end")
+      option("probability", &O::probability,
+             "share of utterances with noise over their whole length")
           .within(kShareBounds),
-      option("snr", &O::snr, "level of the utterance over the noise").within(kDecibels).unit("dB"),
+      option("snr", &O::snr, "signal-to-noise ratio").within(kDecibels).unit("dB"),
   };
   return table;
 }
@@ -47,9 +48,9 @@ const OptionTable<NoiseOptions>& noise_table() {
 const OptionTable<BandLimitOptions>& band_limit_table() {
   using O = BandLimitOptions;
   static const OptionTable<O> table = {
-      option("probability", &O::probability, "share of utterances with a narrower band")
+      option("probability", &O::probability, "share of utterances that are low-pass filtered")
           .within(kShareBounds),
-      option("cutoff", &O::cutoff, "highest frequency that is left; [3400, 4000] is a telephone")
+      option("cutoff", &O::cutoff, "cutoff frequency; [3400, 4000] is telephone bandwidth")
           .within({100, 7999})
           .unit("Hz"),
   };

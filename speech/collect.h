@@ -42,7 +42,7 @@ inline constexpr int64_t kMinSamples = 400;  // 25 ms: one analysis frame
 CollectedClips collect_clips(const RawClips& raw, const std::filesystem::path& folder,
                              const StopToken& stop);
 
-// skipped.tsv: path and reason, one a row.
+// skipped.tsv: path and reason, one per row.
 void write_skipped(const std::vector<SkippedFile>& skipped, const std::filesystem::path& path);
 
 }  // namespace concertina

@@ -17,8 +17,8 @@ const Trial& knee_of(const StudyHeader& header, std::span<const Trial> front);
 // study has no complete trial.
 std::vector<Architecture> spread_front(const StudyFile& study, int64_t keep);
 
-// The members that answers will name: spread_front(), the best, the knee, and for each budget the
-// best that fits or the nearest. Without repeats. NoAnswer when the study has no complete trial.
+// The reported members: spread_front(), the best, the knee, and for each budget the best that fits
+// or the nearest. Without repeats. NoAnswer when the study has no complete trial.
 std::vector<Architecture> named_members(const StudyFile& study, int64_t keep,
                                         std::span<const Budget> budgets);
 

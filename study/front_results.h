@@ -1,5 +1,5 @@
-// Results of single subnets beyond their scores on dev: scores on test, fresh times, and the error
-// of the predicted times.
+// Results of single subnets beyond their scores on dev: scores on test, latencies measured after
+// the search (FreshTime), and the error of the predicted ones.
 #pragma once
 
 #include <map>
@@ -36,13 +36,13 @@ struct TimeTerms {
 };
 
 struct FrontResults {
-  // Scores of the looks with the newest look's settings, times of the newest time's workload; of
-  // several for one subnet the newest counts.
+  // Scores of the evaluations on test that have the newest one's settings; latencies of the newest
+  // one's workload. Of several for one subnet the newest is used.
   std::unordered_map<Architecture, std::map<std::string, TestScore>> test;
   std::unordered_map<Architecture, FreshTime> times;
   std::vector<Architecture> members;     // of both, in the order they were first scored or timed
   std::optional<LatencyPoint> workload;  // of the times
-  int64_t looks = 0;                     // at test data
+  int64_t looks = 0;                     // number of evaluations on test
   std::optional<LatencyModel> model;
   std::optional<LatencyCheck> check;  // the latest
 
@@ -54,7 +54,8 @@ struct FrontResults {
 
 FrontResults front_results(const StudyFile& study);
 
-// Adds results to complete trials: scores on test as "test.NAME", fresh times as latency.p50_ms.
+// Adds results to complete trials: scores on test as "test.NAME", measured latencies as
+// latency.p50_ms.
 void add_results(const FrontResults& results, std::span<Trial> trials);
 
 }  // namespace concertina

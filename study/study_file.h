@@ -103,7 +103,8 @@ class StudyFile {
 
  private:
   struct Database;
-  // Fresh times decide which members later looks score: without times, the first look alone.
+  // Latencies measured after the search decide which members are scored on test later: without
+  // times, only the first evaluation on test.
   std::vector<TestLook> dumped_looks(bool with_times) const;
   explicit StudyFile(std::unique_ptr<Database> database);
   std::unique_ptr<Database> database_;

@@ -1,4 +1,4 @@
-// Scores on test: intervals, settings, and when test was looked at.
+// Evaluations on test: scores with intervals, settings and dates.
 #pragma once
 
 #include <limits>
@@ -24,8 +24,8 @@ struct FrontScore {
   std::map<std::string, TestScore> scores;  // by metric
 };
 
-// One look at the test data: what was scored, with which settings, when. Looks are appended, never
-// replaced, so that their number says how often test was looked at.
+// One evaluation on the test data: what was scored, with which settings, when. Evaluations are
+// appended, never replaced, so that they are counted.
 struct TestLook {
   std::string date;         // UTC, "2026-01-31T12:00:00Z"; "" in studies of schema 1
   std::string scored_with;  // JSON: metrics, settings, model and data; "" in studies of schema 1

@@ -43,13 +43,13 @@ struct BatchContents {
   std::shared_ptr<const Augmentation> augmentation;  // of the waveform, or null
 };
 
-// The part of every step's audio that one of several processes trains on.
+// The part of each step's batch that one rank trains on.
 struct BatchShard {
   int32_t index = 0, count = 1;
 };
 
-// A step's batch depends on the seed, the step, the shard and which clips can be read: in place of
-// one that cannot, another is drawn from a generator of its own, so that nothing else changes.
+// A step's batch depends on the seed, the step, the shard and which clips can be read: a clip
+// that cannot is replaced by one drawn from a separate generator, so that nothing else changes.
 // SystemError when too many cannot (ReadFailures). Thread-safe.
 class BatchSource {
  public:

@@ -1,7 +1,7 @@
-// TrainingBatch that do not span clips: no frame attends to another utterance, and norms over time are of
-// one. All rows of a batch have one length, that of the shortest clip of a bucket of clips of
-// similar length, so there is no padding; a batch of shorter crops has more of them, for as much
-// audio a step.
+// Batches of crops that do not span clips: no frame attends to another utterance, and normalisation
+// over time sees one clip. All rows of a batch have one length, that of the shortest clip of a
+// bucket of clips of similar length, so there is no padding; a batch of shorter crops has more of
+// them, so that every step has about as much audio.
 #pragma once
 
 #include <cstdint>
@@ -30,7 +30,7 @@ class ClipCropSource : public BatchSource {
   };
   void fill_buckets(const BatchInputs& inputs);
   const Bucket& draw_bucket(Rng& rng) const;
-  int64_t draw_first(const Bucket& bucket, Rng& rng) const;  // frame of the stream
+  int64_t draw_first(const Bucket& bucket, Rng& rng) const;  // a frame of the joined clips
 
   RowReader reader_;
   int32_t crops_;

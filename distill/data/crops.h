@@ -1,4 +1,4 @@
-// TrainingBatch of the joined clips, all of one length. A crop may span clips.
+// Batches of crops of the joined clips, all of one length. A crop may span clips.
 #pragma once
 
 #include <cstdint>
@@ -20,7 +20,7 @@ class CropSource : public BatchSource {
  private:
   RowReader reader_;
   int32_t crops_;
-  int64_t frames_;  // of a crop, in the stream
+  int64_t frames_;  // of a crop
   Rng rng_;
   BatchShard shard_;
 };

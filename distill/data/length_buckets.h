@@ -1,4 +1,4 @@
-// Clips of similar length together, so that a batch of them has little or no padding.
+// Length buckets: clips of similar length, so that their batches have little or no padding.
 #pragma once
 
 #include <cstddef>

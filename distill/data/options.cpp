@@ -32,9 +32,9 @@ const OptionTable<BatchOptions>& batch_table() {
           .within(kLengths)
           .unit("s")
           .in_fingerprint_if(crops),
-      option("sources", &O::source_weight,
-             "how often a minute of each source is drawn, by the start of its name; 1 where not "
-             "given")
+      option(
+          "sources", &O::source_weight,
+          "sampling weight of each source per minute of audio, by the start of its name; default 1")
           .within({0, 1e6})
           .in_fingerprint_if(crops)
           .check(check_sources),
@@ -61,8 +61,7 @@ const OptionTable<BatchOptions>& batch_table() {
           .require([](const O& o) { return o.longest >= o.shortest; },
                    "expected at least `shortest` seconds"),
       option("shortest", &O::shortest,
-             "shorter clips are left out, of whole clips and with within_clips, there 0.3 by "
-             "default")
+             "shorter clips are excluded; for whole_clips and within_clips (there 0.3 by default)")
           .within(kLengths)
           .unit("s")
           .in_fingerprint_if([](const O& o) { return o.within_clips || o.whole_clips; }),

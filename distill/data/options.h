@@ -11,7 +11,7 @@
 namespace concertina {
 
 // Crops of the clips of a source joined end to end, of one clip each (`within_clips`), or whole
-// clips. `concertina config stage1.batch` says what each option is.
+// clips. `concertina config stage1.batch` describes each option.
 struct BatchOptions {
   int32_t crops = 8;
   double seconds = 3.0;

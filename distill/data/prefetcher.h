@@ -1,5 +1,5 @@
-// Makes the batches of the next steps while the current one is trained on, on threads of its own, and
-// copies them to the device.
+// Prefetches the batches of the next steps on threads of its own while the current step is trained,
+// and copies them to the device.
 #pragma once
 
 #include <condition_variable>

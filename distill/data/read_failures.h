@@ -1,4 +1,4 @@
-// Clips that training could not read: it continues without a few of them.
+// Clips that cannot be read: training tolerates a few of them.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,7 @@ class ReadFailures {
   // Reads a row, from another part where a clip cannot be read. Every attempt starts from the same
   // `rng`, which is left as the successful one leaves it. Each clip that fails is logged once.
   // Throws the error once kMaxAttempts parts of one row have failed, and SystemError when more than
-  // 1 clip in kOneIn has.
+  // one clip in kOneIn cannot be read.
   void retry(Rng& rng, const Rng& augmentation_rng, const Read& read);
 
   static constexpr size_t kOneIn = 20;

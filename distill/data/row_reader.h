@@ -14,7 +14,7 @@ namespace concertina {
 // `clips` must outlive it. Thread-safe.
 class RowReader {
  public:
-  struct Part {  // of the stream, in base frames
+  struct Part {  // of the joined clips, in base frames
     int64_t first = 0, frames = 0;
   };
   // The part that a row is read from. It draws the same numbers from `rng` at every attempt. After

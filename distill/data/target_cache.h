@@ -33,8 +33,8 @@ class TargetCache {
     BatchOptions batch;            // of training: determines the length of a window
     std::string fingerprint;       // of data, teachers and dtype; part of the file's name
   };
-  // Opens the file in `folder`, or makes it: its size is logged and allocated first, and a pass that
-  // was stopped is resumed. SystemError when it does not fit the disk; Interrupted.
+  // Opens the file in `folder`, or computes it: its size is logged and allocated first, and an
+  // interrupted pass is resumed. SystemError when it does not fit the disk; Interrupted.
   TargetCache(const std::filesystem::path& folder, const Source& source, CacheDtype dtype,
               const StopToken& stop);
 

@@ -1,5 +1,5 @@
-// A target cache while it is being made: a safetensors file of its final size under a temporary name,
-// filled row by row, and a file with the number of windows done. Internal to target_cache.
+// A target cache while it is being computed: a safetensors file of its final size under a temporary
+// name, filled row by row, and a file with the number of windows done. Internal to target_cache.
 #pragma once
 
 #include <ATen/ATen.h>

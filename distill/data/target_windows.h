@@ -2,8 +2,8 @@
 //
 // The teacher's context is as long as in training: windows of a crop's length that overlap by a
 // third, or whole clips, those longer than `longest` in such windows of that length. So targets
-// that are normalised over time have the scale of those of crops; they differ a little from frame
-// to frame, for a crop does not begin where a window does.
+// that are normalised over time have the same scale as those of crops. They are not identical,
+// since crops and windows start at different frames.
 #pragma once
 
 #include <cstdint>
@@ -15,10 +15,10 @@
 
 namespace concertina {
 
-// A part of the stream that is encoded at once, and the part of it whose targets are kept.
+// A part of the joined clips that is encoded at once, and the part of it whose targets are kept.
 struct TargetWindow {
-  int64_t first = 0, frames = 0;            // of the stream
-  int64_t kept_first = 0, kept_frames = 0;  // of the stream
+  int64_t first = 0, frames = 0;            // base frames of the joined clips
+  int64_t kept_first = 0, kept_frames = 0;  // the same
 };
 
 std::vector<TargetWindow> target_windows(const JoinedClips& clips, const Blueprint& blueprint,

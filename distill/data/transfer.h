@@ -1,4 +1,4 @@
-// Asynchronous copies between the host and the device that trains. Where the device is the CPU
+// Asynchronous copies between the host and the training device. Where the device is the CPU
 // nothing is copied.
 #pragma once
 

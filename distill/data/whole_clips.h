@@ -1,5 +1,5 @@
-// Batches of whole clips, as LibriSpeech is trained on: clips of similar length together, as many as
-// fit a budget of audio with padding counted, every clip once an epoch.
+// Batches of whole clips, as is usual on LibriSpeech: clips of similar length (buckets), as many as
+// fit a budget of padded audio, every clip once per epoch.
 #pragma once
 
 #include <cstdint>

@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
-#include "core/option_table.h"
 #include "distill/data/crops.h"
 #include "distill/importance/taylor_scores.h"
 #include "supernet/model/activation_scores.h"
@@ -111,23 +110,6 @@ std::string provenance(const SortOptions& options, const std::string& before) {
 }
 
 }  // namespace
-
-const OptionTable<SortOptions>& sort_table() {
-  using O = SortOptions;
-  static const OptionTable<O> table = {
-      option("score", &O::score, "importance of heads, FFN neurons and channels"),
-      option("seconds", &O::seconds, "training audio that scores are taken on")
-          .within(kSortSeconds)
-          .unit("s"),
-  };
-  return table;
-}
-
-SortOptions SortOptions::from_config(ConfigSection section) {
-  SortOptions options;
-  sort_table().read(std::move(section), options);
-  return options;
-}
 
 SortResult sort_units(const SortOptions& options, const SortInputs& inputs) {
   const SearchSpace& space = inputs.model.space();

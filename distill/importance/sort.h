@@ -1,42 +1,17 @@
-// The importance sort between stage 1 and stage 2: prunable units are permuted once, so that slicing
-// keeps the most important ones. The full network computes the same; its output channels are in the
-// new order, and so are the inputs of the heads.
+// The importance sort between stage 1 and stage 2: prunable units are permuted once, so that
+// slicing keeps the most important ones. The full network computes the same; its output channels
+// are in the new order, and so are the inputs of the prediction heads.
 //
 //   SortResult sorted = sort_units({.score = SortScore::kActivation}, inputs);
 //   save_model(sorted.model, ...); save_objective(*objective, sorted.heads, ...);
 #pragma once
 
-#include <cstdint>
-#include <map>
-#include <string>
-#include <vector>
-
-#include "core/config.h"
-#include "core/enum_names.h"
+#include "distill/importance/options.h"
 #include "distill/objective/objective_file.h"
 #include "speech/manifest.h"
 #include "supernet/model/unit_order.h"
 
 namespace concertina {
-
-enum class SortScore {
-  kActivation,  // supernet/model/activation_scores.h
-  kTaylor,      // distill/importance/taylor_scores.h
-  kMagnitude,   // magnitude_scores: needs no data
-};
-template <>
-inline constexpr auto kEnumNames<SortScore> = name_table("activation", "taylor", "magnitude");
-
-inline constexpr Bounds kSortSeconds{0.1, 1e6};  // of audio
-
-struct SortOptions {
-  SortScore score = SortScore::kActivation;
-  double seconds = 96;                          // of training audio for the scores
-  std::map<std::string, double> source_weight;  // as in training
-  uint64_t seed = 0;
-  static SortOptions from_config(ConfigSection section);
-};
-const OptionTable<SortOptions>& sort_table();  // score, seconds
 
 struct SortInputs {
   const Supernet& model;
@@ -47,17 +22,17 @@ struct SortInputs {
 
 struct SortResult {
   Supernet model;   // its provenance names the score
-  TensorMap heads;  // of `trained`, in the new order; empty without it
+  TensorMap heads;  // prediction heads of `trained`, in the new order; empty without it
   UnitOrders orders;
-  double change = 0;  // of the full network's output: largest difference over largest value
+  double change = 0;  // of the full network's output: max |difference| / max |value|
 };
 
 // The largest change by rounding.
 inline constexpr double kMaxSortChange = 1e-4;
 
 // The same inputs, options and number of threads give the same result. InputError when an input is
-// missing or the model shares units in a way that unit_axes does not know; CheckFailed when the output
-// changed by more than kMaxSortChange.
+// missing or the model ties units in a way that unit_axes does not support; CheckFailed when the
+// output changed by more than kMaxSortChange.
 SortResult sort_units(const SortOptions& options, const SortInputs& inputs);
 
 }  // namespace concertina

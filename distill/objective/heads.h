@@ -1,5 +1,5 @@
-// Linear heads of objectives. They are named NAME.weight [out, embed_dim] and NAME.bias [out], and
-// slice with the student's width.
+// Linear prediction heads of objectives (not attention heads): NAME.weight [out, embed_dim] and
+// NAME.bias [out]. They slice with the student's width.
 #pragma once
 
 #include <ATen/ATen.h>

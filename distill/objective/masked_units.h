@@ -1,6 +1,6 @@
-// Masked unit prediction: HuBERT's loss with one plain linear head a layer, at intermediate layers
-// too (ILS-SSL), and optionally on the frames that were not masked. CE(masked) + unmasked_weight *
-// CE(unmasked), mean over the layers.
+// Masked unit prediction: HuBERT's loss with one linear prediction head per layer, at intermediate
+// layers too (ILS-SSL), and optionally on the frames that were not masked. CE(masked) +
+// unmasked_weight * CE(unmasked), mean over the layers.
 #pragma once
 
 #include <optional>
@@ -36,7 +36,7 @@ class MaskedUnitsObjective : public Objective {
   explicit MaskedUnitsObjective(
       MaskedUnitsSpec spec);  // InputError when the model has no such layer
 
-  Needs needs() const override;                                             // mask and units
+  Needs needs() const override;  // mask and units
   std::vector<Parameters::Init> parameters(const Rng& rng) const override;  // Xavier-uniform
   std::vector<TensorSlice> slices(const Architecture& student) const override;
   WantedOutputs student_wants(const Architecture& student) const override;

@@ -1,6 +1,6 @@
 // Training objectives. An Objective declares the teacher rows that it needs and the outputs that it
 // takes of the student, so that only those are computed; it turns rows into a goal once a step, and
-// gives a loss for each subnet. It owns training-only parameters (heads), which slice with the
+// gives a loss for each subnet. It owns training-only parameters (prediction heads), which slice with the
 // student's width and are never exported, and may have state: tensors that no gradient trains.
 //
 //   const Rows rows = teacher_rows(objective.needs().rows, teachers, batch);

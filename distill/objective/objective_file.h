@@ -1,4 +1,4 @@
-// objective.safetensors: the trained heads of a stage's model and the objective's state (tensors
+// objective.safetensors: the trained prediction heads of a stage's model and the objective's state (tensors
 // state/NAME); metadata "objective" holds the objective's JSON.
 #pragma once
 

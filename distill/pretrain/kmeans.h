@@ -10,8 +10,8 @@
 
 namespace concertina {
 
-// points [N, D] fp32, N >= clusters >= 1 -> centroids [clusters, D]. A cluster that loses all its
-// points moves to the point that is farthest from its centroid.
+// points [N, D] fp32, N >= clusters >= 1 -> centroids [clusters, D]. The centroid of an empty
+// cluster is moved to the point farthest from the centroid it is assigned to.
 at::Tensor kmeans(const at::Tensor& points, int32_t clusters, int32_t iterations, Rng rng);
 
 // Index of the nearest centroid of each point (the lowest among equals): [N] int64.

@@ -10,14 +10,17 @@ const OptionTable<UnitOptions>& unit_table() {
   static const OptionTable<O> table = {
       option("features", &O::features,
              "what k-means clusters: mfcc, or hidden states of a layer of `model`"),
-      option("coefficients", &O::coefficients, "MFCC of a frame").within({1, 40}),
-      option("splice", &O::splice, "MFCC frames of 10 ms joined").within({1, 1000}).unit("frames"),
-      option("clusters", &O::clusters, "units").within({2, 32767}),
+      option("coefficients", &O::coefficients, "MFCC coefficients per frame").within({1, 40}),
+      option("splice", &O::splice, "neighbouring 10 ms MFCC frames that are concatenated")
+          .within({1, 1000})
+          .unit("frames"),
+      option("clusters", &O::clusters, "clusters of k-means, which are the units")
+          .within({2, 32767}),
       option("sample_frames", &O::sample_frames, "frames that k-means is fitted on")
           .within({2, 1e9})
           .require([](const O& o) { return o.sample_frames >= o.clusters; },
                    "expected at least as many frames as clusters"),
-      option("iterations", &O::iterations, "of k-means").within({1, 10000}),
+      option("iterations", &O::iterations, "iterations of k-means").within({1, 10000}),
       // In the config fingerprint by its content, among the run's inputs.
       option("model", &O::model, "trained model, with features: layer")
           .relative_to_file()
@@ -45,7 +48,7 @@ const OptionTable<PretrainOptions>& pretrain_table() {
              "weight of the loss on unmasked frames; HuBERT: 0")
           .within({0, 1000}),
       option("layers", &O::layers,
-             "where the unit loss is taken, counted from 1 (ILS-SSL); always at the last, too")
+             "layers that predict units, counted from 1 (ILS-SSL); the last layer always does")
           .within({1, 1000}),
   };
   return table;

@@ -1,4 +1,4 @@
-// Options of the teacher's pretraining. `concertina config teacher` says what each of them is.
+// Options of the teacher's pretraining. `concertina config teacher` describes each of them.
 #pragma once
 
 #include <cstdint>
@@ -39,8 +39,8 @@ struct PretrainOptions {
 };
 const OptionTable<PretrainOptions>& pretrain_table();
 
-// What settles a run's numbers, for its config fingerprint. Time limits, checkpoint intervals and
-// the guard are left out: a stopped run may resume with others.
+// All settings that determine a run's results, for its config fingerprint. Time limits, checkpoint
+// intervals and the guard are left out: a stopped run may resume with others.
 std::string to_json(const PretrainOptions& options);
 
 }  // namespace concertina

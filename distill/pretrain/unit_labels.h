@@ -15,8 +15,9 @@ struct UnitLabels {
   at::Tensor training, validation;
 };
 
-// Fitted and labelled once by rank 0, unless the file has those of this fingerprint, and mapped by
-// all: 60,000 hours are 22 GB of labels, which the processes of a machine share.
+// k-means is fitted and the clips are labelled once, by rank 0, unless the file already has the
+// labels of this fingerprint; all ranks memory-map the file: 60,000 hours are 22 GB of labels,
+// which the processes of a machine share.
 UnitLabels unit_labels(const UnitOptions& options, const StageData& data, const Rng& rng,
                        const PreparedStage& stage, const StageContext& context);
 

@@ -13,17 +13,18 @@
 
 namespace concertina {
 
-// Features of clips first..last-1 (indices into clips.clips()): [frames, D] fp32, in stream order.
+// Features of clips first..last-1 (indices into clips.clips()): [frames, D] fp32, in the order of
+// the joined clips.
 using UnitFeatures = std::function<at::Tensor(const JoinedClips&, size_t first, size_t last)>;
 
-// `splice` neighbouring 10 ms MFCC frames of the frame's own clip, whose mean over the clip is
-// removed. The last MFCC windows of a clip extend up to 15 ms into the next clip of the stream, as
-// the crops do.
+// `splice` neighbouring 10 ms MFCC frames of the same clip, concatenated, after cepstral mean
+// normalisation over the clip. The last MFCC windows of a clip extend up to 15 ms into the next of
+// the joined clips, as crops do.
 UnitFeatures mfcc_features(const UnitOptions& options);
 
-// The output of a layer (from 1) of a trained model's largest architecture, each clip by itself, in
-// pieces of half a minute: HuBERT's later iterations. InputError when the model has no such layer,
-// or other frames than 20 ms at 16 kHz.
+// The output of a layer (from 1) of a trained model's largest architecture, each clip encoded
+// alone, in segments of 30 s: HuBERT's later iterations. InputError when the model has no such
+// layer, or other frames than 20 ms at 16 kHz.
 UnitFeatures layer_features(const Supernet& model, int32_t layer, at::ScalarType dtype,
                             at::Device device);
 
@@ -32,7 +33,7 @@ UnitFeatures layer_features(const Supernet& model, int32_t layer, at::ScalarType
 at::Tensor fit_units(const JoinedClips& clips, const UnitOptions& options,
                      const UnitFeatures& features, const Rng& rng);
 
-// The unit of every frame of the stream: [total_frames] int16.
+// The unit of every frame of the joined clips: [total_frames] int16.
 at::Tensor label_frames(const JoinedClips& clips, const UnitFeatures& features,
                         const at::Tensor& centroids);
 

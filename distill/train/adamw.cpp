@@ -81,15 +81,6 @@ void update_range(const Buffers& b, const TouchedMask& touched, int64_t begin, i
 
 }  // namespace
 
-double learning_rate(const OptimizerOptions& options, int64_t step, int64_t steps) {
-  const auto total = static_cast<double>(std::max<int64_t>(steps, 1));
-  const double warm = std::max(1.0, std::round(options.warmup * total));
-  const double at = static_cast<double>(step) + 1;
-  if (at <= warm) return options.lr * at / warm;
-  const double progress = std::min(1.0, (at - warm) / std::max(1.0, total - warm));
-  return options.lr * (1 - (1 - options.final_lr) * progress);
-}
-
 at::Tensor clip_scale(const at::Tensor& norm, double clip) {
   if (clip <= 0) return at::ones_like(norm);
   return at::where(norm > clip, clip / (norm + 1e-6), 1.0);

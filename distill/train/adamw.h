@@ -14,10 +14,6 @@
 
 namespace concertina {
 
-// Learning rate of step `step` (0-based) of `steps`: linear warm-up to the peak, then linear decay to
-// final_lr * peak.
-double learning_rate(const OptimizerOptions& options, int64_t step, int64_t steps);
-
 // The factor that scales a gradient of norm `norm` (0-d fp64) to a norm of at most `clip`; clip 0: 1.
 at::Tensor clip_scale(const at::Tensor& norm, double clip);
 
@@ -57,8 +53,8 @@ class AdamW {
   OptimizerOptions options_;
   std::vector<Chunk> chunks_;
   at::Tensor first_, second_, updates_;
-  at::Tensor decayed_;                   // bool: weight decay applies; undefined on the CPU
-  at::Tensor lr_scales_;                 // fp32; undefined on the CPU and where all are 1
+  at::Tensor decayed_;    // bool: weight decay applies; undefined on the CPU
+  at::Tensor lr_scales_;  // fp32; undefined on the CPU and where all are 1
   std::vector<Correction> corrections_;  // by number of updates
 };
 

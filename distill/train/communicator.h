@@ -1,6 +1,6 @@
-// Collectives of the processes of one training run. One thread a process calls it, and every process
-// makes the same calls in the same order; results are the same bits everywhere. A process that is
-// gone, or does not answer in time, is a SystemError at the others.
+// Collectives of the processes of one training run. One thread per process calls it, and every
+// process makes the same calls in the same order; results are bit-identical on all ranks. When a
+// process exits or times out, the others throw SystemError.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -30,8 +30,8 @@ class Communicator {
   // Replaces a contiguous tensor by rank 0's.
   virtual void broadcast(const at::Tensor& tensor) = 0;
 
-  // Rank 0 runs `work` while the others wait for its end, however long that takes: heartbeats show
-  // that it is alive. SystemError at the others when they stop, or when `work` throws.
+  // Rank 0 runs `work` while the other ranks wait without a timeout, as long as its heartbeats
+  // arrive. SystemError on the other ranks when heartbeats stop, or when `work` throws.
   virtual void run_on_rank_zero(const std::function<void()>& work) = 0;
 
   void all_reduce(const at::Tensor& tensor) { all_reduce_async(tensor)(); }

@@ -13,14 +13,15 @@ struct ConfigChange {
 };
 
 struct ConfigChanges {
-  // Change no step that was made: validation, and more steps. The learning-rate schedule continues
-  // as that of a run with the new number of steps from its start.
+  // Do not affect the steps already trained: validation settings, and more steps. The learning-rate
+  // schedule continues as that of a run with the new number of steps from its start.
   std::vector<ConfigChange> allowed;
   std::vector<ConfigChange> incompatible;  // all others: a run with these settings is another run
 };
 
 // `done`: steps made by the run with fingerprint `before`. Incompatible too: fewer steps than are
-// done, and other steps while `progressive` still opens the space according to them.
+// done, and another number of steps while progressive shrinking, which takes a share of them, is
+// not finished.
 ConfigChanges config_changes(const std::string& before, const std::string& now, int64_t done);
 
 // "stage1.steps was 450 and is 900, seed was 0 and is 1".

@@ -1,5 +1,6 @@
-// The config fingerprint of a stage: everything that determines its numbers, as one JSON text. It is
-// shown in config.yaml, stored in checkpoints and models, and compared before a run is resumed.
+// The config fingerprint of a stage: everything that determines its results, as one JSON text. It
+// is written to config.yaml, stored in checkpoints and models, and compared before a run is
+// resumed.
 #pragma once
 
 #include <cstdint>

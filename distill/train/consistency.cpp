@@ -119,7 +119,7 @@ at::ScalarType common_dtype(Precision precision, at::Device device, Communicator
   if (precision != Precision::kAuto) return own;
   const bool fast_here = own == at::kBFloat16;
   if (all_true(communicator, fast_here)) return at::kBFloat16;
-  if (fast_here) log_warn("dtype: auto is fp32: not all processes multiply bf16 fast");
+  if (fast_here) log_warn("dtype: auto is fp32: not all ranks have bf16 products in hardware");
   return at::kFloat;
 }
 
@@ -155,7 +155,7 @@ void check_same_weights(Communicator& communicator, const at::Tensor& flat,
   }
   if (others.empty()) return;
   throw SystemError(fmt::format(
-      "{} other weights than rank 0 {}: a process computed something else; resume from the last "
+      "{} other weights than rank 0 {}: the processes have diverged; resume from the last "
       "checkpoint with --resume",
       ranks_have(others), where));
 }

@@ -22,8 +22,8 @@ std::vector<std::string> all_gather(Communicator& communicator, const std::strin
 TensorMap of_all_processes(Communicator& communicator, const TensorMap& tensors);
 bool all_true(Communicator& communicator, bool value);
 
-// The reason why all processes stop now: a signal to one of them counts for all, and more than a
-// time limit.
+// The reason why all processes stop now: a signal to one of them stops all, and has precedence over
+// a time limit.
 StopReason common_stop_reason(Communicator& communicator, StopReason own);
 
 // scalar_type() of the precision; kAuto is bf16 only where it is so for all processes.

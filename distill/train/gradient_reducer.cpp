@@ -24,7 +24,7 @@ void GradientReducer::expect_slice(const std::string& parameter) {
 
 void GradientReducer::mark_ready(const std::string& parameter) {
   Bucket& bucket = buckets_[bucket_of_.at(parameter)];
-  if (--bucket.missing == 0) start_reduction(bucket);
+  if (--bucket.missing == 0 && !deferred_) start_reduction(bucket);
 }
 
 void GradientReducer::finish() {

@@ -16,15 +16,17 @@ namespace concertina {
 
 class GradientReducer {
  public:
-  // All must outlive it. `bucket`: elements, about.
+  // All must outlive it. `bucket`: approximate size, in elements.
   GradientReducer(Communicator& communicator, const Parameters& parameters, Gradients& gradients,
                   int64_t bucket = int64_t{4} << 20);
 
   Gradients& gradients() { return gradients_; }
+  // While deferred, gradients are accumulated only: for all but the last batch of a step.
+  void defer(bool deferred) { deferred_ = deferred; }
   void expect_slice(
       const std::string& parameter);  // one more slice of it has a gradient in this step
   void mark_ready(const std::string& parameter);  // the gradient of one of them is accumulated
-  // Reduces the buckets of which slices are still missing (gradients that backward never made),
+  // Reduces the buckets with slices still missing (parameters that got no gradient in backward),
   // waits for all and divides by the world size. Afterwards no slice is expected.
   void finish();
 
@@ -42,6 +44,7 @@ class GradientReducer {
   Gradients& gradients_;
   std::vector<Bucket> buckets_;
   std::unordered_map<std::string, size_t> bucket_of_;
+  bool deferred_ = false;
 };
 
 }  // namespace concertina

@@ -1,7 +1,8 @@
 // The model in training and the gradients of one step: the student's parameters and the objective's
-// heads in one flat buffer, the teachers, the sampler, the objective's state. Each subnet's backward runs right after its
-// forward. Subnets of a step with the same conv channels share one pass through the front end: their
-// gradients are summed at its output, and go back through it once. Not thread-safe.
+// prediction heads in one flat buffer, the teachers, the sampler, the objective's state. Each
+// subnet's backward runs right after its forward. Subnets of a step with the same conv channels share one pass through the front
+// end: their gradients are summed at its output and back-propagated through it once. Not
+// thread-safe.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -23,8 +24,8 @@
 
 namespace concertina {
 
-// The mean loss of a step's subnets. Terms: their losses by role where there are several, else the
-// objective's own.
+// The mean loss of a step's subnets. Terms: the loss of each subnet by its role where a step
+// has several, else the objective's own terms.
 struct StepLoss : LossBreakdown {
   bool by_role = false;
 };
@@ -34,7 +35,7 @@ class Learner {
   struct Setup {
     Supernet student;
     std::unique_ptr<Objective> objective;
-    std::vector<Parameters::Init> heads;  // the objective's parameters as they start
+    std::vector<Parameters::Init> heads;  // initial values of the objective's parameters
     std::unique_ptr<SubnetSampler> sampler;
     std::vector<Supernet> teachers;  // their largest architectures; none for unit prediction
     // Weight of the first subnet's own rows in the goal of a step's later ones; 0: all learn from the

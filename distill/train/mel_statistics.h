@@ -6,8 +6,8 @@
 
 namespace concertina {
 
-// Of each log-mel bin over sampled training crops, put into `weights`; does nothing for other front
-// ends.
+// Computes them for each log-mel bin over sampled training crops and stores them in `weights`; does
+// nothing for other front ends.
 void set_mel_statistics(TensorMap& weights, const Blueprint& blueprint, const BatchSource& crops);
 
 }  // namespace concertina

@@ -1,4 +1,4 @@
-// metrics.jsonl: one JSON object a line. A step:
+// metrics.jsonl: one JSON object per line. A step:
 //   {"step":10,"loss":3.71,"terms":{"masked":3.75},"lr":1e-4,"grad_norm":6.1,"audio_s_per_s":167,"wall_s":1.4}
 // a skipped one has "skipped":true; a validation
 // {"step":250,"validation":{"largest":2.9,...},"terms":{"largest":{...}}}.

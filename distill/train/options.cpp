@@ -8,15 +8,30 @@ namespace {
 
 constexpr Bounds kRates{1e-12, 1e30};
 
+bool decays_at_the_end(const OptimizerOptions& o) {
+  return o.schedule == LrSchedule::kTriStage || o.schedule == LrSchedule::kConstant;
+}
+
 const OptionTable<OptimizerOptions>& optimizer_table() {
   using O = OptimizerOptions;
   static const OptionTable<O> table = {
       option("lr", &O::lr, "peak learning rate").within(kRates),
-      option("warmup", &O::warmup, "share of the steps in which the rate rises, linearly")
-          .within(kShareBounds),
-      option("final_lr", &O::final_lr,
-             "rate of the last step as a share of the peak; the decay is linear")
-          .within(kShareBounds),
+      option(
+          "schedule", &O::schedule,
+          "of the learning rate after warm-up: decay to final_lr over all remaining steps (linear, "
+          "cosine), decay with the square root of the step (inverse_sqrt), hold and decay "
+          "exponentially (tri_stage) or linearly (constant); range_test: rise exponentially from "
+          "a 10,000th of lr to lr")
+          .in_fingerprint_if([](const O& o) { return o.schedule != LrSchedule::kLinear; }),
+      option("warmup", &O::warmup, "share of the steps with linear warm-up").within(kShareBounds),
+      option("decay", &O::decay,
+             "share of the steps, at the end, in which the rate decays; tri_stage and constant")
+          .within(kShareBounds)
+          .in_fingerprint_if(decays_at_the_end),
+      option("final_lr", &O::final_lr, "final learning rate as a share of the peak")
+          .within(kShareBounds)
+          .require([](const O& o) { return o.schedule != LrSchedule::kTriStage || o.final_lr > 0; },
+                   "expected more than 0 with schedule: tri_stage, whose decay is exponential"),
       option("beta1", &O::beta1, "of AdamW").within({0, AdamW::kMaxBeta}),
       option("beta2", &O::beta2, "of AdamW").within({0, AdamW::kMaxBeta}),
       option("eps", &O::eps, "of AdamW").within(kRates),
@@ -36,7 +51,7 @@ const OptionTable<OptimizerOptions>& optimizer_table() {
 const OptionTable<CheckpointOptions>& checkpoint_table() {
   using O = CheckpointOptions;
   static const OptionTable<O> table = {
-      option("minutes", &O::minutes, "between checkpoints").within(kMinuteBounds).unit("min"),
+      option("minutes", &O::minutes, "interval of checkpoints").within(kMinuteBounds).unit("min"),
       option("keep", &O::keep, "how many of the newest are kept").within({1, 10000}),
       option("best", &O::best, "keep the model of the best validation too"),
   };
@@ -50,10 +65,13 @@ const OptionTable<TrainOptions>& train_table() {
   static const OptionTable<O> table = {
       // In the config fingerprint by its weights, among the run's inputs.
       option("init_from", &O::init_from,
-             "folder of a finished stage: start from its weights and heads")
+             "warm start: folder of a finished stage whose weights and prediction heads are loaded")
           .relative_to_file()
           .not_in_fingerprint(),
       option("steps", &O::steps, "optimiser steps").within({1, 1e9}),
+      option("accumulate", &O::accumulate, "batches whose gradients make one optimiser step")
+          .within({1, 10000})
+          .in_fingerprint_if([](const O& o) { return o.accumulate > 1; }),
       subsection("optimizer", &O::optimizer, optimizer_table()),
       subsection("batch", &O::batch, batch_table()),
       subsection("augment", &O::augment, augment_table()).in_fingerprint_if([](const O& o) {
@@ -64,10 +82,18 @@ const OptionTable<TrainOptions>& train_table() {
              "of activations; auto: bf16 where the device multiplies it in hardware")
           .among({Precision::kAuto, Precision::kFp32, Precision::kBf16})
           .not_in_fingerprint(),
-      option("validate_every", &O::validate_every, "0: only at the end")
+      option("validate_every", &O::validate_every, "interval of validation; 0: only at the end")
           .within({0, 1e9})
           .unit("steps"),
-      option("validation_crops", &O::validation_crops, "crops of one validation").within({1, 1e6}),
+      option("validation_crops", &O::validation_crops, "crops (or clips) per validation")
+          .within({1, 1e6}),
+      option("patience", &O::patience,
+             "training ends after this many scheduled validations in a row without a lower loss; "
+             "0: never")
+          .within({0, 1e6})
+          .require([](const O& o) { return o.patience == 0 || o.validate_every > 0; },
+                   "expected 0 (off) with validate_every: 0, which validates only at the end")
+          .not_in_fingerprint(),
       subsection("checkpoint", &O::checkpoint, checkpoint_table()).not_in_fingerprint(),
       option("max_minutes", &O::max_minutes, "training ends after this time; 0: no limit")
           .within({0, 1e6})
@@ -80,29 +106,32 @@ const OptionTable<TrainOptions>& train_table() {
 const OptionTable<SamplerOptions>& sampler_table() {
   using O = SamplerOptions;
   static const OptionTable<O> table = {
-      option("kind", &O::kind, "which subnets a step trains"),
+      option("kind", &O::kind, "which subnets are trained in each step"),
       option("random", &O::random,
-             "drawn subnets of a step next to largest and smallest; sandwich and pareto")
+             "randomly drawn subnets per step in addition to the largest and the smallest; "
+             "sandwich and pareto")
           .within({0, 64}),
       option("in_place", &O::in_place,
-             "smaller subnets learn from the largest's output instead of the teacher's")
+             "in-place distillation: smaller subnets regress the largest one's output instead of "
+             "the teacher's")
           .require(
               [](const O& o) {
                 return !o.in_place || o.kind == SamplerKind::kSandwich ||
                        o.kind == SamplerKind::kPareto;
               },
-              "expected kind: sandwich or pareto with it, for the smaller subnets learn from the "
-              "largest"),
+              "expected kind: sandwich or pareto with it: the target is the largest subnet's "
+              "output"),
       option("in_place_weight", &O::in_place_weight,
-             "of the largest's output in what the smaller subnets learn from; the rest is the "
+             "of the largest subnet's output in the targets of the smaller ones; the rest is the "
              "teacher's")
           .within({0.001, 1})
           .in_fingerprint_if([](const O& o) { return o.in_place && o.in_place_weight != 1; }),
-      option("candidates", &O::candidates, "members of which pareto takes one")
+      option("candidates", &O::candidates,
+             "subnets drawn per bin of MACs, of which pareto keeps the largest")
           .within({1, 10000})
           .in_fingerprint_if([](const O& o) { return o.kind == SamplerKind::kPareto; }),
       option("progressive", &O::progressive,
-             "share of the steps over which the space opens up; 0: all of it from the start")
+             "progressive shrinking: share of the steps until all of the space is sampled; 0: off")
           .within(kShareBounds)
           .in_fingerprint_if([](const O& o) { return o.progressive > 0; }),
   };

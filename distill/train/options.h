@@ -1,20 +1,28 @@
 // What every training stage shares: optimiser, batches, validation, checkpoints, and the sampler of
-// subnets. `concertina config stage1` says what each option is.
+// subnets. `concertina config stage1` describes each option.
 #pragma once
 
 #include <cstdint>
 #include <filesystem>
 
 #include "core/config.h"
+#include "core/enum_names.h"
 #include "core/precision.h"
 #include "distill/data/options.h"
 #include "speech/augmentation.h"
 
 namespace concertina {
 
+enum class LrSchedule { kLinear, kCosine, kInverseSqrt, kTriStage, kConstant, kRangeTest };
+template <>
+inline constexpr auto kEnumNames<LrSchedule> =
+    name_table("linear", "cosine", "inverse_sqrt", "tri_stage", "constant", "range_test");
+
 struct OptimizerOptions {
   double lr = 1.5e-3;
+  LrSchedule schedule = LrSchedule::kLinear;  // distill/train/schedule.h
   double warmup = 0.08;
+  double decay = 0.2;
   double final_lr = 0.01;
   double beta1 = 0.9, beta2 = 0.98, eps = 1e-6;
   double weight_decay = 0.01;
@@ -31,12 +39,14 @@ struct CheckpointOptions {
 struct TrainOptions {
   std::filesystem::path init_from;  // "": none
   int64_t steps = 1500;
+  int32_t accumulate = 1;
   OptimizerOptions optimizer;
   BatchOptions batch;
   AugmentOptions augment;  // of training batches, not of validation
   Precision dtype = Precision::kAuto;
   int64_t validate_every = 250;  // 0: only at the end
   int32_t validation_crops = 32;
+  int32_t patience = 0;  // 0: off
   CheckpointOptions checkpoint;
   double max_minutes = 0;  // 0: no limit
 };

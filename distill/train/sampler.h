@@ -1,4 +1,4 @@
-// Samplers of the subnets that one training step trains. The draw of a step depends on the seed and
+// Samplers of the subnets that are trained in each step. The draw of a step depends on the seed and
 // the step only.
 #pragma once
 
@@ -22,15 +22,17 @@ struct SampledSubnet {
 class SubnetSampler {
  public:
   virtual ~SubnetSampler() = default;
-  // At least one; the largest first where it is among them (the teacher of in-place distillation).
+  // At least one; the largest first where it is among them (its output is the target in in-place
+  // distillation).
   virtual std::vector<SampledSubnet> draw(int64_t step) const = 0;
-  // The step at which the space that `step` samples from was last extended; 0 where it never is.
+  // The step at which progressive shrinking last enlarged the space that `step` samples from; 0
+  // without it.
   virtual int64_t opening_step(int64_t step) const = 0;
   // The subnets that validation evaluates, by name.
   virtual std::vector<SampledSubnet> sizes() const = 0;
 };
 
-// `steps`: of the run; progressive shrinking is spread over a share of them.
+// `steps`: of the run; progressive shrinking takes a share of them.
 std::unique_ptr<SubnetSampler> make_sampler(const SamplerOptions& options, const SearchSpace& space,
                                             int64_t steps, const Rng& rng);
 

@@ -25,7 +25,7 @@ struct StageContext {
   uint64_t seed = 0;
   at::Device device = at::kCPU;
   Existing existing = Existing::kResumeOrSetAside;  // what to do with a run in the folder
-  std::shared_ptr<StageFolder> opened;              // by the caller; null: by the stage
+  std::shared_ptr<StageFolder> opened;  // already opened by the caller; null: the stage opens it
   StopToken stop;
   std::vector<TrainObserver*> observers;
   // The processes that train together. Rank 0 writes every file; observers are called there only.

@@ -110,8 +110,10 @@ void StageFolder::compare(ConfigFingerprint& fingerprint, Precision dtype, at::D
       config_changes(before->fingerprint, to_json(fingerprint), before->step);
   if (changes.incompatible.empty()) {
     if (fingerprint.dtype != own) {
-      log_info("{}: resumes in {}, its dtype so far; dtype: auto would be {} on {} of this machine",
-               path_.string(), fingerprint.dtype, own, device.is_cpu() ? "the CPU" : "the GPU");
+      log_info(
+          "{}: resumes in {}, the dtype it was trained in; dtype: auto would be {} on {} of this "
+          "machine",
+          path_.string(), fingerprint.dtype, own, device.is_cpu() ? "the CPU" : "the GPU");
     }
     if (!changes.allowed.empty()) {
       log_info("{}: resumes from step {} with {}", path_.string(), before->step,

@@ -19,16 +19,16 @@ namespace concertina {
 // What to do with an existing run, which is a checkpoint or a model; it is never overwritten.
 enum class Existing {
   kReject,            // InputError
-  kResume,            // from its checkpoint; InputError when its settings were others
+  kResume,            // from its checkpoint; InputError when its settings differ
   kResumeOrSetAside,  // the same, but a run with other settings is set aside
-  kSetAside,          // the whole folder is renamed to FOLDER.old, FOLDER.old2, ...
+  kSetAside,          // the whole folder is renamed ("set aside") to FOLDER.old, FOLDER.old2, ...
 };
 
 // Not thread-safe. Rank 0 owns the folder; the other processes get its decisions.
 class StageFolder {
  public:
-  // Rank 0 locks the folder (SystemError when another process trains there) and rejects what does not
-  // depend on the settings.
+  // Rank 0 locks the folder (SystemError when another process trains there) and rejects an existing
+  // run where that does not depend on the settings.
   StageFolder(std::filesystem::path folder, Existing existing, Communicator& communicator);
 
   const std::filesystem::path& path() const { return path_; }

@@ -1,5 +1,6 @@
-// Decides whether a step's update is applied, on the device where its losses are: from another
-// device than the CPU they reach the host only after the next step has started.
+// Skips the update of a step with a non-finite loss or a loss spike. The decision is made on the
+// device that has the losses, without synchronising: from a GPU they reach the host only after the
+// next step has started.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -22,8 +23,9 @@ class StepGuard {
 
   // The factor for the step's gradient, which clips it; NaN when the step is to be skipped: a loss
   // or the norm is not finite, or a role's loss is above `guard` times its running mean.
-  // losses: [roles] fp64; norm and result: 0-d fp64. `steps_since_opening`: since the space was last
-  // extended (SubnetSampler::opening_step): losses rise there, so means start anew.
+  // losses: [roles] fp64; norm and result: 0-d fp64. `steps_since_opening`: since progressive
+  // shrinking last enlarged the space (SubnetSampler::opening_step): losses rise there, so the
+  // running means are reset.
   at::Tensor gradient_scale(const at::Tensor& losses, const at::Tensor& norm,
                             int64_t steps_since_opening);
   const at::Tensor& means() const { return means_; }  // [roles] fp64

@@ -10,21 +10,22 @@
 
 namespace concertina {
 
-// Progressive shrinking (Cai et al. 2020, OFA): the elastic dimensions open one after another, and
-// a closed gene has the value of the largest member. Stage 0: the largest only; 1: heads, FFN and
-// windows of each layer; 2: depth; 3: widths and frame period, which is the whole space.
+// Progressive shrinking (Cai et al. 2020, OFA): the elastic dimensions are enabled one after
+// another; a gene that is not enabled yet is fixed to the value of the largest subnet. Stage 0: the
+// largest only; 1: heads, FFN and windows of each layer; 2: depth; 3: widths and frame period,
+// which is the whole space.
 class ProgressiveShrinking {
  public:
   static constexpr int32_t kStages = 4;
   explicit ProgressiveShrinking(const SearchSpace& space);
-  Architecture sample(int32_t stage, Rng& rng) const;  // uniform over the open genes
+  Architecture sample(int32_t stage, Rng& rng) const;  // uniform over the enabled genes
   Architecture smallest(int32_t stage) const;
 
  private:
   Genome closed(Genome genome, int32_t stage) const;
   GenomeCodec codec_;
   Genome largest_;
-  std::vector<int32_t> opens_;  // of each gene: the stage it opens in
+  std::vector<int32_t> opens_;  // of each gene: the stage that enables it
 };
 
 // Attentive sampling (Wang et al. 2021, AttentiveNAS: best of k within a cost bin). MACs are cut

@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/memory.h"
 #include "distill/train/consistency.h"
+#include "distill/train/schedule.h"
 #include "distill/train/validation.h"
 
 namespace concertina {
@@ -24,12 +25,26 @@ double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
 }
 
+double seconds_of(const std::vector<TrainingBatch>& batches) {
+  double seconds = 0;
+  for (const TrainingBatch& batch : batches) seconds += batch.seconds;
+  return seconds;
+}
+
 [[noreturn]] void throw_too_many_skipped(int64_t step, const std::string& reason) {
   throw NumericError(fmt::format(
       "{} steps in a row were skipped, the last one, {}, because: {}; if the loss is healthy, "
       "resume with --resume and a larger optimizer.guard (0: off), else start again with a lower "
       "optimizer.lr or dtype: fp32",
       Trainer::kMaxSkippedSteps, step, reason));
+}
+
+// Appends the rows of a further batch of a step.
+void add_rows(TensorMap& all, const TensorMap& more) {
+  for (const auto& [name, tensor] : more) {
+    at::Tensor& rows = all[name];
+    rows = rows.defined() ? at::cat({rows, tensor}) : tensor;
+  }
 }
 
 }  // namespace
@@ -66,7 +81,7 @@ TrainOutcome Trainer::train(StopToken stop) {
     observer->on_start({state.step, options.steps, state.validated == state.step});
   }
   TrainOutcome outcome;
-  Prefetcher prefetcher(setup_.training, state.step, setup_.learner.device());
+  Prefetcher prefetcher(setup_.training, state.step * options.accumulate, setup_.learner.device());
   auto last_save = Clock::now();
   const auto checked_save = [&] {
     complete_steps(0);
@@ -80,8 +95,10 @@ TrainOutcome Trainer::train(StopToken stop) {
       last_save = Clock::now();
       outcome.validation = validate(/*scheduled=*/true);
     }
-    if (state.step >= options.steps || reason != StopReason::kNone) break;
-    step(prefetcher.next());
+    if (state.step >= options.steps || reason != StopReason::kNone || out_of_patience()) break;
+    std::vector<TrainingBatch> batches;
+    for (int32_t i = 0; i < options.accumulate; ++i) batches.push_back(prefetcher.next());
+    step(batches);
     if (seconds_since(last_save) >= options.checkpoint.minutes * 60) {
       complete_steps(0);
       if (state.skipped_in_a_row == 0) {
@@ -91,13 +108,17 @@ TrainOutcome Trainer::train(StopToken stop) {
     }
     reason = common_stop_reason(setup_.communicator, stop.reason());
   }
+  if (state.step < options.steps && out_of_patience()) {
+    log_info("training ends at step {}: {} validations without a lower loss than that of step {}",
+             state.step, options.patience, state.best_step);
+  }
   checked_save();
   throw_if_interrupted(
       reason, fmt::format("training state saved in {}", setup_.checkpoints.folder().string()));
   if (outcome.validation.sizes.empty()) outcome.validation = validate(/*scheduled=*/false);
   outcome.state = state;
   outcome.wall_s = progress_.wall_s;
-  outcome.finished = state.step >= options.steps;
+  outcome.finished = state.step >= options.steps || out_of_patience();
   return outcome;
 }
 
@@ -182,26 +203,37 @@ void Trainer::check_weights() {
   weights_may_differ_ = false;
 }
 
-// The weight of this process's gradient in the mean over processes: its share of the step's audio,
-// times the world size. 1 where all have as much.
-double Trainer::gradient_weight(const TrainingBatch& batch) const {
+// The weight of each batch's gradient in the step's mean over batches and processes: its share of the
+// step's audio, times the world size. 1 for the only batch of processes that all have as much.
+std::vector<double> Trainer::batch_weights(const std::vector<TrainingBatch>& batches) const {
   Communicator& communicator = setup_.communicator;
-  if (communicator.is_single_process()) return 1;
-  const at::Tensor all = at::full({1}, batch.seconds, at::kDouble);
+  if (communicator.is_single_process() && batches.size() == 1) return {1};
+  const at::Tensor all = at::full({1}, seconds_of(batches), at::kDouble);
   communicator.all_reduce(all);
-  return batch.seconds * communicator.world_size() / all.item<double>();
+  const double scale = communicator.world_size() / all.item<double>();
+  std::vector<double> weights;
+  for (const TrainingBatch& batch : batches) weights.push_back(batch.seconds * scale);
+  return weights;
 }
 
-void Trainer::step(const TrainingBatch& batch) {
+void Trainer::step(const std::vector<TrainingBatch>& batches) {
   Learner& learner = setup_.learner;
   int64_t& number = progress_.state.step;
   const auto start = Clock::now();
   gradients_.zero();
-  const double weight = gradient_weight(batch);
-  const StepLoss loss = learner.learn(batch, number, reducer_, weight);
+  const std::vector<double> weights = batch_weights(batches);
+  StepLoss loss;
+  at::Tensor losses;
+  TensorMap observed;
+  for (size_t i = 0; i < batches.size(); ++i) {
+    reducer_.defer(i + 1 < batches.size());
+    loss = learner.learn(batches[i], number, reducer_, weights[i]);
+    add_rows(observed, learner.observed());
+    const at::Tensor part = loss_row(loss) * weights[i];
+    losses = losses.defined() ? losses + part : part;
+  }
   reducer_.finish();
-  at::Tensor losses = loss_row(loss) * weight;
-  const at::Tensor row = at::cat({losses.new_full({1}, batch.seconds), losses});
+  const at::Tensor row = at::cat({losses.new_full({1}, seconds_of(batches)), losses});
   setup_.communicator.all_reduce(row);
   losses = row.slice(0, 1).mul_(1.0 / setup_.communicator.world_size());
   const at::Tensor norm = gradients_.norm();
@@ -211,9 +243,8 @@ void Trainer::step(const TrainingBatch& batch) {
   StepReport report;
   report.lr = learning_rate(setup_.options.optimizer, number, setup_.options.steps);
   optimizer_.step(learner.parameters(), gradients_, report.lr, scale);
-  if (!learner.observed().empty()) {
-    learner.update_state(of_all_processes(setup_.communicator, learner.observed()),
-                         scale.isfinite());
+  if (!observed.empty()) {
+    learner.update_state(of_all_processes(setup_.communicator, observed), scale.isfinite());
   }
   report.step = ++number;
   report.steps = setup_.options.steps;
@@ -272,6 +303,14 @@ bool Trainer::validation_due() const {
   const int64_t every = setup_.options.validate_every, steps = setup_.options.steps;
   const bool scheduled = every > 0 && state.step % every == 0;
   return state.step > state.validated && (scheduled || state.step == steps);
+}
+
+// `best_step` is of a scheduled validation, so a run that resumes knows how long ago it was.
+bool Trainer::out_of_patience() const {
+  const TrainState& state = progress_.state;
+  const TrainOptions& options = setup_.options;
+  return options.patience > 0 && state.best_step > 0 &&
+         state.validated - state.best_step >= options.patience * options.validate_every;
 }
 
 // Only scheduled validations count for the best model, so that a stop in between leaves the run as it

@@ -1,5 +1,5 @@
-// The training loop. Observers see its progress; the checkpoint folder makes a run resumable to the
-// bit: the data and the subnets of a step depend on the seed and the step only.
+// The training loop. Observers report its progress. Resumed runs are bit-identical to uninterrupted
+// ones: the data and the subnets of a step depend on the seed and the step only.
 #pragma once
 
 #include <chrono>
@@ -29,7 +29,7 @@ struct TrainOutcome {
 
 class Trainer {
  public:
-  // All references must outlive the trainer. In a run of several processes each has its shard of the
+  // All references must outlive the trainer. Step i trains on the batches i * accumulate and up. In a run of several processes each has its shard of the
   // training batches and of validation; gradients and losses are means over all, and rank 0 alone
   // reads and writes checkpoints.
   struct Setup {
@@ -43,12 +43,13 @@ class Trainer {
   };
   explicit Trainer(Setup setup);
 
-  // Resumes from the newest checkpoint. A time limit saves and returns; a signal to any process saves
-  // and throws Interrupted in all. State is saved before each validation, and when anything else is
-  // thrown, errors of reading and writing among them. A step whose loss or gradient is not finite,
-  // or of which a subnet's loss is `guard` times the running mean of its role, changes nothing;
-  // NumericError after kMaxSkippedSteps in a row. On another device than the CPU the losses of a step
-  // are read, and reported, when the next one has been queued on the device, so that it never waits.
+  // Resumes from the newest checkpoint. A time limit saves and returns; a signal to any process
+  // saves and throws Interrupted in all. State is saved before each validation, and when anything
+  // else is thrown, errors of reading and writing among them. A step whose loss or gradient is not
+  // finite, or where a subnet's loss exceeds `guard` times the running mean of its role (a loss
+  // spike), is skipped; NumericError after kMaxSkippedSteps in a row. On another device than the
+  // CPU the losses of a step are read, and reported, when the next one has been queued on the
+  // device, so that it never waits.
   TrainOutcome run(StopToken stop);
 
   static constexpr int64_t kMaxSkippedSteps = 5;
@@ -68,11 +69,12 @@ class Trainer {
   void save();
   void save_after_error() noexcept;
   void check_weights();
-  void step(const TrainingBatch& batch);
-  double gradient_weight(const TrainingBatch& batch) const;
+  void step(const std::vector<TrainingBatch>& batches);
+  std::vector<double> batch_weights(const std::vector<TrainingBatch>& batches) const;
   void complete_steps(size_t keep_pending);
   void record(PendingStep& step);
   bool validation_due() const;
+  bool out_of_patience() const;
   ValidationReport validate(bool scheduled);
 
   Setup setup_;

@@ -1,4 +1,4 @@
-// Starting a run from the weights and heads of a finished stage (`init_from`).
+// Starting a run from the weights and prediction heads of a finished stage (`init_from`).
 #pragma once
 
 #include <filesystem>
@@ -9,7 +9,7 @@
 
 namespace concertina {
 
-// A trained model and the objective's heads that were trained with it.
+// A trained model and the prediction heads that were trained with it.
 struct ModelWithHeads {
   Supernet model;
   TensorMap heads;

@@ -28,8 +28,9 @@ using PackageReader = PackageClips (*)(const std::filesystem::path& unpacked,
 // dev, 9 test.
 PackageClips read_festvox(const std::filesystem::path& unpacked, const std::string& package);
 
-// Asterisk prompts: sounds/xx_YY_gender_Name/**.g722, one speaker a package; ids only, no text. All
-// train. silence/ and clips under half a second (tones, clicks, cut words) are skipped and listed.
+// Asterisk prompts: sounds/xx_YY_gender_Name/**.g722, one speaker per package; ids only, no text.
+// All train. silence/ and clips under half a second (tones, clicks, cut words) are skipped and
+// listed.
 PackageClips read_asterisk(const std::filesystem::path& unpacked, const std::string& package);
 
 // Flight of the Amazon Queen: queen.1c, an archive of MP3 speech and dialogue files. Clips of a

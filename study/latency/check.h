@@ -1,4 +1,4 @@
-// Fresh times of a front against the predictions that the search used.
+// Latencies of a front, measured after the search, against the predictions that the search used.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ class LatencyModel;
 
 struct LatencyCheck {
   std::string date;     // UTC, "2026-01-31T12:00:00Z"
-  int64_t times = 0;    // fresh times of the model's workload
+  int64_t times = 0;    // measured latencies of the model's workload
   int64_t outside = 0;  // of them, outside the prediction's 90 % interval
   double scale = 1;     // a prediction times this is the corrected one
 };

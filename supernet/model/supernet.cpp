@@ -62,7 +62,7 @@ at::Tensor initial_value(const TensorEntry& entry, const PositionalConv& positio
   return at::zeros(shape);
 }
 
-// The scale of a weight norm, one number a tap.
+// The scale g of a weight norm, one number per kernel tap.
 at::Tensor norm_of_taps(const at::Tensor& direction) {
   return direction.norm(2, at::IntArrayRef{0, 1}, true);
 }

@@ -24,7 +24,7 @@ inline void brgemm_add(const BrgemmSizes& s, const T* a, const T* b, float* c, b
 // Each thread, after its last product.
 inline void brgemm_done() { at::native::cpublas::brgemm_release(); }
 
-// Whether bf16 products in this layout work here: tested once a process, on small matrices. The
+// Whether bf16 products in this layout work here: tested once per process, on small matrices. The
 // CPU's features do not tell, since oneDNN's instruction sets can be capped. Thread-safe.
 bool brgemm_takes_bf16();
 

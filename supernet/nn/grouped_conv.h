@@ -17,7 +17,7 @@ namespace concertina {
 at::Tensor grouped_conv(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                         int64_t groups);
 
-// [E, C, kernel] in the memory order that grouped_conv reads, tap by tap: converted once a subnet
+// [E, C, kernel] in the memory order that grouped_conv reads, tap by tap: converted once per subnet
 // instead of in every call. Values and shape stay the same.
 at::Tensor tap_by_tap(const at::Tensor& weight);
 

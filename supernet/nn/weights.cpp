@@ -13,7 +13,7 @@
 namespace concertina {
 namespace {
 
-// The layout that conv_time reads, converted once a subnet.
+// The layout that conv_time reads, converted once per subnet.
 at::Tensor taps_first(const at::Tensor& kernel) {
   if (!kernel.defined()) return kernel;
   return kernel.unsqueeze(2).contiguous(at::MemoryFormat::ChannelsLast).squeeze(2);

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Subnets that a study names have test scores, a fresh time and the prediction's error, or the command that makes them is
+# Subnets that a study names have test scores, a measured latency and the prediction's error, or the command that makes them is
 # printed; latency budgets state what they hold for.
 # Usage: front_scores.sh PROGRAM SMOKE_FOLDER (made by smoke_pipeline.sh)
 set -euo pipefail
@@ -49,13 +49,13 @@ print(*next((*size, t["architecture"]) for size, t in zip(sizes, trials)
 only=(--where "params<=$params" --where "params>=$params" --where "macs<=$macs" --where "macs>=$macs")
 looks() { "$program" study dump --json "$study" | python3 -c 'import json, sys; print(len(json.load(sys.stdin)["looks"]))'; }
 before=$(looks)
-[ "$before" -ge 1 ] || fail "the search recorded no look at test"
+[ "$before" -ge 1 ] || fail "the search recorded no evaluation on test"
 "$program" pareto "$study" "${only[@]}" --best >"$work/missing.txt"
-says "$work/missing.txt" "missing  scores on test and a fresh time: concertina search configs/smoke.yaml --out $work/run --resume --score '$key'"
+says "$work/missing.txt" "missing  scores on test and a measured latency: concertina search configs/smoke.yaml --out $work/run --resume --score '$key'"
 "$program" search configs/smoke.yaml --out "$work/run" --resume --score "$key" >"$work/scored.txt" 2>/dev/null
-says "$work/scored.txt" "looks at test so far: $((before + 1))"
+says "$work/scored.txt" "evaluations on test so far: $((before + 1))"
 "$program" pareto "$study" "${only[@]}" --best >"$work/now.txt"
 says "$work/now.txt" "on test  distill.l1"
 "$program" search configs/smoke.yaml --out "$work/run" --resume --score "$key" >/dev/null 2>&1
-[ "$(looks)" = "$((before + 1))" ] || fail "what was scored already was looked at again"
+[ "$(looks)" = "$((before + 1))" ] || fail "what was scored already was scored again"
 echo "front scores: passed"

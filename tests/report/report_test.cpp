@@ -123,7 +123,7 @@ TEST_F(Report, ShowsFrontChoicesAndMeasurements) {
   for (const char* words :
        {"pr.frame_acc on test", "55.50 [54.25, 56.75]", "(layer 1, shrinkage 0.001)",
         "the prediction is off by <b>-1.0 %</b>", "CPU, 1 thread, 4 s of audio, fp32",
-        "<dt>looks at test</dt><dd>1</dd>", "latency.p50_ms (ms)", "params ≤ 2M",
+        "<dt>evaluations on test</dt><dd>1</dd>", "latency.p50_ms (ms)", "params ≤ 2M",
         "concertina extract", "none fits, the nearest is", "on held-out subnets",
         "Predicted against measured latency", "Dominated hypervolume", "teacher: loss over steps",
         "200 (8 failed)", "its reference point", "random wins"}) {
@@ -138,14 +138,14 @@ TEST_F(Report, SaysWhatAChosenSubnetLacks) {
   study_.add_look(small_look({}, "other settings"));
   const std::string page = render_report(study_, full_inputs());
   EXPECT_THAT(page, HasSubstr("<b>not scored on test</b>"));
-  EXPECT_THAT(page, HasSubstr("<dt>looks at test</dt><dd>2</dd>"));
+  EXPECT_THAT(page, HasSubstr("<dt>evaluations on test</dt><dd>2</dd>"));
 }
 
 TEST_F(Report, ShowsTheCorrectionOfTheLatencyModel) {
   EXPECT_THAT(page_, Not(HasSubstr("outside the prediction")));
   study_.add_latency_check({"2026-01-31T12:00:00Z", 6, 6, 1.25});
   const std::string page = render_report(study_, full_inputs());
-  EXPECT_THAT(page, HasSubstr("Of 6 fresh times of the front, 6 lie outside"));
+  EXPECT_THAT(page, HasSubstr("Of 6 measured latencies of the front, 6 lie outside"));
   EXPECT_THAT(page, HasSubstr("predictions times 1.250"));
 }
 

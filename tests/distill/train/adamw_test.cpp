@@ -155,17 +155,6 @@ TEST(AdamW, DoesNotDependOnTheNumberOfThreads) {
   EXPECT_TRUE(results[0].equal(results[1]));
 }
 
-TEST(LearningRate, WarmsUpAndDecaysLinearly) {
-  OptimizerOptions options;
-  options.lr = 1;
-  options.warmup = 0.1;
-  options.final_lr = 0.01;
-  EXPECT_DOUBLE_EQ(learning_rate(options, 0, 100), 0.1);
-  EXPECT_DOUBLE_EQ(learning_rate(options, 9, 100), 1);
-  EXPECT_NEAR(learning_rate(options, 54, 100), 0.505, 1e-9);
-  EXPECT_NEAR(learning_rate(options, 99, 100), 0.01, 1e-9);
-}
-
 TEST(ClipScale, KeepsSmallGradients) {
   const auto scale = [](double norm, double clip) {
     return clip_scale(number(norm), clip).item<double>();

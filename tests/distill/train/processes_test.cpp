@@ -1,8 +1,9 @@
 // Two processes of one run, as threads.
 #include <gtest/gtest.h>
 
-#include <array>
+#include <filesystem>
 #include <thread>
+#include <vector>
 
 #include "distill/objective/layer_mean.h"
 #include "distill/train/trainer.h"
@@ -31,6 +32,19 @@ class OneBatch : public BatchSource {
   TrainingBatch crops_;
 };
 
+// Batches of different lengths, in turn.
+class BatchList : public BatchSource {
+ public:
+  explicit BatchList(std::vector<const BatchSource*> batches) : batches_(std::move(batches)) {}
+  TrainingBatch at(int64_t step) const override {
+    return batches_[static_cast<size_t>(step) % batches_.size()]->at(0);
+  }
+  int64_t batch_count(int32_t) const override { return std::ssize(batches_); }
+
+ private:
+  std::vector<const BatchSource*> batches_;
+};
+
 class TwoProcesses : public testing::Training {
  protected:
   std::unique_ptr<Learner> learner() const {
@@ -44,56 +58,67 @@ class TwoProcesses : public testing::Training {
                        .sampler = make_sampler({}, space, 1, Rng(3)),
                        .teachers = {Supernet::random(testing::tiny_teacher(space), Rng(1))}});
   }
+  using Batches = std::vector<const BatchSource*>;
+
+  // One step of a process for each list, on all batches of the list.
+  StepReport step(const std::vector<Batches>& of_processes) {
+    std::filesystem::remove_all(folder.path / "checkpoint");
+    testing::ThreadGroup group(static_cast<int32_t>(of_processes.size()));
+    Recorder recorder;
+    const auto train = [&](int32_t rank) {
+      const auto trained = learner();
+      const CheckpointFolder checkpoints(folder.path / "checkpoint", "{}");
+      ThreadCommunicator communicator(group, rank);
+      std::vector<TrainObserver*> observers;
+      if (rank == 0) observers = {&recorder};
+      const BatchList batches(of_processes[static_cast<size_t>(rank)]);
+      TrainOptions options = tiny_training(1);
+      options.accumulate = static_cast<int32_t>(of_processes.front().size());
+      Trainer({*trained, batches, long_batch, options, checkpoints, observers, communicator})
+          .run({});
+    };
+    std::vector<std::jthread> others;
+    for (int32_t rank = 1; rank < std::ssize(of_processes); ++rank) {
+      others.emplace_back(train, rank);
+    }
+    train(0);
+    others.clear();
+    EXPECT_EQ(recorder.steps.size(), 1U);
+    return recorder.steps.at(0);
+  }
+
+  // The loss and the gradient are means over all audio.
+  void expect_mean(const StepReport& report, const Batches& batches) {
+    const auto alone = single_process_communicator();
+    const auto expected = learner();
+    Gradients gradients(expected->parameters());
+    GradientReducer reducer(*alone, expected->parameters(), gradients);
+    double audio = 0, loss = 0;
+    for (const BatchSource* batch : batches) audio += batch->at(0).seconds;
+    for (const BatchSource* batch : batches) {
+      const TrainingBatch crops = batch->at(0);
+      const double share = crops.seconds / audio;
+      loss += share * expected->learn(crops, 0, reducer, share).total.item<double>();
+      reducer.finish();
+    }
+    EXPECT_NEAR(report.loss.total, loss, 1e-6 * loss);
+    const double norm = gradients.norm().item<double>();
+    EXPECT_NEAR(report.grad_norm, norm, 1e-4 * norm);
+  }
   OneBatch long_batch{3, 16000, 1}, short_batch{1, 8000, 2};
 };
 
 TEST_F(TwoProcesses, AreWeightedByTheirAudio) {
-  testing::ThreadGroup group(2);
-  Recorder recorder;
-  const auto train = [&](int32_t rank) {
-    const auto trained = learner();
-    const CheckpointFolder checkpoints(folder.path / "checkpoint", "{}");
-    ThreadCommunicator communicator(group, rank);
-    std::vector<TrainObserver*> observers;
-    if (rank == 0) observers = {&recorder};
-    const OneBatch& batch = rank == 0 ? long_batch : short_batch;
-    Trainer({*trained, batch, batch, tiny_training(1), checkpoints, observers, communicator})
-        .run({});
-  };
-  std::thread other(train, 1);
-  train(0);
-  other.join();
-
-  const auto alone = single_process_communicator();
-  const auto expected = learner();
-  Gradients gradients(expected->parameters());
-  GradientReducer reducer(*alone, expected->parameters(), gradients);
-  const double audio = long_batch.at(0).seconds + short_batch.at(0).seconds;
-  double loss = 0;
-  for (const OneBatch* batch : {&long_batch, &short_batch}) {
-    const TrainingBatch crops = batch->at(0);
-    const double share = crops.seconds / audio;
-    loss += share * expected->learn(crops, 0, reducer, share).total.item<double>();
-    reducer.finish();
-  }
-  ASSERT_EQ(recorder.steps.size(), 1U);
-  EXPECT_NEAR(recorder.steps[0].loss.total, loss, 1e-6 * loss);
-  const double norm = gradients.norm().item<double>();
-  EXPECT_NEAR(recorder.steps[0].grad_norm, norm, 1e-4 * norm);
+  expect_mean(step({{&long_batch}, {&short_batch}}), {&long_batch, &short_batch});
 }
 
-// Validation batches of different lengths.
-class BatchList : public BatchSource {
- public:
-  explicit BatchList(std::vector<const BatchSource*> batches) : batches_(std::move(batches)) {}
-  TrainingBatch at(int64_t step) const override {
-    return batches_[static_cast<size_t>(step)]->at(0);
-  }
-  int64_t batch_count(int32_t) const override { return std::ssize(batches_); }
-
- private:
-  std::vector<const BatchSource*> batches_;
-};
+TEST_F(TwoProcesses, AccumulatedBatchesAreWeightedByTheirAudio) {
+  const StepReport one = step({{&long_batch, &short_batch}});
+  expect_mean(one, {&long_batch, &short_batch});
+  EXPECT_NE(one.grad_norm, step({{&long_batch}}).grad_norm);
+  expect_mean(step({{&long_batch, &short_batch}, {&short_batch, &short_batch}}),
+              {&long_batch, &short_batch, &short_batch, &short_batch});
+}
 
 TEST_F(TwoProcesses, ValidationIsAMeanOverFrames) {
   const auto scored = learner();

@@ -10,6 +10,7 @@
 #include "core/hash.h"
 #include "distill/train/adamw.h"
 #include "distill/train/config_changes.h"
+#include "distill/train/schedule.h"
 #include "supernet/model/model_file.h"
 #include "tests/distill/training.h"
 

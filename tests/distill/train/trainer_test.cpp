@@ -291,6 +291,40 @@ TEST_F(NonFiniteLoss, FiveInARowStopTheRunAndKeepTheLastCheckpoint) {
   }
 }
 
+// A rate of almost 0: no validation is better than the first.
+TEST_F(Training, EndsWhenPatienceIsOver) {
+  PretrainOptions options = tiny_pretraining();
+  options.train.steps = 40;
+  options.train.optimizer.lr = 1e-30;
+  options.train.patience = 2;
+  const StageResult result = pretrain_teacher(options, space, manifest, context("patience"));
+  EXPECT_TRUE(result.outcome.finished);
+  const TrainState& state = result.outcome.state;
+  EXPECT_EQ(state.step, state.best_step + 2 * options.train.validate_every);
+  EXPECT_LT(state.step, 40);
+  const StageResult again = pretrain_teacher(options, space, manifest, context("patience"));
+  EXPECT_EQ(again.outcome.state.step, state.step);
+  options.train.patience = 0;
+  EXPECT_EQ(pretrain_teacher(options, space, manifest, context("patience")).outcome.state.step, 40);
+}
+
+TEST_F(Training, AccumulationIsResumable) {
+  PretrainOptions options = tiny_pretraining();
+  options.train.accumulate = 3;
+  options.train.optimizer.schedule = LrSchedule::kCosine;
+  pretrain_teacher(options, space, manifest, context("whole"));
+  StageContext parts = context("parts");
+  StopAt stop(7, StopReason::kTerminate);
+  parts.observers = {&stop};
+  parts.stop = stop.source.token();
+  EXPECT_THROW(pretrain_teacher(options, space, manifest, parts), Interrupted);
+  parts.observers.clear();
+  parts.stop = {};
+  pretrain_teacher(options, space, manifest, parts);
+  EXPECT_EQ(sha256_file(folder.path / "whole/model.safetensors"),
+            sha256_file(folder.path / "parts/model.safetensors"));
+}
+
 class Checkpoints : public Training {
  protected:
   Parameters parameters = Parameters(

@@ -1,0 +1,56 @@
+#include "eval/options.h"
+
+#include <utility>
+
+#include "core/option_table.h"
+
+namespace concertina {
+
+const OptionTable<TaskOptions>& task_table() {
+  using O = TaskOptions;
+  static const OptionTable<O> table = {
+      option("tasks", &O::tasks, "proxy tasks that are scored").one_of(task_names()),
+      option("pr_every", &O::pr_every, "pr trains on every n-th utterance").within({1, 1000000}),
+      option("clip_seconds", &O::clip_seconds, "longest part of a clip that is encoded; 0: all")
+          .within({0, 3600})
+          .unit("s"),
+      option("asv_trials", &O::asv_trials, "target trials, and as many non-target ones")
+          .within({1, 10000000}),
+      option("sid_min_clips", &O::sid_min_clips, "speakers with fewer clips are left out")
+          .within({1, 1000000}),
+      option("layers", &O::layers,
+             "hidden states that probes read: the layer selected on train, the last, or the mean"),
+      option("dtype", &O::dtype,
+             "of the encoder; auto: bf16 where the CPU multiplies it in hardware")
+          .among({Precision::kAuto, Precision::kFp32, Precision::kBf16}),
+  };
+  return table;
+}
+
+TaskOptions TaskOptions::from_config(ConfigSection section) {
+  TaskOptions options;
+  task_table().read(std::move(section), options);
+  return options;
+}
+
+const OptionTable<LatencyOptions>& latency_table() {
+  using O = LatencyOptions;
+  static const OptionTable<O> table = {
+      option("points", &O::points, "architectures that are timed")
+          .within({8, kLatencyPoints.high}),  // fewer cannot fit a model
+      option("threads", &O::threads, "intra-op threads").within({1, kThreadBounds.high}),
+      option("seconds", &O::seconds, "length of the audio").within(kLatencySeconds).unit("s"),
+      option("dtype", &O::dtype, "of the encoder").among({Precision::kFp32, Precision::kBf16}),
+      option("warmup", &O::warmup, "passes before the timed ones").within({0, 10000}),
+      option("repetitions", &O::repetitions, "timed passes").within(kLatencyRepetitions),
+  };
+  return table;
+}
+
+LatencyOptions LatencyOptions::from_config(ConfigSection section) {
+  LatencyOptions options;
+  latency_table().read(std::move(section), options);
+  return options;
+}
+
+}  // namespace concertina
