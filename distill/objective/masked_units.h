@@ -36,7 +36,7 @@ class MaskedUnitsObjective : public Objective {
   explicit MaskedUnitsObjective(
       MaskedUnitsSpec spec);  // InputError when the model has no such layer
 
-  Needs needs() const override;  // mask and units
+  Needs needs() const override;                                             // mask and units
   std::vector<Parameters::Init> parameters(const Rng& rng) const override;  // Xavier-uniform
   std::vector<TensorSlice> slices(const Architecture& student) const override;
   WantedOutputs student_wants(const Architecture& student) const override;

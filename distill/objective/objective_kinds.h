@@ -55,7 +55,7 @@ void write_objective(const ObjectiveOptions& options, detail::Json& into);
 
 // The subsection `key` of a stage's table.
 template <class S>
-Option<S> objective_option(std::string key, ObjectiveOptions S::*member) {
+Option<S> objective_option(std::string key, ObjectiveOptions S::* member) {
   using detail::OptionInfo;
   return {std::move(key),
           "",

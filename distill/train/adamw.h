@@ -53,8 +53,8 @@ class AdamW {
   OptimizerOptions options_;
   std::vector<Chunk> chunks_;
   at::Tensor first_, second_, updates_;
-  at::Tensor decayed_;    // bool: weight decay applies; undefined on the CPU
-  at::Tensor lr_scales_;  // fp32; undefined on the CPU and where all are 1
+  at::Tensor decayed_;                   // bool: weight decay applies; undefined on the CPU
+  at::Tensor lr_scales_;                 // fp32; undefined on the CPU and where all are 1
   std::vector<Correction> corrections_;  // by number of updates
 };
 

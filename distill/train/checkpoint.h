@@ -26,8 +26,8 @@ class CheckpointFolder {
   const std::filesystem::path& folder() const { return folder_; }
   bool empty() const;
   // SystemError leaves older ones as they were.
-  void save(const TrainProgress& progress, const Parameters& parameters,
-            const AdamW& optimizer, const TensorMap& state = {}) const;
+  void save(const TrainProgress& progress, const Parameters& parameters, const AdamW& optimizer,
+            const TensorMap& state = {}) const;
   // The same, but no older one is removed: they may be needed.
   void save_keeping_older(const TrainProgress& progress, const Parameters& parameters,
                           const AdamW& optimizer, const TensorMap& state = {}) const;

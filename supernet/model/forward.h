@@ -48,12 +48,12 @@ struct Frames {
 };
 
 struct EncoderOutput {
-  std::vector<at::Tensor> hidden;       // depth + 1 entries, undefined unless wanted
+  std::vector<at::Tensor> hidden;  // depth + 1 entries, undefined unless wanted
   // depth + 1 entries (0 unused), undefined unless wanted. Queries, keys and values are
   // [B, T', heads * head_dim] before any scaling, undefined too where the layer has no attention, and
   // queries and keys where it reuses the attention map of another.
   std::vector<at::Tensor> ffn_results, queries, keys, values;
-  Frames frames;                        // frames.x is the output of the last layer that ran
+  Frames frames;  // frames.x is the output of the last layer that ran
 };
 
 // The front end's output, which encoder_input() starts from; the same for all subnets with equal

@@ -20,8 +20,8 @@ struct AttentionContext {
 // Activations inside a layer, [B, T, E], queries, keys and values [B, T, heads * head_dim];
 // undefined where the layer lacks that half. A layer that reuses another's map has values only.
 struct LayerActivations {
-  at::Tensor input;             // of the layer
-  at::Tensor attention_input;   // what queries, keys and values are projected from
+  at::Tensor input;              // of the layer
+  at::Tensor attention_input;    // what queries, keys and values are projected from
   at::Tensor query, key, value;  // before any scaling; kept where the caller sets keep_projections
   bool keep_projections = false;
   at::Tensor attention_output;  // of the attention half, with residual (and norm)
