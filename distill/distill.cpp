@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include <memory>
 #include <optional>
 #include <utility>
@@ -132,6 +134,22 @@ std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
   return cache ? cache : open();
 }
 
+bool reads_mask(const Needs& needs) {
+  return needs.mask || std::ranges::any_of(needs.rows, &Row::masked);
+}
+
+// InputError when the objective needs what this stage's batches do not have.
+void check_needs(const Needs& needs, bool has_mask, const std::string& stage) {
+  if (needs.units) {
+    throw InputError(
+        fmt::format("{}.objective needs units of the clips, which only pretraining has", stage));
+  }
+  if (reads_mask(needs) && !has_mask) {
+    throw InputError(
+        fmt::format("{}.mask.probability is 0: the objective needs masked frames", stage));
+  }
+}
+
 }  // namespace
 
 StageResult distill_stage(const DistillOptions& options, const DistillInputs& inputs,
@@ -150,14 +168,11 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
   const StageData data = stage_data(inputs.manifest, blueprint, train.batch);
   std::optional<MaskOptions> mask;
   if (options.mask.probability > 0) mask = options.mask;
+  check_needs(objective->needs(), mask.has_value(), name);
   const auto targets =
       open_cache(options, inputs.teacher, *objective, data.training, stage, context);
-  if (objective->needs().mask && !mask) {
-    throw InputError(
-        fmt::format("{}.mask.probability is 0: the objective needs masked frames", name));
-  }
   BatchContents validation;
-  if (objective->needs().mask) validation.mask = mask;
+  if (reads_mask(objective->needs())) validation.mask = mask;
   const StageBatches batches = stage_batches(data, {mask, {}, targets, stage.augmentation},
                                              validation, rng, context.shard());
   // Of both stages the same.

@@ -216,7 +216,12 @@ StepLoss Learner::learn(const TrainingBatch& given, int64_t step, GradientReduce
     sum.total = sum.total.defined() ? sum.total + part * share : part * share;
     sum.terms[i] = {subnets[i].role, part};
     if (!sum.by_role) sum.terms = std::move(loss.terms);
-    if (i == 0 && setup_.in_place > 0 && !loss.rows.empty()) {
+    if (i == 0 && setup_.in_place > 0 && subnets.size() > 1) {
+      if (loss.rows.empty()) {
+        throw InputError(
+            "sampler.in_place: this objective gives no rows of the student that smaller subnets "
+            "could learn from");
+      }
       rows = blended(std::move(rows), loss.rows, setup_.in_place);
       goal = goal_of(*setup_.objective, rows, data);
     }
