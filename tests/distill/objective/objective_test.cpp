@@ -66,6 +66,29 @@ TEST(LayerMean, RejectsMoreLayersThanTheTeacherHas) {
   EXPECT_THROW(LayerMeanObjective({5, Distance::kL1, true, 4, 8, 8}), InputError);
 }
 
+// One pass without the mask, and one with it where rows ask for that.
+TEST(Rows, AreOfThePassThatTheyName) {
+  const SearchSpace space = testing::tiny_space();
+  const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
+  const Subnet net = teacher.slice(teacher.space().largest());
+  SpeechBatch batch = make_batch(testing::tones(2, 8000, 3));
+  const auto hidden = [&](bool masked) {
+    return encode(net, {batch.waveform, batch.lengths, masked ? batch.mask : at::Tensor()},
+                  {.hidden = {1}})
+        .hidden[1];
+  };
+  const Row open{.layer = 1}, masked{.layer = 1, .masked = true};
+  batch.mask = at::zeros({2, hidden(false).size(1)}, at::kBool);
+  batch.mask.narrow(1, 3, 5).fill_(true);
+  const Rows rows = teacher_rows({open, masked}, {&net, 1}, batch);
+  EXPECT_EQ(name_of(masked), "0/hidden:1:masked");
+  EXPECT_TRUE(rows.at(name_of(open)).equal(hidden(false)));
+  EXPECT_TRUE(rows.at(name_of(masked)).equal(hidden(true)));
+  EXPECT_FALSE(hidden(true).equal(hidden(false)));
+  EXPECT_THROW(teacher_rows({{.layer = 3}}, {&net, 1}, batch), InputError);
+  EXPECT_THROW(teacher_rows({{.teacher = 1, .layer = 1}}, {&net, 1}, batch), InputError);
+}
+
 TEST(MaskedUnits, AveragesCrossEntropyOverMaskedAndUnmaskedFrames) {
   MaskedUnitsSpec spec;
   spec.depth = 1;

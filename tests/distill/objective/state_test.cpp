@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "core/hash.h"
 #include "distill/objective/layer_mean.h"
+#include "distill/objective/objective_file.h"
 #include "distill/train/trainer.h"
 #include "tests/distill/thread_communicator.h"
 #include "tests/distill/training.h"
@@ -115,6 +116,39 @@ TEST_F(ObjectiveState, IsTheSameOnTwoProcesses) {
   EXPECT_EQ(two->state().at("count").item<int64_t>(), 36);
   const at::Tensor difference = two->state().at("queue") - one->state().at("queue");
   EXPECT_LT(difference.abs().max().item<double>(), 1e-4);
+}
+
+// Statistics of the corpus are computed once: a resumed run and the objective's file have them.
+TEST_F(ObjectiveState, StatisticsAreInCheckpointsAndFiles) {
+  const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
+  DistillOptions options;
+  options.train = tiny_training(6);
+  options.sampler.kind = SamplerKind::kSandwich;
+  options.sampler.in_place = true;
+  options.sampler.in_place_weight = 0.5;
+  options.cache = CacheDtype::kFp16;
+  ConfigFile file = ConfigFile::parse("objective: {kind: layer_pairs}");
+  read_objective(file.root().section("objective"), options.objective);
+  const auto train_in = [&](StageContext where) {
+    where.targets = folder.path / "targets";
+    return distill_stage(options, {2, space, teacher, nullptr, manifest}, where);
+  };
+  train_in(context("whole"));
+  StageContext parts = context("parts");
+  StopAt stop(2, StopReason::kTimeUp);
+  parts.observers = {&stop};
+  parts.stop = stop.source.token();
+  EXPECT_FALSE(train_in(parts).outcome.finished);
+  parts.observers.clear();
+  parts.stop = {};
+  train_in(parts);
+  for (const char* name :
+       {"model.safetensors", "objective.safetensors", "checkpoint/step-000000006.safetensors"}) {
+    EXPECT_EQ(sha256_file(folder.path / "whole" / name), sha256_file(folder.path / "parts" / name));
+  }
+  const TrainedObjective trained = load_objective(folder.path / "whole" / "objective.safetensors");
+  ASSERT_EQ(trained.state.size(), 4U);  // mean and std of two layers
+  EXPECT_GT(trained.state.at("0/hidden:2/std").min().item<double>(), 0);
 }
 
 }  // namespace

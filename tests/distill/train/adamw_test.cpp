@@ -65,6 +65,24 @@ TEST(AdamW, EqualsThePlainFormula) {
   }
 }
 
+TEST(AdamW, ScalesTheLearningRateOfAParameter) {
+  OptimizerOptions options;
+  options.weight_decay = 0.1;
+  const at::Tensor value = at::arange(1, 21, at::kFloat).view({4, 5});
+  const auto trained = [&](double lr_scale, double lr) {
+    const Parameters parameters({{"head", value, true, lr_scale}, {"other", value, true}});
+    Gradients gradients(parameters);
+    AdamW optimizer(parameters, options);
+    gradients.touched.add(gradients.flat);
+    fill(gradients, 4);
+    optimizer.step(parameters, gradients, lr, number(1));
+    return parameters.views();
+  };
+  const TensorMap scaled = trained(0.25, 0.04), slow = trained(1, 0.01), fast = trained(1, 0.04);
+  EXPECT_TRUE(scaled.at("head").equal(slow.at("head")));
+  EXPECT_TRUE(scaled.at("other").equal(fast.at("other")));
+}
+
 TEST(AdamW, UntouchedElementsDoNotChange) {
   OptimizerOptions options;
   options.weight_decay = 0.5;
