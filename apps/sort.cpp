@@ -144,7 +144,7 @@ void sort_model(const SortFlags& flags, const Globals& globals) {
   save_model(sorted.model, flags.out);
   json["files"] = {flags.out};
   if (trained) {
-    save_objective(*trained->objective, sorted.heads, heads);
+    save_objective(*trained->objective, sorted.heads, trained->state, heads);
     json["files"].push_back(heads.string());
   }
   if (globals.json)

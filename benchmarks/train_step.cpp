@@ -118,8 +118,7 @@ Learner::Setup setup_of(const Args& args, const SearchSpace& space, const Supern
           .objective = std::move(objective),
           .heads = std::move(heads),
           .sampler = sampler_of(args, space),
-          .teacher = teacher,
-          .in_place = false,
+          .teachers = {teacher},
           .dtype = args.dtype == "bf16" ? at::kBFloat16 : at::kFloat,
           .device = at::Device(args.device)};
 }
@@ -194,8 +193,9 @@ void run(const Args& args) {
   Learner::Setup setup = setup_of(args, space, Supernet::random(teachers, Rng(6)));
   const int64_t samples = batch.speech.waveform.size(1);
   if (args.cached) {
-    batch.target = target_of(*setup.objective, setup.teacher->slice(shape), batch.speech);
-    setup.teacher.reset();
+    const Subnet teacher = setup.teachers.front().slice(shape);
+    batch.rows = teacher_rows(setup.objective->needs().rows, {&teacher, 1}, batch.speech);
+    setup.teachers.clear();
   }
   Step step(std::move(setup));
   keep_freed_memory();

@@ -144,8 +144,8 @@ class OptionTable {
   std::vector<Option<S>> options_;
 };
 
-// A value: bool, int32_t, int64_t, uint64_t, double, text, path, NumberRange, a list of integers or
-// names, numbers by name, or an enum with names.
+// A value: bool, int32_t, int64_t, uint64_t, double, text, path, NumberRange, a list of integers,
+// numbers or names, numbers by name, or an enum with names.
 template <class S, class T>
 Option<S> option(std::string key, T S::* member, std::string help) {
   using detail::OptionInfo;

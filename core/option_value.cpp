@@ -30,12 +30,15 @@ constexpr const char* kType<NumberRange> = "[lowest, highest]";
 template <>
 constexpr const char* kType<std::vector<int32_t>> = "list of whole numbers";
 template <>
+constexpr const char* kType<std::vector<double>> = "list of numbers";
+template <>
 constexpr const char* kType<std::vector<std::string>> = "list of names";
 template <>
 constexpr const char* kType<std::map<std::string, double>> = "NAME: number";
 
-void check_items(const OptionInfo& info, const std::vector<int32_t>& items,
-                 ConfigSection& section) {
+template <class T>
+  requires kIsNumber<T>
+void check_items(const OptionInfo& info, const std::vector<T>& items, ConfigSection& section) {
   for (size_t i = 0; info.bounds && i < items.size(); ++i) {
     if (info.bounds->holds(items[i])) continue;
     section.problem(info.key, i,

@@ -45,7 +45,7 @@ struct EnumPointer {
 // Where an option's value lies in its struct.
 using ValuePointer =
     std::variant<bool*, int32_t*, int64_t*, uint64_t*, double*, std::string*,
-                 std::filesystem::path*, NumberRange*, std::vector<int32_t>*,
+                 std::filesystem::path*, NumberRange*, std::vector<int32_t>*, std::vector<double>*,
                  std::vector<std::string>*, std::map<std::string, double>*, EnumPointer>;
 
 struct OptionInfo {

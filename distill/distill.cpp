@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <memory>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <utility>
 
@@ -22,15 +22,10 @@ namespace {
 
 std::unique_ptr<Objective> stage_objective(const ObjectiveOptions& options,
                                            const SearchSpace& space, const Supernet& teacher) {
-  const Architecture shape = teacher.space().largest();
-  return make_objective(nlohmann::json{{"kind", enum_name(options.kind)},
-                                       {"top", options.top},
-                                       {"distance", enum_name(options.distance)},
-                                       {"instance_norm", options.instance_norm},
-                                       {"teacher_depth", shape.depth()},
-                                       {"teacher_dim", shape.embed_dim()},
-                                       {"student_dim", space.storage().shape.embed_dim()}}
-                            .dump());
+  const Architecture shape = teacher.space().largest(), student = space.storage().shape;
+  return make_objective(options, {.teachers = {{shape.depth(), shape.embed_dim()}},
+                                  .student_depth = student.depth(),
+                                  .student_dim = student.embed_dim()});
 }
 
 void check_frames(const Blueprint& student, const Blueprint& teacher) {
@@ -113,12 +108,18 @@ std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
                                               const JoinedClips& clips, const PreparedStage& stage,
                                               const StageContext& context) {
   if (options.cache == CacheDtype::kNone) return nullptr;
+  std::vector<Row> rows = objective.needs().rows;
+  std::erase_if(rows, [](const Row& row) { return row.masked; });
+  if (rows.empty()) return nullptr;
   const auto folder = context.targets.empty() ? context.folder / "targets" : context.targets;
   const Subnet subnet =
       copy_of(teacher.to(context.device).slice(teacher.space().largest(), stage.dtype));
   const ConfigFingerprint& whole = stage.fingerprint;
   const TargetCache::Source source{
-      clips, subnet, objective, options.train.batch,
+      clips,
+      {subnet},
+      rows,
+      options.train.batch,
       fmt::format("{} {} {}", whole.data, whole.inputs.at("teacher"), whole.dtype)};
   const auto open = [&] {
     return std::make_shared<const TargetCache>(folder, source, options.cache, context.stop);
@@ -130,6 +131,22 @@ std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
     log_unused_caches(folder.parent_path());
   });
   return cache ? cache : open();
+}
+
+bool reads_mask(const Needs& needs) {
+  return needs.mask || std::ranges::any_of(needs.rows, &Row::masked);
+}
+
+// InputError when the objective needs what this stage's batches do not have.
+void check_needs(const Needs& needs, bool has_mask, const std::string& stage) {
+  if (needs.units) {
+    throw InputError(
+        fmt::format("{}.objective needs units of the clips, which only pretraining has", stage));
+  }
+  if (reads_mask(needs) && !has_mask) {
+    throw InputError(
+        fmt::format("{}.mask.probability is 0: the objective needs masked frames", stage));
+  }
 }
 
 }  // namespace
@@ -150,10 +167,20 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
   const StageData data = stage_data(inputs.manifest, blueprint, train.batch);
   std::optional<MaskOptions> mask;
   if (options.mask.probability > 0) mask = options.mask;
+  check_needs(objective->needs(), mask.has_value(), name);
   const auto targets =
       open_cache(options, inputs.teacher, *objective, data.training, stage, context);
-  const StageBatches batches =
-      stage_batches(data, {mask, {}, targets, stage.augmentation}, {}, rng, context.shard());
+  BatchContents validation;
+  if (reads_mask(objective->needs())) validation.mask = mask;
+  const StageBatches batches = stage_batches(data, {mask, {}, targets, stage.augmentation},
+                                             validation, rng, context.shard());
+  // Of both stages the same.
+  const std::shared_ptr<const BatchSource> statistics =
+      make_batch_source({data.training,
+                         blueprint,
+                         train.batch,
+                         {{}, {}, targets, {}},
+                         Rng(context.seed).fork("statistics")});
   const CropSource crops(
       {data.training, blueprint, train.batch, {mask, {}, {}, {}}, rng.fork("training")});
   map_large_memory();  // until the trainer runs: what is allocated now is kept
@@ -163,10 +190,13 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
                    .objective = std::move(objective),
                    .heads = std::move(heads),
                    .sampler = make_sampler(options.sampler, inputs.space, train.steps, rng),
-                   .teacher = inputs.teacher,
-                   .in_place = options.sampler.in_place,
+                   .teachers = {inputs.teacher},
+                   .in_place = options.sampler.in_place ? options.sampler.in_place_weight : 0,
                    .dtype = stage.dtype,
-                   .device = context.device});
+                   .device = context.device,
+                   .statistics = statistics,
+                   .steps = train.steps,
+                   .rng = rng.fork("objective")});
   return run_stage(learner, batches, train, to_json(stage.fingerprint), context);
 }
 

@@ -1,5 +1,5 @@
-// Stages 1 and 2 of the distillation: a student regresses the teacher's upper-layer features; see
-// distill/objective/layer_mean.h.
+// Stages 1 and 2 of the distillation: a student learns from a teacher by one of the objectives of
+// distill/objective/objective_kinds.h.
 #pragma once
 
 #include <cstdint>

@@ -2,6 +2,7 @@
 
 #include "core/errors.h"
 #include "core/option_table.h"
+#include "distill/objective/layer_mean.h"
 
 namespace concertina {
 namespace {
@@ -11,7 +12,7 @@ using O = DistillOptions;
 // What is known of LightHuBERT's training: paper, checkpoints and issues; the optimiser is data2vec
 // audio base's, whose settings it shares where they are known. Explicit keys override.
 void apply_lighthubert(O& o, int32_t stage) {
-  o.objective = {.top = 8, .distance = Distance::kL1, .instance_norm = true};
+  o.objective = layer_mean_options({.top = 8});
   o.mask = {.probability = 0.65, .length = 10};
   o.sampler = {};
   if (stage > 1) o.sampler.kind = SamplerKind::kRandom;
@@ -27,7 +28,7 @@ OptionTable<O> make_table(int32_t stage) {
             if (o.preset == DistillPreset::kLightHubert) apply_lighthubert(o, stage);
           }),
       flattened(&O::train, train_table()),
-      subsection("objective", &O::objective, objective_table()),
+      objective_option("objective", &O::objective),
       option("init", &O::init,
              "what the student starts from; previous: stage 1, for stage 2. Tensors that do not "
              "fit are listed in the log")

@@ -34,9 +34,12 @@ DistillScore::DistillScore(const Subnet& teacher, TrainedObjective trained,
                            const Manifest& manifest, Split split,
                            const DistillScoreOptions& options)
     : trained_(std::move(trained)) {
-  if (!trained_.objective->teacher_wants()) {
+  const Needs needs = trained_.objective->needs();
+  const bool masked = needs.mask || std::ranges::any_of(needs.rows, &Row::masked);
+  if (needs.rows.empty() || needs.units || masked) {
     throw InputError(
-        "the distillation score needs an objective that takes its target from a teacher");
+        "the distillation score needs an objective that takes its target from a teacher, without "
+        "masks and units");
   }
   const c10::InferenceMode guard;
   const int32_t frame_samples = teacher.blueprint.base_frame_samples();
@@ -47,8 +50,10 @@ DistillScore::DistillScore(const Subnet& teacher, TrainedObjective trained,
   for (int32_t first = 0; first < options.crops; first += kBatchCrops) {
     const int64_t count = std::min(kBatchCrops, options.crops - first);
     SpeechBatch speech = make_batch(read_crops(clips, first, count, frames, frame_samples, rng));
-    at::Tensor target = target_of(*trained_.objective, teacher, speech);
-    batches_.push_back({std::move(speech), std::move(target)});
+    StepData step{.valid = valid_frames(teacher.blueprint, speech), .state = trained_.state};
+    TensorMap goal =
+        goal_of(*trained_.objective, teacher_rows(needs.rows, {&teacher, 1}, speech), step);
+    batches_.push_back({std::move(speech), std::move(goal), std::move(step)});
   }
 }
 
@@ -67,11 +72,12 @@ std::vector<double> DistillScore::scores(std::span<const Subnet> subnets) const 
     const auto size = static_cast<double>(batch.speech.waveform.size(0));
     crops += size;
     for (size_t i = 0; i < subnets.size(); ++i) {
-      const WantedOutputs wants =
-          trained_.objective->student_wants(subnets[i].architecture.depth());
+      const Architecture& net = subnets[i].architecture;
+      const WantedOutputs wants = trained_.objective->student_wants(net);
       const EncoderOutput output = encode_from(subnets[i], frames, wants);
-      sums[i] +=
-          size * trained_.objective->loss({output, heads[i], batch.target}).total.item<double>();
+      const LossBreakdown loss =
+          trained_.objective->loss({output, net, heads[i], batch.goal, batch.step});
+      sums[i] += size * loss.total.item<double>();
     }
   }
   for (double& sum : sums) sum /= crops;

@@ -42,7 +42,8 @@ class DistillScore {
  private:
   struct Batch {
     SpeechBatch speech;
-    at::Tensor target;
+    TensorMap goal;
+    StepData step;
   };
   TrainedObjective trained_;
   std::vector<Batch> batches_;

@@ -22,8 +22,7 @@ struct TaskKind {
   PreparedTask (*prepare)(const Manifest& manifest, const TaskOptions& options, Split split);
   // What its dev scores depend on besides the model: its own options, and hashes of data and labels.
   Facts (*facts)(const Manifest& manifest, const TaskOptions& options);
-  // What its test scores depend on besides: labels of test clips that are no columns of the manifest.
-  // Null: none.
+  // What its test scores depend on besides: labels of test clips that `facts` leaves out. Null: none.
   Facts (*test_facts)(const Manifest& manifest);
 };
 

@@ -107,11 +107,10 @@ void check_teacher_layers(ConfigSection root, const PipelineConfig& config) {
   if (!depth) return;
   for (const auto& [name, stage] :
        {std::pair("stage1", &config.stage1), {"stage2", &config.stage2}}) {
-    if (!root.has(name) || stage->objective.top <= *depth) continue;
-    root.section(name)
-        .section("objective")
-        .problem("top",
-                 fmt::format("the teacher has {} layers, not {}", *depth, stage->objective.top));
+    const auto problem = objective_problem(stage->objective, *depth);
+    if (!root.has(name) || !problem) continue;
+    detail::report_problem(root.section(name).section("objective"), problem->first,
+                           problem->second);
   }
   if (!root.has("teacher") || !config.teacher_model.empty()) return;
   ConfigSection pretrain = root.section("teacher").section("pretrain");

@@ -20,7 +20,7 @@ void sort_student(const PipelineConfig& config, const Workspace& workspace) {
       sort_units(*config.sort,
                  {.model = model, .trained = &trained, .teacher = &teacher, .manifest = &manifest});
   make_directories(workspace.sort_dir());
-  save_objective(*trained.objective, sorted.heads, workspace.sorted_objective());
+  save_objective(*trained.objective, sorted.heads, trained.state, workspace.sorted_objective());
   save_model(sorted.model, workspace.sorted());
   log_info("sort: {} groups of units by {}, the full network's output changed by {:.1e}",
            sorted.orders.size(), enum_name(config.sort->score), sorted.change);

@@ -21,7 +21,7 @@ struct TrainingBatch {
   SpeechBatch speech;  // the student's input; mask undefined where nothing is masked
   at::Tensor clean;    // the teacher's input: the waveform before augmentation; undefined: the same
   at::Tensor units;    // [B, T] int64; undefined without units
-  at::Tensor target;   // [B, T, D] fp32 from a cache; undefined: the teacher is run
+  Rows rows;           // of teachers, from a cache; the teachers run for what is not there
   double seconds = 0;  // of audio
 };
 
@@ -29,16 +29,17 @@ struct TrainingBatch {
 template <class Visit>
 void for_each_tensor(TrainingBatch& batch, const Visit& visit) {
   for_each_device_tensor(batch.speech, visit);
-  for (at::Tensor* tensor : {&batch.clean, &batch.units, &batch.target}) {
+  for (at::Tensor* tensor : {&batch.clean, &batch.units}) {
     if (tensor->defined()) visit(*tensor);
   }
+  for (auto& [name, row] : batch.rows) visit(row);
 }
 
 // The contents of a batch in addition to audio.
 struct BatchContents {
   std::optional<MaskOptions> mask;
   at::Tensor units;                            // [total_frames] int16 of the clips, or undefined
-  std::shared_ptr<const TargetCache> targets;  // of the clips, or null
+  std::shared_ptr<const TargetCache> targets;  // teacher rows of the clips, or null
   std::shared_ptr<const Augmentation> augmentation;  // of the waveform, or null
 };
 

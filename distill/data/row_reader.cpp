@@ -42,7 +42,10 @@ TrainingBatch RowReader::empty_batch(int64_t rows, int64_t frames) const {
   batch.speech = make_batch(at::zeros({rows, samples}));
   if (contents_.mask) batch.speech.mask = at::zeros({rows, outputs}, at::kBool);
   if (contents_.units.defined()) batch.units = at::zeros({rows, outputs}, at::kLong);
-  if (contents_.targets) batch.target = at::zeros({rows, outputs, contents_.targets->dim()});
+  if (contents_.targets) {
+    for (const TargetColumn& column : contents_.targets->columns())
+      batch.rows[column.row] = at::zeros({rows, outputs, column.dim});
+  }
   const bool runs_teacher = !contents_.units.defined() && !contents_.targets;
   if (contents_.augmentation && runs_teacher) batch.clean = at::zeros({rows, samples});
   return batch;
@@ -90,7 +93,7 @@ void RowReader::read_part(const Part& part, Rng& rng, int64_t row, TrainingBatch
     std::copy(units, units + frames, batch.units.data_ptr<int64_t>() + row * batch.units.size(1));
   }
   if (contents_.targets) {
-    batch.target[row].narrow(0, 0, frames).copy_(contents_.targets->read(part.first, frames));
+    contents_.targets->read(part.first, frames, row, batch.rows);
   }
 }
 

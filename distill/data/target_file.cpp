@@ -24,18 +24,32 @@ constexpr size_t kLengthBytes = 8, kAlignment = 64;
                                 std::generic_category().message(error)));
 }
 
+int64_t width_of(const std::vector<TargetColumn>& columns) {
+  int64_t width = 0;
+  for (const TargetColumn& column : columns) width += column.dim;
+  return width;
+}
+
+int64_t scale_bytes(int64_t frames, const std::vector<TargetColumn>& columns, CacheDtype dtype) {
+  return dtype == CacheDtype::kInt8 ? frames * std::ssize(columns) * 4 : 0;
+}
+
 // Scales first: four-byte values stay aligned whatever the number of targets.
-std::string header_of(int64_t frames, int64_t dim, CacheDtype dtype) {
+std::string header_of(int64_t frames, const std::vector<TargetColumn>& columns, CacheDtype dtype) {
   const bool bytes = dtype == CacheDtype::kInt8;
-  const int64_t scales = bytes ? frames * 4 : 0, all = target_bytes(frames, dim, dtype);
-  Json json = {{"__metadata__", {{"format", "pt"}, {"kind", "targets"}}},
+  const int64_t scales = scale_bytes(frames, columns, dtype);
+  const int64_t all = target_bytes(frames, columns, dtype);
+  Json rows = Json::array();
+  for (const TargetColumn& column : columns)
+    rows.push_back({{"name", column.row}, {"dim", column.dim}});
+  Json json = {{"__metadata__", {{"format", "pt"}, {"kind", "targets"}, {"rows", rows.dump()}}},
                {"targets",
                 {{"dtype", bytes ? "I8" : "F16"},
-                 {"shape", {frames, dim}},
+                 {"shape", {frames, width_of(columns)}},
                  {"data_offsets", {scales, all}}}}};
   if (bytes) {
     json["scales"] = {
-        {"dtype", "F32"}, {"shape", Json::array({frames})}, {"data_offsets", {0, scales}}};
+        {"dtype", "F32"}, {"shape", {frames, std::ssize(columns)}}, {"data_offsets", {0, scales}}};
   }
   std::string text = json.dump();
   text.append((kAlignment - (kLengthBytes + text.size()) % kAlignment) % kAlignment, ' ');
@@ -45,23 +59,24 @@ std::string header_of(int64_t frames, int64_t dim, CacheDtype dtype) {
 
 }  // namespace
 
-int64_t target_bytes(int64_t frames, int64_t dim, CacheDtype dtype) {
-  return dtype == CacheDtype::kInt8 ? frames * (dim + 4) : frames * dim * 2;
+int64_t target_bytes(int64_t frames, const std::vector<TargetColumn>& columns, CacheDtype dtype) {
+  const int64_t values = frames * width_of(columns);
+  return scale_bytes(frames, columns, dtype) + (dtype == CacheDtype::kInt8 ? values : values * 2);
 }
 
-TargetFile::TargetFile(fs::path path, int64_t frames, int64_t dim, CacheDtype dtype)
-    : path_(std::move(path)), dim_(dim), dtype_(dtype) {
-  const std::string header = header_of(frames, dim, dtype);
+TargetFile::TargetFile(fs::path path, int64_t frames, std::vector<TargetColumn> columns,
+                       CacheDtype dtype)
+    : path_(std::move(path)), columns_(std::move(columns)), dtype_(dtype) {
+  const std::string header = header_of(frames, columns_, dtype);
   scales_at_ = header.size();
-  targets_at_ =
-      header.size() + (dtype == CacheDtype::kInt8 ? static_cast<uint64_t>(frames) * 4 : 0);
+  targets_at_ = header.size() + static_cast<uint64_t>(scale_bytes(frames, columns_, dtype));
   if (fs::exists(progress()) && fs::exists(part())) {
     const Json json = Json::parse(read_text(progress()), nullptr, false);
     if (json.is_object()) windows_done_ = json.value("windows_done", int64_t{0});
   }
   fd_ = ::open(part().c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
   if (fd_ < 0) fail(part(), errno);
-  const auto size = header.size() + static_cast<uint64_t>(target_bytes(frames, dim, dtype));
+  const auto size = header.size() + static_cast<uint64_t>(target_bytes(frames, columns_, dtype));
   if (const int error = ::posix_fallocate(fd_, 0, static_cast<off_t>(size)); error != 0) {
     ::close(fd_);
     if (windows_done_ == 0) ::unlink(part().c_str());
@@ -90,15 +105,25 @@ void TargetFile::write_at(const void* data, size_t bytes, uint64_t offset) {
 }
 
 void TargetFile::write_rows(int64_t first_frame, const at::Tensor& targets) {
-  CONCERTINA_ASSERT(targets.dim() == 2 && targets.size(1) == dim_);
-  const auto row = static_cast<uint64_t>(first_frame), width = static_cast<uint64_t>(dim_);
+  CONCERTINA_ASSERT(targets.dim() == 2 && targets.size(1) == width_of(columns_));
+  const auto row = static_cast<uint64_t>(first_frame), count = columns_.size();
+  const auto width = static_cast<uint64_t>(targets.size(1));
   if (dtype_ == CacheDtype::kFp16) {
     const at::Tensor half = targets.to(at::kHalf).contiguous();
     return write_at(half.const_data_ptr(), half.nbytes(), targets_at_ + row * width * 2);
   }
-  const at::Tensor scales = (targets.abs().amax(1) / 127).clamp_min(1e-8).contiguous();
-  const at::Tensor bytes = (targets / scales.unsqueeze(1)).round().to(at::kChar).contiguous();
-  write_at(scales.const_data_ptr(), scales.nbytes(), scales_at_ + row * 4);
+  std::vector<at::Tensor> scale_parts, byte_parts;
+  int64_t begin = 0;
+  for (const TargetColumn& column : columns_) {
+    const at::Tensor part = targets.narrow(1, begin, column.dim);
+    const at::Tensor scale = (part.abs().amax(1) / 127).clamp_min(1e-8).unsqueeze(1);
+    scale_parts.push_back(scale);
+    byte_parts.push_back((part / scale).round().to(at::kChar));
+    begin += column.dim;
+  }
+  const at::Tensor scales = at::cat(scale_parts, 1).contiguous();
+  const at::Tensor bytes = at::cat(byte_parts, 1).contiguous();
+  write_at(scales.const_data_ptr(), scales.nbytes(), scales_at_ + row * count * 4);
   write_at(bytes.const_data_ptr(), bytes.nbytes(), targets_at_ + row * width);
 }
 

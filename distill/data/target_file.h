@@ -6,23 +6,26 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <vector>
 
 #include "distill/data/options.h"
+#include "distill/data/target_cache.h"
 
 namespace concertina {
 
-int64_t target_bytes(int64_t frames, int64_t dim, CacheDtype dtype);
+int64_t target_bytes(int64_t frames, const std::vector<TargetColumn>& columns, CacheDtype dtype);
 
 class TargetFile {
  public:
   // Allocates the whole file at once, or resumes one that is there. SystemError.
-  TargetFile(std::filesystem::path path, int64_t frames, int64_t dim, CacheDtype dtype);
+  TargetFile(std::filesystem::path path, int64_t frames, std::vector<TargetColumn> columns,
+             CacheDtype dtype);
   TargetFile(const TargetFile&) = delete;
   TargetFile& operator=(const TargetFile&) = delete;
   ~TargetFile();
 
   int64_t windows_done() const { return windows_done_; }
-  void write_rows(int64_t first_frame, const at::Tensor& targets);  // [n, dim] fp32 on the CPU
+  void write_rows(int64_t first_frame, const at::Tensor& targets);  // [n, D] fp32 on the CPU
   void save_progress(int64_t windows_done);  // synced; a killed process resumes from here
   void publish();                            // renames to the final name
 
@@ -32,7 +35,7 @@ class TargetFile {
   std::filesystem::path progress() const;
 
   std::filesystem::path path_;
-  int64_t dim_;
+  std::vector<TargetColumn> columns_;
   CacheDtype dtype_;
   uint64_t targets_at_ = 0, scales_at_ = 0;  // bytes into the file
   int64_t windows_done_ = 0;

@@ -36,11 +36,12 @@ UnitScores taylor_scores(const Supernet& model, const TrainedObjective& trained,
     if (group.kind != UnitKind::kRate) values.assign(values.size(), 0.0);
   }
   for (const SpeechBatch& batch : batches) {
-    const at::Tensor target = target_of(*trained.objective, target_net, batch);
+    const StepData step{.valid = valid_frames(blueprint, batch), .state = trained.state};
+    const Rows rows = teacher_rows(trained.objective->needs().rows, {&target_net, 1}, batch);
+    const TensorMap goal = goal_of(*trained.objective, rows, step);
     const Subnet student = make_subnet(blueprint, whole, slice_tensors(leaves, slices));
-    const EncoderOutput output =
-        encode(student, batch, trained.objective->student_wants(whole.depth()));
-    trained.objective->loss({output, heads, target}).total.backward();
+    const EncoderOutput output = encode(student, batch, trained.objective->student_wants(whole));
+    trained.objective->loss({output, whole, heads, goal, step}).total.backward();
     std::map<UnitGroup, at::Tensor> sums;
     for (const auto& [group, values] : scores) {
       sums[group] = at::zeros({static_cast<int64_t>(values.size())}, at::kDouble);

@@ -7,11 +7,12 @@
 namespace concertina {
 
 std::vector<Parameters::Init> head_parameters(const std::string& name, int64_t out,
-                                              int64_t embed_dim, const Rng& rng) {
+                                              int64_t embed_dim, const Rng& rng, double lr_scale) {
   at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(rng.fork(name).next_u64());
   const double bound = std::sqrt(6.0 / static_cast<double>(embed_dim + out));
   const at::Tensor weight = at::empty({out, embed_dim}).uniform_(-bound, bound, generator);
-  return {{name + ".weight", weight, true}, {name + ".bias", at::zeros({out}), false}};
+  return {{name + ".weight", weight, true, lr_scale},
+          {name + ".bias", at::zeros({out}), false, lr_scale}};
 }
 
 std::vector<TensorSlice> head_slices(const std::string& name, int64_t out, int64_t embed_dim) {

@@ -3,24 +3,67 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "core/errors.h"
 #include "distill/objective/heads.h"
+#include "distill/objective/kind_of.h"
 
 namespace concertina {
 namespace {
 
 const std::string kHead = "objective.head";
 
+Row row_of(const LayerMeanSpec& spec) {
+  return {.kind = RowKind::kLayerMean, .layer = spec.top, .instance_norm = spec.instance_norm};
+}
+
 }  // namespace
 
-LayerMeanObjective::LayerMeanObjective(const LayerMeanSpec& spec) : spec_(spec) {
+const OptionTable<LayerMeanSpec>& LayerMeanObjective::options() {
+  using O = LayerMeanSpec;
+  static const OptionTable<O> table = {
+      option("top", &O::top, "how many of the teacher's last layers").within({1, 1000}),
+      option("distance", &O::distance, "between prediction and target"),
+      option("instance_norm", &O::instance_norm,
+             "normalise each layer over time first, as data2vec does"),
+  };
+  return table;
+}
+
+const OptionTable<LayerMeanSpec>& LayerMeanObjective::sizes() {
+  using O = LayerMeanSpec;
+  static const OptionTable<O> table = {
+      option("teacher_depth", &O::teacher_depth, "").within({0, 1e6}),
+      option("teacher_dim", &O::teacher_dim, "").within({0, 1e6}),
+      option("student_dim", &O::student_dim, "").within({0, 1e6}),
+  };
+  return table;
+}
+
+void LayerMeanObjective::set_sizes(Spec& spec, const ObjectiveSizes& sizes) {
+  spec.teacher_depth = sizes.teachers.front().depth;
+  spec.teacher_dim = sizes.teachers.front().dim;
+  spec.student_dim = sizes.student_dim;
+}
+
+std::optional<std::pair<std::string, std::string>> LayerMeanObjective::problem(
+    const Spec& spec, int32_t teacher_depth) {
+  if (spec.top <= teacher_depth) return std::nullopt;
+  return std::pair<std::string, std::string>(
+      "top", fmt::format("the teacher has {} layers, not {}", teacher_depth, spec.top));
+}
+
+LayerMeanObjective::LayerMeanObjective(const LayerMeanSpec& spec)
+    : spec_(spec), row_(name_of(row_of(spec))) {
   if (spec.top < 1 || spec.top > spec.teacher_depth) {
     throw InputError(fmt::format("objective.top is {}: the teacher has layers 1 to {}", spec.top,
                                  spec.teacher_depth));
   }
 }
+
+Needs LayerMeanObjective::needs() const { return {.rows = {row_of(spec_)}}; }
+
+WantedOutputs LayerMeanObjective::student_wants(const Architecture&) const { return {}; }
 
 std::vector<Parameters::Init> LayerMeanObjective::parameters(const Rng& rng) const {
   auto head = head_parameters(kHead, spec_.teacher_dim, spec_.student_dim, rng);
@@ -32,62 +75,24 @@ std::vector<TensorSlice> LayerMeanObjective::slices(const Architecture& student)
   return head_slices(kHead, spec_.teacher_dim, student.embed_dim());
 }
 
-WantedOutputs LayerMeanObjective::student_wants(int32_t) const { return {}; }
-
 LossBreakdown LayerMeanObjective::loss(const LossInput& input) const {
   const Frames& frames = input.student.frames;
+  const at::Tensor& target = input.goal.at(row_);
   at::Tensor prediction = to_base_frames(frames, apply_head(input.heads, kHead, frames.x));
-  const int64_t length = std::min(prediction.size(1), input.target.size(1));
-  const at::Tensor difference = prediction.narrow(1, 0, length) - input.target.narrow(1, 0, length);
-  const bool l1 = spec_.distance == Distance::kL1;
-  const at::Tensor distance = (l1 ? difference.abs() : difference.square()).mean(-1);
+  const int64_t length = std::min(prediction.size(1), target.size(1));
+  const at::Tensor distance =
+      frame_distance(spec_.distance, prediction.narrow(1, 0, length), target.narrow(1, 0, length));
   LossBreakdown result;
   result.total = mean_where(distance, base_valid(frames).narrow(1, 0, length));
   result.terms = {{std::string(enum_name(spec_.distance)), result.total.detach()}};
-  result.prediction = prediction.detach();
+  result.rows = {{row_, prediction.detach()}};
   return result;
 }
 
-std::optional<WantedOutputs> LayerMeanObjective::teacher_wants() const {
-  WantedOutputs wants;
-  for (int32_t i = spec_.teacher_depth - spec_.top + 1; i <= spec_.teacher_depth; ++i) {
-    wants.ffn_results.push_back(i);
-  }
-  wants.last_layer = spec_.teacher_depth;
-  return wants;
+ObjectiveOptions layer_mean_options(const LayerMeanSpec& spec) {
+  return ObjectiveOptions(options_json<LayerMeanObjective>(spec));
 }
 
-at::Tensor LayerMeanObjective::teacher_target(const EncoderOutput& teacher) const {
-  const at::Tensor valid = base_valid(teacher.frames);
-  const WantedOutputs wants = *teacher_wants();
-  at::Tensor sum;
-  for (int32_t i : wants.ffn_results) {
-    const at::Tensor& result = teacher.ffn_results[static_cast<size_t>(i)];
-    CONCERTINA_ASSERT(result.defined());
-    at::Tensor x = to_base_frames(teacher.frames, result.to(at::kFloat));
-    if (spec_.instance_norm) x = instance_norm_over_time(x, valid);
-    sum = sum.defined() ? sum + x : x;
-  }
-  return sum / static_cast<double>(spec_.top);
-}
-
-std::string LayerMeanObjective::to_json() const {
-  return nlohmann::json{{"kind", enum_name(ObjectiveKind::kLayerMean)},
-                        {"top", spec_.top},
-                        {"distance", enum_name(spec_.distance)},
-                        {"instance_norm", spec_.instance_norm},
-                        {"teacher_depth", spec_.teacher_depth},
-                        {"teacher_dim", spec_.teacher_dim},
-                        {"student_dim", spec_.student_dim}}
-      .dump();
-}
-
-at::Tensor instance_norm_over_time(const at::Tensor& x, const at::Tensor& valid) {
-  const at::Tensor weight = valid.unsqueeze(2).to(x.scalar_type());
-  const at::Tensor count = weight.sum(1, true).clamp_min(1);
-  const at::Tensor centred = x - (x * weight).sum(1, true) / count;
-  const at::Tensor variance = (centred.square() * weight).sum(1, true) / count;
-  return centred * (variance + 1e-5).rsqrt();
-}
+std::string LayerMeanObjective::to_json() const { return saved_json<LayerMeanObjective>(spec_); }
 
 }  // namespace concertina

@@ -1,11 +1,18 @@
-// Regression of the teacher's upper layers: LightHuBERT's target, by data2vec's convention. The
-// target is the mean of the FFN results of the teacher's last `top` layers, each
-// instance-normalised over time where configured; the prediction is a Linear head on the student's
-// last output.
+// Regression of the teacher's upper layers: LightHuBERT's target (Wang et al. 2022), by data2vec's
+// convention (Baevski et al. 2022). The target is the mean of the FFN results of the teacher's last
+// `top` layers, each instance-normalised over time where configured; the prediction is a Linear head
+// on the student's last output.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/option_table.h"
+#include "distill/objective/distance.h"
 #include "distill/objective/objective.h"
-#include "distill/objective/options.h"
+#include "distill/objective/objective_kinds.h"
 
 namespace concertina {
 
@@ -19,25 +26,30 @@ struct LayerMeanSpec {
 
 class LayerMeanObjective : public Objective {
  public:
+  using Spec = LayerMeanSpec;
+  static constexpr std::string_view kName = "layer_mean";
+  static const OptionTable<Spec>& options();
+  static const OptionTable<Spec>& sizes();
+  static void set_sizes(Spec& spec, const ObjectiveSizes& sizes);
+  static std::optional<std::pair<std::string, std::string>> problem(const Spec& spec,
+                                                                    int32_t teacher_depth);
+
   // InputError when `top` exceeds the teacher's depth.
   explicit LayerMeanObjective(const LayerMeanSpec& spec);
 
+  Needs needs() const override;  // one row [B, T, teacher_dim], which is the goal too
+  WantedOutputs student_wants(const Architecture& student) const override;
   // The head starts as the identity where both widths agree, else Xavier-uniform.
   std::vector<Parameters::Init> parameters(const Rng& rng) const override;
   std::vector<TensorSlice> slices(const Architecture& student) const override;
-  WantedOutputs student_wants(int32_t depth) const override;
-  LossBreakdown loss(const LossInput& input) const override;  // one term: "l1" or "mse"
-  std::optional<WantedOutputs> teacher_wants() const override;
-  // [B, T, teacher_dim] fp32
-  at::Tensor teacher_target(const EncoderOutput& teacher) const override;
+  LossBreakdown loss(const LossInput& input) const override;  // one term: the distance's name
   std::string to_json() const override;
 
  private:
   LayerMeanSpec spec_;
+  std::string row_;
 };
 
-// (x - mean) / sqrt(variance + 1e-5) of each utterance and channel over its valid frames.
-// x [B, T, D], valid [B, T].
-at::Tensor instance_norm_over_time(const at::Tensor& x, const at::Tensor& valid);
+ObjectiveOptions layer_mean_options(const LayerMeanSpec& spec);
 
 }  // namespace concertina

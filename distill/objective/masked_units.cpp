@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "core/errors.h"
 #include "distill/objective/heads.h"
-#include "distill/objective/options.h"
+#include "distill/objective/kind_of.h"
 
 namespace concertina {
 namespace {
@@ -15,6 +14,36 @@ namespace {
 std::string head_name(int32_t layer) { return fmt::format("objective.heads.{}", layer); }
 
 }  // namespace
+
+const OptionTable<MaskedUnitsSpec>& MaskedUnitsObjective::options() {
+  using O = MaskedUnitsSpec;
+  static const OptionTable<O> table = {
+      option("layers", &O::layers, "kept layers with a loss, in addition to the last one"),
+      option("unmasked_weight", &O::unmasked_weight, "of the loss on frames that are not masked")
+          .within({0, 1e6}),
+  };
+  return table;
+}
+
+const OptionTable<MaskedUnitsSpec>& MaskedUnitsObjective::sizes() {
+  using O = MaskedUnitsSpec;
+  static const OptionTable<O> table = {
+      option("depth", &O::depth, "").within({0, 1e6}),
+      option("clusters", &O::clusters, "").within({1, 1e6}),
+      option("model_dim", &O::model_dim, "").within({0, 1e6}),
+  };
+  return table;
+}
+
+void MaskedUnitsObjective::set_sizes(Spec& spec, const ObjectiveSizes& sizes) {
+  spec.depth = sizes.student_depth;
+  spec.model_dim = sizes.student_dim;
+}
+
+std::optional<std::pair<std::string, std::string>> MaskedUnitsObjective::problem(const Spec&,
+                                                                                 int32_t) {
+  return std::nullopt;
+}
 
 MaskedUnitsObjective::MaskedUnitsObjective(MaskedUnitsSpec spec) : spec_(std::move(spec)) {
   std::vector<int32_t>& layers = spec_.layers;
@@ -28,6 +57,8 @@ MaskedUnitsObjective::MaskedUnitsObjective(MaskedUnitsSpec spec) : spec_(std::mo
   std::sort(layers.begin(), layers.end());
   layers.erase(std::unique(layers.begin(), layers.end()), layers.end());
 }
+
+Needs MaskedUnitsObjective::needs() const { return {.mask = true, .units = true}; }
 
 std::vector<Parameters::Init> MaskedUnitsObjective::parameters(const Rng& rng) const {
   std::vector<Parameters::Init> values;
@@ -47,8 +78,8 @@ std::vector<TensorSlice> MaskedUnitsObjective::slices(const Architecture& studen
   return result;
 }
 
-WantedOutputs MaskedUnitsObjective::student_wants(int32_t depth) const {
-  CONCERTINA_ASSERT(depth == spec_.depth);
+WantedOutputs MaskedUnitsObjective::student_wants(const Architecture& student) const {
+  CONCERTINA_ASSERT(student.depth() == spec_.depth);
   WantedOutputs wants;
   wants.hidden = spec_.layers;
   return wants;
@@ -57,11 +88,13 @@ WantedOutputs MaskedUnitsObjective::student_wants(int32_t depth) const {
 LossBreakdown MaskedUnitsObjective::loss(const LossInput& input) const {
   const Frames& frames = input.student.frames;
   const at::Tensor valid = base_valid(frames);
-  const int64_t length = std::min(valid.size(1), input.target.size(1));
+  const StepData& step = input.step;
+  CONCERTINA_ASSERT(step.units.defined());
+  const int64_t length = std::min(valid.size(1), step.units.size(1));
   const at::Tensor seen = valid.narrow(1, 0, length);
-  const at::Tensor units = input.target.narrow(1, 0, length);
-  const at::Tensor mask = input.mask.defined() ? input.mask.narrow(1, 0, length).logical_and(seen)
-                                               : at::zeros_like(seen);
+  const at::Tensor units = step.units.narrow(1, 0, length);
+  const at::Tensor mask =
+      step.mask.defined() ? step.mask.narrow(1, 0, length).logical_and(seen) : at::zeros_like(seen);
   const at::Tensor open = mask.logical_not().logical_and(seen);
   LossBreakdown result;
   for (int32_t layer : spec_.layers) {
@@ -86,13 +119,7 @@ LossBreakdown MaskedUnitsObjective::loss(const LossInput& input) const {
 }
 
 std::string MaskedUnitsObjective::to_json() const {
-  return nlohmann::json{{"kind", enum_name(ObjectiveKind::kMaskedUnits)},
-                        {"layers", spec_.layers},
-                        {"depth", spec_.depth},
-                        {"clusters", spec_.clusters},
-                        {"model_dim", spec_.model_dim},
-                        {"unmasked_weight", spec_.unmasked_weight}}
-      .dump();
+  return saved_json<MaskedUnitsObjective>(spec_);
 }
 
 }  // namespace concertina

@@ -3,7 +3,15 @@
 // unmasked_weight * CE(unmasked), mean over the layers.
 #pragma once
 
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/option_table.h"
 #include "distill/objective/objective.h"
+#include "distill/objective/objective_kinds.h"
 
 namespace concertina {
 
@@ -17,13 +25,22 @@ struct MaskedUnitsSpec {
 
 class MaskedUnitsObjective : public Objective {
  public:
+  using Spec = MaskedUnitsSpec;
+  static constexpr std::string_view kName = "masked_units";
+  static const OptionTable<Spec>& options();
+  static const OptionTable<Spec>& sizes();
+  static void set_sizes(Spec& spec, const ObjectiveSizes& sizes);
+  static std::optional<std::pair<std::string, std::string>> problem(const Spec& spec,
+                                                                    int32_t teacher_depth);
+
   explicit MaskedUnitsObjective(
       MaskedUnitsSpec spec);  // InputError when the model has no such layer
 
+  Needs needs() const override;                                             // mask and units
   std::vector<Parameters::Init> parameters(const Rng& rng) const override;  // Xavier-uniform
   std::vector<TensorSlice> slices(const Architecture& student) const override;
-  WantedOutputs student_wants(int32_t depth) const override;
-  // Target: units [B, T] int64. Terms of the last layer: masked, unmasked (each when there is a
+  WantedOutputs student_wants(const Architecture& student) const override;
+  // Terms of the last layer: masked, unmasked (each when there is a
   // mask), accuracy (share of the masked frames predicted right).
   LossBreakdown loss(const LossInput& input) const override;
   std::string to_json() const override;

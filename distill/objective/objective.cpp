@@ -2,20 +2,51 @@
 
 #include <ATen/core/grad_mode.h>
 
-#include "core/errors.h"
+#include <algorithm>
 
 namespace concertina {
 
-at::Tensor Objective::teacher_target(const EncoderOutput&) const {
-  CONCERTINA_ASSERT(!"this objective has no teacher");
-  return {};
+std::vector<Parameters::Init> Objective::parameters(const Rng&) const { return {}; }
+
+std::vector<TensorSlice> Objective::slices(const Architecture&) const { return {}; }
+
+TensorMap Objective::goal(const Rows& rows, const StepData&) const { return rows; }
+
+TensorMap Objective::initial_state(const RowSampler&, const Rng&) const { return {}; }
+
+TensorMap Objective::observed(const TensorMap&, const StepData&) const { return {}; }
+
+TensorMap Objective::next_state(const TensorMap&, const StepData& step) const { return step.state; }
+
+TensorMap goal_of(const Objective& objective, const Rows& rows, const StepData& step) {
+  at::NoGradGuard no_grad;
+  return objective.goal(rows, step);
 }
 
-at::Tensor target_of(const Objective& objective, const Subnet& teacher, const SpeechBatch& batch) {
-  at::NoGradGuard no_grad;
-  const std::optional<WantedOutputs> wants = objective.teacher_wants();
-  CONCERTINA_ASSERT(wants.has_value());
-  return objective.teacher_target(encode(teacher, batch, *wants));
+void merge(WantedOutputs& wants, const WantedOutputs& other) {
+  for (auto list : {&WantedOutputs::hidden, &WantedOutputs::ffn_results, &WantedOutputs::queries,
+                    &WantedOutputs::keys, &WantedOutputs::values}) {
+    std::vector<int32_t>& all = wants.*list;
+    for (const int32_t layer : other.*list) {
+      if (std::find(all.begin(), all.end(), layer) == all.end()) all.push_back(layer);
+    }
+  }
+  wants.all_hidden |= other.all_hidden;
+  wants.projected |= other.projected;
+}
+
+Rows blended(Rows teacher, const Rows& own, double weight) {
+  for (auto& [name, row] : teacher) {
+    const auto found = own.find(name);
+    if (found == own.end()) continue;
+    if (weight == 1) {
+      row = found->second;
+      continue;
+    }
+    const int64_t length = std::min(row.size(1), found->second.size(1));
+    row = at::lerp(row.narrow(1, 0, length), found->second.narrow(1, 0, length), weight);
+  }
+  return teacher;
 }
 
 at::Tensor mean_where(const at::Tensor& values, const at::Tensor& where) {

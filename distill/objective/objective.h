@@ -1,66 +1,111 @@
-// Training objectives. An Objective declares the outputs that it needs of student and teacher, so
-// that only those are computed; it owns training-only parameters (prediction heads), which slice
-// with the student's width and are never exported.
+// Training objectives. An Objective declares the teacher rows that it needs and the outputs that it
+// takes of the student, so that only those are computed; it turns rows into a goal once a step, and
+// gives a loss for each subnet. It owns training-only parameters (prediction heads), which slice with the
+// student's width and are never exported, and may have state: tensors that no gradient trains.
 //
-//   const EncoderOutput taught = encode(teacher, batch, *objective.teacher_wants());
-//   const EncoderOutput output = encode(student, batch, objective.student_wants(depth));
-//   LossBreakdown loss =
-//       objective.loss({output, heads, objective.teacher_target(taught), batch.mask});
+//   const Rows rows = teacher_rows(objective.needs().rows, teachers, batch);
+//   const TensorMap goal = goal_of(objective, rows, step);
+//   const EncoderOutput output = encode(student, batch, objective.student_wants(architecture));
+//   LossBreakdown loss = objective.loss({output, architecture, heads, goal, step});
 //
 // Objectives hold no tensors and are immutable: thread-safe. Every mean is taken over valid base
-// (20 ms) frames.
+// (20 ms) frames. docs/training.md says how to write one.
 #pragma once
 
 #include <ATen/ATen.h>
 
-#include <memory>
+#include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/rng.h"
+#include "distill/objective/rows.h"
 #include "supernet/model/forward.h"
 #include "supernet/model/parameters.h"
 
 namespace concertina {
 
+// What has to be there for a batch, in validation too.
+struct Needs {
+  std::vector<Row> rows;
+  bool mask = false;   // of the student's input
+  bool units = false;  // labels of the frames
+};
+
+// What all subnets of a step share, in addition to the goal. Tensors are on the student's device.
+struct StepData {
+  at::Tensor valid = {};  // [B, T] bool base frames; undefined: not known
+  at::Tensor mask = {};   // [B, T] bool base frames hidden from the student; undefined: none
+  at::Tensor units = {};  // [B, T] int64; undefined: none
+  // Share of the stage's steps that are done, for schedules. Nothing outside training: losses there
+  // are comparable over the whole run.
+  std::optional<double> progress = {};
+  Rng rng = Rng();       // of this step
+  TensorMap state = {};  // of the objective
+};
+
 struct LossBreakdown {
   at::Tensor total;                                       // 0-d fp32, differentiable
   std::vector<std::pair<std::string, at::Tensor>> terms;  // 0-d fp32, detached
-  // Detached; the target of smaller subnets in in-place distillation. Undefined: not available.
-  at::Tensor prediction;
+  // The student's own values of rows that the objective needs, detached: in-place distillation makes
+  // the goal of smaller subnets from them. Empty: not available.
+  Rows rows;
 };
 
 struct LossInput {
   const EncoderOutput& student;
-  const TensorMap& heads;    // the objective's parameters, sliced for the student's architecture
-  const at::Tensor& target;  // [B, T, D] fp32 features or [B, T] int64 units
-  at::Tensor mask = {};      // [B, T] bool base frames hidden from the student; undefined: none
+  const Architecture& architecture;  // the student's
+  const TensorMap& heads;            // the objective's parameters, sliced for the architecture
+  const TensorMap& goal;
+  const StepData& step;
 };
+
+// Teacher rows of a part of the training audio, for statistics.
+struct RowBatch {
+  Rows rows;
+  at::Tensor valid;  // [B, T] bool
+};
+using RowSampler = std::function<RowBatch(int64_t batch)>;  // any batch >= 0
 
 class Objective {
  public:
   virtual ~Objective() = default;
 
-  virtual std::vector<Parameters::Init> parameters(const Rng& rng) const = 0;  // at full width
-  virtual std::vector<TensorSlice> slices(const Architecture& student) const = 0;
-  virtual WantedOutputs student_wants(int32_t depth) const = 0;
+  virtual Needs needs() const = 0;
+  virtual WantedOutputs student_wants(const Architecture& student) const = 0;
   virtual LossBreakdown loss(const LossInput& input) const = 0;
 
-  // Nothing when the target does not come from a teacher. The teacher runs up to the last layer
-  // wanted.
-  virtual std::optional<WantedOutputs> teacher_wants() const { return std::nullopt; }
-  // Only with teacher_wants().
-  virtual at::Tensor teacher_target(const EncoderOutput& teacher) const;
+  // Trained with the student, at full width, and the parts of them that a student has.
+  virtual std::vector<Parameters::Init> parameters(const Rng& rng) const;
+  virtual std::vector<TensorSlice> slices(const Architecture& student) const;
+
+  // The same for all subnets of a step, called without gradients: by default the rows.
+  virtual TensorMap goal(const Rows& rows, const StepData& step) const;
+
+  // State, by name, before the first step. `sample` runs the teachers where there is no cache, and
+  // gives the same batches in every process.
+  virtual TensorMap initial_state(const RowSampler& sample, const Rng& rng) const;
+  // What next_state() needs of a step's batch: tensors [n, ..] whose rows, of all processes one after
+  // the other, it is called with. Empty: the state does not change.
+  virtual TensorMap observed(const TensorMap& goal, const StepData& step) const;
+  // All tensors of the state after a step. It is dropped where the step is refused.
+  virtual TensorMap next_state(const TensorMap& observed, const StepData& step) const;
 
   virtual std::string to_json() const = 0;  // make_objective() of it gives the same objective
 };
 
-std::unique_ptr<Objective> make_objective(const std::string& json);  // InputError
+// Without gradients.
+TensorMap goal_of(const Objective& objective, const Rows& rows, const StepData& step = {});
 
-// The teacher's target of a batch, without gradients.
-at::Tensor target_of(const Objective& objective, const Subnet& teacher, const SpeechBatch& batch);
+// Adds the outputs that `other` wants; both for the same subnet.
+void merge(WantedOutputs& wants, const WantedOutputs& other);
+
+// Rows that are `weight` * own + (1 - weight) * teacher's where `own` has them, cut to the shorter
+// of both; exactly `own` for weight 1.
+Rows blended(Rows teacher, const Rows& own, double weight);
 
 // Mean of values [B, T] where `where` [B, T] is true; 0 when that is nowhere.
 at::Tensor mean_where(const at::Tensor& values, const at::Tensor& where);

@@ -6,6 +6,11 @@
 #include "supernet/model/safetensors.h"
 
 namespace concertina {
+namespace {
+
+const std::string kState = "state/";
+
+}  // namespace
 
 TrainedObjective load_objective(const std::filesystem::path& path) {
   SafetensorsFile file = read_safetensors(path, Reading::kCopied);
@@ -16,7 +21,7 @@ TrainedObjective load_objective(const std::filesystem::path& path) {
                     "training stage",
                     path.string()));
   }
-  TrainedObjective result{make_objective(description->second), {}};
+  TrainedObjective result{make_objective(description->second), {}, {}};
   for (const Parameters::Init& init : result.objective->parameters(Rng())) {
     const auto found = file.tensors.find(init.name);
     if (found == file.tensors.end() || found->second.sizes() != init.value.sizes()) {
@@ -27,12 +32,17 @@ TrainedObjective load_objective(const std::filesystem::path& path) {
     }
     result.heads[init.name] = as_floats(found->second, init.name, path).clone();
   }
+  for (const auto& [name, tensor] : file.tensors) {
+    if (name.starts_with(kState)) result.state[name.substr(kState.size())] = tensor.clone();
+  }
   return result;
 }
 
-void save_objective(const Objective& objective, const TensorMap& heads,
+void save_objective(const Objective& objective, const TensorMap& heads, const TensorMap& state,
                     const std::filesystem::path& path) {
-  write_safetensors(path, heads,
+  TensorMap tensors = heads;
+  for (const auto& [name, tensor] : state) tensors[kState + name] = tensor.to(at::kCPU);
+  write_safetensors(path, tensors,
                     {{"format", "pt"}, {"kind", "objective"}, {"objective", objective.to_json()}});
 }
 

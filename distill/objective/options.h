@@ -2,27 +2,23 @@
 #pragma once
 
 #include <cstdint>
-
-#include "core/config.h"
-#include "core/enum_names.h"
+#include <optional>
+#include <string>
+#include <utility>
 
 namespace concertina {
 
-enum class ObjectiveKind { kLayerMean, kMaskedUnits };
-template <>
-inline constexpr auto kEnumNames<ObjectiveKind> = name_table("layer_mean", "masked_units");
-
-enum class Distance { kL1, kMse };
-template <>
-inline constexpr auto kEnumNames<Distance> = name_table("l1", "mse");
-
-// `concertina config stage1.objective` describes each option.
+// A kind and its options, complete. `concertina config stage1.objective` describes each option;
+// distill/objective/objective_kinds.h reads and lists them.
 struct ObjectiveOptions {
-  ObjectiveKind kind = ObjectiveKind::kLayerMean;
-  int32_t top = 4;
-  Distance distance = Distance::kL1;
-  bool instance_norm = true;
+  std::string json;    // {"kind": ..., and the kind's options}
+  ObjectiveOptions();  // layer_mean with its defaults
+  explicit ObjectiveOptions(std::string options) : json(std::move(options)) {}
+  bool operator==(const ObjectiveOptions&) const = default;
 };
-const OptionTable<ObjectiveOptions>& objective_table();
+
+// The key of an option that does not fit a teacher of this depth, and why.
+std::optional<std::pair<std::string, std::string>> objective_problem(
+    const ObjectiveOptions& options, int32_t teacher_depth);
 
 }  // namespace concertina

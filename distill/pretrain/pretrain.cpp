@@ -76,10 +76,9 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
                    .objective = std::move(objective),
                    .heads = std::move(heads),
                    .sampler = make_sampler({}, own, options.train.steps, rng),
-                   .teacher = std::nullopt,
-                   .in_place = false,
                    .dtype = stage.dtype,
-                   .device = context.device});
+                   .device = context.device,
+                   .steps = options.train.steps});
   return run_stage(learner, batches, options.train, to_json(stage.fingerprint), context);
 }
 

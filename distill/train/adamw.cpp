@@ -96,17 +96,24 @@ AdamW::AdamW(const Parameters& parameters, const OptimizerOptions& options)
     corrections_.push_back({1 / (1 - std::pow(options.beta1, updates)),
                             1 / std::sqrt(1 - std::pow(options.beta2, updates))});
   }
-  at::Tensor decayed = at::zeros({parameters.flat().numel()}, at::kBool);
+  at::Tensor decayed = at::zeros({parameters.flat().numel()}, at::kBool), lr_scales;
   for (size_t p = 0; p < parameters.list().size(); ++p) {
     const Parameter& parameter = parameters.list()[p];
     const int64_t end = p + 1 < parameters.list().size() ? parameters.list()[p + 1].offset
                                                          : parameters.flat().numel();
     if (parameter.decay) decayed.narrow(0, parameter.offset, end - parameter.offset).fill_(1);
+    if (parameter.lr_scale != 1) {
+      if (!lr_scales.defined()) lr_scales = at::ones({parameters.flat().numel()});
+      lr_scales.narrow(0, parameter.offset, end - parameter.offset).fill_(parameter.lr_scale);
+    }
     for (int64_t begin = parameter.offset; begin < end; begin += kChunk) {
-      chunks_.push_back({begin, std::min(end, begin + kChunk), parameter.decay});
+      chunks_.push_back(
+          {begin, std::min(end, begin + kChunk), parameter.decay, parameter.lr_scale});
     }
   }
-  if (!parameters.flat().is_cpu()) decayed_ = decayed.to(parameters.flat().device());
+  if (parameters.flat().is_cpu()) return;
+  decayed_ = decayed.to(parameters.flat().device());
+  if (lr_scales.defined()) lr_scales_ = lr_scales.to(parameters.flat().device());
 }
 
 void AdamW::step(const Parameters& parameters, const Gradients& gradients, double lr,
@@ -118,14 +125,15 @@ void AdamW::step(const Parameters& parameters, const Gradients& gradients, doubl
 
 void AdamW::step_cpu(const Parameters& parameters, const Gradients& gradients, double lr,
                      double scale) {
-  const auto rates = [&](bool decay) {
-    const float keep = decay ? static_cast<float>(1 - lr * options_.weight_decay) : 1.0F;
-    return [this, lr, scale, keep](int16_t updates) {
+  const auto rates = [&](const Chunk& chunk) {
+    const double rate = lr * chunk.lr_scale;
+    const float keep = chunk.decay ? static_cast<float>(1 - rate * options_.weight_decay) : 1.0F;
+    return [this, rate, scale, keep](int16_t updates) {
       const Correction& correction = corrections_[static_cast<size_t>(updates)];
       return Rates{static_cast<float>(scale),
                    static_cast<float>(options_.beta1),
                    static_cast<float>(options_.beta2),
-                   static_cast<float>(lr * correction.first),
+                   static_cast<float>(rate * correction.first),
                    keep,
                    static_cast<float>(correction.second),
                    static_cast<float>(options_.eps)};
@@ -137,7 +145,7 @@ void AdamW::step_cpu(const Parameters& parameters, const Gradients& gradients, d
   at::parallel_for(0, static_cast<int64_t>(chunks_.size()), 1, [&](int64_t from, int64_t to) {
     for (int64_t c = from; c < to; ++c) {
       const Chunk& chunk = chunks_[static_cast<size_t>(c)];
-      update_range(buffers, gradients.touched, chunk.begin, chunk.end, rates(chunk.decay));
+      update_range(buffers, gradients.touched, chunk.begin, chunk.end, rates(chunk));
     }
   });
 }
@@ -160,9 +168,13 @@ void AdamW::step_device(const Parameters& parameters, const Gradients& gradients
     v.copy_(at::where(touched, at::lerp(gradient.square(), v, options_.beta2), v));
     const auto correction = [&](double beta) { return (count * std::log(beta)).expm1_().neg_(); };
     const at::Tensor root = v.div(correction(options_.beta2)).sqrt_().add_(options_.eps);
-    const at::Tensor moved = target * (1 - part(decayed_) * (lr * options_.weight_decay)) -
-                             m / correction(options_.beta1) / root * lr;
-    target.copy_(at::where(touched, moved, target));
+    at::Tensor decay = part(decayed_) * (lr * options_.weight_decay);
+    at::Tensor change = m / correction(options_.beta1) / root * lr;
+    if (lr_scales_.defined()) {
+      decay = decay * part(lr_scales_);
+      change = change * part(lr_scales_);
+    }
+    target.copy_(at::where(touched, target * (1 - decay) - change, target));
   }
 }
 

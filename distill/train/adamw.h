@@ -22,7 +22,7 @@ class AdamW {
  public:
   AdamW(const Parameters& parameters, const OptimizerOptions& options);
 
-  // One update with the gradient times `scale` (0-d fp64 on the parameters' device). Nothing changes
+  // One update at the learning rate `lr`, times each parameter's lr_scale, with the gradient times `scale` (0-d fp64 on the parameters' device). Nothing changes
   // when `scale` is not finite; otherwise the gradients must be. Only on the CPU does the host read
   // `scale`.
   void step(const Parameters& parameters, const Gradients& gradients, double lr,
@@ -44,6 +44,7 @@ class AdamW {
   struct Chunk {  // of one parameter
     int64_t begin, end;
     bool decay;
+    double lr_scale;
   };
   void step_cpu(const Parameters& parameters, const Gradients& gradients, double lr, double scale);
   void step_device(const Parameters& parameters, const Gradients& gradients, double lr,
@@ -53,6 +54,7 @@ class AdamW {
   std::vector<Chunk> chunks_;
   at::Tensor first_, second_, updates_;
   at::Tensor decayed_;                   // bool: weight decay applies; undefined on the CPU
+  at::Tensor lr_scales_;                 // fp32; undefined on the CPU and where all are 1
   std::vector<Correction> corrections_;  // by number of updates
 };
 

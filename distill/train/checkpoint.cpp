@@ -21,7 +21,7 @@ namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
 const std::string kWeights = "weight/", kFirst = "first_moment/", kSecond = "second_moment/",
-                  kUpdates = "updates/";
+                  kUpdates = "updates/", kState = "state/";
 constexpr const char* kVersion = "3";
 
 std::vector<fs::path> checkpoints_in(const fs::path& folder) {
@@ -41,8 +41,9 @@ at::Tensor part(const at::Tensor& flat, const Parameter& parameter) {
   return flat.narrow(0, parameter.offset, count).view(parameter.sizes);
 }
 
-TensorMap pack(const Parameters& parameters, const AdamW& optimizer) {
+TensorMap pack(const Parameters& parameters, const AdamW& optimizer, const TensorMap& state) {
   TensorMap tensors;
+  for (const auto& [name, tensor] : state) tensors[kState + name] = tensor.to(at::kCPU);
   for (const Parameter& p : parameters.list()) {
     tensors[kWeights + p.name] = parameters.views().at(p.name).to(at::kCPU);
     tensors[kFirst + p.name] = part(optimizer.first_moment(), p).to(at::kCPU);
@@ -151,8 +152,8 @@ CheckpointFolder::CheckpointFolder(fs::path folder, std::string fingerprint, int
 bool CheckpointFolder::empty() const { return checkpoints_in(folder_).empty(); }
 
 void CheckpointFolder::save(const TrainProgress& progress, const Parameters& parameters,
-                            const AdamW& optimizer) const {
-  save_keeping_older(progress, parameters, optimizer);
+                            const AdamW& optimizer, const TensorMap& state) const {
+  save_keeping_older(progress, parameters, optimizer, state);
   std::vector<fs::path> old = checkpoints_in(folder_);
   old.resize(old.size() - std::min<size_t>(old.size(), static_cast<size_t>(keep_)));
   std::error_code ignored;
@@ -160,11 +161,11 @@ void CheckpointFolder::save(const TrainProgress& progress, const Parameters& par
 }
 
 void CheckpointFolder::save_keeping_older(const TrainProgress& progress,
-                                          const Parameters& parameters,
-                                          const AdamW& optimizer) const {
+                                          const Parameters& parameters, const AdamW& optimizer,
+                                          const TensorMap& state) const {
   make_directories(folder_);
   const fs::path path = folder_ / fmt::format("step-{:09}.safetensors", progress.state.step);
-  write_safetensors(path, pack(parameters, optimizer),
+  write_safetensors(path, pack(parameters, optimizer, state),
                     {{"format", "pt"},
                      {"kind", "checkpoint"},
                      {"version", kVersion},
@@ -174,7 +175,8 @@ void CheckpointFolder::save_keeping_older(const TrainProgress& progress,
 }
 
 std::optional<TrainProgress> CheckpointFolder::restore(const Parameters& parameters,
-                                                       AdamW& optimizer) const {
+                                                       AdamW& optimizer,
+                                                       TensorMap* objective_state) const {
   remove_leftovers(folder_);
   const std::optional<Checkpoint> checkpoint = newest_readable(checkpoints_in(folder_));
   if (!checkpoint) return std::nullopt;
@@ -184,6 +186,11 @@ std::optional<TrainProgress> CheckpointFolder::restore(const Parameters& paramet
     copy_from(file.tensors, kWeights + p.name, parameters.views().at(p.name), path);
     copy_from(file.tensors, kFirst + p.name, part(optimizer.first_moment(), p), path);
     copy_from(file.tensors, kSecond + p.name, part(optimizer.second_moment(), p), path);
+  }
+  if (objective_state != nullptr) {
+    for (const auto& [name, tensor] : file.tensors) {
+      if (name.starts_with(kState)) (*objective_state)[name.substr(kState.size())] = tensor.clone();
+    }
   }
   try {
     restore_updates(*checkpoint, parameters, optimizer);

@@ -1,5 +1,6 @@
 // Checkpoints of a training run: a folder of step-NNNNNNNNN.safetensors, each one file with the whole
-// training state (parameters, heads, moments, update counts, step, totals, config fingerprint), so
+// training state (parameters, heads, moments, update counts, the objective's state, step, totals, config
+// fingerprint), so
 // that none is ever half-written. The bytes of a checkpoint depend on fingerprint, step, device and
 // threads only; the wall time is in clock.json.
 #pragma once
@@ -25,14 +26,16 @@ class CheckpointFolder {
   const std::filesystem::path& folder() const { return folder_; }
   bool empty() const;
   // SystemError leaves older ones as they were.
-  void save(const TrainProgress& progress, const Parameters& parameters,
-            const AdamW& optimizer) const;
+  void save(const TrainProgress& progress, const Parameters& parameters, const AdamW& optimizer,
+            const TensorMap& state = {}) const;
   // The same, but no older one is removed: they may be needed.
   void save_keeping_older(const TrainProgress& progress, const Parameters& parameters,
-                          const AdamW& optimizer) const;
+                          const AdamW& optimizer, const TensorMap& state = {}) const;
   // Reads the newest one; nothing when there is none. A damaged one is renamed to NAME.damaged with
   // a warning and the one before it is read; InputError when none is left, or none fits.
-  std::optional<TrainProgress> restore(const Parameters& parameters, AdamW& optimizer) const;
+  // `state`, when given, receives the objective's.
+  std::optional<TrainProgress> restore(const Parameters& parameters, AdamW& optimizer,
+                                       TensorMap* state = nullptr) const;
   // Of the newest readable one, found like restore() does; nothing when there is none.
   struct Newest {
     std::string fingerprint;

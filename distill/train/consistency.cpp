@@ -51,7 +51,30 @@ int64_t checksum(const at::Tensor& flat) {
   return sum.item<int64_t>();
 }
 
+// A sum of blocks that are zero but for one process's part: the same bits on any device.
+at::Tensor joined(Communicator& communicator, const at::Tensor& tensor) {
+  const at::Tensor counts =
+      at::zeros({communicator.world_size()}, tensor.options().dtype(at::kLong));
+  counts[communicator.rank()] = tensor.size(0);
+  communicator.all_reduce(counts);
+  const at::Tensor on_host = counts.to(at::kCPU);
+  const int64_t before = on_host.narrow(0, 0, communicator.rank()).sum().item<int64_t>();
+  std::vector<int64_t> sizes = tensor.sizes().vec();
+  sizes[0] = on_host.sum().item<int64_t>();
+  const at::Tensor all = at::zeros(sizes, tensor.options());
+  all.narrow(0, before, tensor.size(0)).copy_(tensor);
+  communicator.all_reduce(all);
+  return all;
+}
+
 }  // namespace
+
+TensorMap of_all_processes(Communicator& communicator, const TensorMap& tensors) {
+  if (communicator.is_single_process()) return tensors;
+  TensorMap result;
+  for (const auto& [name, tensor] : tensors) result[name] = joined(communicator, tensor);
+  return result;
+}
 
 std::vector<std::string> all_gather(Communicator& communicator, const std::string& text) {
   if (communicator.is_single_process()) return {text};

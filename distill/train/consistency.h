@@ -1,4 +1,5 @@
-// Checks that the processes of one run train the same model. Every process makes each of these calls.
+// What the processes of one run tell each other, and checks that they train the same model. Every
+// process makes each of these calls.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -10,11 +11,15 @@
 #include "core/precision.h"
 #include "core/stop.h"
 #include "distill/train/communicator.h"
+#include "supernet/nn/weights.h"
 
 namespace concertina {
 
 // Every process's text, by rank.
 std::vector<std::string> all_gather(Communicator& communicator, const std::string& text);
+// Tensors [n, ..] of all processes, joined along n in the order of ranks: of the same names and sizes
+// everywhere, but for n.
+TensorMap of_all_processes(Communicator& communicator, const TensorMap& tensors);
 bool all_true(Communicator& communicator, bool value);
 
 // The reason why all processes stop now: a signal to one of them stops all, and has precedence over

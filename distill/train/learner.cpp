@@ -71,11 +71,11 @@ Learner::Learner(Setup setup)
     const auto trained = parameters_.views().find(name);
     if (trained != parameters_.views().end()) tensor = trained->second;
   }
-  if (setup_.teacher) {
-    const Supernet teacher = setup_.teacher->to(setup_.device);
-    teacher_ = copy_of(teacher.slice(teacher.space().largest(), setup_.dtype));
-    setup_.teacher.reset();
+  for (const Supernet& given : setup_.teachers) {
+    const Supernet teacher = given.to(setup_.device);
+    teachers_.push_back(copy_of(teacher.slice(teacher.space().largest(), setup_.dtype)));
   }
+  setup_.teachers.clear();
   return_freed_memory();  // before the optimiser allocates as much again
 }
 
@@ -136,19 +136,65 @@ Learner::Student Learner::make_student(const Architecture& architecture,
 }
 
 LossBreakdown Learner::loss_of(const Student& student, const SpeechBatch& batch, FrontEnd& front,
-                               const at::Tensor& target) const {
-  const WantedOutputs wants = setup_.objective->student_wants(student.subnet.architecture.depth());
+                               const TensorMap& goal, const StepData& step) const {
+  const Architecture& architecture = student.subnet.architecture;
+  const WantedOutputs wants = setup_.objective->student_wants(architecture);
   const Features& features = front.of(student.subnet, batch);
   const EncoderOutput output =
       encode_from(student.subnet, encoder_input(student.subnet, batch, features), wants);
-  return setup_.objective->loss({output, student.subnet.tensors, target, batch.mask});
+  return setup_.objective->loss({output, architecture, student.subnet.tensors, goal, step});
 }
 
-at::Tensor Learner::target_for(const TrainingBatch& batch) const {
-  if (batch.target.defined()) return batch.target;
-  if (!teacher_) return batch.units;
+Rows Learner::rows_for(const TrainingBatch& batch) const {
+  std::vector<Row> missing;
+  for (const Row& row : setup_.objective->needs().rows) {
+    if (!batch.rows.contains(name_of(row))) missing.push_back(row);
+  }
+  Rows rows = batch.rows;
+  if (missing.empty()) return rows;
   const at::Tensor& input = batch.clean.defined() ? batch.clean : batch.speech.waveform;
-  return target_of(*setup_.objective, *teacher_, {input, batch.speech.lengths, {}});
+  rows.merge(teacher_rows(missing, teachers_, {input, batch.speech.lengths, batch.speech.mask}));
+  return rows;
+}
+
+StepData Learner::step_data(const TrainingBatch& batch, std::optional<double> progress,
+                            const Rng& rng) {
+  const SpeechBatch& speech = batch.speech;
+  return {.valid = valid_frames(setup_.student.blueprint(), speech),
+          .mask = speech.mask,
+          .units = batch.units,
+          .progress = progress,
+          .rng = rng,
+          .state = state()};
+}
+
+const TensorMap& Learner::state() {
+  if (state_) return *state_;
+  at::NoGradGuard no_grad;
+  const RowSampler sample = [this](int64_t i) {
+    CONCERTINA_ASSERT(setup_.statistics != nullptr);
+    const TrainingBatch batch = to_device(setup_.statistics->at(i), setup_.device);
+    return RowBatch{rows_for(batch), valid_frames(setup_.student.blueprint(), batch.speech)};
+  };
+  set_state(setup_.objective->initial_state(sample, setup_.rng.fork("state")));
+  return *state_;
+}
+
+void Learner::set_state(const TensorMap& state) {
+  state_.emplace();
+  for (const auto& [name, tensor] : state) (*state_)[name] = tensor.to(setup_.device);
+}
+
+void Learner::update_state(const TensorMap& observed, const at::Tensor& good) {
+  at::NoGradGuard no_grad;
+  const TensorMap next = setup_.objective->next_state(observed, observed_step_);
+  for (auto& [name, tensor] : *state_) tensor = at::where(good, next.at(name), tensor);
+}
+
+void Learner::observe(const TensorMap& goal, const StepData& step) {
+  at::NoGradGuard no_grad;
+  observed_ = setup_.objective->observed(goal, step);
+  observed_step_ = observed_.empty() ? StepData() : step;
 }
 
 StepLoss Learner::learn(const TrainingBatch& given, int64_t step, GradientReducer& reducer,
@@ -157,7 +203,13 @@ StepLoss Learner::learn(const TrainingBatch& given, int64_t step, GradientReduce
   const std::vector<SampledSubnet> subnets = setup_.sampler->draw(step);
   const double share = 1.0 / static_cast<double>(subnets.size());
   const auto ready = [&](const std::string& parameter) { reducer.mark_ready(parameter); };
-  at::Tensor target = target_for(batch);
+  const auto steps = static_cast<double>(setup_.steps);
+  const double progress = steps > 0 ? static_cast<double>(step) / steps : 1;
+  const StepData data =
+      step_data(batch, progress, setup_.rng.fork("step", static_cast<uint64_t>(step)));
+  Rows rows = rows_for(batch);
+  TensorMap goal = goal_of(*setup_.objective, rows, data);
+  observe(goal, data);
   StepLoss sum;
   sum.by_role = subnets.size() > 1;
   sum.terms.resize(subnets.size());
@@ -165,13 +217,21 @@ StepLoss Learner::learn(const TrainingBatch& given, int64_t step, GradientReduce
   const auto learn_one = [&](size_t i, FrontEnd& front) {
     const Student student = make_student(subnets[i].architecture, std::move(slices[i]), front);
     student.leaves.accumulate_into(reducer.gradients(), share * weight, ready);
-    LossBreakdown loss = loss_of(student, batch.speech, front, target);
+    LossBreakdown loss = loss_of(student, batch.speech, front, goal, data);
     loss.total.backward();
     const at::Tensor part = loss.total.detach();
     sum.total = sum.total.defined() ? sum.total + part * share : part * share;
     sum.terms[i] = {subnets[i].role, part};
     if (!sum.by_role) sum.terms = std::move(loss.terms);
-    if (i == 0 && setup_.in_place && loss.prediction.defined()) target = loss.prediction;
+    if (i == 0 && setup_.in_place > 0 && subnets.size() > 1) {
+      if (loss.rows.empty()) {
+        throw InputError(
+            "sampler.in_place: this objective gives no rows of the student that smaller subnets "
+            "could learn from");
+      }
+      rows = blended(std::move(rows), loss.rows, setup_.in_place);
+      goal = goal_of(*setup_.objective, rows, data);
+    }
   };
   std::vector<Architecture> architectures;
   for (const SampledSubnet& subnet : subnets) {
@@ -196,14 +256,15 @@ std::vector<LossValues> Learner::evaluate(const TrainingBatch& given,
                                           const std::vector<Architecture>& architectures) {
   at::NoGradGuard no_grad;
   const TrainingBatch batch = to_device(given, setup_.device);
-  const at::Tensor target = target_for(batch);
+  const StepData data = step_data(batch, std::nullopt, setup_.rng.fork("evaluation"));
+  const TensorMap goal = goal_of(*setup_.objective, rows_for(batch), data);
   std::vector<LossValues> values(architectures.size());
   for (const std::vector<size_t>& group : by_front_end(architectures)) {
     FrontEnd front = make_front_end(architectures, group);
     for (const size_t i : group) {
       const Student student =
           make_student(architectures[i], encoder_slices(architectures[i]), front);
-      values[i] = loss_values(loss_of(student, batch.speech, front, target));
+      values[i] = loss_values(loss_of(student, batch.speech, front, goal, data));
     }
   }
   return values;

@@ -1,6 +1,6 @@
 // The model in training and the gradients of one step: the student's parameters and the objective's
-// prediction heads in one flat buffer, the teacher, the sampler. Each subnet's backward runs right
-// after its forward. Subnets of a step with the same conv channels share one pass through the front
+// prediction heads in one flat buffer, the teachers, the sampler, the objective's state. Each
+// subnet's backward runs right after its forward. Subnets of a step with the same conv channels share one pass through the front
 // end: their gradients are summed at its output and back-propagated through it once. Not
 // thread-safe.
 #pragma once
@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/rng.h"
 #include "distill/data/batch_source.h"
 #include "distill/objective/loss_values.h"
 #include "distill/objective/objective.h"
@@ -36,10 +37,17 @@ class Learner {
     std::unique_ptr<Objective> objective;
     std::vector<Parameters::Init> heads;  // initial values of the objective's parameters
     std::unique_ptr<SubnetSampler> sampler;
-    std::optional<Supernet> teacher;  // its largest architecture is used; none for unit prediction
-    bool in_place = false;  // the first subnet's prediction is the target of a step's later ones
+    std::vector<Supernet> teachers;  // their largest architectures; none for unit prediction
+    // Weight of the first subnet's own rows in the goal of a step's later ones; 0: all learn from the
+    // teachers.
+    double in_place = 0;
     at::ScalarType dtype = at::kFloat;
     at::Device device = at::kCPU;
+    // Training batches of all processes, from which the objective's first state is computed where no
+    // checkpoint has it; null where it needs none. Masks in them are not used.
+    std::shared_ptr<const BatchSource> statistics = {};
+    int64_t steps = 0;  // of the stage, for schedules; 0: they are at their end
+    Rng rng = Rng();    // of the objective's draws
   };
   explicit Learner(Setup setup);
 
@@ -51,6 +59,14 @@ class Learner {
   // Without gradients; one loss for each architecture.
   std::vector<LossValues> evaluate(const TrainingBatch& batch,
                                    const std::vector<Architecture>& architectures);
+
+  // What next_state() of the objective needs of the batch of the last learn(), of this process.
+  const TensorMap& observed() const { return observed_; }
+  // The state after that step, from `observed` of all processes; it stays where `good` (0-d bool) is
+  // false.
+  void update_state(const TensorMap& observed, const at::Tensor& good);
+  const TensorMap& state();  // on the learner's device
+  void set_state(const TensorMap& state);
 
   const Parameters& parameters() const { return parameters_; }
   at::Device device() const { return setup_.device; }
@@ -70,17 +86,22 @@ class Learner {
   Student make_student(const Architecture& architecture, std::vector<TensorSlice> slices,
                        const FrontEnd& front) const;
   LossBreakdown loss_of(const Student& student, const SpeechBatch& batch, FrontEnd& front,
-                        const at::Tensor& target) const;
+                        const TensorMap& goal, const StepData& step) const;
   // Those of the slices that are not trained, of the student's weights.
   TensorMap untrained(const std::vector<TensorSlice>& slices) const;
   std::vector<TensorSlice> front_end_slices(const Architecture& architecture) const;
   std::vector<TensorSlice> encoder_slices(const Architecture& architecture) const;  // and heads
   void expect_slices(const std::vector<TensorSlice>& slices, GradientReducer& reducer) const;
-  at::Tensor target_for(const TrainingBatch& batch) const;
+  Rows rows_for(const TrainingBatch& batch) const;
+  void observe(const TensorMap& goal, const StepData& step);
+  StepData step_data(const TrainingBatch& batch, std::optional<double> progress, const Rng& rng);
 
   Setup setup_;
   Parameters parameters_;
-  std::optional<Subnet> teacher_;
+  std::vector<Subnet> teachers_;
+  std::optional<TensorMap> state_;  // nothing before it is first needed
+  TensorMap observed_;
+  StepData observed_step_;
 };
 
 }  // namespace concertina

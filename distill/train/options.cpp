@@ -121,6 +121,11 @@ const OptionTable<SamplerOptions>& sampler_table() {
               },
               "expected kind: sandwich or pareto with it: the target is the largest subnet's "
               "output"),
+      option("in_place_weight", &O::in_place_weight,
+             "of the largest subnet's output in the targets of the smaller ones; the rest is the "
+             "teacher's")
+          .within({0.001, 1})
+          .in_fingerprint_if([](const O& o) { return o.in_place && o.in_place_weight != 1; }),
       option("candidates", &O::candidates,
              "subnets drawn per bin of MACs, of which pareto keeps the largest")
           .within({1, 10000})

@@ -18,16 +18,17 @@
 namespace concertina {
 namespace {
 
-void write_model(const Learner& learner, const std::string& provenance,
+void write_model(Learner& learner, const std::string& provenance,
                  const std::filesystem::path& folder) {
-  save_objective(learner.objective(), learner.heads(), folder / "objective.safetensors");
+  save_objective(learner.objective(), learner.heads(), learner.state(),
+                 folder / "objective.safetensors");
   save_model(learner.student(provenance), folder / "model.safetensors");
 }
 
 // Keeps the model of the best validation in a folder of its own.
 class BestModel : public TrainObserver {
  public:
-  BestModel(const Learner& learner, std::string fingerprint, std::filesystem::path folder)
+  BestModel(Learner& learner, std::string fingerprint, std::filesystem::path folder)
       : learner_(learner), fingerprint_(std::move(fingerprint)), folder_(std::move(folder)) {}
   void on_validation(const ValidationReport& report) override {
     if (!report.best) return;
@@ -36,7 +37,7 @@ class BestModel : public TrainObserver {
   }
 
  private:
-  const Learner& learner_;
+  Learner& learner_;
   std::string fingerprint_;
   std::filesystem::path folder_;
 };

@@ -39,6 +39,14 @@ double seconds_of(const std::vector<TrainingBatch>& batches) {
       Trainer::kMaxSkippedSteps, step, reason));
 }
 
+// Appends the rows of a further batch of a step.
+void add_rows(TensorMap& all, const TensorMap& more) {
+  for (const auto& [name, tensor] : more) {
+    at::Tensor& rows = all[name];
+    rows = rows.defined() ? at::cat({rows, tensor}) : tensor;
+  }
+}
+
 }  // namespace
 
 Trainer::Trainer(Setup setup)
@@ -117,8 +125,10 @@ TrainOutcome Trainer::train(StopToken stop) {
 void Trainer::restore() {
   progress_ = {};
   if (setup_.communicator.is_rank_zero()) {
-    progress_ = setup_.checkpoints.restore(setup_.learner.parameters(), optimizer_)
-                    .value_or(TrainProgress{});
+    TensorMap state;
+    const auto saved = setup_.checkpoints.restore(setup_.learner.parameters(), optimizer_, &state);
+    progress_ = saved.value_or(TrainProgress{});
+    if (saved) setup_.learner.set_state(state);
   }
   if (!setup_.communicator.is_single_process()) broadcast_state();
   guard_.restore(progress_.state.mean_loss);
@@ -140,15 +150,27 @@ void Trainer::broadcast_state() {
   progress_.state = parse_train_state(
       {static_cast<const char*>(text.const_data_ptr()), static_cast<size_t>(text.numel())});
   progress_.wall_s = sizes[1].item<double>();
+  broadcast_objective_state();
+}
+
+// All have a state of the same names and shapes; that of rank 0 may be from a checkpoint.
+void Trainer::broadcast_objective_state() {
+  TensorMap state = setup_.learner.state();
+  for (auto& [name, tensor] : state) {
+    tensor = tensor.clone(at::MemoryFormat::Contiguous);
+    setup_.communicator.broadcast(tensor);
+  }
+  setup_.learner.set_state(state);
 }
 
 void Trainer::save() {
   if (!setup_.communicator.is_rank_zero()) return;
   const auto& parameters = setup_.learner.parameters();
   if (progress_.state.skipped_in_a_row > 0) {  // the older ones may be needed
-    setup_.checkpoints.save_keeping_older(progress_, parameters, optimizer_);
+    setup_.checkpoints.save_keeping_older(progress_, parameters, optimizer_,
+                                          setup_.learner.state());
   } else {
-    setup_.checkpoints.save(progress_, parameters, optimizer_);
+    setup_.checkpoints.save(progress_, parameters, optimizer_, setup_.learner.state());
   }
 }
 
@@ -164,7 +186,8 @@ void Trainer::save_after_error() noexcept {
     for (; !pending_.empty(); pending_.pop_front()) record(pending_.front());
     state.skipped_in_a_row = 0;
     if (!setup_.communicator.is_rank_zero() || weights_may_differ_ || state.step == 0) return;
-    setup_.checkpoints.save_keeping_older(progress_, setup_.learner.parameters(), optimizer_);
+    setup_.checkpoints.save_keeping_older(progress_, setup_.learner.parameters(), optimizer_,
+                                          setup_.learner.state());
     log_warn("the state after step {} is saved in {}; --resume continues from it", state.step,
              folder);
   } catch (const std::exception& error) {
@@ -201,9 +224,11 @@ void Trainer::step(const std::vector<TrainingBatch>& batches) {
   const std::vector<double> weights = batch_weights(batches);
   StepLoss loss;
   at::Tensor losses;
+  TensorMap observed;
   for (size_t i = 0; i < batches.size(); ++i) {
     reducer_.defer(i + 1 < batches.size());
     loss = learner.learn(batches[i], number, reducer_, weights[i]);
+    add_rows(observed, learner.observed());
     const at::Tensor part = loss_row(loss) * weights[i];
     losses = losses.defined() ? losses + part : part;
   }
@@ -218,6 +243,9 @@ void Trainer::step(const std::vector<TrainingBatch>& batches) {
   StepReport report;
   report.lr = learning_rate(setup_.options.optimizer, number, setup_.options.steps);
   optimizer_.step(learner.parameters(), gradients_, report.lr, scale);
+  if (!observed.empty()) {
+    learner.update_state(of_all_processes(setup_.communicator, observed), scale.isfinite());
+  }
   report.step = ++number;
   report.steps = setup_.options.steps;
   for (const auto& [name, term] : loss.terms) report.loss.terms.emplace_back(name, 0.0);

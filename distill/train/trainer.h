@@ -65,6 +65,7 @@ class Trainer {
   TrainOutcome train(StopToken stop);
   void restore();
   void broadcast_state();
+  void broadcast_objective_state();
   void save();
   void save_after_error() noexcept;
   void check_weights();

@@ -164,7 +164,9 @@ EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutpu
   const int32_t last = wants.last_layer < 0 ? depth : std::min(wants.last_layer, depth);
   EncoderOutput output;
   output.hidden.resize(static_cast<size_t>(depth) + 1);
-  output.ffn_results.resize(static_cast<size_t>(depth) + 1);
+  for (auto* list : {&output.ffn_results, &output.queries, &output.keys, &output.values}) {
+    list->resize(static_cast<size_t>(depth) + 1);
+  }
   const auto keep = [&](int32_t layer, const at::Tensor& x) {
     if (wants.all_hidden || wanted(wants.hidden, layer))
       output.hidden[static_cast<size_t>(layer)] = x;
@@ -172,14 +174,21 @@ EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutpu
   AttentionContext context = attention_context(subnet, frames);
   for (int32_t i = 0; i < last; ++i) {
     keep(i, frames.x);
+    const auto index = static_cast<size_t>(i) + 1;
     const bool keeps_ffn = wanted(wants.ffn_results, i + 1);
+    const bool keeps_query = wanted(wants.queries, i + 1), keeps_key = wanted(wants.keys, i + 1),
+               keeps_value = wanted(wants.values, i + 1);
     const LayerWeights& layer = layers[static_cast<size_t>(i)];
     LayerActivations inside;
-    const bool watched = keeps_ffn || wants.observe;
+    inside.keep_projections = keeps_query || keeps_key || keeps_value;
+    const bool watched = keeps_ffn || inside.keep_projections || wants.observe;
     frames.x =
         encoder_layer(subnet.blueprint, layer, frames.x, context, watched ? &inside : nullptr);
     if (wants.observe) wants.observe(layer, inside, context);
-    if (keeps_ffn) output.ffn_results[static_cast<size_t>(i) + 1] = std::move(inside.ffn_output);
+    if (keeps_ffn) output.ffn_results[index] = std::move(inside.ffn_output);
+    if (keeps_query) output.queries[index] = std::move(inside.query);
+    if (keeps_key) output.keys[index] = std::move(inside.key);
+    if (keeps_value) output.values[index] = std::move(inside.value);
   }
   if (subnet.blueprint.norm_position == NormPosition::kPre && last == depth) {
     frames.x = layer_norm(frames.x, subnet.weights.encoder_norm);
@@ -196,6 +205,17 @@ EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch, const Wante
 at::Tensor to_base_frames(const Frames& frames, const at::Tensor& hidden) {
   if (!frames.back_map.defined()) return hidden;
   return checked_matmul(frames.back_map.to(hidden.scalar_type()), hidden, 0, hidden.size(2));
+}
+
+at::Tensor valid_frames(const Blueprint& blueprint, const SpeechBatch& batch) {
+  const at::Tensor lengths = at::empty_like(batch.lengths);
+  for (int64_t b = 0; b < lengths.size(0); ++b) {
+    lengths.data_ptr<int64_t>()[b] = blueprint.frames(batch.lengths.const_data_ptr<int64_t>()[b]);
+  }
+  const at::Device device = batch.waveform.device();
+  const at::Tensor frames = at::arange(blueprint.frames(batch.waveform.size(1)),
+                                       at::TensorOptions(device).dtype(at::kLong));
+  return frames.unsqueeze(0) < to_device(lengths, device).unsqueeze(1);
 }
 
 at::Tensor base_valid(const Frames& frames) {

@@ -25,6 +25,8 @@ struct WantedOutputs {
   std::vector<int32_t> hidden;  // 0..depth
   // 1..depth: output of fc2, before residual and norm (data2vec's "layer_result").
   std::vector<int32_t> ffn_results;
+  // 1..depth: projections of the attention, all heads side by side.
+  std::vector<int32_t> queries, keys, values;
   bool all_hidden = false;
   bool projected = false;   // Frames::projected
   int32_t last_layer = -1;  // early exit after this many layers; -1: none
@@ -46,9 +48,12 @@ struct Frames {
 };
 
 struct EncoderOutput {
-  std::vector<at::Tensor> hidden;       // depth + 1 entries, undefined unless wanted
-  std::vector<at::Tensor> ffn_results;  // depth + 1 entries (0 unused), undefined unless wanted
-  Frames frames;                        // frames.x is the output of the last layer that ran
+  std::vector<at::Tensor> hidden;  // depth + 1 entries, undefined unless wanted
+  // depth + 1 entries (0 unused), undefined unless wanted. Queries, keys and values are
+  // [B, T', heads * head_dim] before any scaling, undefined too where the layer has no attention, and
+  // queries and keys where it reuses the attention map of another.
+  std::vector<at::Tensor> ffn_results, queries, keys, values;
+  Frames frames;  // frames.x is the output of the last layer that ran
 };
 
 // The front end's output, which encoder_input() starts from; the same for all subnets with equal
@@ -73,6 +78,8 @@ EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutpu
 // [B, T', E] of compressed frames -> [B, T, E] at the base frame period (20 ms); unchanged when
 // nothing was compressed.
 at::Tensor to_base_frames(const Frames& frames, const at::Tensor& hidden);
+// [B, T] bool of the valid base frames of a batch, on its device.
+at::Tensor valid_frames(const Blueprint& blueprint, const SpeechBatch& batch);
 // [B, T] bool of valid base frames.
 at::Tensor base_valid(const Frames& frames);
 

@@ -100,7 +100,7 @@ void add_slice(at::Tensor full, TouchedMask& touched, const at::Tensor& gradient
 Parameters::Parameters(const std::vector<Init>& values, at::Device device) {
   int64_t offset = 0;
   for (const Init& init : values) {
-    list_.push_back({init.name, init.value.sizes().vec(), offset, init.decay});
+    list_.push_back({init.name, init.value.sizes().vec(), offset, init.decay, init.lr_scale});
     offset += init.value.numel();
   }
   flat_ = at::zeros({offset}, at::TensorOptions(device).dtype(at::kFloat));

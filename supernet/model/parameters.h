@@ -27,6 +27,7 @@ struct Parameter {
   std::vector<int64_t> sizes;
   int64_t offset = 0;  // into the flat buffer
   bool decay = false;
+  double lr_scale = 1;  // of the learning rate
 };
 
 class Parameters {
@@ -35,6 +36,7 @@ class Parameters {
     std::string name;
     at::Tensor value;
     bool decay = false;
+    double lr_scale = 1;
   };
   explicit Parameters(const std::vector<Init>& values, at::Device device = at::kCPU);
 

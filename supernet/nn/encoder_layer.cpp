@@ -58,12 +58,16 @@ at::Tensor attention_map(const at::Tensor& q, const at::Tensor& k, const at::Ten
   return at::_safe_softmax(scores, -1).to(q.scalar_type());
 }
 
-at::Tensor attention(const LayerWeights& layer, const at::Tensor& x, AttentionContext& context) {
+at::Tensor attention(const LayerWeights& layer, const at::Tensor& x, AttentionContext& context,
+                     LayerActivations* inside) {
   const int64_t heads = layer.shape.heads;
   const at::Tensor v = linear(x, layer.v);
+  const bool keep = inside != nullptr && inside->keep_projections;
+  if (keep) inside->value = v;
   if (layer.q.weight.defined()) {
     const at::Tensor mask = score_mask(layer, x, context);
     const at::Tensor q = linear(x, layer.q), k = linear(x, layer.k);
+    if (keep) inside->query = q, inside->key = k;
     if (!layer.map_is_reused) return linear(masked_attention(q, k, v, heads, mask), layer.out);
     context.map = attention_map(by_heads(q, heads), by_heads(k, heads), mask);
   }
@@ -99,7 +103,7 @@ at::Tensor encoder_layer(const Blueprint& blueprint, const LayerWeights& layer, 
   if (layer.shape.heads > 0) {
     const at::Tensor input = post ? h : layer_norm(h, layer.attention_norm);
     keep(&LayerActivations::attention_input, input);
-    h = h + attention(layer, input, context);
+    h = h + attention(layer, input, context, inside);
     if (post) h = layer_norm(h, layer.attention_norm);
     keep(&LayerActivations::attention_output, h);
   }

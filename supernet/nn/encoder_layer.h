@@ -17,10 +17,13 @@ struct AttentionContext {
   at::Tensor map;  // [B, heads, T, T] of the last layer whose map is reused; layers set it
 };
 
-// Activations inside a layer, [B, T, E]; undefined where the layer lacks that half.
+// Activations inside a layer, [B, T, E], queries, keys and values [B, T, heads * head_dim];
+// undefined where the layer lacks that half. A layer that reuses another's map has values only.
 struct LayerActivations {
-  at::Tensor input;             // of the layer
-  at::Tensor attention_input;   // what queries, keys and values are projected from
+  at::Tensor input;              // of the layer
+  at::Tensor attention_input;    // what queries, keys and values are projected from
+  at::Tensor query, key, value;  // before any scaling; kept where the caller sets keep_projections
+  bool keep_projections = false;
   at::Tensor attention_output;  // of the attention half, with residual (and norm)
   at::Tensor ffn_input;         // of fc1
   at::Tensor ffn_output;        // of fc2, before residual and norm

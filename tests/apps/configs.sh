@@ -4,7 +4,7 @@
 set -euo pipefail
 program=$1
 dry_run() { "$program" run "$1" --dry-run --out /nonexistent "${@:2}"; }
-for config in configs/*.yaml; do dry_run "$config"; done
+for config in configs/*.yaml configs/methods/*.yaml; do dry_run "$config"; done
 manifest=$(mktemp)
 trap 'rm -f "$manifest"' EXIT
 printf 'id\tpath\tsamples\tspeaker\tlanguage\ttext\tphones\tsource\tgroup\tsplit\na\ta.wav\t16000\t\t\t\t\ts\ta\ttrain\n' >"$manifest"

@@ -5,6 +5,7 @@
 
 #include "core/log.h"
 #include "distill/distill.h"
+#include "distill/objective/layer_mean.h"
 #include "distill/pretrain/pretrain.h"
 #include "distill/train/step_guard.h"
 #include "tests/distill/tiny.h"
@@ -24,7 +25,7 @@ DistillOptions options_of(int64_t steps) {
   options.train.batch = {.crops = 2, .seconds = 0.5, .source_weight = {}};
   options.train.validate_every = 0;
   options.train.validation_crops = 2;
-  options.objective.top = 2;
+  options.objective = layer_mean_options({.top = 2});
   options.sampler.kind = SamplerKind::kSandwich;
   options.sampler.in_place = true;
   options.mask.probability = 0.3;

@@ -8,6 +8,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "distill/objective/layer_mean.h"
 #include "distill/pretrain/options.h"
 #include "distill/train/config_fingerprint.h"
 
@@ -43,7 +44,7 @@ stage2:
   EXPECT_EQ(teacher.train.checkpoint.minutes, 1.5);
   EXPECT_EQ(teacher.train.checkpoint.keep, 4);
   EXPECT_FALSE(teacher.train.checkpoint.best);
-  EXPECT_EQ(stage2.objective.distance, Distance::kMse);
+  EXPECT_EQ(stage2.objective, layer_mean_options({2, Distance::kMse, false}));
   EXPECT_EQ(stage2.init, StudentInit::kPreviousStage);
   EXPECT_TRUE(stage2.sampler.in_place);
   EXPECT_EQ(stage2.sampler.random, 2);
@@ -57,11 +58,11 @@ TEST(Options, ExplicitKeysOverridePresets) {
   const DistillOptions stage2 = DistillOptions::from_config(file.root().section("stage2"), 2);
   file.finish();
   EXPECT_EQ(stage1.sampler.kind, SamplerKind::kLargest);
-  EXPECT_EQ(stage1.objective.top, 8);
+  EXPECT_EQ(stage1.objective, layer_mean_options({.top = 8}));
   EXPECT_EQ(stage1.train.optimizer.lr, 5e-4);
   EXPECT_EQ(stage2.sampler.kind, SamplerKind::kRandom);
   EXPECT_EQ(stage2.sampler.progressive, 0.2);
-  EXPECT_EQ(stage2.objective.top, 6);
+  EXPECT_EQ(stage2.objective, layer_mean_options({.top = 6}));
   EXPECT_EQ(stage2.mask.probability, 0.65);
   EXPECT_EQ(stage2.train.optimizer.lr, 1e-4);
   EXPECT_EQ(stage2.train.optimizer.warmup, 0.03);

@@ -166,13 +166,15 @@ TEST_F(CropsTest, TheTeacherReceivesTheCleanAudio) {
                    .objective = std::move(objective),
                    .heads = std::move(heads),
                    .sampler = make_sampler({}, space, 1, Rng(3)),
-                   .teacher = teacher});
+                   .teachers = {teacher}});
   TrainingBatch batch = crops({{}, {}, {}, lively()}).at(3);
   const auto loss = [&] { return learner.evaluate(batch, {space.largest()}).front().total; };
   const double denoising = loss();
-  batch.target = target_of(asked, teacher.slice(space.largest()), make_batch(batch.clean));
+  const Subnet net = teacher.slice(space.largest());
+  batch.rows = teacher_rows(asked.needs().rows, {&net, 1}, make_batch(batch.clean));
   EXPECT_EQ(loss(), denoising);  // as with a cache, which holds targets of clean audio
-  batch.target = batch.clean = at::Tensor();
+  batch.rows.clear();
+  batch.clean = at::Tensor();
   EXPECT_NE(loss(), denoising);
 }
 

@@ -26,7 +26,8 @@ class Targets : public ::testing::Test {
   }
   TargetCache cache(CacheDtype dtype, bool whole_clips, const StopToken& stop = {}) {
     return TargetCache(folder.path / "targets",
-                       {clips, subnet, objective, batch(whole_clips), "test"}, dtype, stop);
+                       {clips, {subnet}, objective.needs().rows, batch(whole_clips), "test"}, dtype,
+                       stop);
   }
   // The teacher's targets of frames first..first+frames-1, encoded together.
   at::Tensor heard(int64_t first, int64_t frames) {
@@ -34,7 +35,7 @@ class Targets : public ::testing::Test {
     clips.read(first, audio);
     const at::Tensor wave =
         at::from_blob(audio.data(), {1, static_cast<int64_t>(audio.size())}).clone();
-    return target_of(objective, subnet, make_batch(wave))[0];
+    return teacher_rows(objective.needs().rows, {&subnet, 1}, make_batch(wave)).begin()->second[0];
   }
   testing::TempFolder folder{"targets"};
   Manifest manifest = testing::tiny_corpus(folder.path);
@@ -80,7 +81,7 @@ TEST_F(Targets, HaveTheScaleOfUncachedOnes) {
   // The spread of cached targets within crops of a second, over that of uncached ones.
   const auto spread = [&](double seconds) {
     const TargetCache made(folder.path / "targets",
-                           {clips, subnet, objective, batch(false, seconds), "test"},
+                           {clips, {subnet}, objective.needs().rows, batch(false, seconds), "test"},
                            CacheDtype::kFp16, {});
     double cached = 0, fresh = 0;
     Rng rng(3);
@@ -109,6 +110,41 @@ TEST_F(Targets, EqualTheTeachersOutput) {
   }
   const at::Tensor windowed = cache(CacheDtype::kFp16, false).read(0, 400);
   EXPECT_LT((windowed - heard(0, 500).narrow(0, 0, 400)).abs().max().item<double>(), 1e-2);
+}
+
+// Columns of rows: each has its own scale, and rows in another order are the same file.
+TEST_F(Targets, RowsShareAFile) {
+  const std::vector<Row> rows = {{.kind = RowKind::kHidden, .layer = 1},
+                                 {.kind = RowKind::kKey, .layer = 2},
+                                 {.kind = RowKind::kFfn, .layer = 2, .instance_norm = true}};
+  const std::vector<Row> turned = {rows[2], rows[0], rows[1], rows[0]};
+  const JoinedClips::ClipSpan& clip = clips.clips()[4];
+  std::vector<float> audio(static_cast<size_t>(clip.frames * samples));
+  clips.read(clip.first_frame, audio);
+  const at::Tensor wave = at::from_blob(audio.data(), {1, std::ssize(audio)}).clone();
+  const Rows expected = teacher_rows(rows, {&subnet, 1}, make_batch(wave));
+  for (const CacheDtype dtype : {CacheDtype::kFp16, CacheDtype::kInt8}) {
+    const auto made = [&](const std::vector<Row>& which) {
+      return TargetCache(folder.path / "targets", {clips, {subnet}, which, batch(true), "test"},
+                         dtype, {});
+    };
+    const TargetCache one = made(rows);
+    EXPECT_EQ(made(turned).path(), one.path());
+    EXPECT_NE(made({rows[0]}).path(), one.path());
+    Rows read;
+    for (const TargetColumn& column : one.columns())
+      read[column.row] = at::zeros({2, clip.frames, column.dim});
+    ASSERT_EQ(read.size(), 3U);
+    const int64_t frames = expected.begin()->second.size(1);
+    one.read(clip.first_frame, frames, 1, read);
+    for (const auto& [name, row] : expected) {
+      const double bound = dtype == CacheDtype::kFp16 ? 1e-3 : 1.0 / 127;
+      const at::Tensor difference = read.at(name)[1].narrow(0, 0, frames) - row[0];
+      EXPECT_LT(difference.abs().max().item<double>(), bound * row.abs().max().item<double>())
+          << name;
+      EXPECT_TRUE(read.at(name)[0].eq(0).all().item<bool>());
+    }
+  }
 }
 
 TEST_F(Targets, AStoppedPassIsResumed) {

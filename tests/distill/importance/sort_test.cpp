@@ -35,13 +35,14 @@ struct Fixture {
   }
   double loss(const Supernet& student, const TensorMap& heads, const SpeechBatch& batch) const {
     const Subnet target_net = teacher.slice(teacher.space().largest());
-    const at::Tensor target = target_of(*trained.objective, target_net, batch);
     const Objective& objective = *trained.objective;
+    const TensorMap goal =
+        goal_of(objective, teacher_rows(objective.needs().rows, {&target_net, 1}, batch));
     const Subnet subnet = student.slice(space.largest());
     const TensorMap sliced = slice_tensors(heads, objective.slices(subnet.architecture));
-    const EncoderOutput output =
-        encode(subnet, batch, objective.student_wants(subnet.architecture.depth()));
-    return objective.loss({output, sliced, target}).total.item<double>();
+    const Architecture& net = subnet.architecture;
+    const EncoderOutput output = encode(subnet, batch, objective.student_wants(net));
+    return objective.loss({output, net, sliced, goal, {}}).total.item<double>();
   }
 };
 

@@ -29,21 +29,35 @@ TensorMap values_of(const Objective& objective) {
   return heads;
 }
 
+const Architecture kNet({}, 2, 20000, {{0, 1, 4, 0}});
+
+// The only row that an objective needs.
+std::string row_of(const Objective& objective) { return name_of(objective.needs().rows.front()); }
+
+// The teacher's rows of tones: the goal of objectives without a goal of their own.
+TensorMap goal_of_batch(const Objective& objective, const Supernet& teacher,
+                        const SpeechBatch& batch) {
+  const Subnet net = teacher.slice(teacher.space().largest());
+  return goal_of(objective, teacher_rows(objective.needs().rows, {&net, 1}, batch));
+}
+
 TEST(LayerMean, ComparesValidFramesOnly) {
   const at::Tensor x = at::tensor({1.0F, 2.0F, 3.0F, 4.0F, 50.0F, 60.0F}).view({1, 3, 2});
   const at::Tensor target = at::zeros({1, 4, 2});
   for (const auto& [distance, expected] : {std::pair{Distance::kL1, 2.5}, {Distance::kMse, 7.5}}) {
     const LayerMeanObjective objective({1, distance, false, 1, 2, 2});
-    const LossBreakdown loss = objective.loss({output_of(x, {2}), values_of(objective), target});
+    const std::string row = row_of(objective);
+    const LossBreakdown loss =
+        objective.loss({output_of(x, {2}), kNet, values_of(objective), {{row, target}}, {}});
     EXPECT_NEAR(loss.total.item<double>(), expected, 1e-6);
-    EXPECT_TRUE(loss.prediction.equal(x));  // the head starts as the identity
+    EXPECT_TRUE(loss.rows.at(row).equal(x));  // the head starts as the identity
   }
 }
 
 TEST(LayerMean, NormalisesEachInstanceOverItsValidFrames) {
   const at::Tensor x = at::tensor({1.0F, 3.0F, 100.0F}).view({1, 3, 1});
-  const LayerMeanObjective objective({1, Distance::kL1, true, 1, 1, 1});
-  const at::Tensor target = objective.teacher_target(output_of(x, {2}));
+  const at::Tensor valid = at::tensor({1, 1, 0}, at::kLong).view({1, 3}).to(at::kBool);
+  const at::Tensor target = instance_norm_over_time(x, valid);
   EXPECT_NEAR(target[0][0][0].item<double>(), -1, 1e-4);
   EXPECT_NEAR(target[0][1][0].item<double>(), 1, 1e-4);
 }
@@ -64,7 +78,8 @@ TEST(MaskedUnits, AveragesCrossEntropyOverMaskedAndUnmaskedFrames) {
   const at::Tensor x = at::tensor({3.0F, 0.0F, 0.0F, 3.0F, 3.0F, 0.0F}).view({1, 3, 2});
   const at::Tensor units = at::tensor({0, 0, 1}, at::kLong).view({1, 3});
   const at::Tensor mask = at::tensor({1, 1, 0}, at::kLong).view({1, 3}).to(at::kBool);
-  const LossBreakdown loss = objective.loss({output_of(x, {3}), heads, units, mask});
+  const LossBreakdown loss =
+      objective.loss({output_of(x, {3}), kNet, heads, {}, {.mask = mask, .units = units}});
   const double right = std::log(1 + std::exp(-3.0)), wrong = std::log(1 + std::exp(3.0));
   EXPECT_NEAR(loss.total.item<double>(), (right + wrong) / 2 + 0.5 * wrong, 1e-5);
   EXPECT_NEAR(loss.terms[2].second.item<double>(), 0.5, 1e-6);
@@ -75,7 +90,8 @@ TEST(MaskedUnits, AlwaysIncludesTheLastLayer) {
   spec.layers = {2};
   spec.depth = 4;
   spec.model_dim = 8;
-  EXPECT_EQ(MaskedUnitsObjective(spec).student_wants(4).hidden, (std::vector<int32_t>{2, 4}));
+  const Architecture four = Architecture::parse("e=8 p=20000 L=0-3:1x8");
+  EXPECT_EQ(MaskedUnitsObjective(spec).student_wants(four).hidden, (std::vector<int32_t>{2, 4}));
   spec.layers = {5};
   EXPECT_THROW(MaskedUnitsObjective{spec}, InputError);
 }
@@ -83,9 +99,11 @@ TEST(MaskedUnits, AlwaysIncludesTheLastLayer) {
 TEST(Objective, IsRestoredFromItsFileAndSlicesWithTheWidth) {
   const auto path = std::filesystem::path(::testing::TempDir()) / "objective.safetensors";
   const LayerMeanObjective objective({2, Distance::kMse, true, 3, 8, 6});
-  save_objective(objective, values_of(objective), path);
+  save_objective(objective, values_of(objective), {{"memory", at::ones({2, 3})}}, path);
   const TrainedObjective loaded = load_objective(path);
   EXPECT_EQ(loaded.objective->to_json(), objective.to_json());
+  EXPECT_TRUE(loaded.state.at("memory").equal(at::ones({2, 3})));
+  EXPECT_FALSE(loaded.heads.contains("memory"));
   const Architecture narrow({}, 4, 20000, {{0, 1, 4, 0}});
   const TensorMap sliced = slice_tensors(loaded.heads, loaded.objective->slices(narrow));
   EXPECT_TRUE(sliced.at("objective.head.weight")
@@ -111,7 +129,7 @@ void expect_gradients_of_plain_autograd(const SearchSpace& space) {
                    .objective = objective(),
                    .heads = objective()->parameters(rng),
                    .sampler = std::move(sampler),
-                   .teacher = teacher});
+                   .teachers = {teacher}});
   Gradients gradients(learner.parameters());
   const auto alone = single_process_communicator();
   GradientReducer exchange(*alone, learner.parameters(), gradients);
@@ -120,16 +138,15 @@ void expect_gradients_of_plain_autograd(const SearchSpace& space) {
   TensorMap full = student.weights();
   for (const auto& head : objective()->parameters(rng)) full[head.name] = head.value;
   for (auto& [name, tensor] : full) tensor = tensor.clone().requires_grad_();
-  const at::Tensor target =
-      target_of(*objective(), teacher.slice(teacher.space().largest()), crops.speech);
+  const TensorMap goal = goal_of_batch(*objective(), teacher, crops.speech);
   at::Tensor total = at::zeros({});
   for (const SampledSubnet& subnet : subnets) {
     const Architecture& a = subnet.architecture;
     TensorMap tensors = slice_tensors(full, tensor_slices(space.blueprint(), space.storage(), a));
     tensors.merge(slice_tensors(full, objective()->slices(a)));
     const Subnet made = make_subnet(space.blueprint(), a, tensors);
-    const EncoderOutput output = encode(made, crops.speech, objective()->student_wants(a.depth()));
-    total = total + objective()->loss({output, made.tensors, target}).total / 4;
+    const EncoderOutput output = encode(made, crops.speech, objective()->student_wants(a));
+    total = total + objective()->loss({output, a, made.tensors, goal, {}}).total / 4;
   }
   total.backward();
   EXPECT_NEAR(value.total, total.item<double>(), 1e-5);

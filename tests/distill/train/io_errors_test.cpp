@@ -8,6 +8,7 @@
 #include "core/files.h"
 #include "core/hash.h"
 #include "distill/data/crops.h"
+#include "distill/objective/layer_mean.h"
 #include "speech/audio.h"
 #include "tests/distill/training.h"
 
@@ -194,7 +195,7 @@ TEST_F(IoErrors, AnInterruptedCacheIsResumed) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   DistillOptions distil;
   distil.train = tiny_training(2);
-  distil.objective.top = 2;
+  distil.objective = layer_mean_options({.top = 2});
   distil.cache = CacheDtype::kFp16;
   distil.train.batch.whole_clips = true;
   distil.train.batch.budget = 4;

@@ -56,7 +56,7 @@ class TwoProcesses : public testing::Training {
                        .objective = std::move(objective),
                        .heads = std::move(heads),
                        .sampler = make_sampler({}, space, 1, Rng(3)),
-                       .teacher = Supernet::random(testing::tiny_teacher(space), Rng(1))});
+                       .teachers = {Supernet::random(testing::tiny_teacher(space), Rng(1))}});
   }
   using Batches = std::vector<const BatchSource*>;
 

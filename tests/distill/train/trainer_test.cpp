@@ -86,7 +86,7 @@ TEST_F(Training, SupernetStageIsResumable) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   DistillOptions options;
   options.train = tiny_training(6);
-  options.objective.top = 2;
+  options.objective = layer_mean_options({.top = 2});
   options.sampler.kind = SamplerKind::kSandwich;
   options.sampler.in_place = true;
   options.mask.probability = 0.3;
@@ -112,7 +112,7 @@ TEST_F(Training, AWhisperTeachesAWhisperAndALogMelStudent) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(whisper), Rng(1));
   DistillOptions options;
   options.train = tiny_training(4);
-  options.objective.top = 2;
+  options.objective = layer_mean_options({.top = 2});
   options.sampler.kind = SamplerKind::kSandwich;
   options.mask.probability = 0.3;
   options.mask.length = 4;
@@ -145,7 +145,7 @@ TEST_F(Training, CachedTargetsReplaceTheTeacher) {
   DistillOptions options;
   options.train = tiny_training(12);
   options.train.dtype = Precision::kFp32;
-  options.objective.top = 2;
+  options.objective = layer_mean_options({.top = 2});
   const auto last_loss = [&](const char* name, CacheDtype cache) {
     options.cache = cache;
     return distill_stage(options, {1, space, teacher, nullptr, manifest}, context(name))
@@ -166,7 +166,7 @@ TEST_F(Training, ChangedAudioHasItsOwnTargets) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   DistillOptions options;
   options.train = tiny_training(1);
-  options.objective.top = 2;
+  options.objective = layer_mean_options({.top = 2});
   options.cache = CacheDtype::kFp16;
   const auto caches_after = [&](const std::string& name) {
     StageContext where = context(name);
@@ -249,7 +249,7 @@ class NonFiniteLoss : public Training {
                        .objective = std::move(objective),
                        .heads = std::move(heads),
                        .sampler = make_sampler(sampler, space, steps, Rng(3)),
-                       .teacher = Supernet::random(testing::tiny_teacher(space), Rng(1)),
+                       .teachers = {Supernet::random(testing::tiny_teacher(space), Rng(1))},
                        .device = device});
   }
   TrainOutcome train(Learner& learner) {

@@ -1,0 +1,11 @@
+#include "distill/objective/distance.h"
+
+namespace concertina {
+
+at::Tensor frame_distance(Distance distance, const at::Tensor& a, const at::Tensor& b) {
+  if (distance == Distance::kCosine) return 1 - at::cosine_similarity(a, b, -1);
+  const at::Tensor difference = a - b;
+  return (distance == Distance::kL1 ? difference.abs() : difference.square()).mean(-1);
+}
+
+}  // namespace concertina

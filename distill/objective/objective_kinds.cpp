@@ -1,0 +1,89 @@
+#include "distill/objective/objective_kinds.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "core/errors.h"
+#include "distill/objective/kind_of.h"
+#include "distill/objective/layer_mean.h"
+#include "distill/objective/layer_pairs.h"
+#include "distill/objective/masked_units.h"
+#include "distill/objective/sum.h"
+
+namespace concertina {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json joined(std::string_view kind, const std::vector<std::string>& objects) {
+  Json json = {{"kind", kind}};
+  for (const std::string& text : objects) {
+    const Json object = Json::parse(text);
+    if (object.is_object()) json.update(object);
+  }
+  return json;
+}
+
+}  // namespace
+
+const std::vector<ObjectiveKind>& objective_kinds() {
+  static const std::vector<ObjectiveKind> kinds = {
+      kind_of<LayerMeanObjective>("the student regresses the mean of the FFN outputs of the "
+                                  "teacher's last layers"),
+      kind_of<LayerPairsObjective>(
+          "student layers regress hidden states of teacher layers, pair by "
+          "pair"),
+      sum_kind(),
+      kind_of<MaskedUnitsObjective>("the student predicts units of masked frames",
+                                    /*in_stages=*/false),
+  };
+  return kinds;
+}
+
+const ObjectiveKind& objective_kind(std::string_view name) {
+  const auto& kinds = objective_kinds();
+  const auto found = std::ranges::find(kinds, name, &ObjectiveKind::name);
+  if (found != kinds.end()) return *found;
+  std::vector<std::string> names;
+  for (const ObjectiveKind& kind : kinds) names.emplace_back(kind.name);
+  throw InputError(fmt::format("unknown kind of objective '{}'{}; expected one of {}", name,
+                               did_you_mean(std::string(name), names), fmt::join(names, ", ")));
+}
+
+std::vector<std::string> stage_objectives() {
+  std::vector<std::string> names;
+  for (const ObjectiveKind& kind : objective_kinds()) {
+    if (kind.in_stages) names.emplace_back(kind.name);
+  }
+  return names;
+}
+
+std::unique_ptr<Objective> make_objective(const std::string& saved) {
+  const Json json = Json::parse(saved, nullptr, /*allow_exceptions=*/false);
+  const Json kind = json.is_object() ? json.value("kind", Json()) : Json();
+  if (!kind.is_string()) {
+    throw InputError("the objective's description is invalid: it is no JSON object with a kind");
+  }
+  return objective_kind(kind.get<std::string>()).make(saved);
+}
+
+void read_json(const std::string& json, const std::function<void(ConfigSection)>& read) {
+  ConfigFile file = ConfigFile::parse(json, "the objective's description");
+  ConfigSection section = file.root();
+  section.allow("kind");
+  read(section);
+  file.finish();
+}
+
+std::string joined_json(std::string_view kind, const std::vector<std::string>& objects) {
+  return joined(kind, objects).dump();
+}
+
+std::string sorted_json(std::string_view kind, const std::vector<std::string>& objects) {
+  return nlohmann::json::parse(joined_json(kind, objects)).dump();
+}
+
+}  // namespace concertina

@@ -1,0 +1,143 @@
+#include "distill/objective/rows.h"
+
+#include <ATen/core/grad_mode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/errors.h"
+
+namespace concertina {
+namespace {
+
+void check_layer(const Row& row, int32_t depth) {
+  const int32_t first = row.kind == RowKind::kHidden ? 0 : 1;
+  if (row.layer >= first && row.layer <= depth) return;
+  throw InputError(fmt::format("the objective needs {} of a teacher with layers {} to {}",
+                               name_of(row), first, depth));
+}
+
+WantedOutputs wants_of(const std::vector<Row>& rows, int32_t depth) {
+  WantedOutputs wants;
+  wants.last_layer = 0;
+  for (const Row& row : rows) {
+    check_layer(row, depth);
+    wants.last_layer =
+        std::max(wants.last_layer, row.kind == RowKind::kLayerMean ? depth : row.layer);
+    switch (row.kind) {
+      case RowKind::kHidden:
+        wants.hidden.push_back(row.layer);
+        break;
+      case RowKind::kFfn:
+        wants.ffn_results.push_back(row.layer);
+        break;
+      case RowKind::kQuery:
+        wants.queries.push_back(row.layer);
+        break;
+      case RowKind::kKey:
+        wants.keys.push_back(row.layer);
+        break;
+      case RowKind::kValue:
+        wants.values.push_back(row.layer);
+        break;
+      case RowKind::kLayerMean:
+        for (int32_t i = depth - row.layer + 1; i <= depth; ++i) wants.ffn_results.push_back(i);
+        break;
+    }
+  }
+  return wants;
+}
+
+const std::vector<at::Tensor>& outputs_of(RowKind kind, const EncoderOutput& output) {
+  switch (kind) {
+    case RowKind::kHidden:
+      return output.hidden;
+    case RowKind::kQuery:
+      return output.queries;
+    case RowKind::kKey:
+      return output.keys;
+    case RowKind::kValue:
+      return output.values;
+    case RowKind::kFfn:
+    case RowKind::kLayerMean:
+      break;
+  }
+  return output.ffn_results;
+}
+
+at::Tensor layer_row(const Row& row, int32_t layer, const EncoderOutput& output,
+                     const at::Tensor& valid) {
+  const at::Tensor& result = outputs_of(row.kind, output)[static_cast<size_t>(layer)];
+  if (!result.defined()) {
+    throw InputError(fmt::format("the objective needs {}, which the teacher's layer {} lacks",
+                                 name_of(row), layer));
+  }
+  at::Tensor x = to_base_frames(output.frames, result.to(at::kFloat));
+  return row.instance_norm ? instance_norm_over_time(x, valid) : x;
+}
+
+// data2vec's target.
+at::Tensor layer_mean(const Row& row, const EncoderOutput& output, const at::Tensor& valid) {
+  const auto depth = static_cast<int32_t>(output.ffn_results.size()) - 1;
+  at::Tensor sum;
+  for (int32_t i = depth - row.layer + 1; i <= depth; ++i) {
+    const at::Tensor x = layer_row(row, i, output, valid);
+    sum = sum.defined() ? sum + x : x;
+  }
+  return sum / static_cast<double>(row.layer);
+}
+
+void add_pass(const std::vector<Row>& rows, const Subnet& teacher, const SpeechBatch& batch,
+              Rows& result) {
+  const EncoderOutput output = encode(teacher, batch, wants_of(rows, teacher.architecture.depth()));
+  const at::Tensor valid = base_valid(output.frames);
+  for (const Row& row : rows) {
+    result[name_of(row)] = row.kind == RowKind::kLayerMean
+                               ? layer_mean(row, output, valid)
+                               : layer_row(row, row.layer, output, valid);
+  }
+}
+
+}  // namespace
+
+std::string name_of(const Row& row) {
+  return fmt::format("{}/{}:{}{}{}", row.teacher, enum_name(row.kind), row.layer,
+                     row.instance_norm ? ":inorm" : "", row.masked ? ":masked" : "");
+}
+
+Rows teacher_rows(const std::vector<Row>& rows, std::span<const Subnet> teachers,
+                  const SpeechBatch& batch) {
+  at::NoGradGuard no_grad;
+  Rows result;
+  for (size_t i = 0; i < teachers.size(); ++i) {
+    for (const bool masked : {false, true}) {
+      std::vector<Row> pass;
+      for (const Row& row : rows) {
+        if (row.teacher == static_cast<int32_t>(i) && row.masked == masked) pass.push_back(row);
+      }
+      if (pass.empty()) continue;
+      SpeechBatch input = batch;
+      if (!masked && batch.mask.defined()) {
+        input.mask.reset();
+        input.visible.reset();  // a plan for the mask
+      }
+      add_pass(pass, teachers[i], input, result);
+    }
+  }
+  for (const Row& row : rows) {
+    if (result.contains(name_of(row))) continue;
+    throw InputError(
+        fmt::format("the objective needs {} of {} teachers", name_of(row), teachers.size()));
+  }
+  return result;
+}
+
+at::Tensor instance_norm_over_time(const at::Tensor& x, const at::Tensor& valid) {
+  const at::Tensor weight = valid.unsqueeze(2).to(x.scalar_type());
+  const at::Tensor count = weight.sum(1, true).clamp_min(1);
+  const at::Tensor centred = x - (x * weight).sum(1, true) / count;
+  const at::Tensor variance = (centred.square() * weight).sum(1, true) / count;
+  return centred * (variance + 1e-5).rsqrt();
+}
+
+}  // namespace concertina

@@ -1,0 +1,224 @@
+// Every kind of objective in the learner, against autograd through slices of full tensors: for sampled
+// architectures, with teachers that run and with cached rows, in place or not.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "core/errors.h"
+#include "distill/objective/layer_pairs.h"
+#include "distill/objective/sum.h"
+#include "distill/train/learner.h"
+#include "tests/distill/tiny.h"
+
+namespace concertina {
+namespace {
+
+// Layers without attention among them, depths 1 to 3.
+SearchSpace deep_space() {
+  SearchSpace tiny = testing::tiny_space();
+  SpaceChoices choices = tiny.choices();
+  choices.heads = {0, 1, 2};
+  choices.storage_depth = 3;
+  choices.depth = {1, 2, 3};
+  return SearchSpace(tiny.blueprint(), choices);
+}
+
+ObjectiveOptions options_of(const std::string& yaml) {
+  ConfigFile file = ConfigFile::parse("objective: " + yaml);
+  ObjectiveOptions options;
+  read_objective(file.root().section("objective"), options);
+  file.finish();
+  return options;
+}
+
+std::unique_ptr<Objective> objective_of(const std::string& yaml) {
+  return make_objective(options_of(yaml),
+                        {.teachers = {{3, 32}}, .student_depth = 3, .student_dim = 32});
+}
+
+struct OneBatch : BatchSource {
+  explicit OneBatch(TrainingBatch given) : batch(std::move(given)) {}
+  TrainingBatch at(int64_t) const override { return batch; }
+  int64_t batch_count(int32_t) const override { return 1; }
+  TrainingBatch batch;
+};
+
+struct Case {
+  const char* name;
+  const char* yaml;
+};
+
+class AllKinds : public ::testing::TestWithParam<Case> {
+ protected:
+  AllKinds() {
+    batch.speech = make_batch(testing::tones(2, 8000, 3));
+    batch.speech.lengths.data_ptr<int64_t>()[1] = 6000;
+    batch.speech.waveform[1].narrow(0, 6000, 2000).zero_();
+  }
+  Rows rows() const {
+    const Subnet net = teacher.slice(teacher.space().largest());
+    return teacher_rows(objective_of(GetParam().yaml)->needs().rows, {&net, 1}, batch.speech);
+  }
+  std::unique_ptr<Learner> learner(double in_place) const {
+    auto objective = objective_of(GetParam().yaml);
+    auto heads = objective->parameters(rng);
+    return std::make_unique<Learner>(Learner::Setup{
+        .student = student,
+        .objective = std::move(objective),
+        .heads = std::move(heads),
+        .sampler = make_sampler({.kind = SamplerKind::kSandwich, .random = 8}, space, 40, rng),
+        .teachers = {teacher},
+        .in_place = in_place,
+        .statistics = std::make_shared<OneBatch>(batch),
+        .steps = 40,
+        .rng = rng});
+  }
+  void expect_plain_gradients(int64_t step, double in_place, const TrainingBatch& given) {
+    const auto trained = learner(in_place);
+    Gradients gradients(trained->parameters());
+    const auto alone = single_process_communicator();
+    GradientReducer reducer(*alone, trained->parameters(), gradients);
+    const double value = loss_values(trained->learn(given, step, reducer)).total;
+
+    const auto objective = objective_of(GetParam().yaml);
+    TensorMap full = student.weights();
+    for (const auto& head : objective->parameters(rng)) full[head.name] = head.value;
+    for (auto& [name, tensor] : full) tensor = tensor.clone().requires_grad_();
+    const StepData data{.progress = static_cast<double>(step) / 40, .state = trained->state()};
+    Rows known = rows();
+    TensorMap goal = goal_of(*objective, known, data);
+    const auto subnets = trained->sampler().draw(step);
+    at::Tensor total = at::zeros({});
+    for (size_t i = 0; i < subnets.size(); ++i) {
+      const Architecture& a = subnets[i].architecture;
+      TensorMap tensors = slice_tensors(full, tensor_slices(space.blueprint(), space.storage(), a));
+      tensors.merge(slice_tensors(full, objective->slices(a)));
+      const Subnet made = make_subnet(space.blueprint(), a, tensors);
+      const EncoderOutput output = encode(made, batch.speech, objective->student_wants(a));
+      const LossBreakdown loss = objective->loss({output, a, made.tensors, goal, data});
+      total = total + loss.total / static_cast<double>(subnets.size());
+      if (i == 0 && in_place > 0)
+        goal = goal_of(*objective, blended(known, loss.rows, in_place), data);
+    }
+    total.backward();
+    EXPECT_NEAR(value, total.item<double>(), 1e-5);
+    for (const auto& [name, view] : gradients.views) {
+      const at::Tensor& grad = full.at(name).grad();
+      const at::Tensor plain = grad.defined() ? grad : at::zeros_like(view);
+      EXPECT_LT((view - plain).abs().max().item<double>(), 1e-4) << name;
+    }
+  }
+  Rng rng{7};
+  SearchSpace space = deep_space();
+  Supernet student = Supernet::random(space, rng);
+  Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(8));
+  TrainingBatch batch;
+};
+
+TEST_P(AllKinds, GradientsEqualAutogradThroughSlices) {
+  for (int64_t step = 0; step < 5; ++step) expect_plain_gradients(step, 0, batch);  // 50 subnets
+  TrainingBatch cached = batch;
+  cached.rows = rows();
+  for (const double in_place : {0.0, 1.0, 0.3}) expect_plain_gradients(9, in_place, cached);
+  expect_plain_gradients(9, 1, batch);
+}
+
+TEST_P(AllKinds, AreRestoredFromTheirJson) {
+  const auto objective = objective_of(GetParam().yaml);
+  EXPECT_EQ(make_objective(objective->to_json())->to_json(), objective->to_json());
+  const ObjectiveOptions options = options_of(GetParam().yaml);
+  ObjectiveOptions again;
+  ConfigFile file = ConfigFile::parse("objective: " + options.json);
+  read_objective(file.root().section("objective"), again);
+  file.finish();
+  EXPECT_EQ(again, options);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Objectives, AllKinds,
+    ::testing::Values(
+        Case{"layer_mean", "{kind: layer_mean, top: 2, distance: mse}"},
+        Case{"layer_mean_cosine", "{kind: layer_mean, top: 3, distance: cosine}"},
+        Case{"layer_pairs", "{kind: layer_pairs}"},
+        Case{"layer_pairs_rank",
+             "{kind: layer_pairs, map: last, position: rank, distance: mse, channels: none}"},
+        Case{"layer_pairs_relative",
+             "{kind: layer_pairs, map: pairs, position: relative, teacher_layers: [1, 3], "
+             "student_layers: [0.4, 1], weights: [0.1, 1], distance: cosine, channels: instance}"},
+        Case{"layer_pairs_index",
+             "{kind: layer_pairs, map: pairs, teacher_layers: [0, 2], student_layers: [2, 3]}"},
+        Case{"sum",
+             "{kind: sum, of: [{kind: layer_mean, top: 1, weight: [1, 0], over: [0.1, 0.2]}, "
+             "{kind: layer_pairs, map: gap, weight: 0.5}, {kind: layer_mean, top: 1}]}"}),
+    [](const auto& test) { return std::string(test.param.name); });
+
+TEST(LayerPairs, MapsFollowTheSupernetsIndex) {
+  const auto pairs = [](LayerMap map, LayerPosition position, const char* key) {
+    const LayerPairsObjective objective({.map = map,
+                                         .position = position,
+                                         .teacher_depth = 12,
+                                         .teacher_dim = 8,
+                                         .student_depth = 6,
+                                         .student_dim = 8});
+    std::vector<std::pair<int32_t, int32_t>> all;  // teacher layer, kept layer
+    for (const LayerPair& pair : objective.pairs_of(Architecture::parse(key)))
+      all.emplace_back(pair.teacher_layer, pair.student_layer);
+    return all;
+  };
+  using Pairs = std::vector<std::pair<int32_t, int32_t>>;
+  const char* kept = "e=8 p=20000 L=0:1x8,2:1x8,5:1x8";
+  using enum LayerPosition;
+  EXPECT_EQ(pairs(LayerMap::kFirst, kIndex, kept), (Pairs{{1, 1}, {3, 2}, {6, 3}}));
+  EXPECT_EQ(pairs(LayerMap::kLast, kIndex, kept), (Pairs{{7, 1}, {9, 2}, {12, 3}}));
+  EXPECT_EQ(pairs(LayerMap::kGap, kIndex, kept), (Pairs{{2, 1}, {6, 2}, {12, 3}}));
+  EXPECT_EQ(pairs(LayerMap::kUniform, kIndex, kept), (Pairs{{2, 1}, {6, 2}, {12, 3}}));
+  EXPECT_EQ(pairs(LayerMap::kUniform, kRank, kept), (Pairs{{4, 1}, {8, 2}, {12, 3}}));
+  EXPECT_EQ(pairs(LayerMap::kLast, kRank, kept), (Pairs{{10, 1}, {11, 2}, {12, 3}}));
+}
+
+TEST(LayerPairs, TakeTheLastLayerWhereNoneOfTheirsIsKept) {
+  const auto objective = objective_of(
+      "{kind: layer_pairs, map: pairs, teacher_layers: [1, 2], student_layers: [2, 3]}");
+  const auto* pairs = dynamic_cast<const LayerPairsObjective*>(objective.get());
+  const auto found = pairs->pairs_of(Architecture::parse("e=16 p=20000 L=0:1x16"));
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].teacher_layer, 2);
+  EXPECT_EQ(found[0].student_layer, 1);
+}
+
+TEST(ObjectiveOptions, ProblemsNameTheOption) {
+  const auto problems = [](const std::string& yaml) -> std::string {
+    try {
+      options_of(yaml);
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  using ::testing::HasSubstr;
+  EXPECT_THAT(problems("{kind: layer_men}"), HasSubstr("did you mean 'layer_mean'?"));
+  EXPECT_THAT(problems("{kind: masked_units}"), HasSubstr("kind"));
+  EXPECT_THAT(problems("{kind: layer_pairs, top: 3}"), HasSubstr("top"));
+  EXPECT_THAT(problems("{kind: layer_pairs, map: pairs, teacher_layers: [1]}"),
+              HasSubstr("student_layers: expected one for each of teacher_layers"));
+  EXPECT_THAT(problems("{kind: sum}"), HasSubstr("of: is missing"));
+  EXPECT_THAT(problems("{kind: sum, of: [{kind: layer_mean, wieght: 2}]}"),
+              HasSubstr("of.0.wieght"));
+  EXPECT_EQ(*objective_problem(options_of("{kind: layer_mean, top: 5}"), 4),
+            (std::pair<std::string, std::string>("top", "the teacher has 4 layers, not 5")));
+  EXPECT_THROW(objective_of("{kind: layer_pairs, map: pairs, teacher_layers: [9], "
+                            "student_layers: [1]}"),
+               InputError);
+  EXPECT_THROW(make_objective("{\"kind\":\"layer_mean\",\"top\":1}"), InputError);  // no sizes
+  EXPECT_THROW(make_objective("[]"), InputError);
+}
+
+TEST(Sum, WeightsChangeLinearlyAndAreLargestOutsideTraining) {
+  const WeightSchedule schedule{1, 0.2, {0.25, 0.75}};
+  EXPECT_EQ(schedule.at(0.1), 1);
+  EXPECT_NEAR(schedule.at(0.5), 0.6, 1e-12);
+  EXPECT_EQ(schedule.at(0.9), 0.2);
+  EXPECT_EQ(schedule.at(std::nullopt), 1);
+}
+
+}  // namespace
+}  // namespace concertina

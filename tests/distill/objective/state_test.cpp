@@ -1,0 +1,121 @@
+// State of objectives: in checkpoints, unchanged by refused steps, the same on several processes.
+#include <gtest/gtest.h>
+
+#include <limits>
+#include <thread>
+
+#include "core/errors.h"
+#include "core/hash.h"
+#include "distill/objective/layer_mean.h"
+#include "distill/train/trainer.h"
+#include "tests/distill/thread_communicator.h"
+#include "tests/distill/training.h"
+
+namespace concertina {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::StopAt;
+using testing::tiny_training;
+
+// Keeps the last five utterance means of the goal, as a queue does. From call `poisoned` of loss() on
+// one call in three gives NaN.
+class Queue : public LayerMeanObjective {
+ public:
+  explicit Queue(int32_t poisoned = 0)
+      : LayerMeanObjective({1, Distance::kMse, true, 2, 32, 32}), poisoned_(poisoned) {}
+  TensorMap initial_state(const RowSampler&, const Rng&) const override {
+    return {{"queue", at::zeros({5, 32})}, {"count", at::zeros({1}, at::kLong)}};
+  }
+  TensorMap observed(const TensorMap& goal, const StepData&) const override {
+    return {{"keys", goal.begin()->second.mean(1)}};
+  }
+  TensorMap next_state(const TensorMap& observed, const StepData& step) const override {
+    const at::Tensor& keys = observed.at("keys");
+    return {{"queue", at::cat({step.state.at("queue"), keys}).slice(0, -5)},
+            {"count", step.state.at("count") + keys.size(0)}};
+  }
+  LossBreakdown loss(const LossInput& input) const override {
+    LossBreakdown result = LayerMeanObjective::loss(input);
+    if (poisoned_ > 0 && ++calls_ >= poisoned_ && calls_ % 3 == 0)
+      result.total = result.total * std::numeric_limits<double>::quiet_NaN();
+    return result;
+  }
+
+ private:
+  int32_t poisoned_;
+  mutable int32_t calls_ = 0;
+};
+
+class ObjectiveState : public testing::Training {
+ protected:
+  std::unique_ptr<Learner> learner(int32_t poisoned = 0) const {
+    auto objective = std::make_unique<Queue>(poisoned);
+    auto heads = objective->parameters(Rng(1));
+    return std::make_unique<Learner>(
+        Learner::Setup{.student = Supernet::random(space, Rng(2)),
+                       .objective = std::move(objective),
+                       .heads = std::move(heads),
+                       .sampler = make_sampler({}, space, 9, Rng(3)),
+                       .teachers = {Supernet::random(testing::tiny_teacher(space), Rng(1))},
+                       .steps = 9});
+  }
+  // Trains with crops of one shard; several shards share their gradients.
+  TrainOutcome train(Learner& learner, const fs::path& to, BatchShard shard,
+                     Communicator& communicator, TrainObserver* observer = nullptr,
+                     const StopToken& stop = {}) const {
+    TrainOptions options = tiny_training(9);
+    options.validate_every = 0;
+    options.batch.crops = 4 / shard.count;
+    const StageData data = stage_data(manifest, space.blueprint(), options.batch);
+    const auto crops =
+        make_batch_source({data.training, space.blueprint(), options.batch, {}, Rng(4), shard});
+    const CheckpointFolder checkpoints(to, "recipe");
+    std::vector<TrainObserver*> observers;
+    if (observer != nullptr) observers = {observer};
+    return Trainer({learner, *crops, *crops, options, checkpoints, observers, communicator})
+        .run(stop);
+  }
+  std::unique_ptr<Communicator> alone = single_process_communicator();
+};
+
+TEST_F(ObjectiveState, IsResumedToTheByte) {
+  const auto whole = learner();
+  train(*whole, folder.path / "whole", {}, *alone);
+  EXPECT_EQ(whole->state().at("count").item<int64_t>(), 36);
+  StopAt stop(4, StopReason::kTerminate);
+  EXPECT_THROW(train(*learner(), folder.path / "parts", {}, *alone, &stop, stop.source.token()),
+               Interrupted);
+  const auto resumed = learner();
+  train(*resumed, folder.path / "parts", {}, *alone);
+  EXPECT_TRUE(testing::same(resumed->state(), whole->state()));
+  const char* file = "step-000000009.safetensors";
+  EXPECT_EQ(sha256_file(folder.path / "parts" / file), sha256_file(folder.path / "whole" / file));
+}
+
+TEST_F(ObjectiveState, IsUnchangedByRefusedSteps) {
+  const auto trained = learner(2);
+  const TrainOutcome outcome = train(*trained, folder.path / "checkpoint", {}, *alone);
+  EXPECT_EQ(outcome.state.skipped, 3);
+  EXPECT_EQ(trained->state().at("count").item<int64_t>(), 4 * 6);
+}
+
+TEST_F(ObjectiveState, IsTheSameOnTwoProcesses) {
+  const auto one = learner(), two = learner(), other = learner();
+  train(*one, folder.path / "one", {}, *alone);
+  testing::ThreadGroup group(2);
+  const auto rank = [&](Learner& trained, int32_t index) {
+    testing::ThreadCommunicator communicator(group, index);
+    train(trained, folder.path / "two", {index, 2}, communicator);
+  };
+  std::thread second(rank, std::ref(*other), 1);
+  rank(*two, 0);
+  second.join();
+  EXPECT_TRUE(testing::same(two->state(), other->state()));
+  EXPECT_EQ(two->state().at("count").item<int64_t>(), 36);
+  const at::Tensor difference = two->state().at("queue") - one->state().at("queue");
+  EXPECT_LT(difference.abs().max().item<double>(), 1e-4);
+}
+
+}  // namespace
+}  // namespace concertina
