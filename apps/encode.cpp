@@ -55,7 +55,8 @@ void run_encode(const EncodeArgs& args, const Globals& globals) {
       args, supernet.to(device).slice(resolve_architecture(supernet.space(), args.arch), dtype),
       device);
   // Rejects invalid windows.
-  if (args.window != "auto" && args.window != "none") encoder.windows({}, args.window_options());
+  if (args.window != "auto" && args.window != "none")
+    encoder.windows({}, args.window_options(encoder.blueprint()));
   if (!args.to_file()) make_directories(args.out);
   const at::InferenceMode inference;
   EncodeJob job(args, encoder, globals.stop);
@@ -107,14 +108,15 @@ void add_encode_verbs(CLI::App& app, Globals& globals) {
       ->add_option("--padding", args->padding,
                    "treatment of a padded batch. exact: a file's features do not depend on the "
                    "others; original: as fairseq, WavLM and LightHuBERT; original-hf: as "
-                   "transformers with an attention mask; unmasked: as transformers without one")
+                   "transformers with an attention mask; unmasked: as transformers without one. "
+                   "Whisper: all but exact pad to 30 s, as its packages")
       ->check(CLI::IsMember({"exact", "original", "original-hf", "unmasked"}))
       ->capture_default_str();
   encode
       ->add_option(
           "--window", args->window,
           "encode longer audio in windows of this length (60s, 2min); none: in one piece; auto: "
-          "30 s for audio of more than two minutes")
+          "30 s for audio of more than two minutes, or than the model has positions for")
       ->capture_default_str();
   encode
       ->add_option("--overlap", args->overlap,

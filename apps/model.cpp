@@ -1,4 +1,4 @@
-// concertina model: show, import, export, sort
+// concertina model: show, import, fetch, export, sort
 #include <fmt/format.h>
 
 #include <chrono>
@@ -35,7 +35,7 @@ void show_model(const std::string& path, bool as_json) {
 }  // namespace
 
 void add_model_verbs(CLI::App& app, Globals& globals) {
-  CLI::App* model = app.add_subcommand("model", "show, import, export and sort model files");
+  CLI::App* model = app.add_subcommand("model", "show, import, fetch, export and sort model files");
   model->require_subcommand(1);
   CLI::App* show =
       model->add_subcommand("show", "size, search space and provenance of a model file");

@@ -29,6 +29,7 @@ struct SortFlags {
 std::string describe_order(const UnitGroup& group, const SearchSpace& space) {
   const PositionalConv& conv = space.blueprint().positional;
   if (group.kind == UnitKind::kEmbed) {
+    if (conv.kernel == 0) return "best first";
     const std::string within =
         fmt::format("within the {} groups of the positional conv", conv.groups);
     return conv.interleaved ? within : within + ", which move as blocks";

@@ -7,6 +7,7 @@
 #include "supernet/model/forward.h"
 #include "supernet/nn/mel.h"
 #include "supernet/space/frames.h"
+#include "supernet/space/windows.h"
 
 namespace concertina {
 namespace {
@@ -14,10 +15,6 @@ namespace {
 constexpr int32_t kBaselineCoefficients = 20;
 constexpr int64_t kBaselineContext = 8;
 constexpr int64_t kBaselineStep = 2;  // 10 ms frames of the MFCC in one frame of the baseline
-
-double first_centre_s(const Blueprint& blueprint) {
-  return static_cast<double>(samples_for_frames(blueprint, 1)) / 2 / blueprint.sample_rate;
-}
 
 // [F, D] -> [T, (2 * context + 1) * D], every `step`-th frame with its neighbours `step` apart;
 // ends are repeated.
@@ -29,6 +26,40 @@ at::Tensor with_context(const at::Tensor& frames, int64_t step, int64_t context)
     parts.push_back(kept.index_select(0, (at::arange(n) + offset).clamp(0, n - 1)));
   }
   return at::cat(parts, 1);
+}
+
+// A clip, or a window of one that is longer than the model's positions.
+struct Piece {
+  size_t clip = 0;
+  AudioWindow window;  // of the clip's base frames
+};
+
+std::vector<Piece> pieces_of(const Subnet& subnet, const std::vector<std::vector<float>>& clips) {
+  const Blueprint& blueprint = subnet.blueprint;
+  const double longest = longest_clip_s(blueprint);
+  std::vector<Piece> pieces;
+  for (size_t i = 0; i < clips.size(); ++i) {
+    const int64_t frames = blueprint.frames(static_cast<int64_t>(clips[i].size()));
+    if (blueprint.position_embeddings == 0 || frames <= blueprint.position_embeddings) {
+      pieces.push_back({i, {0, frames, 0, frames}});
+      continue;
+    }
+    const WindowOptions options{.seconds = longest, .overlap = std::min(2.0, longest / 2)};
+    for (const AudioWindow& window :
+         plan_windows(blueprint, subnet.architecture.frame_period_us(), frames, options)) {
+      pieces.push_back({i, window});
+    }
+  }
+  return pieces;
+}
+
+std::vector<float> samples_of(const Blueprint& blueprint, const Piece& piece,
+                              const std::vector<float>& clip) {
+  const AudioWindow& window = piece.window;
+  const auto size = static_cast<int64_t>(clip.size());
+  const int64_t first = window.first * blueprint.base_frame_samples();
+  const int64_t end = std::min(size, first + samples_for_frames(blueprint, window.frames));
+  return {clip.begin() + first, clip.begin() + end};
 }
 
 ClipFeatures mfcc_baseline(const std::vector<float>& samples) {
@@ -46,8 +77,14 @@ ClipFeatures mfcc_baseline(const std::vector<float>& samples) {
 FeatureExtractor subnet_features(Subnet subnet) {
   return [subnet = std::move(subnet)](const std::vector<std::vector<float>>& clips) {
     const c10::InferenceMode guard;
+    const std::vector<Piece> pieces = pieces_of(subnet, clips);
+    std::vector<std::vector<float>> cut;
+    if (pieces.size() > clips.size()) {
+      for (const Piece& piece : pieces)
+        cut.push_back(samples_of(subnet.blueprint, piece, clips[piece.clip]));
+    }
     const EncoderOutput output =
-        encode(subnet, make_batch(clips), WantedOutputs{.all_hidden = true});
+        encode(subnet, make_batch(cut.empty() ? clips : cut), WantedOutputs{.all_hidden = true});
     std::vector<at::Tensor> layers;
     for (const at::Tensor& hidden : output.hidden) {
       layers.push_back(to_base_frames(output.frames, hidden).to(at::kFloat));
@@ -55,13 +92,19 @@ FeatureExtractor subnet_features(Subnet subnet) {
     const at::Tensor stacked = at::stack(layers);  // [L, B, T, E]
     if (!at::isfinite(stacked).all().item<bool>())
       throw NumericError("features are not finite numbers: the model's weights are damaged");
-    const at::Tensor lengths = output.frames.base_lengths;
+    const Blueprint& blueprint = subnet.blueprint;
+    std::vector<std::vector<at::Tensor>> parts(clips.size());
+    for (size_t p = 0; p < pieces.size(); ++p) {
+      const AudioWindow& window = pieces[p].window;
+      parts[pieces[p].clip].push_back(
+          stacked.select(1, static_cast<int64_t>(p))
+              .narrow(1, window.begin - window.first, window.end - window.begin));
+    }
     std::vector<ClipFeatures> features;
-    for (int64_t b = 0; b < stacked.size(1); ++b) {
-      const int64_t frames = lengths[b].item<int64_t>();
-      features.push_back({stacked.select(1, b).narrow(1, 0, frames),
-                          subnet.blueprint.base_frame_period_us() * 1e-6,
-                          first_centre_s(subnet.blueprint)});
+    for (const std::vector<at::Tensor>& of_clip : parts) {
+      features.push_back({of_clip.size() == 1 ? of_clip.front() : at::cat(of_clip, 1),
+                          blueprint.base_frame_period_us() * 1e-6,
+                          first_centre(blueprint) / blueprint.sample_rate});
     }
     return features;
   };

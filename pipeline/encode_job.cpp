@@ -61,16 +61,18 @@ void check_finite(const at::Tensor& features, const std::string& audio, const st
 
 }  // namespace
 
-WindowOptions EncodeArgs::window_options() const {
+WindowOptions EncodeArgs::window_options(const Blueprint& blueprint) const {
   WindowOptions options;
+  options.seconds = std::min(options.seconds, longest_clip_s(blueprint));
   if (window != "auto" && window != "none") options.seconds = parse_seconds(window);
   options.overlap = parse_seconds(overlap);
   return options;
 }
 
-double EncodeArgs::longest_piece_s() const {
+double EncodeArgs::longest_piece_s(const Blueprint& blueprint) const {
   if (window == "none") return std::numeric_limits<double>::infinity();
-  return window == "auto" ? kLongAudio_s : window_options().seconds;
+  return window == "auto" ? std::min(kLongAudio_s, longest_clip_s(blueprint))
+                          : window_options(blueprint).seconds;
 }
 
 std::vector<std::filesystem::path> output_paths(const EncodeArgs& args) {
@@ -109,7 +111,7 @@ void EncodeJob::run() {
     const std::string& path = args_.audio[i];
     std::optional<AudioMeasure> measure;
     const bool well = readable(i, [&] {
-      if (seconds_by_header(path) > args_.longest_piece_s()) {
+      if (seconds_by_header(path) > args_.longest_piece_s(blueprint)) {
         measure = read_measure(path, blueprint, stop_);
       } else {
         clips_.push_back(read_clip(path, blueprint));
@@ -167,7 +169,7 @@ void EncodeJob::encode_batch() {
 
 void EncodeJob::encode_long(size_t i, const AudioMeasure& audio) {
   const std::string& path = args_.audio[i];
-  const WindowOptions options = args_.window_options();
+  const WindowOptions options = args_.window_options(encoder_.blueprint());
   const std::vector<AudioWindow> windows = encoder_.windows(audio, options);
   const double seconds = static_cast<double>(audio.samples) / encoder_.blueprint().sample_rate;
   log_info(

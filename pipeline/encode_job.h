@@ -21,8 +21,10 @@ struct EncodeArgs : EncoderOptions {
   std::vector<std::string> audio;
 
   bool to_file() const { return out.ends_with(".npy"); }
-  WindowOptions window_options() const;  // InputError when they are no durations
-  double longest_piece_s() const;        // longer audio is encoded in windows
+  // InputError when they are no durations.
+  WindowOptions window_options(const Blueprint& blueprint) const;
+  // Longer audio is encoded in windows.
+  double longest_piece_s(const Blueprint& blueprint) const;
 };
 
 // Where the features of each file go. InputError where two would overwrite each other.

@@ -115,6 +115,11 @@ std::vector<at::Tensor> Encoder::operator()(const std::vector<std::vector<float>
 
 std::vector<AudioWindow> Encoder::windows(const AudioMeasure& audio,
                                           const WindowOptions& options) const {
+  if (const double longest = longest_clip_s(blueprint()); options.seconds > longest) {
+    throw InputError(
+        fmt::format("a window of {:g} s is too long: the model has positions for {:g} s",
+                    options.seconds, longest));
+  }
   return plan_windows(blueprint(), subnet_.architecture.frame_period_us(),
                       blueprint().frames(audio.samples), options);
 }
@@ -166,10 +171,22 @@ std::vector<at::Tensor> Encoder::encoded(const Subnet& subnet,
 
 SpeechBatch Encoder::batch_of(const std::vector<std::vector<float>>& clips) const {
   SpeechBatch batch = make_batch(clips, device_);
+  if (pads_to_positions()) {
+    const int64_t samples =
+        int64_t{blueprint().position_embeddings} * blueprint().base_frame_samples();
+    const int64_t missing = std::max<int64_t>(0, samples - batch.waveform.size(1));
+    batch.waveform = at::constant_pad_nd(batch.waveform, {0, missing});
+    batch.lengths.fill_(batch.waveform.size(1));
+    return batch;
+  }
   if (options_.padding == "original") batch.padding = Padding::kOriginal;
   if (options_.padding == "original-hf") batch.padding = Padding::kOriginalHf;
   if (options_.unmasked()) batch.lengths.fill_(batch.waveform.size(1));
   return batch;
+}
+
+bool Encoder::pads_to_positions() const {
+  return blueprint().front_end == FrontEndKind::kWhisper && !options_.exact();
 }
 
 int64_t Encoder::joined() const { return joined_frames(subnet_.blueprint, subnet_.architecture); }
@@ -183,7 +200,7 @@ at::Tensor Encoder::state(const EncoderOutput& output, int32_t layer) const {
 }
 
 int64_t Encoder::frames(const Frames& all, int64_t row, int64_t samples) const {
-  if (options_.unmasked()) return output_frames(blueprint().frames(samples));
+  if (options_.unmasked() || pads_to_positions()) return output_frames(blueprint().frames(samples));
   return (options_.native() ? all.lengths : all.base_lengths)[row].item<int64_t>();
 }
 

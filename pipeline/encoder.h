@@ -20,6 +20,7 @@ struct EncoderOptions {
 
   bool native() const { return frames == "native"; }
   bool unmasked() const { return padding == "unmasked"; }  // padding is treated as audio
+  bool exact() const { return padding == "exact"; }
 };
 
 // What one pass over a file gives.
@@ -43,6 +44,7 @@ class Encoder {
   // [states, T, E] of each clip.
   std::vector<at::Tensor> operator()(const std::vector<std::vector<float>>& clips) const;
 
+  // InputError for windows that are too short, or longer than the model's positions.
   std::vector<AudioWindow> windows(const AudioMeasure& audio, const WindowOptions& options) const;
   // [states, T, E] float on the CPU, T as in one piece. Reads the file piece by piece: memory is
   // that of the result and one window. Models that normalise the waveform use the whole file's mean
@@ -55,6 +57,8 @@ class Encoder {
   std::vector<at::Tensor> encoded(const Subnet& subnet,
                                   const std::vector<std::vector<float>>& clips) const;
   SpeechBatch batch_of(const std::vector<std::vector<float>>& clips) const;
+  // Whisper's packages pad every clip to all positions and take the padding for audio.
+  bool pads_to_positions() const;
   int64_t joined() const;
   at::Tensor state(const EncoderOutput& output, int32_t layer) const;
   int64_t frames(const Frames& all, int64_t row, int64_t samples) const;

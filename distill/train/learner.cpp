@@ -102,6 +102,15 @@ void Learner::expect_slices(const std::vector<TensorSlice>& slices,
   }
 }
 
+TensorMap Learner::untrained(const std::vector<TensorSlice>& slices) const {
+  TensorMap tensors;
+  for (const TensorSlice& slice : slices) {
+    if (!slice.trained)
+      tensors[slice.name] = take_slice(setup_.student.weights().at(slice.name), slice);
+  }
+  return tensors;
+}
+
 Learner::FrontEnd Learner::make_front_end(const std::vector<Architecture>& architectures,
                                           const std::vector<size_t>& group) const {
   const Supernet& student = setup_.student;
@@ -111,18 +120,16 @@ Learner::FrontEnd Learner::make_front_end(const std::vector<Architecture>& archi
     front.every_frame |= needs_every_frame(student.blueprint(), architectures[i]);
   }
   front.tensors = front.leaves.tensors();
-  for (const TensorSlice& slice : slices) {
-    if (!slice.trained)
-      front.tensors[slice.name] = take_slice(student.weights().at(slice.name), slice);
-  }
+  front.tensors.merge(untrained(slices));
   return front;
 }
 
 Learner::Student Learner::make_student(const Architecture& architecture,
                                        std::vector<TensorSlice> slices,
                                        const FrontEnd& front) const {
+  TensorMap tensors = untrained(slices);
   Leaves leaves(parameters_, std::move(slices), setup_.dtype);
-  TensorMap tensors = leaves.tensors();
+  tensors.insert(leaves.tensors().begin(), leaves.tensors().end());
   tensors.insert(front.tensors.begin(), front.tensors.end());
   const Blueprint& blueprint = setup_.student.blueprint();
   return {std::move(leaves), make_subnet(blueprint, architecture, std::move(tensors))};

@@ -87,6 +87,8 @@ class Learner {
                        const FrontEnd& front) const;
   LossBreakdown loss_of(const Student& student, const SpeechBatch& batch, FrontEnd& front,
                         const TensorMap& goal, const StepData& step) const;
+  // Those of the slices that are not trained, of the student's weights.
+  TensorMap untrained(const std::vector<TensorSlice>& slices) const;
   std::vector<TensorSlice> front_end_slices(const Architecture& architecture) const;
   std::vector<TensorSlice> encoder_slices(const Architecture& architecture) const;  // and heads
   void expect_slices(const std::vector<TensorSlice>& slices, GradientReducer& reducer) const;

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "supernet/checkpoint/whisper.h"
+
 namespace concertina {
 namespace {
 
@@ -28,6 +30,7 @@ Blueprint plain(const Blueprint& blueprint) {
 Blueprint without_known(Blueprint blueprint) {
   blueprint.front_end = FrontEndKind::kWave;
   blueprint.mel = {};
+  blueprint.whisper = {};
   blueprint.wave.feature_norm = true;
   blueprint.projection = true;
   blueprint.normalize_eps = Blueprint().normalize_eps;  // each package has its own
@@ -42,6 +45,10 @@ using Problems = std::vector<std::string>;
 
 void check_front_end(const Blueprint& blueprint, const Architecture& architecture, Naming package,
                      Problems& problems) {
+  if (is_whisper(blueprint)) {
+    problems.emplace_back("Whisper's front end");
+    return;
+  }
   if (blueprint.front_end != FrontEndKind::kWave) {
     problems.emplace_back("a log-mel front end");
     return;
@@ -54,6 +61,29 @@ void check_front_end(const Blueprint& blueprint, const Architecture& architectur
   if (fairseq && blueprint.projection && features == architecture.embed_dim()) {
     problems.emplace_back("a projection of the features to the width they have");
   }
+}
+
+// WhisperEncoder has options for sizes only.
+void check_whisper(const Blueprint& blueprint, Problems& problems) {
+  Blueprint theirs;
+  theirs.front_end = FrontEndKind::kWhisper;
+  theirs.whisper = blueprint.whisper;
+  theirs.key_bias = false;
+  theirs.norm_position = NormPosition::kPre;
+  theirs.head_dim = blueprint.head_dim;
+  theirs.positional = {.kernel = 0, .groups = 1, .weight_norm = false};
+  theirs.position_embeddings = blueprint.position_embeddings;
+  Blueprint ours = blueprint;
+  ours.rate = theirs.rate;
+  if (ours != theirs) problems.emplace_back("options that Whisper does not have");
+  if (blueprint.position_embeddings == 0) problems.emplace_back("no positions");
+}
+
+void check_period(const Blueprint& blueprint, const Architecture& architecture,
+                  Problems& problems) {
+  if (architecture.frame_period_us() == blueprint.base_frame_period_us()) return;
+  problems.push_back(
+      fmt::format("a frame period of {} ms", architecture.frame_period_us() / 1000.0));
 }
 
 void check_position_bias(const Blueprint& blueprint, Naming package, Problems& problems) {
@@ -89,11 +119,14 @@ void check_layers(const Blueprint& blueprint, const Architecture& architecture,
 std::string not_expressible(const Blueprint& blueprint, const Architecture& architecture,
                             Naming package) {
   Problems problems;
-  check_front_end(blueprint, architecture, package, problems);
-  if (architecture.frame_period_us() != blueprint.base_frame_period_us()) {
-    problems.push_back(
-        fmt::format("a frame period of {} ms", architecture.frame_period_us() / 1000.0));
+  if (is_whisper(blueprint) && package == Naming::kTransformers) {
+    check_whisper(blueprint, problems);
+    check_period(blueprint, architecture, problems);
+    check_layers(blueprint, architecture, problems);
+    return fmt::format("{}", fmt::join(problems, "; "));
   }
+  check_front_end(blueprint, architecture, package, problems);
+  check_period(blueprint, architecture, problems);
   if (blueprint.positional.interleaved && blueprint.positional.groups > 1) {
     problems.emplace_back("interleaved groups of the positional conv");
   }

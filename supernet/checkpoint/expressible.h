@@ -10,7 +10,7 @@
 namespace concertina {
 
 // Everything about the model that the package of a naming does not support (transformers'
-// HubertModel and WavLMModel, fairseq's HubertModel), joined by "; "; "" when it is exportable.
+// HubertModel, WavLMModel and WhisperEncoder, fairseq's HubertModel), joined by "; "; "" when it is exportable.
 std::string not_expressible(const Blueprint& blueprint, const Architecture& architecture,
                             Naming package);
 

@@ -8,15 +8,26 @@
 
 #include "core/errors.h"
 #include "supernet/checkpoint/names.h"
+#include "supernet/checkpoint/whisper.h"
 #include "supernet/space/slicing.h"
 
 namespace concertina {
 namespace {
 
-LayoutMap::const_iterator find_tensor(const LayoutMap& tensors, const std::string& prefix,
+LayoutMap::const_iterator find_tensor(const LayoutMap& tensors, const NamesInFile& in_file,
                                       const TensorId& id, Naming naming) {
-  const auto found = tensors.find(prefix + foreign_name(id, naming));
-  return found != tensors.end() ? found : tensors.find(prefix + other_spelling(id, naming));
+  const auto found = tensors.find(in_file(foreign_name(id, naming)));
+  return found != tensors.end() ? found : tensors.find(in_file(other_spelling(id, naming)));
+}
+
+constexpr std::string_view kDecoder = "decoder";
+
+std::string why_left_out(const std::string& theirs, const NamesInFile& in_file,
+                         const Blueprint& blueprint) {
+  const std::string& prefix = in_file.added;
+  if (!prefix.empty() && !theirs.starts_with(prefix)) return "head of a task";
+  const std::string_view name = std::string_view(theirs).substr(prefix.size());
+  return is_whisper(blueprint) ? why_whisper_ignores(name) : why_ignored(name);
 }
 
 bool is_float(DType dtype) {
@@ -28,22 +39,23 @@ bool is_float(DType dtype) {
 
 TensorPlan match_tensors(const ForeignModel& model, const LayoutMap& tensors,
                          const std::string& name, uint64_t file_bytes) {
-  const std::string prefix = task_prefix(tensors);
+  const NamesInFile in_file = names_in_file(tensors, model.blueprint);
   TensorPlan plan;
   std::string problems;
   std::set<std::string> used;
   uint64_t bytes = 0;
+  size_t of_decoder = 0;  // as many as the encoder has, or more: named together
   const auto add = [&](const std::string& what) {
     problems += (problems.empty() ? "" : "; ") + what;
   };
   for (const TensorEntry& entry : tensor_table(model.blueprint, model.storage.shape)) {
     const std::string ours = tensor_name(entry.id);
-    const auto found = find_tensor(tensors, prefix, entry.id, model.naming);
+    const auto found = find_tensor(tensors, in_file, entry.id, model.naming);
     if (found == tensors.end()) {
       if (entry.id.module() == TensorModule::kMaskEmbedding) {
         plan.zeros.push_back(ours);
       } else {
-        add(prefix + foreign_name(entry.id, model.naming) + " is missing");
+        add(in_file(foreign_name(entry.id, model.naming)) + " is missing");
       }
       continue;
     }
@@ -60,15 +72,17 @@ TensorPlan match_tensors(const ForeignModel& model, const LayoutMap& tensors,
   }
   for (const auto& [theirs, layout] : tensors) {
     if (used.contains(theirs)) continue;
-    const bool outside = !prefix.empty() && !theirs.starts_with(prefix);
-    const std::string why =
-        outside ? "head of a task" : why_ignored(std::string_view(theirs).substr(prefix.size()));
-    if (why.empty()) {
+    const std::string why = why_left_out(theirs, in_file, model.blueprint);
+    if (why == kDecoder) {
+      ++of_decoder;
+    } else if (why.empty()) {
       add(theirs + " is not part of this model");
     } else {
       plan.ignored.emplace_back(theirs, why);
     }
   }
+  if (of_decoder > 0)
+    plan.ignored.emplace_back(fmt::format("{} tensors", of_decoder), std::string(kDecoder));
   if (problems.empty() && bytes > file_bytes) add("tensors share more memory than the file has");
   if (!problems.empty()) {
     throw InputError(fmt::format("{}: its tensors do not fit a {} of its configuration: {}", name,

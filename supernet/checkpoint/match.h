@@ -13,7 +13,7 @@ namespace concertina {
 
 struct TensorPlan {
   std::map<std::string, std::string> taken;                  // our name: theirs
-  std::vector<std::pair<std::string, std::string>> ignored;  // their name, why
+  std::vector<std::pair<std::string, std::string>> ignored;  // their name (or how many), why
   std::vector<std::string> zeros;  // ours that may be missing: the mask embedding, unused here
 };
 

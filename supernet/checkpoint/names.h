@@ -20,9 +20,13 @@ std::string other_spelling(const TensorId& tensor, Naming naming);
 // layers only. Other tensors are unchanged.
 TensorId with_kept_layers_counted(const TensorId& tensor, const Architecture& architecture);
 
-// The prefix of the encoder's names in a task model, such as "hubert." or "w2v_encoder.w2v_model.";
-// "" where there is none.
-std::string task_prefix(const LayoutMap& tensors);
+// How a file writes the encoder's names: `added` before them in a task model, such as "hubert." or
+// "w2v_encoder.w2v_model.", `dropped` from their start ("encoder." where Whisper's encoder is alone).
+struct NamesInFile {
+  std::string added, dropped;
+  std::string operator()(const std::string& name) const;
+};
+NamesInFile names_in_file(const LayoutMap& tensors, const Blueprint& blueprint);
 
 // Why an encoder does without this tensor, e.g. "head of a task"; "" when it does not.
 std::string why_ignored(std::string_view name);

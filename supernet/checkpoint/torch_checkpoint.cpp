@@ -5,6 +5,7 @@
 #include "core/errors.h"
 #include "supernet/checkpoint/distiller.h"
 #include "supernet/checkpoint/fairseq.h"
+#include "supernet/checkpoint/whisper.h"
 
 namespace concertina {
 namespace {
@@ -46,6 +47,9 @@ TorchCheckpoint read_torch_checkpoint(const TorchFile& file, const std::string& 
     const PickleValue* config = file.root().find("Config");
     return {distiller_model(Settings::from_pickle(config == nullptr ? none : *config, name)),
             std::move(tensors)};
+  }
+  if (LayoutMap tensors = tensors_at(file, "model_state_dict"); !tensors.empty()) {
+    return {openai_whisper(Settings::from_pickle(file.root(), name)), std::move(tensors)};
   }
   LayoutMap tensors = state_dict_of(file);
   if (tensors.empty()) {

@@ -15,7 +15,7 @@ struct TorchCheckpoint {
 };
 
 // fairseq's and LightHuBERT's ("model"), s3prl's copies of them ("model_weight"), DistilHuBERT
-// ("Distiller"), or a state dict. InputError: no tensors by name, settings that do not fit, or a
+// ("Distiller"), OpenAI's Whisper ("model_state_dict"), or a state dict. InputError: no tensors by name, settings that do not fit, or a
 // student of another package (named).
 TorchCheckpoint read_torch_checkpoint(const TorchFile& file, const std::string& name);
 

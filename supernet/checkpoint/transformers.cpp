@@ -8,6 +8,7 @@
 #include "core/errors.h"
 #include "supernet/checkpoint/conv_spec.h"
 #include "supernet/checkpoint/encoder_sizes.h"
+#include "supernet/checkpoint/whisper.h"
 
 namespace concertina {
 namespace {
@@ -63,16 +64,17 @@ std::string kind_of(const Settings& config) {
   if (type == "hubert") return "HuBERT";
   if (type == "wav2vec2") return "wav2vec 2.0";
   if (type == "wavlm") return "WavLM";
-  const std::vector<std::string> known = {"hubert", "wav2vec2", "wavlm"};
+  const std::vector<std::string> known = {"hubert", "wav2vec2", "wavlm", "whisper"};
   throw InputError(
       fmt::format("{}: model_type '{}' is not a model that can be imported: expected "
-                  "hubert, wav2vec2 or wavlm{}",
+                  "hubert, wav2vec2, wavlm or whisper{}",
                   config.name(), type, did_you_mean(type, known)));
 }
 
 }  // namespace
 
 ForeignModel transformers_model(const Settings& config, const Settings& preprocessor) {
+  if (config.text("model_type") == "whisper") return transformers_whisper(config, preprocessor);
   ForeignModel model{.kind = kind_of(config), .naming = Naming::kTransformers};
   SettingsReader reader(config, "");
   Blueprint blueprint;

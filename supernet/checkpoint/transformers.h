@@ -1,5 +1,5 @@
-// config.json and preprocessor_config.json of transformers' HubertModel and Wav2Vec2Model, read and
-// written.
+// config.json and preprocessor_config.json of transformers' HubertModel and its relatives, read and
+// written; Whisper's are in whisper.h.
 #pragma once
 
 #include <string>

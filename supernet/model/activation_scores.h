@@ -4,7 +4,7 @@
 // that multiply it (Wanda's criterion, Sun et al. 2023, summed over each unit), for embedding
 // channels summed over all those layers. A head's score is the mean L2 distance, over frames, of
 // the attention half's output with and without the head. Channels inside the rate unit, which the
-// largest network does not run, are scored by magnitude.
+// largest network does not run, and those between Whisper's convolutions are scored by magnitude.
 #pragma once
 
 #include <span>

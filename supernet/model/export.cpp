@@ -8,6 +8,7 @@
 #include "supernet/checkpoint/fairseq.h"
 #include "supernet/checkpoint/names.h"
 #include "supernet/checkpoint/transformers.h"
+#include "supernet/checkpoint/whisper.h"
 #include "supernet/container/torch_writer.h"
 #include "supernet/model/foreign_space.h"
 #include "supernet/model/mapped_tensor.h"
@@ -45,18 +46,32 @@ TensorMap foreign_tensors(const Supernet& model, const Architecture& architectur
         "architecture '{}' cannot be exported to {}, which does not support {}", architecture.key(),
         naming == Naming::kFairseq ? "fairseq" : "transformers", problems));
   }
+  const bool whisper = is_whisper(model.blueprint());
   const Supernet one = model.extract(architecture);
   const TensorMap ours = with_matrices_as(one, one.weights(), matrices);
   Blueprint theirs = model.blueprint();
-  theirs.positional.weight_norm = true;
+  theirs.positional.weight_norm = !whisper;
   if (naming == Naming::kTransformers) theirs.projection = true;
   TensorMap renamed;
   for (const TensorEntry& entry : tensor_table(theirs, architecture)) {
     const auto found = ours.find(tensor_name(entry.id));
     const at::Tensor tensor =
         found != ours.end() ? found->second : tensor_made_for_package(entry, one.weights());
-    renamed[foreign_name(with_kept_layers_counted(entry.id, architecture), naming)] =
-        tensor.detach().cpu().contiguous();
+    renamed[foreign_name(with_kept_layers_counted(entry.id, architecture),
+                         whisper ? Naming::kFairseq : naming)] = tensor.detach().cpu().contiguous();
+  }
+  return renamed;
+}
+
+// The tensors of a WhisperEncoder: transformers has no mask embedding, and no prefix in a model that
+// is the encoder alone.
+TensorMap whisper_tensors(const Supernet& model, const Architecture& architecture,
+                          at::ScalarType matrices) {
+  static constexpr std::string_view kPrefix = "encoder.";
+  TensorMap renamed;
+  for (auto& [name, tensor] :
+       foreign_tensors(model, architecture, Naming::kTransformers, matrices)) {
+    if (name.starts_with(kPrefix)) renamed[name.substr(kPrefix.size())] = std::move(tensor);
   }
   return renamed;
 }
@@ -75,12 +90,18 @@ void put(TorchWriter& writer, const Setting& value) {
 
 void export_transformers(const Supernet& model, const Architecture& architecture,
                          const std::filesystem::path& folder, at::ScalarType matrices) {
-  const TensorMap tensors = foreign_tensors(model, architecture, Naming::kTransformers, matrices);
+  const Blueprint& blueprint = model.blueprint();
+  const bool whisper = is_whisper(blueprint);
+  const TensorMap tensors =
+      whisper ? whisper_tensors(model, architecture, matrices)
+              : foreign_tensors(model, architecture, Naming::kTransformers, matrices);
   make_directories(folder);
   write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
-  write_atomically(folder / "config.json", transformers_config(model.blueprint(), architecture));
-  write_atomically(folder / "preprocessor_config.json",
-                   transformers_preprocessor(model.blueprint()));
+  write_atomically(folder / "config.json", whisper ? whisper_config(blueprint, architecture)
+                                                   : transformers_config(blueprint, architecture));
+  write_atomically(folder / "preprocessor_config.json", whisper
+                                                            ? whisper_preprocessor(blueprint)
+                                                            : transformers_preprocessor(blueprint));
 }
 
 void export_fairseq(const Supernet& model, const Architecture& architecture,

@@ -9,7 +9,8 @@
 
 namespace concertina {
 
-// A folder that transformers' HubertModel (WavLMModel where there is a position bias) loads:
+// A folder that transformers' HubertModel (WavLMModel where there is a position bias,
+// WhisperEncoder with Whisper's front end, without the mask embedding) loads:
 // config.json, preprocessor_config.json, model.safetensors. `matrices`: dtype of matrices and
 // convolutions (fp32, bf16, half); the rest stays fp32. InputError lists what the package does not
 // support.

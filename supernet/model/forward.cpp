@@ -10,6 +10,7 @@
 #include "supernet/nn/ops.h"
 #include "supernet/nn/position_bias.h"
 #include "supernet/nn/rate.h"
+#include "supernet/nn/whisper.h"
 #include "supernet/space/frames.h"
 
 namespace concertina {
@@ -48,6 +49,28 @@ void check_long_enough(const Blueprint& blueprint, const at::Tensor& lengths) {
   throw InputError(fmt::format(
       "a clip of {} samples is too short: the model needs at least one frame of {} samples",
       shortest, blueprint.base_frame_samples()));
+}
+
+void check_short_enough(const Blueprint& blueprint, int64_t frames) {
+  const int64_t most = blueprint.position_embeddings;
+  if (most == 0 || frames <= most) return;
+  const double period_s = blueprint.base_frame_period_us() * 1e-6;
+  throw InputError(fmt::format(
+      "a clip of {:.1f} s is too long: the model has {} positions, which is {:g} s; crop it, or "
+      "encode it in windows (encode --window)",
+      static_cast<double>(frames) * period_s, most, static_cast<double>(most) * period_s));
+}
+
+// Features as wide as the embedding.
+at::Tensor embedded(const EncoderWeights& weights, const SpeechBatch& batch, const at::Tensor& x) {
+  if (weights.stem) {
+    const at::Tensor mel = x.reshape({x.size(0), x.size(1) * kWhisperStride, -1});
+    const at::Tensor counted = batch.padding == Padding::kExact
+                                   ? batch.lengths
+                                   : at::full_like(batch.lengths, batch.waveform.size(1));
+    return whisper_stem(*weights.stem, mel, whisper_mel_lengths(counted));
+  }
+  return weights.projection.weight.defined() ? linear(x, weights.projection) : x;
 }
 
 // Joins whole frames of the encoder's input.
@@ -116,14 +139,17 @@ Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch, const Featu
   at::Tensor mask =
       batch.mask.defined() ? batch.mask.narrow(1, 0, features.x.size(1)) : at::Tensor();
   if (weights.rate) compress(subnet, frames, mask);
+  check_short_enough(blueprint, frames.x.size(1));
 
-  at::Tensor x =
-      weights.projection.weight.defined() ? linear(frames.x, weights.projection) : frames.x;
+  at::Tensor x = embedded(weights, batch, frames.x);
   if (mask.defined()) x = at::where(mask.unsqueeze(2), weights.mask_emb.to(x.scalar_type()), x);
   frames.valid = valid_mask(frames.lengths, x.size(1), x.device());
   x = zero_invalid(x, frames.valid);
   if (wants.projected) frames.projected = x;
-  x = positional_conv(blueprint.positional, weights.positional, x);
+  if (weights.positions.defined())
+    x = x + weights.positions.narrow(0, 0, x.size(1)).to(x.scalar_type());
+  if (weights.positional.weight.defined())
+    x = positional_conv(blueprint.positional, weights.positional, x);
   frames.x =
       blueprint.norm_position == NormPosition::kPost ? layer_norm(x, weights.encoder_norm) : x;
   if (const int64_t joined = joined_frames(blueprint, subnet.architecture); joined > 1)

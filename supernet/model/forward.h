@@ -63,7 +63,8 @@ Features features_of(const Subnet& subnet, const SpeechBatch& batch, bool every_
 bool needs_every_frame(const Blueprint& blueprint, const Architecture& architecture);
 // True for the tensors that features_of() reads.
 bool is_of_front_end(std::string_view tensor);
-// The input of the first layer: front end, rate unit, projection, positional conv.
+// The input of the first layer: front end, rate unit, projection or Whisper's convolutions,
+// positions, positional conv. InputError when a clip has more frames than the model has positions.
 Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch,
                      const WantedOutputs& wants = {});
 Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch, const Features& features,

@@ -11,6 +11,8 @@
 #include "supernet/checkpoint/match.h"
 #include "supernet/checkpoint/torch_checkpoint.h"
 #include "supernet/checkpoint/transformers.h"
+#include "supernet/checkpoint/whisper.h"
+#include "supernet/container/ctranslate2_file.h"
 #include "supernet/container/safetensors_layout.h"
 #include "supernet/model/foreign_space.h"
 #include "supernet/model/model_file.h"
@@ -45,6 +47,13 @@ Found find_in_torch_file(const WeightFile& weights) {
   TorchCheckpoint checkpoint = read_torch_checkpoint(file, weights.path.string());
   return {checkpoint.model ? std::move(*checkpoint.model) : model_of_config_next_to(weights.path),
           one_file(weights, std::move(checkpoint.tensors), file.container())};
+}
+
+Found find_in_ctranslate2_file(const WeightFile& weights) {
+  CTranslate2Checkpoint checkpoint =
+      read_ctranslate2(weights.mapped->bytes(), weights.path.string());
+  return {std::move(checkpoint.model),
+          one_file(weights, std::move(checkpoint.tensors), "CTranslate2")};
 }
 
 TensorMap take_tensors(const TensorPlan& plan, const Found& found) {
@@ -93,11 +102,13 @@ Imported import_checkpoint(const fs::path& path) {
     const WeightFile file{weights, std::make_shared<MappedFile>(weights)};
     if (is_torch_file(file.mapped->bytes())) {
       found = find_in_torch_file(file);
+    } else if (is_ctranslate2_file(file.mapped->bytes())) {
+      found = find_in_ctranslate2_file(file);
     } else {
       if (!is_named_safetensors(weights) && !begins_as_safetensors(file.mapped->bytes())) {
         throw InputError(
-            fmt::format("{} is neither a file of torch.save nor a safetensors file: it may be "
-                        "damaged, or of another kind",
+            fmt::format("{} is neither a file of torch.save nor a safetensors file, nor one of "
+                        "CTranslate2: it may be damaged, or of another kind",
                         weights.string()));
       }
       SafetensorsLayout layout = parse_safetensors(file.mapped->bytes(), weights.string());

@@ -7,6 +7,7 @@
 
 #include "core/errors.h"
 #include "supernet/nn/ops.h"
+#include "supernet/nn/whisper.h"
 
 namespace concertina {
 namespace {
@@ -54,6 +55,8 @@ at::Tensor initial_value(const TensorEntry& entry, const PositionalConv& positio
     }
     case TensorInit::kKaimingNormal:
       return at::empty(shape).normal_(0, std::sqrt(2.0 / (size(1) * taps)), generator);
+    case TensorInit::kSinusoids:
+      return sinusoids(shape[0], shape[1]);
     case TensorInit::kPositionalNormal: {
       const double fan = static_cast<double>(positional.kernel) * size(0);
       return at::empty(shape).normal_(0, std::sqrt(4.0 / fan), generator);
@@ -127,7 +130,7 @@ Supernet Supernet::random(const SearchSpace& space, const Rng& rng) {
         at::make_generator<at::CPUGeneratorImpl>(rng.fork("init " + name).next_u64());
     weights[name] = initial_value(entry, blueprint.positional, generator);
   }
-  if (blueprint.positional.weight_norm) {
+  if (blueprint.positional.kernel > 0 && blueprint.positional.weight_norm) {
     using enum TensorPart;
     weights[tensor_name(TensorModule::kPositionalConv, kScale)] =
         norm_of_taps(weights.at(tensor_name(TensorModule::kPositionalConv, kDirection)));

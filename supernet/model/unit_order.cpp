@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "core/errors.h"
@@ -65,6 +66,11 @@ at::Tensor reorder_grouped_inputs(const at::Tensor& kernel, const PositionalConv
     }
   }
   return kernel.gather(1, inputs.to(kernel.device()).unsqueeze(2).expand(kernel.sizes()));
+}
+
+bool is_trained(const std::string& name) {
+  const std::optional<TensorId> id = tensor_named(name);
+  return !id || id->is_trained();
 }
 
 at::Tensor in_order(const Blueprint& blueprint, const std::string& name, at::Tensor tensor,
@@ -146,7 +152,7 @@ UnitScores magnitude_scores(const Supernet& model) {
     scores[group].assign(static_cast<size_t>(units), 0.0);
   }
   for (const auto& [name, tensor] : model.weights()) {
-    if (tensor.dim() < 2) continue;
+    if (tensor.dim() < 2 || !is_trained(name)) continue;
     const std::vector<UnitAxis> axes = unit_axes(blueprint, name);
     if (std::ranges::any_of(axes, &UnitAxis::within_group)) continue;  // the positional conv
     for (const UnitAxis& axis : axes) {

@@ -94,9 +94,10 @@ fs::path weights_in(const fs::path& folder) {
     if (is_there(folder / (name + std::string(kIndex))))
       return folder / (name + std::string(kIndex));
   }
+  if (is_there(folder / "model.bin")) return folder / "model.bin";
   throw InputError(
       fmt::format("{} has neither model.safetensors nor pytorch_model.bin, in one file "
-                  "or in several with an index",
+                  "or in several with an index, nor CTranslate2's model.bin",
                   folder.string()));
 }
 

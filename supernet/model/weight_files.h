@@ -34,7 +34,7 @@ struct WeightFiles {
 WeightFiles one_file(WeightFile file, LayoutMap layouts, std::string container);
 
 // The weights of a folder: model.safetensors, pytorch_model.bin or their .index.json, the first
-// that exists in transformers' order. InputError when none does.
+// that exists in transformers' order; CTranslate2's model.bin. InputError when none does.
 std::filesystem::path weights_in(const std::filesystem::path& folder);
 
 bool is_shard_index(const std::filesystem::path& path);  // by its name

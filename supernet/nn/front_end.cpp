@@ -8,6 +8,7 @@
 #include "supernet/nn/mel.h"
 #include "supernet/nn/norm_gelu.h"
 #include "supernet/nn/ops.h"
+#include "supernet/nn/whisper.h"
 #include "supernet/space/frames.h"
 
 namespace concertina {
@@ -161,6 +162,31 @@ at::Tensor mel_features(const Blueprint& blueprint, const EncoderWeights& weight
   return x.narrow(1, 0, frames * mel.stack).reshape({x.size(0), frames, mel.stack * mel.bins});
 }
 
+// [B, T, 2 * bins]: the two mel frames of each base frame.
+at::Tensor whisper_features(const Blueprint& blueprint, const at::Tensor& waveform,
+                            const at::Tensor& lengths) {
+  const int64_t bins = blueprint.whisper.bins;
+  const at::Tensor mel = whisper_log_mel(waveform, lengths, bins, blueprint.sample_rate);
+  const int64_t frames = blueprint.frames(waveform.size(1));
+  return at::constant_pad_nd(mel, {0, 0, 0, frames * kWhisperStride - mel.size(1)})
+      .reshape({mel.size(0), frames, kWhisperStride * bins});
+}
+
+at::Tensor compute_features(const Blueprint& blueprint, const EncoderWeights& weights,
+                            const at::Tensor& waveform, const at::Tensor& lengths,
+                            std::vector<at::Tensor>* conv_outputs, const VisibleFrames* visible) {
+  switch (blueprint.front_end) {
+    case FrontEndKind::kWave:
+      return wave_features(blueprint.wave, weights, waveform, lengths,
+                           blueprint.frames(waveform.size(1)), visible, conv_outputs);
+    case FrontEndKind::kLogMel:
+      return mel_features(blueprint, weights, waveform);
+    case FrontEndKind::kWhisper:
+      break;
+  }
+  return whisper_features(blueprint, waveform, lengths);
+}
+
 }  // namespace
 
 Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
@@ -173,10 +199,7 @@ Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
                                : waveform;
   const at::Tensor counted = padding == Padding::kExact ? lengths : at::full_like(lengths, samples);
   Features features;
-  features.x = blueprint.front_end == FrontEndKind::kWave
-                   ? wave_features(blueprint.wave, weights, input, counted,
-                                   blueprint.frames(samples), visible, conv_outputs)
-                   : mel_features(blueprint, weights, input);
+  features.x = compute_features(blueprint, weights, input, counted, conv_outputs, visible);
   features.lengths = padding == Padding::kOriginal
                          ? fairseq_frame_lengths(lengths, samples, features.x.size(1))
                          : frame_lengths(blueprint, lengths);

@@ -18,14 +18,15 @@ enum class Padding {
 };
 
 struct Features {
-  at::Tensor x;        // [B, T, C], before the projection
+  at::Tensor x;        // [B, T, C], before the projection; Whisper's: two mel frames in a row
   at::Tensor lengths;  // [B] int64 on the CPU, valid base frames
 };
 
 // waveform [B, N] float, lengths [B] int64 on the CPU (valid samples). Both original kinds include
 // the padding in the statistics of the group norm. They differ in the valid frames: transformers
 // counts the frames that the convolutions give for the valid samples, fairseq splits the N samples
-// into T parts of N / T (rounded down) and counts the parts that hold a valid sample. `visible`,
+// into T parts of N / T (rounded down) and counts the parts that hold a valid sample. Whisper's
+// front end takes the padding for audio under both. `visible`,
 // when given: the frames to compute features of; the others are zero. Exact padding only.
 // `conv_outputs`, when given, receives the output of each convolution after norm and GELU, [B, T',
 // C'].

@@ -42,7 +42,11 @@ class Binding {
   // Once all are bound: converts them to the layouts that the forward pass reads.
   EncoderWeights finish() && {
     for (ConvWeights& conv : weights_.convs) conv.affine.weight = taps_first(conv.affine.weight);
-    finish_positional_conv();
+    if (weights_.stem) {
+      weights_.stem->input.weight = taps_first(weights_.stem->input.weight);
+      weights_.stem->output.weight = taps_first(weights_.stem->output.weight);
+    }
+    if (weights_.positional.weight.defined()) finish_positional_conv();
     mark_reused_maps();
     return std::move(weights_);
   }
@@ -53,6 +57,7 @@ class Binding {
                                      [](const LayerWeights& l) { return l.shape.index; });
   }
   ConvWeights& conv(const TensorId& id) { return weights_.convs[static_cast<size_t>(id.index)]; }
+  StemWeights& stem() { return weights_.stem ? *weights_.stem : weights_.stem.emplace(); }
   RateWeights& rate() { return weights_.rate ? *weights_.rate : weights_.rate.emplace(); }
 
   at::Tensor& single(const TensorId& id) {
@@ -65,6 +70,8 @@ class Binding {
         return weights_.feature_scale;
       case TensorModule::kMaskEmbedding:
         return weights_.mask_emb;
+      case TensorModule::kPositions:
+        return weights_.positions;
       case TensorModule::kPositionTable:
         return weights_.position_table;
       case TensorModule::kPositionGateScale:
@@ -94,6 +101,10 @@ class Binding {
         return rate().proj;
       case TensorModule::kJoin:
         return weights_.join;
+      case TensorModule::kStemInput:
+        return stem().input;
+      case TensorModule::kStemOutput:
+        return stem().output;
       case TensorModule::kProjection:
         return weights_.projection;
       case TensorModule::kPositionalConv:

@@ -26,6 +26,12 @@ struct ConvWeights {
   Affine norm;    // undefined where the layer has none
 };
 
+// Whisper's two convolutions.
+struct StemWeights {
+  Affine input;   // [E, bins, 3]
+  Affine output;  // [E, E, 3]
+};
+
 struct RateWeights {
   Affine conv, norm, proj;  // OFA alpha net on the front end's features
 };
@@ -45,12 +51,14 @@ struct EncoderWeights {
   at::Tensor mel_mean, mel_std;     // log-mel front end, [bins]
   at::Tensor feature_scale;         // [C], wave front end; undefined: none
   Affine feature_norm;              // wave front end; undefined: none
+  std::optional<StemWeights> stem;  // Whisper's front end
   Affine projection;                // [E, C]; undefined: none
+  at::Tensor positions;             // [rows, E]; undefined: none
   at::Tensor mask_emb;              // [E]
   std::optional<RateWeights> rate;  // cif
   Affine join;                      // conv [E, E, r] or linear [E, r * E]; undefined: none
   at::Tensor position_table;        // [buckets, heads]; undefined: no position bias
-  Affine positional;                // normalised, outputs group by group, [E, E / groups, k]
+  Affine positional;  // undefined: none; normalised, outputs group by group, [E, E / groups, k]
   Affine encoder_norm;
   std::vector<LayerWeights> layers;  // kept layers, ascending
 };

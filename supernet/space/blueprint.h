@@ -6,7 +6,7 @@
 
 namespace concertina {
 
-enum class FrontEndKind { kWave, kLogMel };
+enum class FrontEndKind { kWave, kLogMel, kWhisper };
 enum class ExtractorNorm { kGroup, kLayer };  // fairseq extractor_mode "default" | "layer_norm"
 enum class NormPosition { kPost, kPre };      // pre = HF "do_stable_layer_norm"
 // How a frame period above the base is reached. CIF (continuous integrate-and-fire) works on the
@@ -41,8 +41,18 @@ struct LogMelFrontEnd {
   bool operator==(const LogMelFrontEnd&) const = default;
 };
 
+// Whisper's front end (Radford et al. 2022): log-mel energies every 10 ms, and two convolutions of
+// the embedding's width, which take the place of the projection and halve the frame rate.
+// supernet/nn/whisper.h has the formulas.
+struct WhisperFrontEnd {
+  int32_t bins = 80;  // 128 in large-v3
+  bool operator==(const WhisperFrontEnd&) const = default;
+};
+inline constexpr int32_t kWhisperWindow = 400, kWhisperHop = 160;  // samples
+inline constexpr int32_t kWhisperStride = 2;                       // of the second convolution
+
 struct PositionalConv {
-  int32_t kernel = 128;
+  int32_t kernel = 128;  // 0: none; the other options are then 1, false, false
   int32_t groups = 16;
   bool weight_norm = true;  // over (out, in) for each tap, as fairseq (dim = 2)
   // Channel c is in group c mod groups, so that a prefix of the channels keeps whole groups; else
@@ -67,12 +77,17 @@ struct Blueprint {
   FrontEndKind front_end = FrontEndKind::kWave;
   WaveFrontEnd wave;
   LogMelFrontEnd mel;
+  WhisperFrontEnd whisper;
   bool normalize_waveform = false;  // zero mean, unit variance per utterance
   double normalize_eps = 1e-5;      // on the variance: 1e-5 in fairseq, 1e-7 in transformers
   bool projection = true;  // features -> embedding; false where the widths are equal (fairseq)
+  bool key_bias = true;    // of the projection of keys; Whisper has none
   NormPosition norm_position = NormPosition::kPost;
   int32_t head_dim = 64;
   PositionalConv positional;
+  // Rows of a table of position vectors that is added to the layers' input and not trained: the
+  // most base frames of a clip. 0: none.
+  int32_t position_embeddings = 0;
   RelativePosition relative_position;
   // Layers without queries and keys of their own, ascending: they reuse the attention
   // map of the last kept layer before them that computes one (ARMHuBERT).
@@ -84,10 +99,11 @@ struct Blueprint {
   int32_t base_frame_period_us() const;  // 20000
   // Base frames of an utterance, before any rate unit; 0 when it is too short.
   int64_t frames(int64_t samples) const;
-  // Width of the features that reach the projection.
+  // Width of the features that reach the projection, or Whisper's convolutions.
   int32_t front_end_dim(const std::vector<int32_t>& conv_channels) const;
   bool reuses_attention(int32_t layer) const;
-  bool joins_frames() const;  // rate conv, linear or average
+  bool joins_frames() const;    // rate conv, linear or average
+  bool has_projection() const;  // a linear layer; Whisper's convolutions need none
 
   bool operator==(const Blueprint&) const = default;
 };

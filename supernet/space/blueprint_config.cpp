@@ -11,7 +11,7 @@
 namespace concertina {
 namespace {
 
-const std::vector<std::string> kFrontEndNames = {"wave", "log_mel"};
+const std::vector<std::string> kFrontEndNames = {"wave", "log_mel", "whisper"};
 const std::vector<std::string> kExtractorNormNames = {"group", "layer"};
 const std::vector<std::string> kNormPositionNames = {"post", "pre"};
 const std::vector<std::string> kRateNames = {"none", "cif", "conv", "linear", "average"};
@@ -63,6 +63,15 @@ void read_mel(ConfigSection& section, LogMelFrontEnd& mel) {
   read_size(section, "stack", 1, 64, mel.stack);
 }
 
+// Without a convolution its other options have no meaning, and one value.
+void read_positional_conv(ConfigSection section, PositionalConv& conv) {
+  read_size(section, "kernel", 0, 4096, conv.kernel);
+  read_size(section, "groups", 1, 4096, conv.groups);
+  section.read("weight_norm", conv.weight_norm);
+  section.read("interleaved", conv.interleaved);
+  if (conv.kernel == 0) conv = {.kernel = 0, .groups = 1, .weight_norm = false};
+}
+
 void read_relative_position(ConfigSection section, RelativePosition& bias) {
   read_size(section, "buckets", 0, 65'536, bias.buckets);
   read_size(section, "max_distance", 1, 1'000'000, bias.max_distance);
@@ -94,6 +103,10 @@ void read_eps(ConfigSection& section, double& eps) {
 
 nlohmann::json front_end_json(const Blueprint& blueprint) {
   nlohmann::json json = {{"kind", name_of(kFrontEndNames, blueprint.front_end)}};
+  if (blueprint.front_end == FrontEndKind::kWhisper) {
+    json["bins"] = blueprint.whisper.bins;
+    return json;
+  }
   if (blueprint.front_end == FrontEndKind::kLogMel) {
     json["bins"] = blueprint.mel.bins;
     json["window"] = blueprint.mel.window;
@@ -119,10 +132,31 @@ void add_newer_options(const Blueprint& blueprint, nlohmann::json& json) {
     json["normalize_eps"] = blueprint.normalize_eps;
   }
   if (!blueprint.projection) json["projection"] = false;
+  if (!blueprint.key_bias) json["key_bias"] = false;
+  if (blueprint.position_embeddings > 0) {
+    json["position_embeddings"] = blueprint.position_embeddings;
+  }
   if (!blueprint.attention_reuse.empty()) json["attention_reuse"] = blueprint.attention_reuse;
   if (const RelativePosition& bias = blueprint.relative_position; bias.buckets > 0) {
     json["relative_position"] = {
         {"buckets", bias.buckets}, {"max_distance", bias.max_distance}, {"gated", bias.gated}};
+  }
+}
+
+// What works on features before a projection does not go with Whisper's front end.
+void check_whisper(ConfigSection& section, const Blueprint& blueprint) {
+  if (blueprint.front_end != FrontEndKind::kWhisper) return;
+  if (blueprint.rate == RateKind::kCif) {
+    section.problem("rate",
+                    "cif works on features before the projection, and a whisper front end has "
+                    "convolutions in its place: expected none, conv, linear or average");
+  }
+  if (!blueprint.projection) {
+    section.problem("projection",
+                    "a whisper front end has convolutions in its place: leave it out");
+  }
+  if (blueprint.normalize_waveform) {
+    section.problem("normalize_waveform", "a whisper front end scales its log-mel energies itself");
   }
 }
 
@@ -159,22 +193,23 @@ Blueprint blueprint_from_config(ConfigSection section) {
   read_enum(front_end, "kind", kFrontEndNames, blueprint.front_end);
   if (blueprint.front_end == FrontEndKind::kWave) {
     read_wave(front_end, blueprint.wave);
+  } else if (blueprint.front_end == FrontEndKind::kWhisper) {
+    read_size(front_end, "bins", 1, 1024, blueprint.whisper.bins);
   } else {
     read_mel(front_end, blueprint.mel);
   }
   section.read("normalize_waveform", blueprint.normalize_waveform);
   read_eps(section, blueprint.normalize_eps);
   section.read("projection", blueprint.projection);
+  section.read("key_bias", blueprint.key_bias);
   read_enum(section, "norm_position", kNormPositionNames, blueprint.norm_position);
   read_size(section, "head_dim", 1, 1024, blueprint.head_dim);
-  ConfigSection positional = section.section("positional");
-  read_size(positional, "kernel", 1, 4096, blueprint.positional.kernel);
-  read_size(positional, "groups", 1, 4096, blueprint.positional.groups);
-  positional.read("weight_norm", blueprint.positional.weight_norm);
-  positional.read("interleaved", blueprint.positional.interleaved);
+  read_positional_conv(section.section("positional"), blueprint.positional);
+  read_size(section, "position_embeddings", 0, 65'536, blueprint.position_embeddings);
   read_relative_position(section.section("relative_position"), blueprint.relative_position);
   read_reuse(section, blueprint.attention_reuse);
   read_enum(section, "rate", kRateNames, blueprint.rate);
+  check_whisper(section, blueprint);
   return blueprint;
 }
 

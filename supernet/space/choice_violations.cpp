@@ -39,7 +39,9 @@ class Checker {
     const bool wave = blueprint.front_end == FrontEndKind::kWave;
     if (wave == choices_.conv_channels.empty()) {
       add("conv_channels", wave ? "a waveform front end needs at least one width"
-                                : "a log-mel front end has no conv layers");
+                           : blueprint.front_end == FrontEndKind::kWhisper
+                               ? "a whisper front end's conv layers are as wide as the embedding"
+                               : "a log-mel front end has no conv layers");
       return;
     }
     for (const auto& widths : choices_.conv_channels) {

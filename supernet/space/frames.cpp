@@ -22,12 +22,26 @@ int64_t conv_inputs(const WaveFrontEnd& wave, size_t layers, int64_t outputs) {
   return outputs;
 }
 
+int64_t whisper_mel_frames(int64_t samples) {
+  return samples > kWhisperWindow / 2 ? samples / kWhisperHop : 0;
+}
+
+int64_t whisper_frames(int64_t samples) {
+  return (whisper_mel_frames(samples) + kWhisperStride - 1) / kWhisperStride;
+}
+
 int64_t samples_for_frames(const Blueprint& blueprint, int64_t frames) {
   if (frames <= 0) return 0;
   if (blueprint.front_end == FrontEndKind::kWave) {
     return conv_inputs(blueprint.wave, blueprint.wave.layers.size(), frames);
   }
+  if (blueprint.front_end == FrontEndKind::kWhisper) return frames * blueprint.base_frame_samples();
   return (frames * blueprint.mel.stack - 1) * blueprint.mel.hop + blueprint.mel.window;
+}
+
+double first_centre(const Blueprint& blueprint) {
+  if (blueprint.front_end == FrontEndKind::kWhisper) return 0;
+  return static_cast<double>(samples_for_frames(blueprint, 1)) / 2;
 }
 
 int64_t compressed_frames(const Blueprint& blueprint, int64_t base_frames,

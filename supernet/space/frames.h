@@ -18,8 +18,19 @@ int64_t conv_outputs(const WaveFrontEnd& wave, size_t layers, int64_t samples);
 // The fewest samples of which the first `layers` convolutions make `outputs` outputs, at least 1.
 int64_t conv_inputs(const WaveFrontEnd& wave, size_t layers, int64_t outputs);
 
-// The fewest samples that make so many base frames; of one frame: its receptive field.
+// Whisper's mel frames, one for each whole hop; 0 where the clip is too short to be mirrored at its
+// ends by half a window.
+int64_t whisper_mel_frames(int64_t samples);
+// Base frames: half of them, rounded up.
+int64_t whisper_frames(int64_t samples);
+
+// The fewest samples that make so many base frames; of one frame: its receptive field. With
+// Whisper's front end, which mirrors a clip at its ends, whole frames: frames * 320.
 int64_t samples_for_frames(const Blueprint& blueprint, int64_t frames);
+
+// Where the first base frame is centred, in samples: half its receptive field; 0 with Whisper's
+// front end, whose frames begin half a receptive field before the clip.
+double first_centre(const Blueprint& blueprint);
 
 // Frames after the rate unit, at least 1 when base_frames > 0: round(base_frames * base period /
 // period) for CIF, base_frames / (period / base period) rounded down where whole frames are joined.

@@ -100,7 +100,9 @@ std::optional<Violation> find_violation(const Blueprint& blueprint,
       blueprint.front_end == FrontEndKind::kWave ? blueprint.wave.layers.size() : 0;
   if (given == layers) return std::nullopt;
   return Violation{"conv_channels", fmt::format("{} conv channels", given),
-                   layers == 0 ? "expected none, for the front end is log-mel"
+                   layers == 0 ? blueprint.front_end == FrontEndKind::kWhisper
+                                     ? "expected none, for Whisper's are as wide as the embedding"
+                                     : "expected none, for the front end is log-mel"
                                : fmt::format("expected {} (c=)", layers)};
 }
 

@@ -16,7 +16,8 @@ constexpr auto kLayers = RowRepeat::kEncoderLayers;
 // Which models have a row.
 bool always(const Layer& /*at*/) { return true; }
 bool has_mel(const Layer& at) { return at.blueprint.front_end == FrontEndKind::kLogMel; }
-bool has_convs(const Layer& at) { return !has_mel(at); }
+bool has_convs(const Layer& at) { return at.blueprint.front_end == FrontEndKind::kWave; }
+bool has_stem(const Layer& at) { return at.blueprint.front_end == FrontEndKind::kWhisper; }
 bool has_layer_norms(const Layer& at) {
   return has_convs(at) && at.blueprint.wave.norm == ExtractorNorm::kLayer;
 }
@@ -25,7 +26,9 @@ bool has_group_norm(const Layer& at) {
 }
 bool has_feature_scale(const Layer& at) { return has_convs(at) && at.blueprint.wave.feature_scale; }
 bool has_feature_norm(const Layer& at) { return has_convs(at) && at.blueprint.wave.feature_norm; }
-bool has_projection(const Layer& at) { return at.blueprint.projection; }
+bool has_projection(const Layer& at) { return at.blueprint.has_projection(); }
+bool has_positional_conv(const Layer& at) { return at.blueprint.positional.kernel > 0; }
+bool has_positions(const Layer& at) { return at.blueprint.position_embeddings > 0; }
 bool has_rate_unit_of(const Layer& at, RateKind kind) {
   return at.blueprint.rate == kind && has_rate_unit(at.blueprint, at.architecture);
 }
@@ -77,11 +80,17 @@ const std::vector<TensorRow>& tensor_rows() {
     {kJoin, kOnce, has_linear_join, Form::kMatrix, {kEmbed, kJoinedChannels}, kXavierUniform,
      "rate.linear"},
 
+    {kStemInput, kOnce, has_stem, Form::kMatrix, {kStemChannels, kMelBins, kStemKernel},
+     kXavierUniform, "encoder.conv1"},
+    {kStemOutput, kOnce, has_stem, Form::kMatrix, {kEmbed, kStemChannels, kStemKernel},
+     kXavierUniform, "encoder.conv2"},
     {kProjection, kOnce, has_projection, Form::kMatrix, {kEmbed, kFeatures}, kXavierUniform,
      "post_extract_proj", "feature_projection.projection"},
     {kMaskEmbedding, kOnce, always, Form::kTensor, {kEmbed}, kUniform,
      "mask_emb", "masked_spec_embed"},
-    {kPositionalConv, kOnce, always, Form::kWeightNorm,
+    {kPositions, kOnce, has_positions, Form::kStatistic, {kPositionRows, kEmbed}, kSinusoids,
+     "encoder.embed_positions.weight"},
+    {kPositionalConv, kOnce, has_positional_conv, Form::kWeightNorm,
      {kEmbed, kEmbedOfConvGroup, kPositionalKernel}, kPositionalNormal,
      "encoder.pos_conv.0", "encoder.pos_conv_embed.conv"},
     {kEncoderNorm, kOnce, always, Form::kNorm, {kEmbed}, kOnes, "encoder.layer_norm"},
@@ -90,7 +99,7 @@ const std::vector<TensorRow>& tensor_rows() {
      "encoder.layers.0.self_attn.relative_attention_bias.weight",
      "encoder.layers.0.attention.rel_attn_embed.weight"},
 
-    {kKey, kLayers, has_own_map, Form::kMatrix, {kHeadChannels, kEmbed}, kXavierUniform,
+    {kKey, kLayers, has_own_map, Form::kKey, {kHeadChannels, kEmbed}, kXavierUniform,
      "encoder.layers.{}.self_attn.k_proj", "encoder.layers.{}.attention.k_proj"},
     {kValue, kLayers, has_attention, Form::kMatrix, {kHeadChannels, kEmbed}, kXavierUniform,
      "encoder.layers.{}.self_attn.v_proj", "encoder.layers.{}.attention.v_proj"},

@@ -24,6 +24,7 @@ enum class RowForm {
   kNorm,        // weight and bias of the one axis
   kMatrix,      // weight of all axes, bias of the first
   kConv,        // the same; bias where the blueprint has conv biases
+  kKey,         // the same; bias where the blueprint has biases of keys
   kWeightNorm,  // the same; scale and direction where the blueprint has a weight norm
 };
 

@@ -20,6 +20,7 @@ int64_t extent_of(AxisSize size, const LayerOfModel& at) {
     case AxisSize::kFeatures:
     case AxisSize::kRateChannels:
       return blueprint.front_end_dim(channels);
+    case AxisSize::kStemChannels:
     case AxisSize::kEmbed:
       return embed;
     case AxisSize::kEmbedOfConvGroup:
@@ -31,9 +32,12 @@ int64_t extent_of(AxisSize size, const LayerOfModel& at) {
     case AxisSize::kOne:
       return 1;
     case AxisSize::kMelBins:
-      return blueprint.mel.bins;
+      return blueprint.front_end == FrontEndKind::kWhisper ? blueprint.whisper.bins
+                                                           : blueprint.mel.bins;
     case AxisSize::kConvKernel:
       return blueprint.wave.layers[index].kernel;
+    case AxisSize::kStemKernel:
+      return kWhisperKernel;
     case AxisSize::kRateConvKernel:
       return kRateKernel;
     case AxisSize::kJoinedFrames:
@@ -42,6 +46,8 @@ int64_t extent_of(AxisSize size, const LayerOfModel& at) {
       return joined_frames(blueprint, at.architecture) * embed;
     case AxisSize::kPositionalKernel:
       return blueprint.positional.kernel;
+    case AxisSize::kPositionRows:
+      return blueprint.position_embeddings;
     case AxisSize::kBuckets:
       return blueprint.relative_position.buckets;
     case AxisSize::kMappingHeads:
@@ -66,6 +72,8 @@ std::span<const TensorPart> parts_of(const TensorRow& row, const Blueprint& blue
       return kOnly;
     case RowForm::kConv:
       return std::span(kAffine).first(blueprint.wave.bias ? 2 : 1);
+    case RowForm::kKey:
+      return std::span(kAffine).first(blueprint.key_bias ? 2 : 1);
     case RowForm::kWeightNorm:
       if (blueprint.positional.weight_norm) return kNormed;
       break;
@@ -98,7 +106,7 @@ TensorInit TensorId::init() const {
 
 bool TensorId::is_matrix() const {
   const bool has_matrix = row->form == RowForm::kMatrix || row->form == RowForm::kConv ||
-                          row->form == RowForm::kWeightNorm;
+                          row->form == RowForm::kKey || row->form == RowForm::kWeightNorm;
   return has_matrix && (part == TensorPart::kWeight || part == TensorPart::kDirection);
 }
 

@@ -29,9 +29,12 @@ enum class TensorModule {
   kRateConv,  // CIF's alpha net
   kRateNorm,
   kRateProjection,
-  kJoin,  // of whole frames: convolution or linear layer
+  kJoin,       // of whole frames: convolution or linear layer
+  kStemInput,  // Whisper's convolutions
+  kStemOutput,
   kProjection,
   kMaskEmbedding,
+  kPositions,  // table of position vectors, added to the layers' input
   kPositionalConv,
   kEncoderNorm,
   kPositionTable,
@@ -57,6 +60,7 @@ enum class AxisSize {
   kConvInputs,        // channels of the conv layer before; 1 for the first
   kFeatures,          // what the front end gives
   kRateChannels,      // inside the rate unit: as many as features
+  kStemChannels,      // between Whisper's convolutions: as many as embedding channels
   kEmbed,             // embedding channels
   kEmbedOfConvGroup,  // embedding channels of one group of the positional conv
   kHeadChannels,      // head_dim * heads of this layer
@@ -65,10 +69,12 @@ enum class AxisSize {
   kOne,
   kMelBins,
   kConvKernel,
+  kStemKernel,
   kRateConvKernel,
   kJoinedFrames,
   kJoinedChannels,  // embedding channels of all joined frames
   kPositionalKernel,
+  kPositionRows,
   kBuckets,
   kMappingHeads,
   kHeads,
@@ -83,8 +89,13 @@ enum class TensorInit {
   kXavierUniform,     // Glorot & Bengio 2010
   kKaimingNormal,     // He et al. 2015, by inputs, as fairseq's conv layers
   kPositionalNormal,  // N(0, 4 / (kernel * E)), as fairseq's positional conv
+  kSinusoids,         // of positions, Vaswani et al. 2017, as Whisper's; see below
   kDirectionNorm,     // ||v|| for each tap, so that the weight starts as v
 };
+
+// Whisper's table of positions: with half = E / 2 and w = exp(-ln(10000) / (half - 1)), row t has
+// sin(t w^i) in columns i and cos(t w^i) in columns half + i; 0 in the last column of an odd E.
+inline constexpr int64_t kWhisperKernel = 3;  // of both of its convolutions
 
 struct TensorRow;
 
@@ -113,8 +124,10 @@ struct TensorEntry {
 // end (violations.h).
 std::vector<TensorEntry> tensor_table(const Blueprint& blueprint, const Architecture& architecture);
 
-// Whose names: fairseq's are ours, LightHuBERT's and DistilHuBERT's too.
-enum class Naming { kFairseq, kTransformers };
+// Whose names: fairseq's are ours, LightHuBERT's, DistilHuBERT's and those of transformers'
+// WhisperModel too. kTransformers: its HuBERT and relatives. kOpenAi: Whisper's own package, in
+// checkpoint/names.h only.
+enum class Naming { kFairseq, kTransformers, kOpenAi };
 // PyTorch has two ways to say weight norm: weight_g and weight_v (torch.nn.utils.weight_norm), or
 // parametrizations.weight.original0 and original1 (torch.nn.utils.parametrizations.weight_norm).
 enum class WeightNormNames { kHook, kParametrization };

@@ -29,6 +29,8 @@ std::optional<UnitGroup> units_of(const Blueprint& blueprint, AxisSize size, int
     case AxisSize::kRateChannels:
       if (wave) return UnitGroup{UnitKind::kRate};
       break;
+    case AxisSize::kStemChannels:
+      return UnitGroup{UnitKind::kStem};
     case AxisSize::kEmbed:
     case AxisSize::kEmbedOfConvGroup:
       return UnitGroup{UnitKind::kEmbed};
@@ -48,8 +50,8 @@ std::vector<UnitAxis> axes_of(const Blueprint& blueprint, const TensorId& tensor
   for (size_t d = 0; d < sizes.size(); ++d) {
     const auto group = units_of(blueprint, sizes[d], tensor.index);
     if (!group || is_tied(blueprint, group->kind)) continue;
-    axes.push_back(
-        {static_cast<int64_t>(d), *group, d == 1, sizes[d] == AxisSize::kEmbedOfConvGroup});
+    axes.push_back({static_cast<int64_t>(d), *group, d == 1 && tensor.is_matrix(),
+                    sizes[d] == AxisSize::kEmbedOfConvGroup});
   }
   return axes;
 }
@@ -60,6 +62,8 @@ std::string name_of(const UnitGroup& group) {
   switch (group.kind) {
     case UnitKind::kConv:
       return fmt::format("conv{}", group.index);
+    case UnitKind::kStem:
+      return "stem";
     case UnitKind::kRate:
       return "rate";
     case UnitKind::kEmbed:

@@ -15,6 +15,7 @@ namespace concertina {
 
 enum class UnitKind {
   kConv,   // channels of one conv layer of the waveform front end
+  kStem,   // channels between Whisper's convolutions, as many as embedding channels
   kRate,   // channels inside the rate unit, as many as the front end gives (waveform only)
   kEmbed,  // embedding channels, shared by all layers
   kHeads,  // heads of one layer

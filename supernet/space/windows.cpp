@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 
 #include "core/errors.h"
@@ -34,6 +35,11 @@ void check(const Blueprint& blueprint, int32_t frame_period_us, const WindowOpti
 }
 
 }  // namespace
+
+double longest_clip_s(const Blueprint& blueprint) {
+  if (blueprint.position_embeddings == 0) return std::numeric_limits<double>::infinity();
+  return blueprint.position_embeddings * (blueprint.base_frame_period_us() * 1e-6);
+}
 
 std::vector<AudioWindow> plan_windows(const Blueprint& blueprint, int32_t frame_period_us,
                                       int64_t frames, const WindowOptions& options) {

@@ -14,6 +14,10 @@ struct WindowOptions {
   double overlap = 2;   // seconds that neighbours share; each keeps half of them
 };
 
+// The longest clip that is encoded in one piece, in seconds: as many frames as the model has
+// positions; infinite where it has no table of them.
+double longest_clip_s(const Blueprint& blueprint);
+
 // Base frames of the whole clip: [first, first + frames) are encoded, [begin, end) are kept.
 // `first` and `begin` are multiples of the subnet's frame period, so that its own frames align too.
 struct AudioWindow {

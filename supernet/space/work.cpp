@@ -9,8 +9,15 @@
 namespace concertina {
 namespace {
 
-void add_front_end(ForwardWork& work, const Blueprint& blueprint,
-                   const std::vector<int32_t>& channels, int64_t samples) {
+void add_front_end(ForwardWork& work, const Blueprint& blueprint, const Architecture& architecture,
+                   int64_t samples) {
+  const std::vector<int32_t>& channels = architecture.conv_channels();
+  if (blueprint.front_end == FrontEndKind::kWhisper) {
+    const int64_t mel = whisper_mel_frames(samples), embed = architecture.embed_dim();
+    work.front_end =
+        (mel * blueprint.whisper.bins + work.base_frames * embed) * embed * kWhisperKernel;
+    work.front_end_elements = (mel + work.base_frames) * embed;
+  }
   if (blueprint.front_end != FrontEndKind::kWave) return;  // the mel filter bank counts 0
   int64_t length = samples, before = 1;
   for (size_t i = 0; i < blueprint.wave.layers.size(); ++i) {
@@ -77,13 +84,13 @@ ForwardWork work_of(const Blueprint& blueprint, const Architecture& architecture
   work.base_frames = blueprint.frames(samples);
   work.frames = compressed_frames(blueprint, work.base_frames, architecture.frame_period_us());
   work.input_frames = blueprint.joins_frames() ? work.base_frames : work.frames;
-  add_front_end(work, blueprint, architecture.conv_channels(), samples);
+  add_front_end(work, blueprint, architecture, samples);
   work.rate = rate_macs(blueprint, architecture, work);
   work.rate_elements = rate_elements(blueprint, architecture, work);
   const int64_t embed = architecture.embed_dim();
   work.input_elements = work.input_frames * embed;
   const PositionalConv& positional = blueprint.positional;
-  if (blueprint.projection) {
+  if (blueprint.has_projection()) {
     work.projection =
         work.input_frames * blueprint.front_end_dim(architecture.conv_channels()) * embed;
   }

@@ -13,7 +13,7 @@ struct ForwardWork {
   // Frames before the rate unit, of projection and positional conv, and of the layers. CIF comes
   // before the projection, what joins frames after the positional conv.
   int64_t base_frames = 0, input_frames = 0, frames = 0;
-  // MACs: conv sum_i L_i*c_i*c_{i-1}*k_i; projection T_in*C*E; positional T_in*E*(E/groups)*k;
+  // MACs: conv sum_i L_i*c_i*c_{i-1}*k_i (Whisper 3*E*(F*bins+T0*E), F mel frames); projection T_in*C*E; positional T_in*E*(E/groups)*k;
   // attention T*4EA (T*2EA where a map is reused) and the gate of a position bias 8TA; scores
   // 2T*keys*A (T*keys*A); FFN T*2EF. Rate unit: cif T0(5C^2+C), conv and linear T*r*E^2 for r
   // joined frames. A = head_dim*heads; a window w leaves min(T, w+1) keys.

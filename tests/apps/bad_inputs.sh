@@ -101,6 +101,7 @@ expect 2 "needs audio" model sort "$model" -o "$work/o.safetensors"
 expect 2 "needs the teacher" model sort "$model" -o "$work/o.safetensors" --score taylor --data data/smoke/manifest.tsv
 expect 2 "a verb is missing" model
 expect 2 "unknown option --maxparams" pareto "$study" --maxparams 3M
+expect 2 "did you mean 'whisper-base'" model fetch whisper-bas -o "$work/o.safetensors"
 expect 2 "model_type 'bert'" model import "$work/bert" -o "$work/o.safetensors"
 expect 2 "neither model.safetensors nor pytorch_model.bin" model import "$work/empty" -o "$work/o.safetensors"
 expect 2 "text.wav is neither a file of torch.save nor a safetensors file" model import "$work/text.wav" -o "$work/o.safetensors"

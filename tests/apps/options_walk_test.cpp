@@ -121,11 +121,9 @@ class OptionsWalk : public ::testing::Test {
         {"SPACE", "model.safetensors"}, {"STUDY", "study.db"},
         {"CONFIG", "c.yaml"},           {"AUDIO", "a.wav"},
         {"MANIFEST", "m.tsv"},          {"PATH", "a.wav"}};
-    static const std::map<std::string, std::string> kValues = {{"--out", "out"},
-                                                               {"--root", "root"},
-                                                               {"--format", "pt"},
-                                                               {"--arch", "smallest"},
-                                                               {"--stage", "1"}};
+    static const std::map<std::string, std::string> kValues = {
+        {"--out", "out"},       {"--root", "root"}, {"--format", "pt"},
+        {"--arch", "smallest"}, {"--stage", "1"},   {"NAME", "no-such-model"}};
     if (const auto found = kInputs.find(option); found != kInputs.end())
       return input(found->second);
     const auto found = kValues.find(option);

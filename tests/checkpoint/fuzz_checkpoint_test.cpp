@@ -23,7 +23,7 @@ using testing::kStorageFloats;
 using testing::Ops;
 using testing::with_damage;
 
-constexpr int kCases = 2000;  // of each kind: 16,000 in all, 12,000 of them structure-aware
+constexpr int kCases = 2000;  // of each kind: 20,000 in all, 14,000 of them structure-aware
 constexpr size_t kConstant = size_t{8} << 20;
 constexpr int64_t kNumbers[] = {0,
                                 1,
@@ -94,7 +94,14 @@ Ops with_changed_ops(Ops ops, Rng& rng) {
 }
 
 Ops any_ops(Rng& rng) {
-  return rng.below(3) == 0 ? testing::distiller_ops() : testing::fairseq_ops();
+  switch (rng.below(4)) {
+    case 0:
+      return testing::distiller_ops();
+    case 1:
+      return testing::openai_ops();
+    default:
+      return testing::fairseq_ops();
+  }
 }
 
 // One value anywhere in a document replaced, taken out or doubled.
@@ -166,6 +173,25 @@ TEST(FuzzCheckpoint, ZipFields) {
   });
 }
 
+TEST(FuzzCheckpoint, CTranslate2Fields) {
+  const testing::ZipFile model = testing::ctranslate2_file();
+  fuzz("ctranslate2 fields", [&](Rng& rng) {
+    std::string bytes = model.bytes;
+    for (int64_t n = rng.below(3); n > 0; --n) {
+      const testing::ZipField field =
+          model.fields[static_cast<size_t>(rng.below(static_cast<int64_t>(model.fields.size())))];
+      const int64_t number = any_number(rng);
+      bytes.replace(field.offset, field.bytes, reinterpret_cast<const char*>(&number), field.bytes);
+    }
+    return bytes;
+  });
+}
+
+TEST(FuzzCheckpoint, BytesOfCTranslate2Files) {
+  const std::string model = testing::ctranslate2_file().bytes;
+  fuzz("ctranslate2 bytes", [&](Rng& rng) { return with_damage(model, rng); });
+}
+
 TEST(FuzzCheckpoint, SafetensorsHeaders) {
   const nlohmann::json header = testing::safetensors_header();
   fuzz("safetensors fields", [&](Rng& rng) {
@@ -184,8 +210,9 @@ TEST(FuzzCheckpoint, SafetensorsHeaders) {
 
 TEST(FuzzCheckpoint, Configurations) {
   fuzz("config fields", [](Rng& rng) {
-    constexpr auto kSamples = std::to_array({testing::transformers_json, testing::fairseq_json,
-                                             testing::lighthubert_json, testing::distiller_json});
+    constexpr auto kSamples =
+        std::to_array({testing::transformers_json, testing::fairseq_json, testing::lighthubert_json,
+                       testing::distiller_json, testing::whisper_json});
     nlohmann::json config = kSamples[static_cast<size_t>(rng.below(kSamples.size()))]();
     for (int64_t n = 1 + rng.below(2); n > 0; --n) change_json(config, rng);
     return dumped(config);
@@ -237,10 +264,12 @@ TEST(FuzzCheckpoint, SamplesAreAccepted) {
   EXPECT_TRUE(accepted(testing::zip_around(valid_program(), kStorageFloats * 4).bytes));
   EXPECT_TRUE(accepted(testing::legacy_around(valid_program(), kStorageFloats)));
   EXPECT_TRUE(accepted(testing::legacy_around(joined(testing::distiller_ops()), kStorageFloats)));
+  EXPECT_TRUE(accepted(testing::legacy_around(joined(testing::openai_ops()), kStorageFloats)));
+  EXPECT_TRUE(accepted(testing::ctranslate2_file().bytes));
   EXPECT_TRUE(accepted(testing::safetensors_around(dumped(testing::safetensors_header()))));
   for (const auto& json :
        {testing::transformers_json(), testing::fairseq_json(), testing::lighthubert_json(),
-        testing::distiller_json(), testing::shard_index_json()}) {
+        testing::distiller_json(), testing::whisper_json(), testing::shard_index_json()}) {
     EXPECT_TRUE(accepted(dumped(json))) << json;
   }
 }

@@ -9,6 +9,8 @@
 #include "supernet/checkpoint/match.h"
 #include "supernet/checkpoint/torch_checkpoint.h"
 #include "supernet/checkpoint/transformers.h"
+#include "supernet/checkpoint/whisper.h"
+#include "supernet/container/ctranslate2_file.h"
 #include "supernet/container/safetensors_layout.h"
 #include "supernet/container/shard_index.h"
 #include "supernet/space/search_space.h"
@@ -34,6 +36,14 @@ bool read_torch(ByteSpan bytes) {
   const TorchCheckpoint found = read_torch_checkpoint(file, "f.pt");
   touch(found.tensors, bytes);
   if (found.model) match_tensors(*found.model, found.tensors, "f.pt", bytes.size());
+  return true;
+}
+
+bool read_ctranslate2_file(ByteSpan bytes) {
+  touch(parse_ctranslate2(bytes, "model.bin").variables, bytes);
+  const CTranslate2Checkpoint found = read_ctranslate2(bytes, "model.bin");
+  touch(found.tensors, bytes);
+  match_tensors(found.model, found.tensors, "model.bin", bytes.size());
   return true;
 }
 
@@ -90,6 +100,7 @@ bool accepts(const Read& read, ByteSpan bytes) {
 
 bool read_any(ByteSpan bytes) {
   if (is_torch_file(bytes)) return accepts(read_torch, bytes);
+  if (is_ctranslate2_file(bytes)) return accepts(read_ctranslate2_file, bytes);
   bool accepted = false;
   for (const auto read :
        {read_transformers, read_fairseq, read_distiller, read_index, read_safetensors}) {

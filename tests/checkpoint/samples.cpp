@@ -65,6 +65,10 @@ SearchSpace tiny_space() {
   return SearchSpace::single(model.blueprint, model.storage);
 }
 
+ForeignModel tiny_whisper() {
+  return transformers_model(Settings::from_json(whisper_json().dump(), "config.json"), {});
+}
+
 // `feature_norm`: with the norm of the features and the mask embedding, which students lack.
 void add_tensors(Ops& ops, bool feature_norm) {
   const SearchSpace space = tiny_space();
@@ -100,6 +104,87 @@ Ops distiller_ops() {
   add_tensor(ops, "output_layer.0.weight", {4, 8});
   add(ops, {"u", "u", "."});
   return ops;
+}
+
+Ops openai_ops() {
+  Ops ops = {"\x80\x02", "}", "(", text_op("dims"), "}", "("};
+  const auto number = [&](const char* key, int64_t value) {
+    add(ops, {text_op(key), integer_op(value)});
+  };
+  number("n_mels", 4);
+  number("n_audio_ctx", 6);
+  number("n_audio_state", 8);
+  number("n_audio_head", 2);
+  number("n_audio_layer", 2);
+  add(ops, {"u", text_op("model_state_dict"), "}", "("});
+  const ForeignModel model = tiny_whisper();
+  for (const TensorEntry& entry : tensor_table(model.blueprint, model.storage.shape)) {
+    if (entry.id.module() == TensorModule::kMaskEmbedding) continue;
+    add_tensor(ops, foreign_name(entry.id, Naming::kOpenAi),
+               {entry.sizes().begin(), entry.sizes().end()});
+  }
+  add_tensor(ops, "decoder.token_embedding.weight", {4, 8});
+  add(ops, {"u", "u", "."});
+  return ops;
+}
+
+ZipFile ctranslate2_file() {
+  ZipFile file;
+  const auto put = [&](auto value) {
+    file.fields.push_back({file.bytes.size(), sizeof(value)});
+    file.bytes += raw(value);
+  };
+  const auto text = [&](const std::string& value) {
+    put(static_cast<uint16_t>(value.size() + 1));
+    file.bytes += value + '\0';
+  };
+  const auto variable = [&](const std::string& name, const std::vector<uint32_t>& sizes) {
+    text(name);
+    put(static_cast<uint8_t>(sizes.size()));
+    uint32_t bytes = 4;
+    for (const uint32_t size : sizes) {
+      put(size);
+      bytes *= size;
+    }
+    put(uint8_t{0});
+    put(bytes);
+    file.bytes += std::string(bytes, '\0');
+  };
+  const uint32_t d = 8, ffn = 32, layers = 2;
+  put(uint32_t{6});
+  text("WhisperSpec");
+  put(uint32_t{3});
+  put(7 + 12 * layers + 1);
+  const auto affine = [&](const std::string& name, const std::vector<uint32_t>& sizes) {
+    variable(name + "/weight", sizes);
+    variable(name + "/bias", {sizes[0]});
+  };
+  const auto norm = [&](const std::string& name) {
+    variable(name + "/gamma", {d});
+    variable(name + "/beta", {d});
+  };
+  affine("encoder/conv1", {d, 4, 3});
+  affine("encoder/conv2", {d, d, 3});
+  variable("encoder/position_encodings/encodings", {6, d});
+  norm("encoder/layer_norm");
+  for (uint32_t i = 0; i < layers; ++i) {
+    const std::string layer = "encoder/layer_" + std::to_string(i) + "/";
+    norm(layer + "self_attention/layer_norm");
+    affine(layer + "self_attention/linear_0", {3 * d, d});
+    affine(layer + "self_attention/linear_1", {d, d});
+    norm(layer + "ffn/layer_norm");
+    affine(layer + "ffn/linear_0", {ffn, d});
+    affine(layer + "ffn/linear_1", {d, ffn});
+  }
+  text("encoder/num_heads");
+  put(uint8_t{0});
+  put(uint8_t{2});
+  put(uint32_t{2});
+  put(uint16_t{2});
+  put(uint32_t{1});
+  text("decoder/projection/weight");
+  text("decoder/embeddings/weight");
+  return file;
 }
 
 std::string joined(const Ops& ops) {
@@ -212,6 +297,15 @@ nlohmann::json lighthubert_json() {
               {"pruner_supernet", "supernets/small.yaml"},
               {"encoder_layers", 12},
               {"extractor_mode", "layer_norm"}}}}}};
+}
+
+nlohmann::json whisper_json() {
+  return {{"model_type", "whisper"},   {"d_model", 8},
+          {"encoder_layers", 2},       {"encoder_attention_heads", 2},
+          {"encoder_ffn_dim", 32},     {"num_mel_bins", 4},
+          {"max_source_positions", 6}, {"activation_function", "gelu"},
+          {"sampling_rate", 16000},    {"n_fft", 400},
+          {"hop_length", 160}};
 }
 
 nlohmann::json distiller_json() {

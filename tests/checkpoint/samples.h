@@ -13,6 +13,7 @@ using Ops = std::vector<std::string>;  // one pickle, opcode by opcode with its 
 // fairseq's layout: cfg.model, cfg.task, and the tensors of a tiny HuBERT under "model".
 Ops fairseq_ops();
 Ops distiller_ops();  // s3prl's of its student: Config.distiller, and the tensors under "Distiller"
+Ops openai_ops();     // of a Whisper: dims, and the tensors under "model_state_dict"
 std::string joined(const Ops& ops);
 
 struct ZipField {  // a number somewhere in an archive
@@ -23,6 +24,7 @@ struct ZipFile {
   std::string bytes;
   std::vector<ZipField> fields;  // of its headers and directory
 };
+ZipFile ctranslate2_file();  // model.bin of the same Whisper in fp32; all numbers are its fields
 // A torch.save archive around a program; one storage, "0", of `storage_bytes` zeros.
 ZipFile zip_around(const std::string& program, size_t storage_bytes);
 // The older container around a program with the storages "0" of `elements` floats.
@@ -31,6 +33,7 @@ std::string legacy_around(const std::string& program, uint64_t elements);
 nlohmann::json transformers_json();   // config.json of a tiny HuBERT
 nlohmann::json fairseq_json();        // settings of a tiny WavLM, with the task's
 nlohmann::json lighthubert_json();    // of the small supernet
+nlohmann::json whisper_json();        // config.json of a tiny Whisper, with the preprocessor's
 nlohmann::json distiller_json();      // "Config" of a tiny student
 nlohmann::json shard_index_json();    // of its tensors in two files
 nlohmann::json safetensors_header();  // of a model of ours: space in the metadata, tensors

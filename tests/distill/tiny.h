@@ -49,6 +49,20 @@ inline SearchSpace tiny_wave_space() {
   return SearchSpace(blueprint, choices);
 }
 
+// Whisper's kind, with positions for half a second.
+inline SearchSpace tiny_whisper_space() {
+  Blueprint blueprint;
+  blueprint.front_end = FrontEndKind::kWhisper;
+  blueprint.whisper.bins = 16;
+  blueprint.key_bias = false;
+  blueprint.norm_position = NormPosition::kPre;
+  blueprint.head_dim = 8;
+  blueprint.positional = {.kernel = 0, .groups = 1, .weight_norm = false};
+  blueprint.position_embeddings = 25;
+  blueprint.rate = RateKind::kAverage;
+  return SearchSpace(blueprint, tiny_space().choices());
+}
+
 inline SearchSpace tiny_teacher(const SearchSpace& space) {
   return SearchSpace::single(space.blueprint(), {space.largest(), SlicingRule::kPrefix});
 }

@@ -155,7 +155,9 @@ INSTANTIATE_TEST_SUITE_P(
                       Case{"reuse", testing::reuse_blueprint()},
                       Case{"joined_conv", testing::joined_blueprint(RateKind::kConv)},
                       Case{"joined_linear", testing::joined_blueprint(RateKind::kLinear)},
-                      Case{"joined_average", testing::joined_blueprint(RateKind::kAverage)}),
+                      Case{"joined_average", testing::joined_blueprint(RateKind::kAverage)},
+                      Case{"whisper", testing::whisper_blueprint()},
+                      Case{"whisper_joined", testing::whisper_blueprint(RateKind::kConv)}),
     [](const auto& instance) { return std::string(instance.param.name); });
 
 TEST(Forward, MaskReplacesFramesByTheMaskEmbedding) {

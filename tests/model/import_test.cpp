@@ -142,6 +142,35 @@ TEST_F(ImportTest, EveryContainerHoldsTheSameModel) {
   expect_equal("legacy.pt", "torch.save (legacy)", {});
 }
 
+// Whisper of three packages (tests/parity/golden/whisper_checkpoints.py): one model, whatever file it
+// came from, and its file has the same bytes but for the provenance.
+TEST_F(ImportTest, EveryPackageHoldsTheSameWhisper) {
+  const std::filesystem::path fixtures =
+      std::string(CONCERTINA_SOURCE_DIR) + "/tests/model/checkpoints";
+  const auto bytes_of = [&](const Supernet& model) {
+    save_model(Supernet(model.space(), model.weights()), folder_ / "m.safetensors");
+    return read_text(folder_ / "m.safetensors");
+  };
+  const Imported first = import_checkpoint(fixtures / "whisper_hf");
+  EXPECT_EQ(first.kind, "Whisper");
+  EXPECT_EQ(first.model.space().largest().key(), "e=8 p=20000 L=0-1:2x32");
+  const std::string bytes = bytes_of(first.model);
+  for (const auto& [name, container, ignored] :
+       {std::tuple{"whisper_encoder", "torch.save (zip)", size_t{0}},
+        std::tuple{"whisper.pt", "torch.save (zip)", size_t{1}},
+        std::tuple{"whisper_ct2", "CTranslate2", size_t{1}},
+        std::tuple{"whisper_ct2_fp32/model.bin", "CTranslate2", size_t{1}}}) {
+    const Imported other = import_checkpoint(fixtures / name);
+    EXPECT_EQ(other.kind, "Whisper");
+    EXPECT_EQ(other.container, container);
+    EXPECT_EQ(other.ignored.size(), ignored) << name;
+    EXPECT_EQ(other.zeros, std::vector<std::string>{"mask_emb"});
+    EXPECT_EQ(bytes_of(other.model), bytes) << name;
+  }
+  export_transformers(first.model, first.model.space().largest(), folder_ / "hf");
+  EXPECT_EQ(bytes_of(import_checkpoint(folder_ / "hf").model), bytes);
+}
+
 // s3prl's file of the same model: without a norm of the features, with heads.
 TEST_F(ImportTest, DistilHubertIsReadWithoutHeads) {
   const std::filesystem::path fixtures =

@@ -67,8 +67,8 @@ at::Tensor gradients_of(const Supernet& supernet, const SpeechBatch& batch,
   const Leaves leaves(parameters, slices, precision);
   leaves.accumulate_into(gradients);
   TensorMap tensors = leaves.tensors();
-  for (const auto& [name, tensor] : supernet.weights()) {
-    if (name.starts_with("feature_extractor.mel.")) tensors[name] = tensor;
+  for (const TensorSlice& slice : slices) {
+    if (!slice.trained) tensors[slice.name] = take_slice(supernet.weights().at(slice.name), slice);
   }
   const at::Tensor x =
       encode(make_subnet(supernet.blueprint(), whole, tensors), batch).frames.x.to(at::kFloat);
@@ -122,7 +122,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"reuse", as_published(testing::reuse_blueprint())},
         Case{"joined_conv", as_published(testing::joined_blueprint(RateKind::kConv))},
         Case{"joined_linear", as_published(testing::joined_blueprint(RateKind::kLinear))},
-        Case{"joined_average", as_published(testing::joined_blueprint(RateKind::kAverage))}),
+        Case{"joined_average", as_published(testing::joined_blueprint(RateKind::kAverage))},
+        Case{"whisper", testing::whisper_blueprint()}),
     [](const auto& instance) { return std::string(instance.param.name); });
 
 }  // namespace

@@ -45,6 +45,19 @@ inline Blueprint joined_blueprint(RateKind rate) {
   return blueprint;
 }
 
+// Whisper's kind; 60 positions.
+inline Blueprint whisper_blueprint(RateKind rate = RateKind::kNone) {
+  Blueprint blueprint;
+  blueprint.front_end = FrontEndKind::kWhisper;
+  blueprint.key_bias = false;
+  blueprint.norm_position = NormPosition::kPre;
+  blueprint.head_dim = 32;
+  blueprint.positional = {.kernel = 0, .groups = 1, .weight_norm = false};
+  blueprint.position_embeddings = 60;
+  blueprint.rate = rate;
+  return blueprint;
+}
+
 inline Blueprint with_cif(Blueprint blueprint) {
   blueprint.rate = RateKind::kCif;
   return blueprint;

@@ -62,8 +62,9 @@ std::pair<int, int> expect_leaves_agree(const SearchSpace& space) {
     Leaves leaves(parameters, slices, at::kFloat);
     leaves.accumulate_into(gradients);
     TensorMap tensors = leaves.tensors();
-    for (const auto& [name, tensor] : supernet.weights()) {
-      if (name.starts_with("feature_extractor.mel.")) tensors[name] = tensor;
+    for (const TensorSlice& slice : slices) {
+      if (!slice.trained)
+        tensors[slice.name] = take_slice(supernet.weights().at(slice.name), slice);
     }
     encode(make_subnet(supernet.blueprint(), architecture, tensors), batch)
         .frames.x.sin()
@@ -91,6 +92,10 @@ std::pair<int, int> expect_leaves_agree(const SearchSpace& space) {
 
 TEST(Leaves, GradientsEqualAutogradThroughSlicesMel) {
   expect_leaves_agree(testing::small_space(testing::mel_blueprint()));
+}
+
+TEST(Leaves, GradientsEqualAutogradThroughSlicesWhisper) {
+  expect_leaves_agree(testing::small_space(testing::whisper_blueprint()));
 }
 
 TEST(Leaves, GradientsEqualAutogradThroughSlicesWaveNormalisedConv) {

@@ -126,7 +126,8 @@ INSTANTIATE_TEST_SUITE_P(
              with_rate(testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost))},
         Case{"wave_layer_rate",
              with_rate(testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPre))},
-        Case{"wavlm", wavlm()}, Case{"attention_reuse", with_reuse(testing::mel_blueprint())},
+        Case{"wavlm", wavlm()}, Case{"whisper", testing::whisper_blueprint()},
+        Case{"attention_reuse", with_reuse(testing::mel_blueprint())},
         Case{"lighthubert", testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPost),
              SlicingRule::kLightHubert}),
     [](const auto& instance) { return std::string(instance.param.name); });

@@ -25,6 +25,25 @@ TEST(Blueprint, NewerOptionsAreWrittenWhereTheyAreUsed) {
   EXPECT_EQ(blueprint_from_json(json_of(blueprint)), blueprint);
 }
 
+TEST(Blueprint, WhisperRoundTripsAndRefusesWhatNeedsFeatures) {
+  const Blueprint whisper = whisper_space().blueprint();
+  EXPECT_EQ(blueprint_from_json(json_of(whisper)), whisper);
+  const auto refusal = [](const std::string& json) -> std::string {
+    try {
+      blueprint_from_json(json);
+    } catch (const InputError& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const std::string start = R"({"front_end":{"kind":"whisper","bins":128},)";
+  EXPECT_THAT(refusal(start + R"("rate":"cif"})"), testing::HasSubstr("conv, linear or average"));
+  EXPECT_THAT(refusal(start + R"("projection":false})"), testing::HasSubstr("projection"));
+  EXPECT_THAT(refusal(start + R"("normalize_waveform":true})"), testing::HasSubstr("log-mel"));
+  // Without a positional convolution its other options have one value.
+  EXPECT_EQ(blueprint_from_json(R"({"positional":{"kernel":0,"groups":16}})").positional.groups, 1);
+}
+
 TEST(Blueprint, RefusesBadOptions) {
   for (const char* json :
        {R"({"relative_position":{"buckets":30}})",

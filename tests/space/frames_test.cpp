@@ -30,6 +30,21 @@ TEST(Frames, LogMelSharesTheGridOfTheWaveFrontEnd) {
   EXPECT_EQ(pocket.front_end_dim({}), 160);
 }
 
+TEST(Frames, WhisperRoundsUpAndBeginsAtTheFirstSample) {
+  const Blueprint whisper = whisper_space().blueprint();
+  EXPECT_EQ(whisper.base_frame_samples(), 320);
+  EXPECT_EQ(whisper.base_frame_period_us(), 20000);
+  EXPECT_EQ(whisper.frames(16000), 50);
+  EXPECT_EQ(whisper.frames(16160), 51);  // 101 mel frames
+  EXPECT_EQ(whisper.frames(201), 1);
+  EXPECT_EQ(whisper.frames(200), 0);  // it cannot be mirrored
+  EXPECT_EQ(whisper.frames(480000), 1500);
+  EXPECT_EQ(whisper.front_end_dim({}), 160);
+  EXPECT_EQ(whisper.frames(samples_for_frames(whisper, 7)), 7);
+  EXPECT_EQ(first_centre(whisper), 0);
+  EXPECT_EQ(first_centre(Blueprint()), 200);
+}
+
 TEST(Frames, CompressesToRoundedFrames) {
   const Blueprint hubert;
   EXPECT_EQ(compressed_frames(hubert, 499, 20000), 499);

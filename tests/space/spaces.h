@@ -90,4 +90,20 @@ inline SearchSpace joined_space(RateKind rate) {
   return SearchSpace(blueprint, choices);
 }
 
+// Whisper's kind, with joined frames.
+inline SearchSpace whisper_space() {
+  Blueprint blueprint;
+  blueprint.front_end = FrontEndKind::kWhisper;
+  blueprint.key_bias = false;
+  blueprint.norm_position = NormPosition::kPre;
+  blueprint.positional = {.kernel = 0, .groups = 1, .weight_norm = false};
+  blueprint.position_embeddings = 1500;
+  blueprint.rate = RateKind::kConv;
+  SpaceChoices choices = wavlm_space().choices();
+  choices.conv_channels.clear();
+  choices.embed_dim = {100, 256};
+  choices.frame_period_us = {20000, 40000};
+  return SearchSpace(blueprint, choices);
+}
+
 }  // namespace concertina

@@ -17,7 +17,8 @@ std::vector<SearchSpace> spaces() {
           wavlm_space(),
           reuse_space(),
           joined_space(RateKind::kConv),
-          joined_space(RateKind::kLinear)};
+          joined_space(RateKind::kLinear),
+          whisper_space()};
 }
 
 TEST(TensorTable, NamesRoundTrip) {

@@ -13,9 +13,22 @@
 namespace concertina {
 namespace {
 
+// Joined frames cannot be sorted.
+SearchSpace plain_whisper_space() {
+  Blueprint blueprint = whisper_space().blueprint();
+  blueprint.rate = RateKind::kNone;
+  SpaceChoices choices = whisper_space().choices();
+  choices.frame_period_us = {20000};
+  return SearchSpace(blueprint, choices);
+}
+
 std::vector<SearchSpace> spaces() {
-  return {load_space("pocket.yaml"), load_space("pocket-wave.yaml"),
-          load_space("lighthubert-small.yaml"), rich_space(), wave_space()};
+  return {load_space("pocket.yaml"),
+          load_space("pocket-wave.yaml"),
+          load_space("lighthubert-small.yaml"),
+          rich_space(),
+          wave_space(),
+          plain_whisper_space()};
 }
 
 std::map<UnitGroup, int64_t> counts(const SearchSpace& space) {

@@ -107,6 +107,39 @@ TEST_F(Training, SupernetStageIsResumable) {
   EXPECT_TRUE(same(whole.model.weights(), resumed.model.weights()));
 }
 
+TEST_F(Training, AWhisperTeachesAWhisperAndALogMelStudent) {
+  const SearchSpace whisper = testing::tiny_whisper_space();
+  const Supernet teacher = Supernet::random(testing::tiny_teacher(whisper), Rng(1));
+  DistillOptions options;
+  options.train = tiny_training(4);
+  options.objective = layer_mean_options({.top = 2});
+  options.sampler.kind = SamplerKind::kSandwich;
+  options.mask.probability = 0.3;
+  options.mask.length = 4;
+  const auto train = [&](const char* name, const SearchSpace& student) {
+    return distill_stage(options, {2, student, teacher, nullptr, manifest}, context(name));
+  };
+  const StageResult trained = train("whisper", whisper);
+  EXPECT_TRUE(trained.outcome.finished);
+  const std::string positions = "encoder.embed_positions.weight";
+  EXPECT_TRUE(trained.model.weights().at(positions).equal(teacher.weights().at(positions)));
+  EXPECT_FALSE(trained.model.weights()
+                   .at("encoder.conv1.weight")
+                   .equal(teacher.weights().at("encoder.conv1.weight")));
+  options.init = StudentInit::kRandom;  // norms elsewhere
+  EXPECT_TRUE(train("log-mel", space).outcome.finished);
+  options.cache = CacheDtype::kFp16;
+  EXPECT_TRUE(train("cached", space).outcome.finished);
+  options.cache = CacheDtype::kNone;
+  options.train.batch.seconds = 0.6;
+  try {
+    train("too long", space);
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("the model has 25 positions"));
+  }
+}
+
 TEST_F(Training, CachedTargetsReplaceTheTeacher) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   DistillOptions options;
