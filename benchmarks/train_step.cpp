@@ -174,19 +174,22 @@ nlohmann::ordered_json rows_of(const std::vector<OpTime>& sorted, double whole, 
   return rows;
 }
 
-// Self times of operators on the CPU; of operators and kernels on a GPU.
+nlohmann::ordered_json host_profile_of(Step& step, const TrainingBatch& batch, int64_t at) {
+  const OpTimes times;
+  const double whole = step.run(batch, at);
+  return rows_of(times.sorted(), whole, "op");
+}
+
+// Self times of operators on the host and, where that is not what computes, on the GPU too.
 nlohmann::ordered_json profile_of(Step& step, const TrainingBatch& batch, const Args& args) {
   const int64_t at = args.warmup + args.repeats;
-  if (step.learner.device().is_cpu()) {
-    const OpTimes times;
-    const double whole = step.run(batch, at);
-    return rows_of(times.sorted(), whole, "op");
-  }
-  wait_for(step.learner.device());
-  DeviceTimes times;
+  const at::Device device = step.learner.device();
+  if (device.is_cpu()) return host_profile_of(step, batch, at);
   constexpr int kSteps = 2;  // the first one starts with an idle device
+  wait_for(device);
+  DeviceTimes times;
   for (int i = 0; i < kSteps; ++i) step.run(batch, at + i);
-  wait_for(step.learner.device());
+  wait_for(device);
   const DeviceProfile profile = times.stop();
   int64_t calls = 0;
   for (const OpTime& kernel : profile.kernels) calls += kernel.calls;
@@ -196,7 +199,8 @@ nlohmann::ordered_json profile_of(Step& step, const TrainingBatch& batch, const 
           {"calls", calls},
           {"waits", profile.waits - 1},  // the last one
           {"operators", rows_of(profile.operators, profile.busy, "op")},
-          {"kernels", rows_of(profile.kernels, profile.busy, "kernel")}};
+          {"kernels", rows_of(profile.kernels, profile.busy, "kernel")},
+          {"host", host_profile_of(step, batch, at + kSteps)}};
 }
 
 // Of a plain product of the step's dtype on its device: an upper bound for its arithmetic. Flop/s.
