@@ -1,6 +1,7 @@
 // The positional convolution compared with ATen's, in one run: medians of alternating calls. Prints a
-// table; "old" is at::conv2d on channels-last memory, which oneDNN computes.
-// Usage: positional_conv_bench [THREADS]
+// table; "old" is at::conv2d on channels-last memory, which oneDNN or cuDNN computes.
+// Usage: positional_conv_bench [THREADS [DEVICE]]
+#include <ATen/DeviceAccelerator.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
@@ -23,9 +24,10 @@ using namespace concertina;
 constexpr int64_t kGroups = 16, kKernel = 128;
 constexpr int kRounds = 15;
 
-double milliseconds(const std::function<void()>& body) {
+double milliseconds(at::Device device, const std::function<void()>& body) {
   const auto begin = std::chrono::steady_clock::now();
   body();
+  if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
       .count();
 }
@@ -51,9 +53,10 @@ at::Tensor ours(const at::Tensor& x, const at::Tensor& weight) {
   return grouped_conv(x, weight, {}, kGroups);
 }
 
-void compare(at::ScalarType dtype, int64_t width, int64_t clips, int64_t frames, bool step) {
-  const at::Tensor x = at::randn({clips, frames, width}).to(dtype).requires_grad_(step);
-  const at::Tensor weight = at::randn({width, width / kGroups, kKernel}).to(dtype);
+void compare(at::TensorOptions options, int64_t width, int64_t clips, int64_t frames, bool step) {
+  const auto dtype = c10::typeMetaToScalarType(options.dtype());
+  const at::Tensor x = at::randn({clips, frames, width}, options).requires_grad_(step);
+  const at::Tensor weight = at::randn({width, width / kGroups, kKernel}, options);
   const at::Tensor taps = weight.unsqueeze(2).contiguous(at::MemoryFormat::ChannelsLast).squeeze(2);
   const std::array<std::pair<Conv, at::Tensor>, 2> sides = {
       std::pair<Conv, at::Tensor>{library, taps.detach().requires_grad_(step)},
@@ -63,7 +66,7 @@ void compare(at::ScalarType dtype, int64_t width, int64_t clips, int64_t frames,
   for (int round = 0; round < kRounds + 2; ++round) {
     for (size_t side = 0; side < 2; ++side) {
       const auto& [conv, kernel] = sides[side];
-      const double ms = milliseconds([&] {
+      const double ms = milliseconds(options.device(), [&] {
         const at::Tensor y = conv(x, kernel);
         if (step) torch::autograd::grad({y}, {x, kernel}, {at::ones_like(y)});
       });
@@ -80,12 +83,17 @@ void compare(at::ScalarType dtype, int64_t width, int64_t clips, int64_t frames,
 
 int main(int argc, char** argv) {
   if (argc > 1) at::set_num_threads(std::atoi(argv[1]));
+  const at::Device device(argc > 2 ? argv[2] : "cpu");
   fmt::print("| dtype | width | clips x frames | what | old, ms | new, ms | old / new |\n");
   fmt::print("|---|---|---|---|---|---|---|\n");
   for (const auto dtype : {at::kFloat, at::kBFloat16}) {
+    const at::TensorOptions options = at::TensorOptions(device).dtype(dtype);
     for (const int64_t width : {64, 256, 384, 768}) {
-      compare(dtype, width, 1, 500, false);
-      compare(dtype, width, 4, 250, true);
+      compare(options, width, 1, 500, false);
+      compare(options, width, 4, 250, true);
+      if (device.is_cpu()) continue;
+      compare(options, width, 16, 999, false);
+      compare(options, width, 16, 999, true);
     }
   }
 }

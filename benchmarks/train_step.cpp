@@ -12,6 +12,7 @@
 #include <string>
 #include <vector>
 
+#include "benchmarks/device_times.h"
 #include "benchmarks/op_times.h"
 #include "core/memory.h"
 #include "core/threads.h"
@@ -31,7 +32,7 @@ struct Args {
   std::string space = "configs/spaces/lighthubert-small.yaml", dtype = "bf16", sampler = "default";
   std::string channels;  // YAML list; empty: the space's
   std::string device = "cpu";
-  int32_t threads = 2, warmup = 1, repeats = 5, clips = 4, random = 2;
+  int32_t threads = 2, warmup = 1, repeats = 5, queue = 10, clips = 4, random = 2;
   double seconds = 5;
   bool cached = false, profile = false;
 };
@@ -136,47 +137,88 @@ double peak_device_mb(at::Device device) {
   return static_cast<double>(stats.allocated_bytes[all].peak) / (1 << 20);
 }
 
-// Seconds of each step. On an asynchronous device all steps are queued and waited for once,
-// as in training; each is then their mean.
-std::vector<double> times_of(Step& step, const TrainingBatch& batch, const Args& args) {
+void wait_for(at::Device device) {
+  if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
+}
+
+struct Times {
+  std::vector<double> steps;  // seconds
+  double host = 0;            // mean seconds until a step is queued
+};
+
+// On a GPU each time is the mean of args.queue steps that are queued one after the other and waited
+// for once, as in training.
+Times times_of(Step& step, const TrainingBatch& batch, const Args& args) {
   const at::Device device = step.learner.device();
-  const auto wait = [&] {
-    if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
-  };
-  std::vector<double> times;
-  for (int32_t i = 0; i < args.warmup; ++i) step.run(batch, i);
-  wait();
-  const auto start = Clock::now();
-  for (int32_t i = 0; i < args.repeats; ++i) times.push_back(step.run(batch, args.warmup + i));
-  wait();
-  const double all = std::chrono::duration<double>(Clock::now() - start).count();
-  if (!device.is_cpu()) times.assign(times.size(), all / args.repeats);
+  const int32_t queue = device.is_cpu() ? 1 : args.queue;
+  int64_t at = 0;
+  for (int32_t i = 0; i < args.warmup * queue; ++i) step.run(batch, at++);
+  wait_for(device);
+  Times times;
+  for (int32_t i = 0; i < args.repeats; ++i) {
+    const auto start = Clock::now();
+    for (int32_t k = 0; k < queue; ++k) times.host += step.run(batch, at++);
+    wait_for(device);
+    times.steps.push_back(std::chrono::duration<double>(Clock::now() - start).count() / queue);
+  }
+  times.host /= args.repeats * queue;
   return times;
 }
 
-nlohmann::ordered_json profile_of(Step& step, const TrainingBatch& batch, int64_t at) {
-  const OpTimes times;
-  const double whole = step.run(batch, at);
+nlohmann::ordered_json rows_of(const std::vector<OpTime>& sorted, double whole, const char* name) {
   auto rows = nlohmann::ordered_json::array();
-  for (const OpTime& op : times.sorted()) {
-    if (op.seconds < 0.002 * whole) break;
-    rows.push_back({{"op", op.name}, {"seconds", op.seconds}, {"calls", op.calls}});
+  for (const OpTime& row : sorted) {
+    if (row.seconds < 0.002 * whole) break;
+    rows.push_back({{name, row.name}, {"seconds", row.seconds}, {"calls", row.calls}});
   }
   return rows;
 }
 
-// Of a plain product of the step's dtype: an upper bound for its arithmetic. Flop/s.
+nlohmann::ordered_json host_profile_of(Step& step, const TrainingBatch& batch, int64_t at) {
+  const OpTimes times;
+  const double whole = step.run(batch, at);
+  return rows_of(times.sorted(), whole, "op");
+}
+
+// Self times of operators on the host and, where that is not what computes, on the GPU too.
+nlohmann::ordered_json profile_of(Step& step, const TrainingBatch& batch, const Args& args) {
+  const int64_t at = args.warmup + args.repeats;
+  const at::Device device = step.learner.device();
+  if (device.is_cpu()) return host_profile_of(step, batch, at);
+  constexpr int kSteps = 2;  // the first one starts with an idle device
+  wait_for(device);
+  DeviceTimes times;
+  for (int i = 0; i < kSteps; ++i) step.run(batch, at + i);
+  wait_for(device);
+  const DeviceProfile profile = times.stop();
+  int64_t calls = 0;
+  for (const OpTime& kernel : profile.kernels) calls += kernel.calls;
+  return {{"steps", kSteps},
+          {"span_s", profile.span},
+          {"busy_s", profile.busy},
+          {"calls", calls},
+          {"waits", profile.waits - 1},  // the last one
+          {"operators", rows_of(profile.operators, profile.busy, "op")},
+          {"kernels", rows_of(profile.kernels, profile.busy, "kernel")},
+          {"host", host_profile_of(step, batch, at + kSteps)}};
+}
+
+// Of a plain product of the step's dtype on its device: an upper bound for its arithmetic. Flop/s.
 double product_rate(const Args& args) {
-  constexpr int64_t kSize = 2048;
   constexpr int kRounds = 7;
+  const at::Device device(args.device);
+  const int64_t size = device.is_cpu() ? 2048 : 8192;
   const auto dtype = args.dtype == "bf16" ? at::kBFloat16 : at::kFloat;
-  const at::Tensor a = at::ones({kSize, kSize}, dtype);
+  const at::Tensor a = at::randn({size, size}, at::TensorOptions(device).dtype(dtype));
   double best = 0;
   for (int i = 0; i < kRounds; ++i) {
+    wait_for(device);
     const auto start = Clock::now();
-    a.matmul(a);
+    const at::Tensor product = a.matmul(a);
+    wait_for(device);
     const double wall = std::chrono::duration<double>(Clock::now() - start).count();
-    best = std::max(best, 2.0 * kSize * kSize * kSize / wall);
+    const auto n = static_cast<double>(size);
+    best = std::max(best, 2 * n * n * n / wall);
   }
   return best;
 }
@@ -201,7 +243,7 @@ void run(const Args& args) {
   keep_freed_memory();
   const Uploader uploader(step.learner.device());
   batch = uploader.finish(uploader.start(std::move(batch)));
-  const std::vector<double> times = times_of(step, batch, args);
+  const Times times = times_of(step, batch, args);
   const auto visible = static_cast<double>(batch.speech.visible->frames.numel());
   const double share = visible / static_cast<double>(batch.speech.mask.numel());
   // Of a pass whose front end makes `part` of the frames.
@@ -216,15 +258,16 @@ void run(const Args& args) {
                                  {"threads", args.threads},
                                  {"clips", args.clips},
                                  {"seconds", args.seconds},
-                                 {"times_s", times},
+                                 {"times_s", times.steps},
+                                 {"host_s", times.host},
                                  {"device", args.device},
                                  {"peak_rss_mb", peak_rss_mb()},
                                  {"peak_device_mb", peak_device_mb(step.learner.device())},
                                  {"visible_share", share},
                                  {"student_macs", macs(space.default_architecture(), share)},
                                  {"teacher_macs", args.cached ? 0.0 : macs(shape, 1)}};
-  if (args.device == "cpu") json["product_flops"] = product_rate(args);
-  if (args.profile) json["profile"] = profile_of(step, batch, args.warmup + args.repeats);
+  json["product_flops"] = product_rate(args);
+  if (args.profile) json["profile"] = profile_of(step, batch, args);
   fmt::print("{}\n", json.dump());
 }
 
@@ -245,6 +288,8 @@ int main(int argc, char** argv) {
   app.add_option("--threads", args.threads)->capture_default_str();
   app.add_option("--warmup", args.warmup)->capture_default_str();
   app.add_option("--repeats", args.repeats)->capture_default_str();
+  app.add_option("--queue", args.queue, "steps queued before each wait, on a GPU")
+      ->capture_default_str();
   app.add_option("--clips", args.clips)->capture_default_str();
   app.add_option("--seconds", args.seconds)->capture_default_str();
   app.add_flag("--cached", args.cached, "targets are there, as from a cache");

@@ -98,12 +98,15 @@ bool is_fake(const at::Tensor& t) { return t.defined() && t.device().type() == k
 
 // The same memory as a tensor of the other device.
 at::Tensor as_on(const at::Tensor& t, at::Device device) {
-  return at::for_blob(t.data_ptr(), t.sizes())
-      .strides(t.strides())
-      .deleter([keep = t](void*) {})
-      .options(t.options().device(device).requires_grad(false).pinned_memory(false))
-      .target_device(device)
-      .make_tensor();
+  at::Tensor result =
+      at::for_blob(t.data_ptr(), t.sizes())
+          .strides(t.strides())
+          .deleter([keep = t](void*) {})
+          .options(t.options().device(device).requires_grad(false).pinned_memory(false))
+          .target_device(device)
+          .make_tensor();
+  result._set_conj(t.is_conj());  // computed when it is read
+  return result;
 }
 
 at::Tensor on_host(const at::Tensor& t) { return is_fake(t) ? as_on(t, at::kCPU) : t; }
@@ -255,7 +258,9 @@ at::Device fake_device() {
 
 at::Device other_device() {
   const char* named = std::getenv("CONCERTINA_TEST_DEVICE");
-  return named == nullptr ? fake_device() : at::Device(named);
+  if (named == nullptr) return fake_device();
+  at::globalContext().setAllowTF32CuDNN(false);  // for comparisons with the CPU
+  return at::Device(named);
 }
 
 int64_t host_waits() { return waits; }

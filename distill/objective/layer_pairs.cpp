@@ -304,8 +304,10 @@ TensorMap LayerPairsObjective::initial_state(const RowSampler& sample, const Rng
       // NaN in an invalid frame must not count.
       const at::Tensor kept = at::where(seen > 0, x.narrow(1, 0, length), 0.0);
       auto& [sum, squares] = sums[row];
-      sum = sum.defined() ? sum + kept.sum({0, 1}) : kept.sum({0, 1});
-      squares = squares.defined() ? squares + kept.square().sum({0, 1}) : kept.square().sum({0, 1});
+      const at::Tensor added = kept.sum(at::IntArrayRef{0, 1});
+      const at::Tensor added_squares = kept.square().sum(at::IntArrayRef{0, 1});
+      sum = sum.defined() ? sum + added : added;
+      squares = squares.defined() ? squares + added_squares : added_squares;
     }
     const at::Tensor frames = batch.valid.sum().to(at::kDouble);
     count = count.defined() ? count + frames : frames;

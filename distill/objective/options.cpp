@@ -50,7 +50,7 @@ std::vector<OptionRow> list_objectives(const std::string& prefix,
     if (!each.in_stages) continue;
     kind.help += fmt::format("{}{}: {}", kind.help.empty() ? "" : "; ", each.name, each.help);
     for (OptionRow& row : each.list(prefix)) {
-      if (each.name == values.at("kind")) {
+      if (each.name == values.at("kind").get_ref<const std::string&>()) {
         set_default(row, row.key.substr(prefix.empty() ? 0 : prefix.size() + 1), values);
       }
       row.help = fmt::format("{}: {}", each.name, row.help);

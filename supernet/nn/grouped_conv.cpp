@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <optional>
 
 #include "supernet/nn/attention_kernels.h"
@@ -22,9 +23,10 @@ using kernels::bf16_pair;
 using torch::autograd::AutogradContext;
 using torch::autograd::tensor_list;
 
-constexpr int64_t kTaps = 16;        // of one product
-constexpr int64_t kMaxRows = 64;     // of one product, so that few kernels are compiled
-constexpr int64_t kFrameBlock = 32;  // frames of a weight gradient's product come in whole blocks
+constexpr int64_t kTaps = 16;         // of one product
+constexpr int64_t kMaxRows = 64;      // of one product, so that few kernels are compiled
+constexpr int64_t kBlockKernels = 3;  // frames of a block that is transformed, in kernel lengths
+constexpr int64_t kFrameBlock = 32;   // frames of a weight gradient's product come in whole blocks
 
 int64_t up_to(int64_t n, int64_t block) { return (n + block - 1) / block * block; }
 
@@ -205,8 +207,18 @@ at::Tensor aten_conv(const at::Tensor& x, const at::Tensor& weight, const at::Te
   return conv_time(x, {weight, bias}, 1, weight.size(2) / 2, groups).narrow(1, 0, x.size(1));
 }
 
+// At least n; 1, 5/8, 6/8 or 7/8 of a power of two.
+int64_t fft_size(int64_t n) {
+  const auto power = static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(n)));
+  for (const int64_t eighths : {5, 6, 7}) {
+    if (power % 8 == 0 && power / 8 * eighths >= n) return power / 8 * eighths;
+  }
+  return power;
+}
+
 at::Tensor conv_of(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                    int64_t groups) {
+  if (!x.is_cpu()) return grouped_conv_by_fft(x, weight, bias, groups);
   if (!has_kernel(weight)) return aten_conv(x, weight, bias, groups);
   const auto dtype = weight.scalar_type();
   const bool in_bf16 = dtype == at::kBFloat16 && brgemm_takes_bf16();
@@ -230,6 +242,33 @@ at::Tensor grouped_conv(const at::Tensor& x, const at::Tensor& weight, const at:
         return SampleSizes{{1, kCheckedFrames, x.size(2)}, weight.sizes().vec(), {weight.size(0)}};
       },
       [&](const Tensors& in) { return conv_of(in[0], in[1], in[2], groups); });
+}
+
+at::Tensor grouped_conv_by_fft(const at::Tensor& x, const at::Tensor& weight,
+                               const at::Tensor& bias, int64_t groups) {
+  const auto dtype = weight.scalar_type();
+  const auto computed = dtype == at::kDouble ? at::kDouble : at::kFloat;
+  const int64_t clips = x.size(0), frames = x.size(1), taps = weight.size(2);
+  const int64_t size = fft_size(std::min(frames, kBlockKernels * taps) + taps - 1);
+  const int64_t step = size - taps + 1, blocks = (frames + step - 1) / step;
+  const int64_t before = taps / 2, after = blocks * step + taps - 1 - before - frames;
+  const at::Tensor padded = at::constant_pad_nd(x.to(computed), {0, 0, before, after});
+  const at::Tensor rows = at::fft_rfft(padded.unfold(1, size, step), size)
+                              .unflatten(2, {groups, -1})
+                              .permute({4, 2, 0, 1, 3})
+                              .flatten(2, 3);  // [frequency, groups, B * blocks, C]
+  const at::Tensor kernel = at::conj_physical(at::fft_rfft(weight.to(computed), size))
+                                .unflatten(0, {groups, -1})
+                                .permute({3, 0, 2, 1});  // [frequency, groups, C, out]
+  const at::Tensor spectra =
+      rows.matmul(kernel).unflatten(2, {clips, blocks}).permute({2, 3, 1, 4, 0});
+  const at::Tensor y = at::fft_irfft(spectra, size)  // [B, blocks, groups, out, size]
+                           .narrow(4, 0, step)
+                           .permute({0, 1, 4, 2, 3})
+                           .flatten(3, 4)
+                           .flatten(1, 2)
+                           .narrow(1, 0, frames);
+  return (bias.defined() ? y + bias.to(computed) : y).to(dtype);
 }
 
 at::Tensor tap_by_tap(const at::Tensor& weight) {

@@ -67,11 +67,11 @@ double relative_error(const at::Tensor& a, const at::Tensor& b) {
 
 constexpr std::array<const char*, 4> kNames = {"y", "dx", "dweight", "dbias"};
 
-void expect_near(const Case& c, at::ScalarType dtype, double bound) {
+void expect_near(const Case& c, at::ScalarType dtype, double bound,
+                 decltype(grouped_conv)& conv = grouped_conv) {
   const Numbers n = numbers(c, dtype);
-  const auto ours = results(n, dtype, [&](auto x, auto weight, auto bias) {
-    return grouped_conv(x, weight, bias, c.groups);
-  });
+  const auto ours = results(
+      n, dtype, [&](auto x, auto weight, auto bias) { return conv(x, weight, bias, c.groups); });
   const auto expected = results(n, at::kDouble, [&](auto x, auto weight, auto bias) {
     return unfolded(x, weight, bias, c.groups);
   });
@@ -133,6 +133,18 @@ TEST(GroupedConv, DoesNotDependOnTheNumberOfThreads) {
     }
     at::set_num_threads(threads);
     for (size_t i = 0; i < 3; ++i) EXPECT_TRUE(at::equal(runs[0][i], runs[1][i])) << kNames[i];
+  }
+}
+
+// What a GPU computes.
+TEST(GroupedConv, ByFftIsTheSameSum) {
+  for (int64_t kernel : {1, 2, 3, 31, 95, 128}) {
+    for (int64_t frames : {1, 37, 384, 385, 1501}) {
+      const Case c{2, frames, 4, 6, kernel};
+      expect_near(c, at::kDouble, 1e-12, grouped_conv_by_fft);
+      expect_near(c, at::kFloat, 2e-6, grouped_conv_by_fft);
+      expect_near(c, at::kBFloat16, 0.004, grouped_conv_by_fft);
+    }
   }
 }
 

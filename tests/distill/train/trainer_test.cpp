@@ -280,7 +280,7 @@ TEST_F(NonFiniteLoss, OneStepIsSkipped) {
 }
 
 TEST_F(NonFiniteLoss, ADeviceSkipsTheStepWithoutTheHost) {
-  device = testing::fake_device();
+  device = testing::other_device();
   auto trained = learner(4, 4);
   EXPECT_EQ(train(*trained).state.skipped, 1);
   ASSERT_EQ(recorder.steps.size(), 9U);
