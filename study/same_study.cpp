@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 namespace concertina {
 namespace {
 
@@ -12,6 +14,16 @@ std::string names_of(const std::vector<MetricInfo>& metrics) {
   std::vector<std::string> names;
   for (const MetricInfo& metric : metrics) names.push_back(metric.name);
   return names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "));
+}
+
+// As a study stores them: a metric that is an objective too counts as that only.
+std::string names_of_recorded(const StudyHeader& header) {
+  std::vector<MetricInfo> recorded = header.recorded;
+  std::erase_if(recorded, [&](const MetricInfo& metric) {
+    return std::ranges::find(header.objectives, metric.name, &MetricInfo::name) !=
+           header.objectives.end();
+  });
+  return names_of(recorded);
 }
 
 std::string model_identity(const StudyHeader& header) {
@@ -47,7 +59,7 @@ std::vector<std::string> study_differences(const StudyHeader& there, const Study
   if (there.space_json != wanted.space_json) found.emplace_back("it has another search space");
   compare("the supernet", model_identity(there), model_identity(wanted), found);
   compare("search.objectives", names_of(there.objectives), names_of(wanted.objectives), found);
-  compare("search.record", names_of(there.recorded), names_of(wanted.recorded), found);
+  compare("search.record", names_of_recorded(there), names_of_recorded(wanted), found);
   if (there.settings.empty() && !wanted.settings.empty()) {
     found.emplace_back("its settings are not on record: it was begun by an older version");
     return found;

@@ -35,5 +35,16 @@ TEST(SameStudy, ListsWhatDiffers) {
               ElementsAre("its settings are not on record: it was begun by an older version"));
 }
 
+// A stored study has such a metric as an objective only, and was refused by its own next run.
+TEST(SameStudy, ARecordedMetricThatIsAnObjectiveIsNoDifference) {
+  const StudyHeader there = formula_header();
+  StudyHeader wanted = there;
+  wanted.recorded.insert(wanted.recorded.begin(), wanted.objectives.begin(),
+                         wanted.objectives.end());
+  EXPECT_TRUE(study_differences(there, wanted).empty());
+  wanted.recorded.push_back({"other", Direction::kMinimise, ""});
+  EXPECT_FALSE(study_differences(there, wanted).empty());
+}
+
 }  // namespace
 }  // namespace concertina
