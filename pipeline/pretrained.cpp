@@ -17,6 +17,7 @@
 #include "core/files.h"
 #include "core/hash.h"
 #include "core/log.h"
+#include "core/scratch_folder.h"
 #include "core/text.h"
 #include "speech/process.h"
 
@@ -26,24 +27,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kWhisperLicence = "MIT (OpenAI)";
-
-class ScratchFolder {
- public:
-  explicit ScratchFolder(fs::path path) : path_(std::move(path)) {
-    fs::remove_all(path_);
-    make_directories(path_);
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 std::string last_line(std::string_view text) {
   text = trimmed(text);

@@ -11,6 +11,7 @@
 #include "core/files.h"
 #include "core/log.h"
 #include "core/progress.h"
+#include "core/scratch_folder.h"
 #include "core/text.h"
 #include "core/threads.h"
 #include "speech/deb_packages.h"
@@ -165,24 +166,6 @@ std::vector<DebPackage> get_packages(const Tier& tier, const FetchOptions& optio
   }
   return packages;
 }
-
-class ScratchFolder {
- public:
-  explicit ScratchFolder(fs::path path) : path_(std::move(path)) {
-    fs::remove_all(path_);
-    make_directories(path_);
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  ScratchFolder(const ScratchFolder&) = delete;
-  ScratchFolder& operator=(const ScratchFolder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-};
 
 void unpack_all(const std::vector<DebPackage>& packages, const fs::path& folder,
                 const StopToken& stop) {

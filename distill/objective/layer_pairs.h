@@ -18,9 +18,9 @@
 
 namespace concertina {
 
-// kPairs: as listed. The others pair every student layer s of S with a layer of a teacher of L layers:
-// first: s; last: s + L - S; uniform: round(s L / S) (our form where S does not divide L); gap: s floor(L / S). Pairs outside the teacher
-// are left out.
+// kPairs: as listed. The others pair every student layer s of S with a layer of a teacher of L
+// layers: first: s; last: s + L - S; uniform: round(s L / S) (our form where S does not divide L);
+// gap: s floor(L / S). Pairs outside the teacher are left out.
 enum class LayerMap { kPairs, kFirst, kLast, kUniform, kGap };
 template <>
 inline constexpr auto kEnumNames<LayerMap> = name_table("pairs", "first", "last", "uniform", "gap");

@@ -11,6 +11,7 @@
 #include "supernet/checkpoint/match.h"
 #include "supernet/checkpoint/names.h"
 #include "supernet/checkpoint/transformers.h"
+#include "tests/checkpoint/foreign_models.h"
 #include "tests/checkpoint/samples.h"
 #include "tests/container/pickles.h"
 
@@ -18,23 +19,12 @@ namespace concertina {
 namespace {
 
 using nlohmann::json;
+using testing::error_of;
+using testing::from_config;
 using ::testing::HasSubstr;
 
-ForeignModel from_config(const json& config, const json& preprocessor = json::object()) {
-  return transformers_model(Settings::from_json(config.dump(), "config.json"),
-                            Settings::from_json(preprocessor.dump(), "preprocessor.json"));
-}
 ForeignModel from_fairseq(const json& settings) {
   return fairseq_model(Settings::from_json(settings.dump(), "f.pt"));
-}
-template <class Make>
-std::string error_of(const Make& make) {
-  try {
-    make();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "";
 }
 
 LayoutMap tensors_of(const ForeignModel& model, const std::string& prefix = "") {

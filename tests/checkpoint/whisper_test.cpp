@@ -10,6 +10,7 @@
 #include "supernet/checkpoint/expressible.h"
 #include "supernet/checkpoint/match.h"
 #include "supernet/checkpoint/transformers.h"
+#include "tests/checkpoint/foreign_models.h"
 #include "tests/checkpoint/samples.h"
 #include "tests/container/pickles.h"
 
@@ -18,22 +19,9 @@ namespace {
 
 using nlohmann::json;
 using testing::bytes_of;
+using testing::error_of;
+using testing::from_config;
 using ::testing::HasSubstr;
-
-template <class Make>
-std::string error_of(const Make& make) {
-  try {
-    make();
-  } catch (const InputError& error) {
-    return error.what();
-  }
-  return "";
-}
-
-ForeignModel from_config(const json& config, const json& preprocessor = json::object()) {
-  return transformers_model(Settings::from_json(config.dump(), "config.json"),
-                            Settings::from_json(preprocessor.dump(), "preprocessor.json"));
-}
 
 // The sample's bytes with the `count` bytes after `marker` replaced.
 std::string with_after(const std::string& marker, const std::string& replacement) {
