@@ -69,6 +69,17 @@ Architecture asked_for(const SearchSpace& space, const std::string& text, bool f
   return architecture;
 }
 
+// The study of a model: study.db in its folder (models/pocket) or in that of its run.
+std::string study_beside(const std::string& model) {
+  const std::filesystem::path folder = std::filesystem::absolute(model).parent_path();
+  for (const std::filesystem::path& place : {folder, folder.parent_path()}) {
+    if (const auto study = place / "study.db"; std::filesystem::exists(study))
+      return study.lexically_proximate(std::filesystem::current_path()).string();
+  }
+  throw InputError(fmt::format(
+      "{} has no study.db beside it or in the folder above: name one with --study", model));
+}
+
 struct ExtractArgs {
   std::string model, arch, study, out;
   Precision dtype = Precision::kFp32;
@@ -77,13 +88,15 @@ struct ExtractArgs {
 };
 
 void run_extract(const ExtractArgs& args, const Globals& globals) {
-  if (args.arch.empty() == args.study.empty())
-    throw InputError("extract needs either --arch or --study with a budget");
   if (!args.study.empty() && !args.budget.given())
     throw InputError("--study needs a budget, e.g. --max-params 2M");
+  if (args.arch.empty() != args.budget.given())
+    throw InputError("extract needs either --arch or a budget, e.g. --max-params 2M");
+  std::string study = args.study;
+  if (args.budget.given() && study.empty()) study = study_beside(args.model);
   const Supernet supernet = load_model(args.model);
   std::optional<Chosen> chosen;
-  if (!args.study.empty()) chosen = best_of(args.study, args.model, args.budget, args.force);
+  if (!study.empty()) chosen = best_of(study, args.model, args.budget, args.force);
   const Architecture architecture =
       chosen ? chosen->architecture : asked_for(supernet.space(), args.arch, args.force);
   save_model(supernet.extract(architecture), args.out, scalar_type(args.dtype));
@@ -105,14 +118,15 @@ void add_extract_verb(CLI::App& app, Globals& globals) {
       "Examples:\n"
       "  concertina extract runs/quickstart/stage2/model.safetensors --arch smallest -o "
       "small.safetensors\n"
-      "  concertina extract runs/quickstart/stage2/model.safetensors --study "
-      "runs/quickstart/study.db "
-      "--max-params 2M -o small.safetensors");
+      "  concertina extract runs/quickstart/stage2/model.safetensors --max-params 2M "
+      "-o small.safetensors");
   globals.paths.reads(
       extract->add_option("MODEL", args->model, "supernet (.safetensors)")->required());
   extract->add_option("--arch", args->arch, kArchitectureHelp);
   globals.paths.reads(extract->add_option("--study", args->study,
-                                          "take the best subnet of this study within the budget"));
+                                          "take the best subnet of this study within the budget; "
+                                          "by default of study.db beside the model, or in the "
+                                          "folder above"));
   args->budget.add_to(*extract);
   extract->add_flag("--force", args->force,
                     "only warn when MODEL is not the study's, or --arch is no member of its space");

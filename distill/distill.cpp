@@ -104,8 +104,8 @@ PreparedStage prepare(const DistillOptions& options, const DistillInputs& inputs
 
 // Null without a cache. Rank 0 makes the file, the others open it after that.
 std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
-                                              const Supernet& teacher, const Objective& objective,
-                                              const JoinedClips& clips, const PreparedStage& stage,
+                                              const Supernet& teacher, const Blueprint& student,
+                                              const Objective& objective, const JoinedClips& clips, const PreparedStage& stage,
                                               const StageContext& context) {
   if (options.cache == CacheDtype::kNone) return nullptr;
   std::vector<Row> rows = objective.needs().rows;
@@ -118,6 +118,7 @@ std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
   const TargetCache::Source source{
       clips,
       {subnet},
+      student,
       rows,
       options.train.batch,
       fmt::format("{} {} {}", whole.data, whole.inputs.at("teacher"), whole.dtype)};
@@ -169,7 +170,7 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
   if (options.mask.probability > 0) mask = options.mask;
   check_needs(objective->needs(), mask.has_value(), name);
   const auto targets =
-      open_cache(options, inputs.teacher, *objective, data.training, stage, context);
+      open_cache(options, inputs.teacher, blueprint, *objective, data.training, stage, context);
   BatchContents validation;
   if (reads_mask(objective->needs())) validation.mask = mask;
   const StageBatches batches = stage_batches(data, {mask, {}, targets, stage.augmentation},

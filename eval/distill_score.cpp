@@ -30,8 +30,8 @@ at::Tensor read_crops(const JoinedClips& clips, int64_t first, int64_t count, in
 
 }  // namespace
 
-DistillScore::DistillScore(const Subnet& teacher, TrainedObjective trained,
-                           const Manifest& manifest, Split split,
+DistillScore::DistillScore(const Subnet& teacher, const Blueprint& student,
+                           TrainedObjective trained, const Manifest& manifest, Split split,
                            const DistillScoreOptions& options)
     : trained_(std::move(trained)) {
   const Needs needs = trained_.objective->needs();
@@ -50,9 +50,9 @@ DistillScore::DistillScore(const Subnet& teacher, TrainedObjective trained,
   for (int32_t first = 0; first < options.crops; first += kBatchCrops) {
     const int64_t count = std::min(kBatchCrops, options.crops - first);
     SpeechBatch speech = make_batch(read_crops(clips, first, count, frames, frame_samples, rng));
-    StepData step{.valid = valid_frames(teacher.blueprint, speech), .state = trained_.state};
+    StepData step{.valid = valid_frames(student, speech), .state = trained_.state};
     TensorMap goal =
-        goal_of(*trained_.objective, teacher_rows(needs.rows, {&teacher, 1}, speech), step);
+        goal_of(*trained_.objective, teacher_rows(needs.rows, {&teacher, 1}, student, speech), step);
     batches_.push_back({std::move(speech), std::move(goal), std::move(step)});
   }
 }

@@ -31,8 +31,8 @@ class DistillScore {
  public:
   // InputError when the split has less audio than one crop or the objective takes no target from a
   // teacher.
-  DistillScore(const Subnet& teacher, TrainedObjective trained, const Manifest& manifest,
-               Split split, const DistillScoreOptions& options);
+  DistillScore(const Subnet& teacher, const Blueprint& student, TrainedObjective trained,
+               const Manifest& manifest, Split split, const DistillScoreOptions& options);
 
   // Mean loss of each subnet. All must share front end, frame period and width: that part of the
   // forward pass is run once for all of them, with the same result as one by one.

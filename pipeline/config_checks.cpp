@@ -12,6 +12,7 @@
 #include "eval/subnet_evaluator.h"
 #include "eval/task_kinds.h"
 #include "pipeline/corpus_stage.h"
+#include "pipeline/pretrained.h"
 #include "speech/corpus.h"
 #include "supernet/model/model_file.h"
 
@@ -39,6 +40,11 @@ void check_known(ConfigSection section, std::string_view key, const Names& metri
 
 std::optional<int32_t> teacher_depth(const PipelineConfig& config) {
   if (config.space.choices().embed_dim.empty()) return std::nullopt;  // unreadable
+  const std::string& pretrained = config.teacher_pretrained;
+  if (!pretrained.empty()) {
+    const auto found = std::ranges::find(pretrained_models(), pretrained, &PretrainedModel::name);
+    return found == pretrained_models().end() ? std::nullopt : std::optional(found->depth);
+  }
   if (config.teacher_model.empty()) return teacher_architecture(config.space).depth();
   try {
     return load_model(config.teacher_model).space().largest().depth();
@@ -113,6 +119,7 @@ void check_teacher_layers(ConfigSection root, const PipelineConfig& config) {
                            problem->second);
   }
   if (!root.has("teacher") || !config.teacher_model.empty()) return;
+  if (!config.teacher_pretrained.empty()) return;
   ConfigSection pretrain = root.section("teacher").section("pretrain");
   for (size_t i = 0; i < config.teacher.layers.size(); ++i) {
     if (config.teacher.layers[i] > *depth)

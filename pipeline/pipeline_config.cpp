@@ -4,6 +4,7 @@
 
 #include "distill/train/stage.h"
 #include "pipeline/config_checks.h"
+#include "pipeline/pretrained.h"
 #include "speech/corpus.h"
 #include "supernet/space/search_space_config.h"
 
@@ -72,6 +73,19 @@ const OptionTable<PipelineConfig>& pipeline_table() {
                                return !section.has("model") || !section.has("pretrain");
                              },
                              "give either an existing model or pretrain"),
+                     option("pretrained", &O::teacher_pretrained,
+                            "encoder to download (docs/pretrained.md); where it cannot be had, "
+                            "one is trained as pretrain says")
+                         .require([](const O& o) { return o.teacher_model.empty(); },
+                                  "give either an existing model or one to download")
+                         .check([](const O& o, ConfigSection section) {
+                           if (o.teacher_pretrained.empty()) return;
+                           try {
+                             (void)pretrained_model(o.teacher_pretrained);
+                           } catch (const InputError& error) {
+                             section.problem("pretrained", error.what());
+                           }
+                         }),
                      subsection("pretrain", &O::teacher, pretrain_table()),
                  }),
       subsection("stage1", &O::stage1, distill_table(1)),

@@ -46,6 +46,8 @@ struct PipelineConfig {
   SearchSpace space;
   PretrainOptions teacher;              // distill/pretrain/options.h
   std::filesystem::path teacher_model;  // a model file instead of pretraining; "" otherwise
+  // Of pretrained_models(), downloaded; pretraining takes its place where it cannot be had. "": none.
+  std::string teacher_pretrained;
   DistillOptions stage1 = distill_defaults(1), stage2 = distill_defaults(2);  // distill/options.h
   std::optional<SortOptions> sort;  // between the two: distill/importance/options.h
   LatencyOptions latency;           // eval/options.h

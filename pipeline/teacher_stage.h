@@ -1,4 +1,5 @@
-// The teacher: pretrained by masked unit prediction, or a model that the config names.
+// The teacher: a model that the config names, one that is downloaded (pipeline/pretrained.h), or one
+// pretrained by masked unit prediction.
 #pragma once
 
 #include "pipeline/training_flags.h"

@@ -17,6 +17,7 @@
 #include "distill/data/target_file.h"
 #include "distill/data/target_windows.h"
 #include "supernet/model/safetensors.h"
+#include "supernet/space/frames.h"
 
 namespace concertina {
 namespace {
@@ -55,7 +56,7 @@ std::vector<Row> sorted_rows(const TargetCache::Source& source) {
 // The rows of a batch side by side: [B, T, D].
 at::Tensor rows_of(const TargetCache::Source& source, const std::vector<Row>& rows,
                    const SpeechBatch& batch) {
-  const Rows made = teacher_rows(rows, source.teachers, batch);
+  const Rows made = teacher_rows(rows, source.teachers, source.student, batch);
   std::vector<at::Tensor> parts;
   for (const Row& row : rows) parts.push_back(made.at(name_of(row)));
   return parts.size() == 1 ? parts.front() : at::cat(parts, 2);
@@ -126,7 +127,7 @@ std::vector<TargetColumn> columns_of(const TargetCache::Source& source,
   const int64_t samples = blueprint.base_frame_samples() * 10;
   const SpeechBatch batch =
       make_batch(at::zeros({1, samples}, at::TensorOptions(device_of(source))));
-  const Rows made = teacher_rows(rows, source.teachers, batch);
+  const Rows made = teacher_rows(rows, source.teachers, source.student, batch);
   std::vector<TargetColumn> columns;
   for (const Row& row : rows) columns.push_back({name_of(row), made.at(name_of(row)).size(2)});
   return columns;
@@ -136,6 +137,10 @@ std::string file_name(const TargetCache::Source& source, const std::vector<Row>&
                       const std::vector<TargetWindow>& windows, CacheDtype dtype) {
   std::string text = fmt::format("{}\n{}\n", source.fingerprint, dtype == CacheDtype::kInt8);
   for (const Row& row : rows) text += name_of(row) + "\n";
+  for (const Subnet& teacher : source.teachers) {
+    const int32_t shift = frame_shift(source.student, teacher.blueprint);
+    if (shift != 0) text += fmt::format("shift {}\n", shift);
+  }
   for (const TargetWindow& w : windows) text += fmt::format("{}+{} ", w.kept_first, w.frames);
   for (const JoinedClips::ClipSpan& span : source.clips.clips()) {
     text += fmt::format("{}:{} ", span.clip, span.frames);
@@ -174,8 +179,7 @@ std::vector<TargetColumn> columns_in(const SafetensorsFile& file) {
 
 TargetCache::TargetCache(const fs::path& folder, const Source& source, CacheDtype dtype,
                          const StopToken& stop) {
-  const auto windows =
-      target_windows(source.clips, source.teachers.front().blueprint, source.batch);
+  const auto windows = target_windows(source.clips, source.student, source.batch);
   const std::vector<Row> rows = sorted_rows(source);
   path_ = folder / file_name(source, rows, windows, dtype);
   if (!fs::exists(path_)) {

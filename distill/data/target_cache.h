@@ -29,6 +29,7 @@ class TargetCache {
   struct Source {
     const JoinedClips& clips;
     std::vector<Subnet> teachers;  // on the device they run on, all of one base frame period
+    Blueprint student;             // whose frames the rows are for
     std::vector<Row> rows;         // none of a masked pass; at least one
     BatchOptions batch;            // of training: determines the length of a window
     std::string fingerprint;       // of data, teachers and dtype; part of the file's name

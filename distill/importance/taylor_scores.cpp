@@ -37,7 +37,8 @@ UnitScores taylor_scores(const Supernet& model, const TrainedObjective& trained,
   }
   for (const SpeechBatch& batch : batches) {
     const StepData step{.valid = valid_frames(blueprint, batch), .state = trained.state};
-    const Rows rows = teacher_rows(trained.objective->needs().rows, {&target_net, 1}, batch);
+    const Rows rows =
+        teacher_rows(trained.objective->needs().rows, {&target_net, 1}, blueprint, batch);
     const TensorMap goal = goal_of(*trained.objective, rows, step);
     const Subnet student = make_subnet(blueprint, whole, slice_tensors(leaves, slices));
     const EncoderOutput output = encode(student, batch, trained.objective->student_wants(whole));

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "supernet/space/frames.h"
 
 namespace concertina {
 namespace {
@@ -87,14 +88,24 @@ at::Tensor layer_mean(const Row& row, const EncoderOutput& output, const at::Ten
   return sum / static_cast<double>(row.layer);
 }
 
-void add_pass(const std::vector<Row>& rows, const Subnet& teacher, const SpeechBatch& batch,
-              Rows& result) {
+// x [B, T, D] at frames t + shift, which begin with frame 0 repeated where those are before it.
+at::Tensor shifted(const at::Tensor& x, int64_t shift) {
+  if (shift == 0) return x;
+  const int64_t from = std::max<int64_t>(0, shift), length = x.size(1);
+  if (from > 0) return x.narrow(1, std::min(from, length), std::max<int64_t>(0, length - from));
+  const at::Tensor first = x.narrow(1, 0, 1).expand({x.size(0), -shift, x.size(2)});
+  return at::cat({first, x}, 1);
+}
+
+void add_pass(const std::vector<Row>& rows, const Subnet& teacher, const Blueprint& student,
+              const SpeechBatch& batch, Rows& result) {
   const EncoderOutput output = encode(teacher, batch, wants_of(rows, teacher.architecture.depth()));
   const at::Tensor valid = base_valid(output.frames);
   for (const Row& row : rows) {
-    result[name_of(row)] = row.kind == RowKind::kLayerMean
-                               ? layer_mean(row, output, valid)
-                               : layer_row(row, row.layer, output, valid);
+    const at::Tensor x = row.kind == RowKind::kLayerMean
+                             ? layer_mean(row, output, valid)
+                             : layer_row(row, row.layer, output, valid);
+    result[name_of(row)] = shifted(x, frame_shift(student, teacher.blueprint));
   }
 }
 
@@ -106,7 +117,7 @@ std::string name_of(const Row& row) {
 }
 
 Rows teacher_rows(const std::vector<Row>& rows, std::span<const Subnet> teachers,
-                  const SpeechBatch& batch) {
+                  const Blueprint& student, const SpeechBatch& batch) {
   at::NoGradGuard no_grad;
   Rows result;
   for (size_t i = 0; i < teachers.size(); ++i) {
@@ -121,7 +132,7 @@ Rows teacher_rows(const std::vector<Row>& rows, std::span<const Subnet> teachers
         input.mask.reset();
         input.visible.reset();  // a plan for the mask
       }
-      add_pass(pass, teachers[i], input, result);
+      add_pass(pass, teachers[i], student, input, result);
     }
   }
   for (const Row& row : rows) {

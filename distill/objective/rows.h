@@ -39,8 +39,11 @@ using Rows = TensorMap;  // by name: [B, T, dim] fp32
 // The rows of a batch, without gradients. Each teacher runs once (once more for masked rows), up to
 // the last layer that is needed. Unmasked rows do not read batch.mask. Thread-safe. InputError when a
 // teacher has no such layer, or no such projection there.
+//
+// Row t is the teacher's frame that is nearest in time to frame t of `student`: front ends differ in
+// where they centre their frames (Whisper's are 18 ms before those of log-mel features).
 Rows teacher_rows(const std::vector<Row>& rows, std::span<const Subnet> teachers,
-                  const SpeechBatch& batch);
+                  const Blueprint& student, const SpeechBatch& batch);
 
 // (x - mean) / sqrt(variance + 1e-5) of each utterance and channel over its valid frames.
 // x [B, T, D], valid [B, T].

@@ -153,7 +153,8 @@ Rows Learner::rows_for(const TrainingBatch& batch) const {
   Rows rows = batch.rows;
   if (missing.empty()) return rows;
   const at::Tensor& input = batch.clean.defined() ? batch.clean : batch.speech.waveform;
-  rows.merge(teacher_rows(missing, teachers_, {input, batch.speech.lengths, batch.speech.mask}));
+  rows.merge(teacher_rows(missing, teachers_, setup_.student.blueprint(),
+                          {input, batch.speech.lengths, batch.speech.mask}));
   return rows;
 }
 

@@ -1,6 +1,7 @@
 #include "supernet/space/frames.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace concertina {
 
@@ -42,6 +43,11 @@ int64_t samples_for_frames(const Blueprint& blueprint, int64_t frames) {
 double first_centre(const Blueprint& blueprint) {
   if (blueprint.front_end == FrontEndKind::kWhisper) return 0;
   return static_cast<double>(samples_for_frames(blueprint, 1)) / 2;
+}
+
+int32_t frame_shift(const Blueprint& a, const Blueprint& b) {
+  return static_cast<int32_t>(
+      std::lround((first_centre(a) - first_centre(b)) / a.base_frame_samples()));
 }
 
 int64_t compressed_frames(const Blueprint& blueprint, int64_t base_frames,

@@ -32,6 +32,9 @@ int64_t samples_for_frames(const Blueprint& blueprint, int64_t frames);
 // front end, whose frames begin half a receptive field before the clip.
 double first_centre(const Blueprint& blueprint);
 
+// Frame t of `a` is nearest in time to frame t + frame_shift(a, b) of `b`. Both of one base frame.
+int32_t frame_shift(const Blueprint& a, const Blueprint& b);
+
 // Frames after the rate unit, at least 1 when base_frames > 0: round(base_frames * base period /
 // period) for CIF, base_frames / (period / base period) rounded down where whole frames are joined.
 int64_t compressed_frames(const Blueprint& blueprint, int64_t base_frames, int32_t frame_period_us);

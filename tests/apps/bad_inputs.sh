@@ -118,6 +118,8 @@ expect 2 study.db study dump "$work/study.db"
 expect 3 none.db pareto "$work/none.db"
 expect 2 "is not the model of $study" extract "$model" --study "$study" --max-params 60k -o "$work/o.safetensors"
 expect 2 "max-params" pareto "$study" --max-params "" --best
+expect 2 "has no study.db beside it" extract "$work/bert/none.safetensors" --max-params 60k -o "$work/o.safetensors"
+expect 2 "either --arch or a budget" extract "$model" --arch smallest --max-params 60k -o "$work/o.safetensors"
 expect 2 "max-latency" extract "$model" --study "$study" --max-latency "" -o "$work/o.safetensors"
 expect 2 "the study has no metric 'test.sid.acc'" pareto "$study" --where 'test.sid.acc >= 85'
 expect 2 "'>=5' is not a budget" pareto "$study" --where '>=5'

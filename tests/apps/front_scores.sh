@@ -18,7 +18,7 @@ for which in --best --knee; do
   says "$work/named.txt" "ms measured, .* ms predicted (.* %); .* 1 thread, 2 s of audio, fp32"
   if grep -q missing "$work/named.txt"; then fail "$which names what was not scored: $(cat "$work/named.txt")"; fi
 done
-"$program" extract "$work/run/stage2/model.safetensors" --study "$study" --max-params 60k -o "$work/s.safetensors" >"$work/cut.txt"
+"$program" extract "$work/run/stage2/model.safetensors" --max-params 60k -o "$work/s.safetensors" >"$work/cut.txt"
 says "$work/cut.txt" "on test  distill.l1"  # a budget of the pipeline
 
 "$program" pareto "$study" --max-latency 1s >"$work/limit.txt"

@@ -45,6 +45,20 @@ TEST(Frames, WhisperRoundsUpAndBeginsAtTheFirstSample) {
   EXPECT_EQ(first_centre(Blueprint()), 200);
 }
 
+// Log-mel frames of two windows are centred 17.5 ms after the first sample, HuBERT's 12.5 ms.
+TEST(Frames, ShiftLeadsToTheNearestFrameInTime) {
+  const Blueprint whisper = whisper_space().blueprint(), pocket = load_space("pocket.yaml").blueprint();
+  EXPECT_EQ(frame_shift(pocket, whisper), 1);
+  EXPECT_EQ(frame_shift(whisper, pocket), -1);
+  EXPECT_EQ(frame_shift(Blueprint(), whisper), 1);
+  EXPECT_EQ(frame_shift(pocket, Blueprint()), 0);
+  EXPECT_EQ(frame_shift(whisper, whisper), 0);
+  for (const int64_t frames : {1, 7, 150}) {  // a part of that many frames gives as many rows
+    const int64_t of_whisper = whisper.frames(frames * 320) - frame_shift(pocket, whisper);
+    EXPECT_EQ(of_whisper, pocket.frames(frames * 320));
+  }
+}
+
 TEST(Frames, CompressesToRoundedFrames) {
   const Blueprint hubert;
   EXPECT_EQ(compressed_frames(hubert, 499, 20000), 499);

@@ -56,7 +56,8 @@ class AllKinds : public ::testing::TestWithParam<Case> {
   }
   Rows rows() const {
     const Subnet net = teacher.slice(teacher.space().largest());
-    return teacher_rows(objective_of(GetParam().yaml)->needs().rows, {&net, 1}, batch.speech);
+    return teacher_rows(objective_of(GetParam().yaml)->needs().rows, {&net, 1}, net.blueprint,
+                        batch.speech);
   }
   std::unique_ptr<Learner> learner(double in_place) const {
     auto objective = objective_of(GetParam().yaml);

@@ -38,7 +38,7 @@ std::string row_of(const Objective& objective) { return name_of(objective.needs(
 TensorMap goal_of_batch(const Objective& objective, const Supernet& teacher,
                         const SpeechBatch& batch) {
   const Subnet net = teacher.slice(teacher.space().largest());
-  return goal_of(objective, teacher_rows(objective.needs().rows, {&net, 1}, batch));
+  return goal_of(objective, teacher_rows(objective.needs().rows, {&net, 1}, net.blueprint, batch));
 }
 
 TEST(LayerMean, ComparesValidFramesOnly) {
@@ -80,13 +80,29 @@ TEST(Rows, AreOfThePassThatTheyName) {
   const Row open{.layer = 1}, masked{.layer = 1, .masked = true};
   batch.mask = at::zeros({2, hidden(false).size(1)}, at::kBool);
   batch.mask.narrow(1, 3, 5).fill_(true);
-  const Rows rows = teacher_rows({open, masked}, {&net, 1}, batch);
+  const Rows rows = teacher_rows({open, masked}, {&net, 1}, net.blueprint, batch);
   EXPECT_EQ(name_of(masked), "0/hidden:1:masked");
   EXPECT_TRUE(rows.at(name_of(open)).equal(hidden(false)));
   EXPECT_TRUE(rows.at(name_of(masked)).equal(hidden(true)));
   EXPECT_FALSE(hidden(true).equal(hidden(false)));
-  EXPECT_THROW(teacher_rows({{.layer = 3}}, {&net, 1}, batch), InputError);
-  EXPECT_THROW(teacher_rows({{.teacher = 1, .layer = 1}}, {&net, 1}, batch), InputError);
+  EXPECT_THROW(teacher_rows({{.layer = 3}}, {&net, 1}, net.blueprint, batch), InputError);
+  EXPECT_THROW(teacher_rows({{.teacher = 1, .layer = 1}}, {&net, 1}, net.blueprint, batch), InputError);
+}
+
+// Whisper's frame t + 1 is the nearest to frame t of log-mel features.
+TEST(Rows, AreAtTheFramesOfTheStudent) {
+  const SearchSpace space = testing::tiny_whisper_space();
+  const Supernet teacher = Supernet::random(space, Rng(1));
+  const Subnet net = teacher.slice(space.largest());
+  const SpeechBatch batch = make_batch(at::randn({2, 3200}));
+  const Row row{.layer = 1};
+  const auto rows_for = [&](const Blueprint& student) {
+    return teacher_rows({row}, {&net, 1}, student, batch).at(name_of(row));
+  };
+  const at::Tensor own = rows_for(net.blueprint);
+  const Blueprint mel = testing::tiny_space().blueprint();
+  EXPECT_TRUE(rows_for(mel).equal(own.narrow(1, 1, own.size(1) - 1)));
+  EXPECT_EQ(rows_for(mel).size(1), mel.frames(3200));
 }
 
 TEST(MaskedUnits, AveragesCrossEntropyOverMaskedAndUnmaskedFrames) {
