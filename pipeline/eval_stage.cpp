@@ -27,10 +27,7 @@ void score_baselines(const PipelineConfig& config, const Workspace& workspace,
   if (table.tasks().names().empty())
     log_info("eval: no task can be scored on this corpus, so there are no scores");
   const at::ScalarType dtype = scalar_type(config.tasks.dtype);  // one for all columns
-  const Architecture shape = teacher.space().largest();
-  table.add_subnet("teacher", teacher.slice(shape, dtype));
-  table.add_subnet("random",
-                   randomly_initialised(teacher, teacher.space(), config.seed).slice(shape, dtype));
+  table.add_subnet("teacher", teacher.slice(teacher.space().largest(), dtype));
   table.add_mfcc();
   const Supernet untrained = randomly_initialised(supernet, supernet.space(), config.seed);
   const std::vector<Member> members = {{"largest", supernet.space().largest()},

@@ -94,6 +94,10 @@ const OptionTable<TrainOptions>& train_table() {
           .require([](const O& o) { return o.patience == 0 || o.validate_every > 0; },
                    "expected 0 (off) with validate_every: 0, which validates only at the end")
           .not_in_fingerprint(),
+      option("save_dtype", &O::save_dtype,
+             "of matrices and convolutions in model.safetensors; training goes on in fp32")
+          .among({Precision::kFp32, Precision::kBf16, Precision::kHalf})
+          .not_in_fingerprint(),
       subsection("checkpoint", &O::checkpoint, checkpoint_table()).not_in_fingerprint(),
       option("max_minutes", &O::max_minutes, "training ends after this time; 0: no limit")
           .within({0, 1e6})

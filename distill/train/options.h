@@ -47,6 +47,7 @@ struct TrainOptions {
   int64_t validate_every = 250;  // 0: only at the end
   int32_t validation_crops = 32;
   int32_t patience = 0;  // 0: off
+  Precision save_dtype = Precision::kFp32;
   CheckpointOptions checkpoint;
   double max_minutes = 0;  // 0: no limit
 };

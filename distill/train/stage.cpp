@@ -14,31 +14,38 @@
 #include "distill/train/metrics_file.h"
 #include "distill/train/tensorboard.h"
 #include "supernet/model/model_file.h"
+#include "supernet/nn/precision.h"
 
 namespace concertina {
 namespace {
 
 void write_model(Learner& learner, const std::string& provenance,
-                 const std::filesystem::path& folder) {
+                 Precision dtype, const std::filesystem::path& folder) {
   save_objective(learner.objective(), learner.heads(), learner.state(),
                  folder / "objective.safetensors");
-  save_model(learner.student(provenance), folder / "model.safetensors");
+  save_model(learner.student(provenance), folder / "model.safetensors", scalar_type(dtype));
 }
 
 // Keeps the model of the best validation in a folder of its own.
 class BestModel : public TrainObserver {
  public:
-  BestModel(Learner& learner, std::string fingerprint, std::filesystem::path folder)
-      : learner_(learner), fingerprint_(std::move(fingerprint)), folder_(std::move(folder)) {}
+  BestModel(Learner& learner, std::string fingerprint, Precision dtype,
+            std::filesystem::path folder)
+      : learner_(learner),
+        fingerprint_(std::move(fingerprint)),
+        dtype_(dtype),
+        folder_(std::move(folder)) {}
   void on_validation(const ValidationReport& report) override {
     if (!report.best) return;
     const std::string provenance = provenance_json(fingerprint_, report.step);
-    replace_folder(folder_, [&](const auto& fresh) { write_model(learner_, provenance, fresh); });
+    replace_folder(folder_,
+                   [&](const auto& fresh) { write_model(learner_, provenance, dtype_, fresh); });
   }
 
  private:
   Learner& learner_;
   std::string fingerprint_;
+  Precision dtype_;
   std::filesystem::path folder_;
 };
 
@@ -112,7 +119,7 @@ StageResult run_stage(Learner& learner, const StageBatches& batches, const Train
                                      options.checkpoint.keep);
   MetricsFile metrics(context.folder / "metrics.jsonl");
   TensorBoard tensorboard(context.folder);
-  BestModel best(learner, fingerprint, context.folder / "best");
+  BestModel best(learner, fingerprint, options.save_dtype, context.folder / "best");
   std::vector<TrainObserver*> observers;
   if (writes_files) {
     remove_leftovers(context.folder);
@@ -130,7 +137,7 @@ StageResult run_stage(Learner& learner, const StageBatches& batches, const Train
                    .communicator = communicator});
   TrainOutcome outcome = trainer.run(context.stop);
   const std::string provenance = provenance_json(fingerprint, outcome.state.step);
-  if (writes_files) write_model(learner, provenance, context.folder);
+  if (writes_files) write_model(learner, provenance, options.save_dtype, context.folder);
   return {learner.student(provenance), std::move(outcome)};
 }
 
