@@ -10,16 +10,18 @@ namespace {
 const std::map<std::string, SoundFolder>& sound_folders() {
   const SoundFiles tones = {R"((?:.+/)?(?:beep|beeperr|\w+-2tone|tt-monkeys)\.\w+)", "", "",
                             "not speech"};
+  // 7 to 13 % of the samples of these sets are at full scale.
+  const std::string clipped = "clipped";
   static const std::map<std::string, SoundFolder> all = {
       {"asterisk-prompt-es-co",
        {"usr/share/asterisk/sounds/es", {tones, {R"(.+\.gsm)", "es", "es_CO"}}}},
       {"asterisk-prompt-fr-armelle",
        {"usr/share/asterisk/sounds/fr", {tones, {R"(.+\.gsm)", "fr", "fr_FR_f_Armelle"}}}},
       {"asterisk-prompt-it-menardi-wav",
-       {"usr/share/asterisk/sounds",
+       {"usr/share/asterisk/sounds/it_IT_f_Menardi",
         {tones,
-         {R"(it_IT_f_Menardi/silence/.+\.wav)", "", "", "silence, not speech"},
-         {R"(it_IT_f_Menardi/.+\.wav)", "it", "it_IT_f_Menardi"}}}},
+         {R"(silence/.+\.wav)", "", "", "silence, not speech"},
+         {R"(.+\.wav)", "it", "it_IT_f_Menardi"}}}},
       {"drascula",
        {"usr/share/scummvm/drascula/en",
         {{R"(\d+\.ALS)", "en", "drascula-en-hero"},
@@ -39,14 +41,17 @@ const std::map<std::string, SoundFolder>& sound_folders() {
          {R"((\w+?_([a-z]{2}))/.+\.ogg)", "$2", "hedgewars-$1"},
          {R"((\w+)/.+\.ogg)", "en", "hedgewars-$1"}}}},
       {"klettres-data",
-       {"usr/share/klettres", {{R"((([a-z]+)(?:_[A-Z]+)?)/.+\.ogg)", "$2", "klettres-$1"}}}},
+       {"usr/share/klettres",
+        {{R"(tn/.+\.ogg)", "", "", clipped},
+         {R"((([a-z]+)(?:_[A-Z]+)?)/.+\.ogg)", "$2", "klettres-$1"}}}},
       {"ktuberling-data",
        {"usr/share/ktuberling/sounds",
         {{R"(([a-z]+)(?:@[a-z]+)?/.+\.(?:ogg|opus|wav))", "$1", "ktuberling-$1"}}}},
       // Files without _desc are sounds of what the stamp shows.
       {"tuxpaint-stamps-default",
        {"usr/share/tuxpaint/stamps",
-        {{R"(.+_desc\.ogg)", "en", ""},
+        {{R"(.+_desc_es\.ogg)", "", "", clipped},
+         {R"(.+_desc\.ogg)", "en", ""},
          {R"(.+_desc_([a-z]+)(?:_[A-Z]+)?\.(?:ogg|wav))", "$1", ""}}}},
   };
   return all;

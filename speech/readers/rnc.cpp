@@ -56,8 +56,10 @@ class Source {
 
   uint32_t bit() {
     if (left_ == 0) {
-      const Bytes word = literals(2);
-      word_ = std::to_integer<uint32_t>(word[0]) | std::to_integer<uint32_t>(word[1]) << 8;
+      // The last word may lack its upper byte where its bits are not needed.
+      const Bytes word = literals(bytes_.size() == 1 ? 1 : 2);
+      word_ = std::to_integer<uint32_t>(word[0]);
+      if (word.size() == 2) word_ |= std::to_integer<uint32_t>(word[1]) << 8;
       left_ = 16;
     }
     const uint32_t value = word_ & 1;
