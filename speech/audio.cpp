@@ -125,6 +125,17 @@ void check_readable(const std::filesystem::path& path) {
 
 bool is_g722(const std::filesystem::path& path) { return path.extension() == ".g722"; }
 
+// `info` is empty unless the bytes have no header.
+Audio decode_memory(std::span<const std::byte> bytes, SF_INFO info, const std::string& name,
+                    int32_t sample_rate) {
+  if (bytes.empty()) throw InputError(name + ": not an audio file: empty (0 bytes)");
+  Memory memory{bytes};
+  SF_VIRTUAL_IO io{memory_size, memory_seek, memory_read, memory_write, memory_tell};
+  Sound sound(sf_open_virtual(&io, SFM_READ, &info, &memory));
+  if (!sound) throw not_audio(name);
+  return decode(std::move(sound), info, name, sample_rate);
+}
+
 Sound open_sound(const std::filesystem::path& path, SF_INFO& info) {
   check_readable(path);
   Sound sound(sf_open(path.c_str(), SFM_READ, &info));
@@ -148,13 +159,17 @@ Audio read_audio(const std::filesystem::path& path, int32_t sample_rate) {
 }
 
 Audio decode_audio(std::span<const std::byte> bytes, const std::string& name, int32_t sample_rate) {
-  if (bytes.empty()) throw InputError(name + ": not an audio file: empty (0 bytes)");
-  Memory memory{bytes};
-  SF_VIRTUAL_IO io{memory_size, memory_seek, memory_read, memory_write, memory_tell};
+  return decode_memory(bytes, SF_INFO{}, name, sample_rate);
+}
+
+Audio decode_raw(std::span<const std::byte> bytes, RawCoding coding, int32_t stored_rate,
+                 const std::string& name) {
   SF_INFO info{};
-  Sound sound(sf_open_virtual(&io, SFM_READ, &info, &memory));
-  if (!sound) throw not_audio(name);
-  return decode(std::move(sound), info, name, sample_rate);
+  info.samplerate = stored_rate;
+  info.channels = 1;
+  info.format =
+      SF_FORMAT_RAW | (coding == RawCoding::kGsm610 ? SF_FORMAT_GSM610 : SF_FORMAT_PCM_U8);
+  return decode_memory(bytes, info, name, kClipSampleRate);
 }
 
 struct AudioStream::State {

@@ -36,6 +36,12 @@ Audio decode_audio(std::span<const std::byte> bytes, const std::string& name,
                    int32_t sample_rate = kClipSampleRate);
 Audio decode_g722(std::span<const std::byte> bytes);  // ITU-T G.722, 64 kbit/s, 16 kHz
 
+// Mono audio without a header, at `stored_rate` Hz. GSM 06.10: frames of 33 bytes, 160 samples each.
+// InputError when there are no samples.
+enum class RawCoding { kGsm610, kUnsigned8 };
+Audio decode_raw(std::span<const std::byte> bytes, RawCoding coding, int32_t stored_rate,
+                 const std::string& name);
+
 // The samples of read_audio, piece by piece: memory does not grow with the length of the file
 // (except for raw G.722, which is decoded at once). Not thread-safe.
 class AudioStream {

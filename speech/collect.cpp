@@ -25,9 +25,9 @@ Outcome collect_one(const RawClip& raw, const std::filesystem::path& folder) {
   try {
     const Audio audio = raw.decode();
     outcome.samples = static_cast<int64_t>(audio.samples.size());
-    if (outcome.samples < kMinSamples) {
+    if (outcome.samples < raw.min_samples) {
       outcome.problem = fmt::format("too short: {} samples at 16 kHz, at least {} are needed",
-                                    outcome.samples, kMinSamples);
+                                    outcome.samples, raw.min_samples);
       return outcome;
     }
     outcome.hash = pcm_hash(audio.samples);

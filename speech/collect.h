@@ -14,13 +14,16 @@
 
 namespace concertina {
 
+inline constexpr int64_t kMinSamples = 400;  // 25 ms: one analysis frame
+
 // A clip as it was found. `clip.path` is the path of its WAV relative to the manifest's folder;
 // with `stored` that WAV exists already and is only read.
 struct RawClip {
   Clip clip;                      // all but `samples`
   std::function<Audio()> decode;  // 16 kHz; thread-safe; InputError: the clip is skipped and listed
   bool stored = false;
-  std::string origin;  // its name in the list of skipped files; "": its id
+  int64_t min_samples = kMinSamples;  // shorter clips are skipped and listed
+  std::string origin;                 // its name in the list of skipped files; "": its id
 };
 
 // The clips that a reader found in one package or folder.
@@ -34,8 +37,6 @@ struct CollectedClips {
   std::vector<SkippedFile> skipped;
   int64_t duplicates = 0;
 };
-
-inline constexpr int64_t kMinSamples = 400;  // 25 ms: one analysis frame
 
 // Of clips with equal decoded samples the first is kept. SystemError when a WAV cannot be written;
 // Interrupted.

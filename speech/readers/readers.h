@@ -24,6 +24,8 @@ struct PackageClips : RawClips {
 using PackageReader = PackageClips (*)(const std::filesystem::path& unpacked,
                                        const std::string& package);
 
+inline constexpr int64_t kHalfSecond = kClipSampleRate / 2;  // samples
+
 // festvox voices: wav/ID.wav, lab/ID.lab, etc/txt.done.data. Split by utterance number mod 10: 8
 // dev, 9 test.
 PackageClips read_festvox(const std::filesystem::path& unpacked, const std::string& package);
@@ -37,5 +39,14 @@ PackageClips read_asterisk(const std::filesystem::path& unpacked, const std::str
 // dialogue are one group and split by dialogue_splits; cut scenes and remarks have no speaker label
 // and are train.
 PackageClips read_amazon_queen(const std::filesystem::path& unpacked, const std::string& package);
+
+// Beneath a Steel Sky: sky.dsk, an archive of packed speech; no speakers, all train. Clips under half
+// a second are skipped and listed.
+PackageClips read_steel_sky(const std::filesystem::path& unpacked, const std::string& package);
+
+// A package of ordinary sound files: those of the table in readers/reference.cpp, which says what is
+// speech and where languages and speakers come from. Errors and skipped files: read_sound_folder
+// (readers/sound_folders.h).
+PackageClips read_sound_files(const std::filesystem::path& unpacked, const std::string& package);
 
 }  // namespace concertina

@@ -48,6 +48,34 @@ std::span<const std::byte> bytes_of(const std::string& text) {
   return std::as_bytes(std::span(text));
 }
 
+TEST(DecodeRaw, Gsm) {
+  const std::string gsm =
+      testing::bytes_of_sound(sine(440, 16000, 8000), 8000, SF_FORMAT_RAW | SF_FORMAT_GSM610);
+  EXPECT_EQ(gsm.size(), 3300U);  // 100 frames
+  const Audio audio = decode_raw(bytes_of(gsm), RawCoding::kGsm610, 8000, "clip");
+  EXPECT_EQ(audio.samples.size(), 32000U);
+  EXPECT_EQ(audio.source.sample_rate, 8000);
+  EXPECT_GT(share_of(440, middle(audio)), 0.95);
+  EXPECT_NEAR(rms(middle(audio)), 0.5 / std::sqrt(2), 0.05);
+}
+
+TEST(DecodeRaw, Unsigned8) {
+  std::string bytes;
+  for (const float x : sine(440, 11025, 11025))
+    bytes += static_cast<char>(std::lround(128 + 127 * x));
+  const Audio audio = decode_raw(bytes_of(bytes), RawCoding::kUnsigned8, 11025, "clip");
+  EXPECT_NEAR(static_cast<double>(audio.samples.size()), 16000, 1);
+  EXPECT_GT(share_of(440, middle(audio)), 0.99);
+  EXPECT_NEAR(rms(middle(audio)), 0.5 / std::sqrt(2), 0.01);
+}
+
+TEST(DecodeRaw, NamesAClipWithoutSamples) {
+  for (const RawCoding coding : {RawCoding::kGsm610, RawCoding::kUnsigned8}) {
+    EXPECT_THAT(message_of<InputError>([&] { decode_raw({}, coding, 8000, "clip"); }),
+                HasSubstr("clip: not an audio file: empty"));
+  }
+}
+
 TEST(WriteWav, ReadsBackWithinOneStep) {
   const TempFolder folder;
   const auto samples = sine(440, 1600);

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "core/errors.h"
 #include "speech/audio.h"
 #include "speech/corpus.h"
@@ -100,6 +102,14 @@ TEST_F(FetchTest, RefusesARootThatHoldsSomethingElse) {
   fetch();
   EXPECT_THAT(message_of<InputError>([&] { fetch("quickstart"); }),
               HasSubstr("holds tier 'smoke'"));
+}
+
+// Of equal clips the first package's is kept, so the order keeps the quickstart's clips whole.
+TEST(Tiers, TheReferenceBeginsWithTheQuickstart) {
+  const auto quickstart = tier_sources("quickstart");
+  const auto reference = tier_sources("reference");
+  ASSERT_GT(reference.size(), quickstart.size());
+  EXPECT_TRUE(std::equal(quickstart.begin(), quickstart.end(), reference.begin()));
 }
 
 TEST_F(FetchTest, SaysWhatIsMissingOrDamaged) {

@@ -7,8 +7,10 @@
 #include "speech/audio.h"
 #include "speech/manifest.h"
 #include "speech/readers/readers.h"
+#include "speech/readers/rnc.h"
 #include "speech/scan/found_clips.h"
 #include "speech/tar.h"
+#include "tests/speech/steel_sky_data.h"
 #include "tests/speech/synthetic_data.h"
 
 namespace concertina {
@@ -79,6 +81,52 @@ TEST(Fuzz, AmazonQueen) {
        {"080001P1.SB", "yy"}});
   damage(archive, path, 1000, [&] {
     for (const RawClip& raw : read_amazon_queen(folder.path(), "queen").clips) raw.decode();
+  });
+}
+
+TEST(Fuzz, RawAudioTakesAnyBytes) {
+  for (uint64_t seed = 0; seed < 100; ++seed) {
+    const std::string bytes = testing::mutated(std::string(1000, 'x'), seed, 500);
+    for (const RawCoding coding : {RawCoding::kGsm610, RawCoding::kUnsigned8}) {
+      try {
+        const Audio audio = decode_raw(std::as_bytes(std::span(bytes)), coding, 8000, "clip");
+        EXPECT_LE(audio.samples.size(), 20 * (bytes.size() + 33));
+      } catch (const InputError&) {
+      }
+    }
+  }
+}
+
+// With the CRC set right, so that damage reaches the decoder; then bytes that nobody packed.
+TEST(Fuzz, Rnc) {
+  const std::string packed = testing::rnc_of(
+      {{{"abc", 3, 9}, {"", 12, 2}, {std::string(40, 'x'), 50, 5}, {"y"}}, {{"z", 1, 300}, {"!"}}});
+  for (uint64_t seed = 0; seed < 5000; ++seed) {
+    std::string bytes = packed;
+    const std::string data = testing::mutated(
+        seed % 2 == 0 ? packed.substr(18) : std::string(200, 'x'), seed, seed % 2 == 0 ? 2 : 400);
+    bytes.replace(18, std::string::npos, data);
+    bytes[11] = static_cast<char>(data.size());
+    testing::set_rnc_crc(bytes);
+    try {
+      EXPECT_EQ(unpack_rnc(std::as_bytes(std::span(bytes)), "clip").size(), 362U);
+    } catch (const InputError&) {
+    }
+  }
+}
+
+TEST(Fuzz, SteelSky) {
+  const TempFolder folder;
+  const std::string speech = testing::steel_sky_speech("speech");
+  testing::write_steel_sky(folder.path(), {{50001, speech}, {50002, speech}, {1, "x"}});
+  const auto index = folder / "usr/share/scummvm/beneath-a-steel-sky/sky.dnr";
+  damage(testing::read_file(index), index, 1000, [&] {
+    for (const RawClip& raw : read_steel_sky(folder.path(), "sky").clips) {
+      try {
+        raw.decode();
+      } catch (const InputError&) {
+      }
+    }
   });
 }
 
