@@ -44,6 +44,16 @@ TEST(ConfigChecks, LayersOfTheTeacher) {
                               HasSubstr("layers.1: the teacher has 2 layers, not 9")));
 }
 
+TEST(ConfigChecks, TeachersToDownload) {
+  EXPECT_EQ(problems_with({"teacher.pretrained=whisper-base", "stage1.objective.top=6"}), "");
+  EXPECT_THAT(problems_with({"teacher.pretrained=whisper-tiny.en", "stage1.objective.top=6"}),
+              HasSubstr("stage1.objective.top: the teacher has 4 layers, not 6"));
+  EXPECT_THAT(problems_with({"teacher.pretrained=whisper-bas"}),
+              HasSubstr("teacher.pretrained: 'whisper-bas' is not a model that can be fetched"));
+  EXPECT_THAT(problems_with({"teacher.pretrained=whisper-base", "teacher.model=a.safetensors"}),
+              HasSubstr("give either an existing model or one to download"));
+}
+
 TEST(ConfigChecks, SourcesOfATierThatIsNotThereYet) {
   EXPECT_THAT(problems_with({"stage2.batch.sources.asterisk=1"}), "");
   EXPECT_THAT(problems_with({"stage2.batch.sources.festvox=1"}),
