@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <exception>
 
 #include "core/errors.h"
 
@@ -42,7 +43,7 @@ uint32_t crc16(Bytes bytes) {
   return crc;
 }
 
-struct Damage {};  // becomes an InputError that has the name
+struct Damage : std::exception {};  // becomes an InputError that has the name
 
 class Source {
  public:

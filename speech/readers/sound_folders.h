@@ -16,7 +16,7 @@ struct SoundFiles {
   std::string pattern;
   std::string language;
   std::string speaker;
-  std::string why_skipped = "";  // when not "", the files are only listed
+  std::string why_skipped;  // when not "", the files are only listed
 };
 
 struct SoundFolder {
