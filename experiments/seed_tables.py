@@ -1,4 +1,4 @@
-"""Shared by the experiments: runs of the quickstart with several seeds, and their test scores as rows of Markdown."""
+"""Shared by the experiments: runs of a pipeline with several seeds, and their test scores as rows of Markdown."""
 import json
 import pathlib
 import shutil
@@ -16,9 +16,9 @@ METRICS = {  # metric: column title
 SIZES = ["smallest", "default", "largest"]
 
 
-def folder_of_seed(seed):
-    """Where experiments/results keeps its run."""
-    return ROOT / f"runs/results/seed-{seed}"
+def folder_of_seed(seed, pipeline="pretrain"):
+    """Where experiments/results keeps its run of configs/PIPELINE.yaml."""
+    return ROOT / f"runs/results/{pipeline}-{seed}"
 
 
 def mean_and_range(values, digits=1):
@@ -67,7 +67,7 @@ def train(out, seed, stages, settings):
     for stage in stages:
         if not (out / f"stage{stage}/model.safetensors").exists():
             resume = ["--resume"] if (out / f"stage{stage}").exists() else []
-            run("train", "configs/quickstart.yaml", "--stage", str(stage), "--seed", str(seed), "--out", out, *sets, *resume)
+            run("train", "configs/pretrain.yaml", "--stage", str(stage), "--seed", str(seed), "--out", out, *sets, *resume)
 
 
 def scores_of(out):
