@@ -48,6 +48,20 @@ const OptionTable<OptimizerOptions>& optimizer_table() {
   return table;
 }
 
+const OptionTable<EmaOptions>& ema_table() {
+  using O = EmaOptions;
+  static const OptionTable<O> table = {
+      option("decay", &O::decay,
+             "of an exponential moving average of the weights, as 0.999; 0: none. Validation "
+             "reports the average too")
+          .within({0, 0.99999}),
+      option("save", &O::save, "what model.safetensors and best/ hold: the weights or the average")
+          .require([](const O& o) { return o.save == SavedWeights::kWeights || o.decay > 0; },
+                   "expected a decay above 0 with save: ema"),
+  };
+  return table;
+}
+
 const OptionTable<CheckpointOptions>& checkpoint_table() {
   using O = CheckpointOptions;
   static const OptionTable<O> table = {
@@ -73,6 +87,9 @@ const OptionTable<TrainOptions>& train_table() {
           .within({1, 10000})
           .in_fingerprint_if([](const O& o) { return o.accumulate > 1; }),
       subsection("optimizer", &O::optimizer, optimizer_table()),
+      subsection("ema", &O::ema, ema_table()).in_fingerprint_if([](const O& o) {
+        return o.ema.decay > 0;
+      }),
       subsection("batch", &O::batch, batch_table()),
       subsection("augment", &O::augment, augment_table()).in_fingerprint_if([](const O& o) {
         return o.augment.any();

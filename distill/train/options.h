@@ -30,6 +30,16 @@ struct OptimizerOptions {
   double guard = 5.0;  // 0: off
 };
 
+enum class SavedWeights { kWeights, kEma };
+template <>
+inline constexpr auto kEnumNames<SavedWeights> = name_table("weights", "ema");
+
+// Exponential moving average of the weights: distill/train/weight_average.h.
+struct EmaOptions {
+  double decay = 0;  // 0: off
+  SavedWeights save = SavedWeights::kWeights;
+};
+
 struct CheckpointOptions {
   double minutes = 5;
   int32_t keep = 2;
@@ -41,6 +51,7 @@ struct TrainOptions {
   int64_t steps = 1500;
   int32_t accumulate = 1;
   OptimizerOptions optimizer;
+  EmaOptions ema;
   BatchOptions batch;
   AugmentOptions augment;  // of training batches, not of validation
   Precision dtype = Precision::kAuto;
