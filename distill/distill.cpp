@@ -105,7 +105,8 @@ PreparedStage prepare(const DistillOptions& options, const DistillInputs& inputs
 // Null without a cache. Rank 0 makes the file, the others open it after that.
 std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
                                               const Supernet& teacher, const Blueprint& student,
-                                              const Objective& objective, const JoinedClips& clips, const PreparedStage& stage,
+                                              const Objective& objective, const JoinedClips& clips,
+                                              const PreparedStage& stage,
                                               const StageContext& context) {
   if (options.cache == CacheDtype::kNone) return nullptr;
   std::vector<Row> rows = objective.needs().rows;
@@ -193,6 +194,7 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
                    .sampler = make_sampler(options.sampler, inputs.space, train.steps, rng),
                    .teachers = {inputs.teacher},
                    .in_place = options.sampler.in_place ? options.sampler.in_place_weight : 0,
+                   .rate_scales = train.optimizer.rate_scales,
                    .dtype = stage.dtype,
                    .device = context.device,
                    .statistics = statistics,

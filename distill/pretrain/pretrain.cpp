@@ -76,6 +76,7 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
                    .objective = std::move(objective),
                    .heads = std::move(heads),
                    .sampler = make_sampler({}, own, options.train.steps, rng),
+                   .rate_scales = options.train.optimizer.rate_scales,
                    .dtype = stage.dtype,
                    .device = context.device,
                    .steps = options.train.steps});

@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "core/memory.h"
 #include "distill/data/transfer.h"
+#include "distill/train/rate_scales.h"
 
 namespace concertina {
 namespace {
@@ -17,6 +18,7 @@ std::vector<Parameters::Init> all_parameters(const Learner::Setup& setup) {
   auto values =
       trainable(student.weights(), tensor_slices(student.blueprint(), storage, storage.shape));
   values.insert(values.end(), setup.heads.begin(), setup.heads.end());
+  scale_rates(values, setup.rate_scales, student.blueprint(), storage.shape.depth());
   return values;
 }
 
@@ -98,7 +100,9 @@ std::vector<TensorSlice> Learner::encoder_slices(const Architecture& architectur
 void Learner::expect_slices(const std::vector<TensorSlice>& slices,
                             GradientReducer& reducer) const {
   for (const TensorSlice& slice : slices) {
-    if (parameters_.views().contains(slice.name)) reducer.expect_slice(slice.name);
+    const bool is_trained =
+        parameters_.views().contains(slice.name) && !parameters_.is_frozen(slice.name);
+    if (is_trained) reducer.expect_slice(slice.name);
   }
 }
 

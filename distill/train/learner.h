@@ -41,6 +41,7 @@ class Learner {
     // Weight of the first subnet's own rows in the goal of a step's later ones; 0: all learn from the
     // teachers.
     double in_place = 0;
+    RateScales rate_scales = {};
     at::ScalarType dtype = at::kFloat;
     at::Device device = at::kCPU;
     // Training batches of all processes, from which the objective's first state is computed where no

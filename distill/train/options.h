@@ -18,6 +18,15 @@ template <>
 inline constexpr auto kEnumNames<LrSchedule> =
     name_table("linear", "cosine", "inverse_sqrt", "tri_stage", "constant", "range_test");
 
+// Factors of the learning rate by part of the model: distill/train/rate_scales.h. 0: frozen.
+struct RateScales {
+  double front_end = 1;
+  double layers = 1;  // of everything but prediction heads
+  double layer_decay = 1;
+  double heads = 1;
+  bool operator==(const RateScales&) const = default;
+};
+
 struct OptimizerOptions {
   double lr = 1.5e-3;
   LrSchedule schedule = LrSchedule::kLinear;  // distill/train/schedule.h
@@ -28,6 +37,7 @@ struct OptimizerOptions {
   double weight_decay = 0.01;
   double clip = 1.0;   // 0: off
   double guard = 5.0;  // 0: off
+  RateScales rate_scales;
 };
 
 enum class SavedWeights { kWeights, kEma };

@@ -141,6 +141,13 @@ TEST(ConfigFingerprint, ContainsAnAverageThatIsOn) {
   EXPECT_THROW(file.finish(), InputError);
 }
 
+TEST(ConfigFingerprint, ContainsRateScalesThatAreNotOne) {
+  DistillOptions options;
+  EXPECT_THAT(to_json(options), ::testing::Not(::testing::HasSubstr("rate_scales")));
+  options.train.optimizer.rate_scales.heads = 2;
+  EXPECT_THAT(to_json(options), ::testing::HasSubstr(R"("rate_scales":{"front_end":1.0)"));
+}
+
 TEST(Options, RejectBetasThatAreTooLarge) {
   ConfigFile file = ConfigFile::parse("stage1: {optimizer: {beta2: 0.9999}}\n");
   DistillOptions::from_config(file.root().section("stage1"), 1);
