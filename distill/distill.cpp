@@ -161,6 +161,7 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
   const TrainOptions& train = options.train;
   CONCERTINA_ASSERT(inputs.previous != nullptr || options.init != StudentInit::kPreviousStage);
   check_audio(blueprint);
+  check_regularization(train.regularization, blueprint);
   check_frames(blueprint, inputs.teacher.blueprint());
   const PreparedStage stage = prepare(options, inputs, name, context);
 
@@ -195,6 +196,8 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
                    .teachers = {inputs.teacher},
                    .in_place = options.sampler.in_place ? options.sampler.in_place_weight : 0,
                    .rate_scales = train.optimizer.rate_scales,
+                   .regularization = train.regularization,
+                   .rank = context.shard().index,
                    .dtype = stage.dtype,
                    .device = context.device,
                    .statistics = statistics,

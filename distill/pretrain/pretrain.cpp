@@ -59,6 +59,7 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
   const Rng rng = Rng(context.seed).fork("teacher");
   const Blueprint& blueprint = space.blueprint();
   check_audio(blueprint);
+  check_regularization(options.train.regularization, blueprint);
   auto objective = unit_objective(options, teacher_architecture(space));
   const PreparedStage stage = prepare(options, space, manifest, context);
 
@@ -77,9 +78,12 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
                    .heads = std::move(heads),
                    .sampler = make_sampler({}, own, options.train.steps, rng),
                    .rate_scales = options.train.optimizer.rate_scales,
+                   .regularization = options.train.regularization,
+                   .rank = context.shard().index,
                    .dtype = stage.dtype,
                    .device = context.device,
-                   .steps = options.train.steps});
+                   .steps = options.train.steps,
+                   .rng = rng.fork("objective")});
   return run_stage(learner, batches, options.train, to_json(stage.fingerprint), context);
 }
 

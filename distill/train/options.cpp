@@ -116,6 +116,9 @@ const OptionTable<TrainOptions>& train_table() {
       subsection("augment", &O::augment, augment_table()).in_fingerprint_if([](const O& o) {
         return o.augment.any();
       }),
+      subsection("regularization", &O::regularization, regularization_table())
+          .in_fingerprint_if(
+              [](const O& o) { return o.regularization != RegularizationOptions{}; }),
       // In the config fingerprint as the precision that auto stands for.
       option("dtype", &O::dtype,
              "of activations; auto: bf16 where the device multiplies it in hardware")

@@ -9,6 +9,7 @@
 #include "core/enum_names.h"
 #include "core/precision.h"
 #include "distill/data/options.h"
+#include "distill/train/regularization.h"
 #include "speech/augmentation.h"
 
 namespace concertina {
@@ -64,6 +65,7 @@ struct TrainOptions {
   EmaOptions ema;
   BatchOptions batch;
   AugmentOptions augment;  // of training batches, not of validation
+  RegularizationOptions regularization;
   Precision dtype = Precision::kAuto;
   int64_t validate_every = 250;  // 0: only at the end
   int32_t validation_crops = 32;

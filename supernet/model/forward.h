@@ -34,6 +34,11 @@ struct WantedOutputs {
   std::function<void(const LayerWeights&, const LayerActivations&, AttentionContext&)> observe;
 };
 
+// What a training pass adds to the forward pass; by default nothing.
+struct TrainingPass {
+  Dropout dropout;
+};
+
 // The state between the stages of the forward pass.
 struct Frames {
   at::Tensor x;               // [B, T', E]
@@ -58,8 +63,10 @@ struct EncoderOutput {
 
 // The front end's output, which encoder_input() starts from; the same for all subnets with equal
 // conv channels. CIF reads masked frames too: `every_frame` must be set when any subnet
-// needs_every_frame(). InputError when a clip is shorter than one frame.
-Features features_of(const Subnet& subnet, const SpeechBatch& batch, bool every_frame);
+// needs_every_frame(). InputError when a clip is shorter than one frame. `mean_square`: see
+// front_end().
+Features features_of(const Subnet& subnet, const SpeechBatch& batch, bool every_frame,
+                     at::Tensor* mean_square = nullptr);
 bool needs_every_frame(const Blueprint& blueprint, const Architecture& architecture);
 // True for the tensors that features_of() reads.
 bool is_of_front_end(std::string_view tensor);
@@ -68,12 +75,14 @@ bool is_of_front_end(std::string_view tensor);
 Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch,
                      const WantedOutputs& wants = {});
 Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch, const Features& features,
-                     const WantedOutputs& wants = {});
+                     const WantedOutputs& wants = {}, const TrainingPass& pass = {});
 EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch,
                      const WantedOutputs& wants = {});
 // The layers, on the encoder_input() of this subnet or of one with the same front end, frame
-// period, width and positional conv.
-EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutputs& wants = {});
+// period, width and positional conv. Layers are skipped where the pass says so, but those whose inner
+// activations are wanted or whose attention map later layers reuse.
+EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutputs& wants = {},
+                          const TrainingPass& pass = {});
 
 // [B, T', E] of compressed frames -> [B, T, E] at the base frame period (20 ms); unchanged when
 // nothing was compressed.

@@ -148,6 +148,13 @@ TEST(ConfigFingerprint, ContainsRateScalesThatAreNotOne) {
   EXPECT_THAT(to_json(options), ::testing::HasSubstr(R"("rate_scales":{"front_end":1.0)"));
 }
 
+TEST(ConfigFingerprint, ContainsRegularisationThatIsOn) {
+  DistillOptions options;
+  EXPECT_THAT(to_json(options), ::testing::Not(::testing::HasSubstr("regularization")));
+  options.train.regularization.dropout.layer = 0.05;
+  EXPECT_THAT(to_json(options), ::testing::HasSubstr(R"("regularization":{"dropout":0.0)"));
+}
+
 TEST(Options, RejectBetasThatAreTooLarge) {
   ConfigFile file = ConfigFile::parse("stage1: {optimizer: {beta2: 0.9999}}\n");
   DistillOptions::from_config(file.root().section("stage1"), 1);
