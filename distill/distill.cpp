@@ -174,7 +174,7 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
   const auto targets =
       open_cache(options, inputs.teacher, blueprint, *objective, data.training, stage, context);
   BatchContents validation;
-  if (reads_mask(objective->needs())) validation.mask = mask;
+  if (reads_mask(objective->needs()) || options.masked_only) validation.mask = mask;
   const StageBatches batches = stage_batches(data, {mask, {}, targets, stage.augmentation},
                                              validation, rng, context.shard());
   // Of both stages the same.
@@ -197,6 +197,7 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
                    .in_place = options.sampler.in_place ? options.sampler.in_place_weight : 0,
                    .rate_scales = train.optimizer.rate_scales,
                    .regularization = train.regularization,
+                   .masked_only = options.masked_only,
                    .rank = context.shard().index,
                    .dtype = stage.dtype,
                    .device = context.device,

@@ -115,8 +115,9 @@ LossBreakdown Learner::loss_of(const Student& student, const SpeechBatch& batch,
   const Architecture& architecture = student.subnet.architecture;
   const WantedOutputs wants = setup_.objective->student_wants(architecture);
   const Features& features = front.of(student.subnet, batch);
-  const EncoderOutput output = encode_from(
+  EncoderOutput output = encode_from(
       student.subnet, encoder_input(student.subnet, batch, features, {}, pass), wants, pass);
+  if (setup_.masked_only) output.frames.loss_mask = batch.mask;
   return setup_.objective->loss({output, architecture, student.subnet.tensors, goal, step});
 }
 

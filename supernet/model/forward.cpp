@@ -227,8 +227,10 @@ at::Tensor valid_frames(const Blueprint& blueprint, const SpeechBatch& batch) {
 
 at::Tensor base_valid(const Frames& frames) {
   const int64_t longest = frames.back_map.defined() ? frames.back_map.size(1) : frames.x.size(1);
-  return at::arange(longest, frames.x.options().dtype(at::kLong)).unsqueeze(0) <
-         to_device(frames.base_lengths, frames.x.device()).unsqueeze(1);
+  const at::Tensor valid = at::arange(longest, frames.x.options().dtype(at::kLong)).unsqueeze(0) <
+                           to_device(frames.base_lengths, frames.x.device()).unsqueeze(1);
+  if (!frames.loss_mask.defined()) return valid;
+  return valid.logical_and(frames.loss_mask.narrow(1, 0, longest));
 }
 
 }  // namespace concertina

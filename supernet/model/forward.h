@@ -47,6 +47,8 @@ struct Frames {
   at::Tensor lengths;         // [B] int64 on the CPU: valid frames T'
   at::Tensor base_lengths;    // [B] int64 on the CPU: valid base (20 ms) frames
   at::Tensor back_map;        // [B, T, T']; undefined when no compression took place
+  // [B, >= T] bool: the base frames that losses are taken over; undefined: all valid ones.
+  at::Tensor loss_mask;
   // [B, T', E] before the positional conv, masked, zero where not valid: what LightHuBERT's package
   // calls state 0. Undefined unless wanted. Where whole frames are joined it has base frames still.
   at::Tensor projected;
@@ -89,7 +91,7 @@ EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutpu
 at::Tensor to_base_frames(const Frames& frames, const at::Tensor& hidden);
 // [B, T] bool of the valid base frames of a batch, on its device.
 at::Tensor valid_frames(const Blueprint& blueprint, const SpeechBatch& batch);
-// [B, T] bool of valid base frames.
+// [B, T] bool of valid base frames, those of `loss_mask` where it is defined.
 at::Tensor base_valid(const Frames& frames);
 
 }  // namespace concertina
