@@ -197,6 +197,7 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
                    .in_place = options.sampler.in_place ? options.sampler.in_place_weight : 0,
                    .rate_scales = train.optimizer.rate_scales,
                    .regularization = train.regularization,
+                   .recompute_layers = train.recompute_layers,
                    .masked_only = options.masked_only,
                    .rank = context.shard().index,
                    .dtype = stage.dtype,

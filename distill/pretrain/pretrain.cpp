@@ -24,6 +24,8 @@ std::unique_ptr<Objective> unit_objective(const PretrainOptions& options,
   spec.clusters = options.units.clusters;
   spec.model_dim = shape.embed_dim();
   spec.unmasked_weight = options.unmasked_weight;
+  spec.codeword_dim = options.codeword_dim;
+  spec.temperature = options.temperature;
   return std::make_unique<MaskedUnitsObjective>(std::move(spec));
 }
 
@@ -79,6 +81,7 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
                    .sampler = make_sampler({}, own, options.train.steps, rng),
                    .rate_scales = options.train.optimizer.rate_scales,
                    .regularization = options.train.regularization,
+                   .recompute_layers = options.train.recompute_layers,
                    .rank = context.shard().index,
                    .dtype = stage.dtype,
                    .device = context.device,
