@@ -126,7 +126,8 @@ TrainingPass Learner::training_pass(int64_t step, size_t subnet, int64_t rows) c
   const Rng rng = setup_.rng.fork("dropout", static_cast<uint64_t>(step))
                       .fork("batch", static_cast<uint64_t>(batch_of_step_))
                       .fork("subnet", subnet);
-  return {.dropout = Dropout(setup_.regularization.dropout, rng, setup_.rank * rows)};
+  return {.dropout = Dropout(setup_.regularization.dropout, rng, setup_.rank * rows),
+          .recompute_layers = setup_.recompute_layers};
 }
 
 Rows Learner::rows_for(const TrainingBatch& batch) const {

@@ -44,8 +44,9 @@ class Learner {
     double in_place = 0;
     RateScales rate_scales = {};
     RegularizationOptions regularization = {};
-    bool masked_only = false;  // losses are over masked frames
-    int32_t rank = 0;          // of this process: its rows follow those of the ranks before
+    bool recompute_layers = false;  // activation checkpointing
+    bool masked_only = false;       // losses are over masked frames
+    int32_t rank = 0;               // of this process: its rows follow those of the ranks before
     at::ScalarType dtype = at::kFloat;
     at::Device device = at::kCPU;
     // Training batches of all processes, from which the objective's first state is computed where no

@@ -119,6 +119,10 @@ const OptionTable<TrainOptions>& train_table() {
       subsection("regularization", &O::regularization, regularization_table())
           .in_fingerprint_if(
               [](const O& o) { return o.regularization != RegularizationOptions{}; }),
+      option("recompute_layers", &O::recompute_layers,
+             "activation checkpointing: encoder layers are computed again in the backward pass, "
+             "which takes less memory and more time")
+          .not_in_fingerprint(),
       // In the config fingerprint as the precision that auto stands for.
       option("dtype", &O::dtype,
              "of activations; auto: bf16 where the device multiplies it in hardware")

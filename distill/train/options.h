@@ -66,6 +66,7 @@ struct TrainOptions {
   BatchOptions batch;
   AugmentOptions augment;  // of training batches, not of validation
   RegularizationOptions regularization;
+  bool recompute_layers = false;
   Precision dtype = Precision::kAuto;
   int64_t validate_every = 250;  // 0: only at the end
   int32_t validation_crops = 32;

@@ -10,6 +10,7 @@
 #include "supernet/nn/ops.h"
 #include "supernet/nn/position_bias.h"
 #include "supernet/nn/rate.h"
+#include "supernet/nn/recomputed_layer.h"
 #include "supernet/nn/whisper.h"
 #include "supernet/space/frames.h"
 
@@ -103,6 +104,13 @@ AttentionContext attention_context(const Subnet& subnet, const Frames& frames,
   return context;
 }
 
+// Layers with attention weights that another layer uses cannot be recomputed alone.
+bool can_be_recomputed(const LayerWeights& layer) {
+  const LayerShape& shape = layer.shape;
+  if (shape.heads == 0) return shape.ffn_dim > 0;
+  return !layer.map_is_reused && layer.q.weight.defined();
+}
+
 bool wanted(const std::vector<int32_t>& list, int32_t layer) {
   return std::find(list.begin(), list.end(), layer) != list.end();
 }
@@ -189,6 +197,10 @@ EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutpu
     inside.keep_projections = keeps_query || keeps_key || keeps_value;
     const bool watched = keeps_ffn || inside.keep_projections || wants.observe;
     if (!watched && !layer.map_is_reused && pass.dropout.skips(layer.shape.index)) continue;
+    if (pass.recompute_layers && !watched && can_be_recomputed(layer)) {
+      frames.x = recomputed_encoder_layer(subnet.blueprint, layer, frames.x, context);
+      continue;
+    }
     frames.x =
         encoder_layer(subnet.blueprint, layer, frames.x, context, watched ? &inside : nullptr);
     if (wants.observe) wants.observe(layer, inside, context);

@@ -37,6 +37,9 @@ struct WantedOutputs {
 // What a training pass adds to the forward pass; by default nothing.
 struct TrainingPass {
   Dropout dropout;
+  // Activation checkpointing: the activations inside encoder layers are computed again in the
+  // backward pass, but for layers whose inner activations are wanted or that share attention maps.
+  bool recompute_layers = false;
 };
 
 // The state between the stages of the forward pass.

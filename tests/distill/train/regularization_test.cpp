@@ -3,17 +3,18 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <utility>
+#include <memory>
 
 #include "core/hash.h"
-#include "distill/objective/layer_mean.h"
-#include "distill/train/learner.h"
+#include "tests/distill/one_step.h"
 #include "tests/distill/training.h"
 
 namespace concertina {
 namespace {
 
-using testing::same;
+using testing::batch_of;
+using testing::layer_mean_learner;
+using testing::step_gradient;
 using testing::StopAt;
 using testing::tiny_pretraining;
 using testing::tiny_training;
@@ -70,58 +71,33 @@ TEST(Dropout, ASkippedLayerPassesItsInputOn) {
 
 class Regularized : public Training {
  protected:
-  std::unique_ptr<Learner> learner(const SearchSpace& of, const RegularizationOptions& options,
-                                   int32_t rank = 0) const {
-    const LayerMeanSpec spec{2, Distance::kL1, true, 2, 32, 32};
-    auto objective = std::make_unique<LayerMeanObjective>(spec);
-    auto heads = objective->parameters(Rng(1));
-    SamplerOptions sampler;
-    sampler.kind = SamplerKind::kSandwich;
-    return std::make_unique<Learner>(
-        Learner::Setup{.student = Supernet::random(of, Rng(2)),
-                       .objective = std::move(objective),
-                       .heads = std::move(heads),
-                       .sampler = make_sampler(sampler, of, 4, Rng(3)),
-                       .teachers = {Supernet::random(testing::tiny_teacher(of), Rng(1))},
-                       .regularization = options,
-                       .rank = rank,
-                       .rng = Rng(8)});
-  }
-  static TrainingBatch batch_of(const at::Tensor& audio) {
-    TrainingBatch batch;
-    batch.speech = make_batch(audio.contiguous());
-    batch.seconds = static_cast<double>(audio.numel()) / 16000;
-    return batch;
-  }
-  // The gradient of each batch after the other in step 2.
-  static at::Tensor gradient(Learner& trained, const std::vector<at::Tensor>& audio) {
-    const auto alone = single_process_communicator();
-    Gradients gradients(trained.parameters());
-    GradientReducer reducer(*alone, trained.parameters(), gradients);
-    for (const at::Tensor& each : audio) trained.learn(batch_of(each), 2, reducer);
-    reducer.finish();
-    return gradients.flat.clone();
+  static std::unique_ptr<Learner> learner(const SearchSpace& of,
+                                          const RegularizationOptions& options, int32_t rank = 0) {
+    return layer_mean_learner(of, [&](Learner::Setup& setup) {
+      setup.regularization = options;
+      setup.rank = rank;
+    });
   }
 };
 
 TEST_F(Regularized, RowsOfTwoProcessesAreThoseOfOne) {
   const at::Tensor audio = testing::tones(4, 8000, 5);
   const RegularizationOptions options{.dropout = kAll};
-  const at::Tensor one = gradient(*learner(space, options), {audio});
-  const at::Tensor first = gradient(*learner(space, options, 0), {audio.narrow(0, 0, 2)});
-  const at::Tensor second = gradient(*learner(space, options, 1), {audio.narrow(0, 2, 2)});
+  const at::Tensor one = step_gradient(*learner(space, options), {audio});
+  const at::Tensor first = step_gradient(*learner(space, options, 0), {audio.narrow(0, 0, 2)});
+  const at::Tensor second = step_gradient(*learner(space, options, 1), {audio.narrow(0, 2, 2)});
   EXPECT_TRUE(at::allclose(one, (first + second) / 2, 1e-3, 1e-5));
-  EXPECT_FALSE(at::allclose(one, gradient(*learner(space, {}), {audio}), 1e-3, 1e-5));
+  EXPECT_FALSE(at::allclose(one, step_gradient(*learner(space, {}), {audio}), 1e-3, 1e-5));
 }
 
 TEST_F(Regularized, AccumulatedBatchesHaveTheirOwnDraws) {
   const at::Tensor audio = testing::tones(2, 8000, 5);
   const RegularizationOptions options{.dropout = {.hidden = 0.3}};
   const auto trained = learner(space, options);
-  const at::Tensor once = gradient(*trained, {audio});
-  const at::Tensor twice = gradient(*learner(space, options), {audio, audio});
+  const at::Tensor once = step_gradient(*trained, {audio});
+  const at::Tensor twice = step_gradient(*learner(space, options), {audio, audio});
   EXPECT_FALSE(at::allclose(twice, once * 2, 1e-3, 1e-5));
-  EXPECT_TRUE(gradient(*learner(space, options), {audio}).equal(once));
+  EXPECT_TRUE(step_gradient(*learner(space, options), {audio}).equal(once));
 }
 
 TEST_F(Regularized, TheFeaturePenaltyAddsItsGradient) {
@@ -129,8 +105,8 @@ TEST_F(Regularized, TheFeaturePenaltyAddsItsGradient) {
   const SearchSpace wave = testing::tiny_wave_space();
   const at::Tensor audio = testing::tones(2, 8000, 5);
   const auto plain = learner(wave, {});
-  const at::Tensor added =
-      gradient(*learner(wave, {.feature_penalty = kWeight}), {audio}) - gradient(*plain, {audio});
+  const at::Tensor added = step_gradient(*learner(wave, {.feature_penalty = kWeight}), {audio}) -
+                           step_gradient(*plain, {audio});
 
   Gradients expected(plain->parameters());
   const auto drawn = plain->sampler().draw(2);
