@@ -105,7 +105,8 @@ PreparedStage prepare(const DistillOptions& options, const DistillInputs& inputs
 // Null without a cache. Rank 0 makes the file, the others open it after that.
 std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
                                               const Supernet& teacher, const Blueprint& student,
-                                              const Objective& objective, const JoinedClips& clips, const PreparedStage& stage,
+                                              const Objective& objective, const JoinedClips& clips,
+                                              const PreparedStage& stage,
                                               const StageContext& context) {
   if (options.cache == CacheDtype::kNone) return nullptr;
   std::vector<Row> rows = objective.needs().rows;
@@ -160,6 +161,7 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
   const TrainOptions& train = options.train;
   CONCERTINA_ASSERT(inputs.previous != nullptr || options.init != StudentInit::kPreviousStage);
   check_audio(blueprint);
+  check_regularization(train.regularization, blueprint);
   check_frames(blueprint, inputs.teacher.blueprint());
   const PreparedStage stage = prepare(options, inputs, name, context);
 
@@ -172,7 +174,7 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
   const auto targets =
       open_cache(options, inputs.teacher, blueprint, *objective, data.training, stage, context);
   BatchContents validation;
-  if (reads_mask(objective->needs())) validation.mask = mask;
+  if (reads_mask(objective->needs()) || options.masked_only) validation.mask = mask;
   const StageBatches batches = stage_batches(data, {mask, {}, targets, stage.augmentation},
                                              validation, rng, context.shard());
   // Of both stages the same.
@@ -193,6 +195,11 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
                    .sampler = make_sampler(options.sampler, inputs.space, train.steps, rng),
                    .teachers = {inputs.teacher},
                    .in_place = options.sampler.in_place ? options.sampler.in_place_weight : 0,
+                   .rate_scales = train.optimizer.rate_scales,
+                   .regularization = train.regularization,
+                   .recompute_layers = train.recompute_layers,
+                   .masked_only = options.masked_only,
+                   .rank = context.shard().index,
                    .dtype = stage.dtype,
                    .device = context.device,
                    .statistics = statistics,

@@ -46,6 +46,12 @@ OptionTable<O> make_table(int32_t stage) {
               "expected teacher or random: stage 1 has no stage before it"),
       subsection("sampler", &O::sampler, sampler_table()),
       subsection("mask", &O::mask, mask_table()),
+      option("masked_only", &O::masked_only,
+             "the loss is over the frames that are masked in the student's input, in validation "
+             "too; else over all frames")
+          .in_fingerprint_if([](const O& o) { return o.masked_only; })
+          .require([](const O& o) { return !o.masked_only || o.mask.probability > 0; },
+                   "expected mask.probability above 0 with it"),
       subsection("cache", OptionTable<O>{option(
                               "dtype", &O::cache,
                               "keep the teacher's targets on disk in this format; the teacher "

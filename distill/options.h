@@ -28,6 +28,7 @@ struct DistillOptions {
   StudentInit init = StudentInit::kTeacher;
   SamplerOptions sampler;
   MaskOptions mask{.probability = 0, .length = 10};
+  bool masked_only = false;  // the loss is over masked frames
   CacheDtype cache = CacheDtype::kNone;
   static DistillOptions from_config(ConfigSection section, int32_t stage);
 };

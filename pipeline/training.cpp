@@ -27,6 +27,11 @@ void TrainingProgress::on_validation(const ValidationReport& report) {
     validation_ += fmt::format(" {:.3f}", loss.total);
   }
   validation_ += ")";
+  std::string others;
+  for (const auto& [name, loss] : report.other_sizes) {
+    others += fmt::format("{}{} {:.3f}", others.empty() ? "" : ", ", name, loss.total);
+  }
+  if (!others.empty()) sizes += fmt::format("; of the {}: {}", report.other_weights, others);
   log_info("{}: step {}: validation loss: {}", title_, report.step, sizes);
 }
 

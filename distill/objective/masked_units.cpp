@@ -12,6 +12,9 @@ namespace concertina {
 namespace {
 
 std::string head_name(int32_t layer) { return fmt::format("objective.heads.{}", layer); }
+std::string codewords_name(int32_t layer) { return fmt::format("objective.codewords.{}", layer); }
+
+at::Tensor unit_length(const at::Tensor& x) { return x / x.norm(2, -1, true).clamp_min(1e-8); }
 
 }  // namespace
 
@@ -21,6 +24,13 @@ const OptionTable<MaskedUnitsSpec>& MaskedUnitsObjective::options() {
       option("layers", &O::layers, "kept layers with a loss, in addition to the last one"),
       option("unmasked_weight", &O::unmasked_weight, "of the loss on frames that are not masked")
           .within({0, 1e6}),
+      option("codeword_dim", &O::codeword_dim,
+             "logits are cosines with a codeword of each unit, of this dimension; 0: linear heads")
+          .within({0, 1e5})
+          .in_fingerprint_if([](const O& o) { return o.codeword_dim > 0; }),
+      option("temperature", &O::temperature, "of cosines with codewords")
+          .within({1e-4, 1e4})
+          .in_fingerprint_if([](const O& o) { return o.codeword_dim > 0; }),
   };
   return table;
 }
@@ -63,8 +73,14 @@ Needs MaskedUnitsObjective::needs() const { return {.mask = true, .units = true}
 std::vector<Parameters::Init> MaskedUnitsObjective::parameters(const Rng& rng) const {
   std::vector<Parameters::Init> values;
   for (int32_t layer : spec_.layers) {
-    auto head = head_parameters(head_name(layer), spec_.clusters, spec_.model_dim, rng);
+    auto head = head_parameters(head_name(layer), head_width(), spec_.model_dim, rng);
     values.insert(values.end(), head.begin(), head.end());
+    if (!has_codewords()) continue;
+    at::Generator generator =
+        at::make_generator<at::CPUGeneratorImpl>(rng.fork(codewords_name(layer)).next_u64());
+    const at::Tensor codewords =
+        at::empty({spec_.clusters, spec_.codeword_dim}).uniform_(0, 1, generator);
+    values.push_back({codewords_name(layer), codewords, /*decay=*/true});
   }
   return values;
 }
@@ -72,8 +88,13 @@ std::vector<Parameters::Init> MaskedUnitsObjective::parameters(const Rng& rng) c
 std::vector<TensorSlice> MaskedUnitsObjective::slices(const Architecture& student) const {
   std::vector<TensorSlice> result;
   for (int32_t layer : spec_.layers) {
-    const auto head = head_slices(head_name(layer), spec_.clusters, student.embed_dim());
+    const auto head = head_slices(head_name(layer), head_width(), student.embed_dim());
     result.insert(result.end(), head.begin(), head.end());
+    if (!has_codewords()) continue;
+    TensorSlice codewords{.name = codewords_name(layer),
+                          .dims = {{spec_.clusters, {}}, {spec_.codeword_dim, {}}}};
+    codewords.decay = true;
+    result.push_back(std::move(codewords));
   }
   return result;
 }
@@ -83,6 +104,14 @@ WantedOutputs MaskedUnitsObjective::student_wants(const Architecture& student) c
   WantedOutputs wants;
   wants.hidden = spec_.layers;
   return wants;
+}
+
+at::Tensor MaskedUnitsObjective::logits(const TensorMap& heads, int32_t layer,
+                                        const at::Tensor& hidden) const {
+  const at::Tensor x = apply_head(heads, head_name(layer), hidden);
+  if (!has_codewords()) return x;
+  const at::Tensor codewords = unit_length(heads.at(codewords_name(layer)));
+  return unit_length(x).matmul(codewords.t()) / spec_.temperature;
 }
 
 LossBreakdown MaskedUnitsObjective::loss(const LossInput& input) const {
@@ -99,17 +128,16 @@ LossBreakdown MaskedUnitsObjective::loss(const LossInput& input) const {
   LossBreakdown result;
   for (int32_t layer : spec_.layers) {
     const at::Tensor& hidden = input.student.hidden[static_cast<size_t>(layer)];
-    const at::Tensor logits =
-        to_base_frames(frames, apply_head(input.heads, head_name(layer), hidden))
-            .narrow(1, 0, length);
+    const at::Tensor scores =
+        to_base_frames(frames, logits(input.heads, layer, hidden)).narrow(1, 0, length);
     const at::Tensor entropy =
-        at::cross_entropy_loss(logits.flatten(0, 1), units.flatten(), {}, at::Reduction::None)
+        at::cross_entropy_loss(scores.flatten(0, 1), units.flatten(), {}, at::Reduction::None)
             .view_as(units);
     const at::Tensor masked = mean_where(entropy, mask), unmasked = mean_where(entropy, open);
     const at::Tensor both = masked + unmasked * spec_.unmasked_weight;
     result.total = result.total.defined() ? result.total + both : both;
     if (layer != spec_.depth) continue;
-    const at::Tensor hit = logits.detach().argmax(-1).eq(units).to(at::kFloat);
+    const at::Tensor hit = scores.detach().argmax(-1).eq(units).to(at::kFloat);
     result.terms = {{"masked", masked.detach()},
                     {"unmasked", unmasked.detach()},
                     {"accuracy", mean_where(hit, mask)}};

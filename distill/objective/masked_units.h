@@ -1,6 +1,7 @@
-// Masked unit prediction: HuBERT's loss with one linear prediction head per layer, at intermediate
-// layers too (ILS-SSL), and optionally on the frames that were not masked. CE(masked) +
-// unmasked_weight * CE(unmasked), mean over the layers.
+// Masked unit prediction: HuBERT's loss with one prediction head per layer, at intermediate layers
+// too (ILS-SSL), and optionally on the frames that were not masked. CE(masked) + unmasked_weight *
+// CE(unmasked), mean over the layers. The logits of a frame are a linear function of the layer's
+// output or, as HuBERT's, cos(A x + b, c_k) / temperature with a trained codeword c_k for each unit k.
 #pragma once
 
 #include <optional>
@@ -21,6 +22,8 @@ struct MaskedUnitsSpec {
   int32_t clusters = 200;
   int32_t model_dim = 0;         // of the supernet's largest architecture
   double unmasked_weight = 1.0;  // HuBERT: 0
+  int32_t codeword_dim = 0;      // HuBERT: 256; 0: linear heads
+  double temperature = 0.1;      // of codewords
 };
 
 class MaskedUnitsObjective : public Objective {
@@ -36,8 +39,9 @@ class MaskedUnitsObjective : public Objective {
   explicit MaskedUnitsObjective(
       MaskedUnitsSpec spec);  // InputError when the model has no such layer
 
-  Needs needs() const override;                                             // mask and units
-  std::vector<Parameters::Init> parameters(const Rng& rng) const override;  // Xavier-uniform
+  Needs needs() const override;  // mask and units
+  // Xavier-uniform; codewords U(0, 1), as fairseq's.
+  std::vector<Parameters::Init> parameters(const Rng& rng) const override;
   std::vector<TensorSlice> slices(const Architecture& student) const override;
   WantedOutputs student_wants(const Architecture& student) const override;
   // Terms of the last layer: masked, unmasked (each when there is a
@@ -46,6 +50,11 @@ class MaskedUnitsObjective : public Objective {
   std::string to_json() const override;
 
  private:
+  // [B, T', clusters] fp32.
+  at::Tensor logits(const TensorMap& heads, int32_t layer, const at::Tensor& hidden) const;
+  bool has_codewords() const { return spec_.codeword_dim > 0; }
+  int32_t head_width() const { return has_codewords() ? spec_.codeword_dim : spec_.clusters; }
+
   MaskedUnitsSpec spec_;
 };
 

@@ -83,11 +83,7 @@ void reseed_empty(at::Tensor& centroids, const at::Tensor& counts, const at::Ten
   centroids.index_copy_(0, empty, points.index_select(0, far));
 }
 
-}  // namespace
-
-at::Tensor kmeans(const at::Tensor& points, int32_t clusters, int32_t iterations, Rng rng) {
-  CONCERTINA_ASSERT(clusters >= 1 && points.dim() == 2 && points.size(0) >= clusters);
-  at::NoGradGuard no_grad;
+at::Tensor kmeans_once(const at::Tensor& points, int32_t clusters, int32_t iterations, Rng rng) {
   at::Tensor centroids = seed_centroids(points, clusters, rng);
   for (int32_t i = 0; i < iterations; ++i) {
     const Nearest found = nearest(points, centroids);
@@ -96,6 +92,32 @@ at::Tensor kmeans(const at::Tensor& points, int32_t clusters, int32_t iterations
     centroids = means;
   }
   return centroids;
+}
+
+}  // namespace
+
+at::Tensor kmeans(const at::Tensor& points, int32_t clusters, int32_t iterations, const Rng& rng,
+                  int32_t restarts) {
+  CONCERTINA_ASSERT(clusters >= 1 && points.dim() == 2 && points.size(0) >= clusters);
+  at::NoGradGuard no_grad;
+  at::Tensor best = kmeans_once(points, clusters, iterations, rng);
+  double lowest = restarts > 0 ? distortion(points, best) : 0;
+  for (int32_t i = 1; i <= restarts; ++i) {
+    const at::Tensor other =
+        kmeans_once(points, clusters, iterations, rng.fork("restart", static_cast<uint64_t>(i)));
+    const double its = distortion(points, other);
+    if (its < lowest) {
+      best = other;
+      lowest = its;
+    }
+  }
+  return best;
+}
+
+double distortion(const at::Tensor& points, const at::Tensor& centroids) {
+  at::NoGradGuard no_grad;
+  const at::Tensor relative = nearest(points, centroids).distance;
+  return (relative + points.square().sum(1)).mean(at::kDouble).item<double>();
 }
 
 at::Tensor nearest_centroid(const at::Tensor& points, const at::Tensor& centroids) {

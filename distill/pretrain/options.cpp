@@ -21,6 +21,11 @@ const OptionTable<UnitOptions>& unit_table() {
           .require([](const O& o) { return o.sample_frames >= o.clusters; },
                    "expected at least as many frames as clusters"),
       option("iterations", &O::iterations, "iterations of k-means").within({1, 10000}),
+      option("restarts", &O::restarts,
+             "further runs of k-means from other initial centroids; the one with the lowest mean "
+             "squared distance is kept")
+          .within({0, 1000})
+          .in_fingerprint_if([](const O& o) { return o.restarts > 0; }),
       // In the config fingerprint by its content, among the run's inputs.
       option("model", &O::model, "trained model, with features: layer")
           .relative_to_file()
@@ -50,6 +55,14 @@ const OptionTable<PretrainOptions>& pretrain_table() {
       option("layers", &O::layers,
              "layers that predict units, counted from 1 (ILS-SSL); the last layer always does")
           .within({1, 1000}),
+      option("codeword_dim", &O::codeword_dim,
+             "logits are cosines with a trained codeword of each unit, of this dimension, over "
+             "`temperature` (HuBERT: 256); 0: linear heads")
+          .within({0, 1e5})
+          .in_fingerprint_if([](const O& o) { return o.codeword_dim > 0; }),
+      option("temperature", &O::temperature, "of cosines with codewords")
+          .within({1e-4, 1e4})
+          .in_fingerprint_if([](const O& o) { return o.codeword_dim > 0; }),
   };
   return table;
 }

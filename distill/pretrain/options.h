@@ -24,6 +24,7 @@ struct UnitOptions {
   int32_t clusters = 200;
   int32_t sample_frames = 90000;
   int32_t iterations = 15;
+  int32_t restarts = 0;
   std::filesystem::path model;  // kLayer
   int32_t layer = 0;            // kLayer; 1: the first layer's output
 };
@@ -34,6 +35,8 @@ struct PretrainOptions {
   MaskOptions mask{.probability = 0.45, .length = 5};
   double unmasked_weight = 1.0;
   std::vector<int32_t> layers = {2, 4};
+  int32_t codeword_dim = 0;  // MaskedUnitsSpec
+  double temperature = 0.1;
   // The teacher's own shape: the space's largest architecture at the base frame period.
   static PretrainOptions from_config(ConfigSection section);
 };

@@ -24,6 +24,8 @@ std::unique_ptr<Objective> unit_objective(const PretrainOptions& options,
   spec.clusters = options.units.clusters;
   spec.model_dim = shape.embed_dim();
   spec.unmasked_weight = options.unmasked_weight;
+  spec.codeword_dim = options.codeword_dim;
+  spec.temperature = options.temperature;
   return std::make_unique<MaskedUnitsObjective>(std::move(spec));
 }
 
@@ -59,6 +61,7 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
   const Rng rng = Rng(context.seed).fork("teacher");
   const Blueprint& blueprint = space.blueprint();
   check_audio(blueprint);
+  check_regularization(options.train.regularization, blueprint);
   auto objective = unit_objective(options, teacher_architecture(space));
   const PreparedStage stage = prepare(options, space, manifest, context);
 
@@ -76,9 +79,14 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
                    .objective = std::move(objective),
                    .heads = std::move(heads),
                    .sampler = make_sampler({}, own, options.train.steps, rng),
+                   .rate_scales = options.train.optimizer.rate_scales,
+                   .regularization = options.train.regularization,
+                   .recompute_layers = options.train.recompute_layers,
+                   .rank = context.shard().index,
                    .dtype = stage.dtype,
                    .device = context.device,
-                   .steps = options.train.steps});
+                   .steps = options.train.steps,
+                   .rng = rng.fork("objective")});
   return run_stage(learner, batches, options.train, to_json(stage.fingerprint), context);
 }
 

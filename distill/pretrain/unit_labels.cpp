@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "core/errors.h"
+#include "core/files.h"
 #include "core/log.h"
+#include "distill/pretrain/unit_quality.h"
 #include "distill/pretrain/units.h"
 #include "supernet/model/model_file.h"
 #include "supernet/model/safetensors.h"
@@ -48,6 +50,22 @@ UnitFeatures unit_features(const UnitOptions& options, at::ScalarType dtype, at:
   return layer_features(load_model(options.model), options.layer, dtype, device);
 }
 
+// Logs and records how far frames are from their centroids and how units agree with phones.
+void record_quality(const UnitFit& fit, const StageData& data, const UnitLabels& labels,
+                    const std::filesystem::path& path) {
+  nlohmann::ordered_json json{{"distortion", fit.distortion}};
+  const auto record = [&](const char* split, const JoinedClips& clips, const at::Tensor& units) {
+    const std::optional<UnitQuality> quality = unit_quality(units, phones_of_frames(clips));
+    if (!quality) return;
+    json[split] = nlohmann::ordered_json::parse(to_json(*quality));
+    log_info("units on {} clips: phone purity {:.3f}, cluster purity {:.3f}, PNMI {:.3f}", split,
+             quality->phone_purity, quality->cluster_purity, quality->pnmi);
+  };
+  record("training", data.training, labels.training);
+  record("validation", data.validation, labels.validation);
+  write_atomically(path, json.dump() + "\n");
+}
+
 }  // namespace
 
 UnitLabels unit_labels(const UnitOptions& options, const StageData& data, const Rng& rng,
@@ -59,11 +77,14 @@ UnitLabels unit_labels(const UnitOptions& options, const StageData& data, const 
     log_info("fitting {} units on {} frames of training audio", options.clusters,
              std::min<int64_t>(options.sample_frames, data.training.total_frames()));
     const UnitFeatures features = unit_features(options, stage.dtype, context.device);
-    const at::Tensor centroids = fit_units(data.training, options, features, rng);
+    const UnitFit fit = fit_units(data.training, options, features, rng);
+    const UnitLabels made{label_frames(data.training, features, fit.centroids),
+                          label_frames(data.validation, features, fit.centroids)};
+    record_quality(fit, data, made, context.folder / "units.json");
     write_safetensors(path,
-                      {{"centroids", centroids},
-                       {"labels.training", label_frames(data.training, features, centroids)},
-                       {"labels.validation", label_frames(data.validation, features, centroids)}},
+                      {{"centroids", fit.centroids},
+                       {"labels.training", made.training},
+                       {"labels.validation", made.validation}},
                       {{"format", "pt"}, {"kind", "units"}, {"recipe", fingerprint}});
   });
   std::optional<UnitLabels> labels = read_labels(path, fingerprint);

@@ -15,6 +15,9 @@ struct UnitLabels {
   at::Tensor training, validation;
 };
 
+// Their quality is in units.json next to the file: distortion, and per split the figures of
+// unit_quality.h where clips have phone labels.
+//
 // k-means is fitted and the clips are labelled once, by rank 0, unless the file already has the
 // labels of this fingerprint; all ranks memory-map the file: 60,000 hours are 22 GB of labels,
 // which the processes of a machine share.

@@ -142,8 +142,8 @@ UnitFeatures layer_features(const Supernet& model, int32_t layer, at::ScalarType
   };
 }
 
-at::Tensor fit_units(const JoinedClips& clips, const UnitOptions& options,
-                     const UnitFeatures& features, const Rng& rng) {
+UnitFit fit_units(const JoinedClips& clips, const UnitOptions& options,
+                  const UnitFeatures& features, const Rng& rng) {
   at::NoGradGuard no_grad;
   if (clips.total_frames() < options.clusters) {
     throw InputError(
@@ -166,7 +166,9 @@ at::Tensor fit_units(const JoinedClips& clips, const UnitOptions& options,
   chosen.resize(std::min(chosen.size(),
                          static_cast<size_t>(std::max(options.sample_frames, options.clusters))));
   const at::Tensor points = at::cat(pool).index_select(0, at::tensor(chosen, at::kLong));
-  return kmeans(points, options.clusters, options.iterations, rng.fork("kmeans"));
+  const at::Tensor centroids =
+      kmeans(points, options.clusters, options.iterations, rng.fork("kmeans"), options.restarts);
+  return {centroids, distortion(points, centroids)};
 }
 
 at::Tensor label_frames(const JoinedClips& clips, const UnitFeatures& features,

@@ -28,10 +28,14 @@ UnitFeatures mfcc_features(const UnitOptions& options);
 UnitFeatures layer_features(const Supernet& model, int32_t layer, at::ScalarType dtype,
                             at::Device device);
 
-// Centroids [clusters, D] fitted on `sample_frames` frames of randomly chosen clips. InputError
-// when there are fewer frames than clusters.
-at::Tensor fit_units(const JoinedClips& clips, const UnitOptions& options,
-                     const UnitFeatures& features, const Rng& rng);
+struct UnitFit {
+  at::Tensor centroids;   // [clusters, D]
+  double distortion = 0;  // mean squared distance of the sampled frames to their centroids
+};
+// Fitted on `sample_frames` frames of randomly chosen clips. InputError when there are fewer frames
+// than clusters.
+UnitFit fit_units(const JoinedClips& clips, const UnitOptions& options,
+                  const UnitFeatures& features, const Rng& rng);
 
 // The unit of every frame of the joined clips: [total_frames] int16.
 at::Tensor label_frames(const JoinedClips& clips, const UnitFeatures& features,

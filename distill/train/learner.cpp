@@ -2,11 +2,10 @@
 
 #include <ATen/core/grad_mode.h>
 
-#include <algorithm>
-
 #include "core/errors.h"
 #include "core/memory.h"
 #include "distill/data/transfer.h"
+#include "distill/train/rate_scales.h"
 
 namespace concertina {
 namespace {
@@ -17,47 +16,19 @@ std::vector<Parameters::Init> all_parameters(const Learner::Setup& setup) {
   auto values =
       trainable(student.weights(), tensor_slices(student.blueprint(), storage, storage.shape));
   values.insert(values.end(), setup.heads.begin(), setup.heads.end());
+  scale_rates(values, setup.rate_scales, student.blueprint(), storage.shape.depth());
   return values;
 }
 
-// Indices of architectures, those with equal conv channels together; the first stays first.
-std::vector<std::vector<size_t>> by_front_end(const std::vector<Architecture>& architectures) {
-  std::vector<std::vector<size_t>> groups;
-  for (size_t i = 0; i < architectures.size(); ++i) {
-    const auto group = std::find_if(groups.begin(), groups.end(), [&](const auto& members) {
-      return architectures[members.front()].conv_channels() == architectures[i].conv_channels();
-    });
-    if (group == groups.end()) {
-      groups.push_back({i});
-    } else {
-      group->push_back(i);
-    }
-  }
-  return groups;
+// As a term of its own where the terms are not the subnets' losses.
+void add_penalty(StepLoss& loss, const at::Tensor& mean_square, double weight) {
+  if (!mean_square.defined()) return;
+  const at::Tensor value = mean_square.detach();
+  loss.total = loss.total + value * weight;
+  if (!loss.by_role) loss.terms.emplace_back("feature_penalty", value);
 }
 
 }  // namespace
-
-struct Learner::FrontEnd {
-  Leaves leaves;
-  TensorMap tensors;         // of the front end, statistics among them
-  at::Tensor output;         // with its graph; undefined until the first subnet needs it
-  Features cut;              // the same values as a leaf, where the subnets' gradients are summed
-  bool every_frame = false;  // some subnet needs masked frames too
-
-  const Features& of(const Subnet& subnet, const SpeechBatch& batch) {
-    if (output.defined()) return cut;
-    cut = features_of(subnet, batch, every_frame);
-    output = cut.x;
-    cut.x = output.detach().requires_grad_(output.requires_grad());
-    return cut;
-  }
-  void backward() const {
-    if (!output.requires_grad()) return;  // log-mel features have nothing to learn
-    const at::Tensor gradient = cut.x.grad();
-    if (gradient.defined()) output.backward(gradient);
-  }
-};
 
 struct Learner::Student {
   Leaves leaves;
@@ -98,7 +69,9 @@ std::vector<TensorSlice> Learner::encoder_slices(const Architecture& architectur
 void Learner::expect_slices(const std::vector<TensorSlice>& slices,
                             GradientReducer& reducer) const {
   for (const TensorSlice& slice : slices) {
-    if (parameters_.views().contains(slice.name)) reducer.expect_slice(slice.name);
+    const bool is_trained =
+        parameters_.views().contains(slice.name) && !parameters_.is_frozen(slice.name);
+    if (is_trained) reducer.expect_slice(slice.name);
   }
 }
 
@@ -111,11 +84,12 @@ TensorMap Learner::untrained(const std::vector<TensorSlice>& slices) const {
   return tensors;
 }
 
-Learner::FrontEnd Learner::make_front_end(const std::vector<Architecture>& architectures,
-                                          const std::vector<size_t>& group) const {
+SharedFrontEnd Learner::make_front_end(const std::vector<Architecture>& architectures,
+                                       const std::vector<size_t>& group) const {
   const Supernet& student = setup_.student;
   const std::vector<TensorSlice> slices = front_end_slices(architectures[group.front()]);
-  FrontEnd front{.leaves = Leaves(parameters_, slices, setup_.dtype)};
+  SharedFrontEnd front{.leaves = Leaves(parameters_, slices, setup_.dtype)};
+  if (at::GradMode::is_enabled()) front.penalty = setup_.regularization.feature_penalty;
   for (const size_t i : group) {
     front.every_frame |= needs_every_frame(student.blueprint(), architectures[i]);
   }
@@ -126,7 +100,7 @@ Learner::FrontEnd Learner::make_front_end(const std::vector<Architecture>& archi
 
 Learner::Student Learner::make_student(const Architecture& architecture,
                                        std::vector<TensorSlice> slices,
-                                       const FrontEnd& front) const {
+                                       const SharedFrontEnd& front) const {
   TensorMap tensors = untrained(slices);
   Leaves leaves(parameters_, std::move(slices), setup_.dtype);
   tensors.insert(leaves.tensors().begin(), leaves.tensors().end());
@@ -135,14 +109,25 @@ Learner::Student Learner::make_student(const Architecture& architecture,
   return {std::move(leaves), make_subnet(blueprint, architecture, std::move(tensors))};
 }
 
-LossBreakdown Learner::loss_of(const Student& student, const SpeechBatch& batch, FrontEnd& front,
-                               const TensorMap& goal, const StepData& step) const {
+LossBreakdown Learner::loss_of(const Student& student, const SpeechBatch& batch,
+                               SharedFrontEnd& front, const TensorMap& goal, const StepData& step,
+                               const TrainingPass& pass) const {
   const Architecture& architecture = student.subnet.architecture;
   const WantedOutputs wants = setup_.objective->student_wants(architecture);
   const Features& features = front.of(student.subnet, batch);
-  const EncoderOutput output =
-      encode_from(student.subnet, encoder_input(student.subnet, batch, features), wants);
+  EncoderOutput output = encode_from(
+      student.subnet, encoder_input(student.subnet, batch, features, {}, pass), wants, pass);
+  if (setup_.masked_only) output.frames.loss_mask = batch.mask;
   return setup_.objective->loss({output, architecture, student.subnet.tensors, goal, step});
+}
+
+// The same in all processes but for the rows.
+TrainingPass Learner::training_pass(int64_t step, size_t subnet, int64_t rows) const {
+  const Rng rng = setup_.rng.fork("dropout", static_cast<uint64_t>(step))
+                      .fork("batch", static_cast<uint64_t>(batch_of_step_))
+                      .fork("subnet", subnet);
+  return {.dropout = Dropout(setup_.regularization.dropout, rng, setup_.rank * rows),
+          .recompute_layers = setup_.recompute_layers};
 }
 
 Rows Learner::rows_for(const TrainingBatch& batch) const {
@@ -200,6 +185,8 @@ void Learner::observe(const TensorMap& goal, const StepData& step) {
 
 StepLoss Learner::learn(const TrainingBatch& given, int64_t step, GradientReducer& reducer,
                         double weight) {
+  batch_of_step_ = step == step_ ? batch_of_step_ + 1 : 0;
+  step_ = step;
   const TrainingBatch batch = to_device(given, setup_.device);
   const std::vector<SampledSubnet> subnets = setup_.sampler->draw(step);
   const double share = 1.0 / static_cast<double>(subnets.size());
@@ -215,10 +202,11 @@ StepLoss Learner::learn(const TrainingBatch& given, int64_t step, GradientReduce
   sum.by_role = subnets.size() > 1;
   sum.terms.resize(subnets.size());
   std::vector<std::vector<TensorSlice>> slices;
-  const auto learn_one = [&](size_t i, FrontEnd& front) {
+  const auto learn_one = [&](size_t i, SharedFrontEnd& front) {
     const Student student = make_student(subnets[i].architecture, std::move(slices[i]), front);
     student.leaves.accumulate_into(reducer.gradients(), share * weight, ready);
-    LossBreakdown loss = loss_of(student, batch.speech, front, goal, data);
+    const TrainingPass pass = training_pass(step, i, batch.speech.waveform.size(0));
+    LossBreakdown loss = loss_of(student, batch.speech, front, goal, data, pass);
     loss.total.backward();
     const at::Tensor part = loss.total.detach();
     sum.total = sum.total.defined() ? sum.total + part * share : part * share;
@@ -245,10 +233,11 @@ StepLoss Learner::learn(const TrainingBatch& given, int64_t step, GradientReduce
     expect_slices(front_end_slices(architectures[group.front()]), reducer);
   }
   for (const std::vector<size_t>& group : groups) {
-    FrontEnd front = make_front_end(architectures, group);
+    SharedFrontEnd front = make_front_end(architectures, group);
     front.leaves.accumulate_into(reducer.gradients(), share * weight, ready);
     for (const size_t i : group) learn_one(i, front);
-    front.backward();
+    front.backward(group.size());
+    add_penalty(sum, front.mean_square, front.penalty * share * static_cast<double>(group.size()));
   }
   return sum;
 }
@@ -261,11 +250,11 @@ std::vector<LossValues> Learner::evaluate(const TrainingBatch& given,
   const TensorMap goal = goal_of(*setup_.objective, rows_for(batch), data);
   std::vector<LossValues> values(architectures.size());
   for (const std::vector<size_t>& group : by_front_end(architectures)) {
-    FrontEnd front = make_front_end(architectures, group);
+    SharedFrontEnd front = make_front_end(architectures, group);
     for (const size_t i : group) {
       const Student student =
           make_student(architectures[i], encoder_slices(architectures[i]), front);
-      values[i] = loss_values(loss_of(student, batch.speech, front, goal, data));
+      values[i] = loss_values(loss_of(student, batch.speech, front, goal, data, {}));
     }
   }
   return values;

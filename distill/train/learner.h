@@ -19,6 +19,7 @@
 #include "distill/objective/objective.h"
 #include "distill/train/gradient_reducer.h"
 #include "distill/train/sampler.h"
+#include "distill/train/shared_front_end.h"
 #include "supernet/model/parameters.h"
 #include "supernet/model/supernet.h"
 
@@ -41,13 +42,18 @@ class Learner {
     // Weight of the first subnet's own rows in the goal of a step's later ones; 0: all learn from the
     // teachers.
     double in_place = 0;
+    RateScales rate_scales = {};
+    RegularizationOptions regularization = {};
+    bool recompute_layers = false;  // activation checkpointing
+    bool masked_only = false;       // losses are over masked frames
+    int32_t rank = 0;               // of this process: its rows follow those of the ranks before
     at::ScalarType dtype = at::kFloat;
     at::Device device = at::kCPU;
     // Training batches of all processes, from which the objective's first state is computed where no
     // checkpoint has it; null where it needs none. Masks in them are not used.
     std::shared_ptr<const BatchSource> statistics = {};
     int64_t steps = 0;  // of the stage, for schedules; 0: they are at their end
-    Rng rng = Rng();    // of the objective's draws
+    Rng rng = Rng();    // of the objective's draws, and of dropout
   };
   explicit Learner(Setup setup);
 
@@ -78,15 +84,16 @@ class Learner {
   TensorMap heads() const;
 
  private:
-  struct FrontEnd;  // leaves and output of the front end for one list of conv channels
-  struct Student;   // one architecture's leaves and the subnet made of them
-  FrontEnd make_front_end(const std::vector<Architecture>& architectures,
-                          const std::vector<size_t>& group) const;
+  struct Student;  // one architecture's leaves and the subnet made of them
+  SharedFrontEnd make_front_end(const std::vector<Architecture>& architectures,
+                                const std::vector<size_t>& group) const;
   // slices: encoder_slices(architecture)
   Student make_student(const Architecture& architecture, std::vector<TensorSlice> slices,
-                       const FrontEnd& front) const;
-  LossBreakdown loss_of(const Student& student, const SpeechBatch& batch, FrontEnd& front,
-                        const TensorMap& goal, const StepData& step) const;
+                       const SharedFrontEnd& front) const;
+  LossBreakdown loss_of(const Student& student, const SpeechBatch& batch, SharedFrontEnd& front,
+                        const TensorMap& goal, const StepData& step,
+                        const TrainingPass& pass) const;
+  TrainingPass training_pass(int64_t step, size_t subnet, int64_t rows) const;
   // Those of the slices that are not trained, of the student's weights.
   TensorMap untrained(const std::vector<TensorSlice>& slices) const;
   std::vector<TensorSlice> front_end_slices(const Architecture& architecture) const;
@@ -102,6 +109,7 @@ class Learner {
   std::optional<TensorMap> state_;  // nothing before it is first needed
   TensorMap observed_;
   StepData observed_step_;
+  int64_t step_ = -1, batch_of_step_ = 0;  // of the last learn()
 };
 
 }  // namespace concertina

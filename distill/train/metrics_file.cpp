@@ -64,7 +64,11 @@ void MetricsFile::on_validation(const ValidationReport& report) {
     totals[name] = loss.total;
     terms[name] = terms_of(loss);
   }
-  append_line(path_, Json{{"step", report.step}, {"validation", totals}, {"terms", terms}}.dump());
+  Json json = {{"step", report.step}, {"validation", totals}, {"terms", terms}};
+  for (const auto& [name, loss] : report.other_sizes) {
+    json["validation_" + report.other_weights][name] = loss.total;
+  }
+  append_line(path_, json.dump());
 }
 
 }  // namespace concertina

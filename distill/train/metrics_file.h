@@ -1,7 +1,8 @@
 // metrics.jsonl: one JSON object per line. A step:
 //   {"step":10,"loss":3.71,"terms":{"masked":3.75},"lr":1e-4,"grad_norm":6.1,"audio_s_per_s":167,"wall_s":1.4}
 // a skipped one has "skipped":true; a validation
-// {"step":250,"validation":{"largest":2.9,...},"terms":{"largest":{...}}}.
+// {"step":250,"validation":{"largest":2.9,...},"terms":{"largest":{...}}}, with EMA also
+// "validation_ema":{"largest":2.8,...}, or "validation_weights" where the average is saved.
 #pragma once
 
 #include <filesystem>

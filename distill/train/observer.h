@@ -28,7 +28,11 @@ struct StepReport {
 struct ValidationReport {
   int64_t step = 0;
   // Of the subnets that the sampler trains: "largest", "default", "smallest"; means over frames.
+  // Those of the weights that are saved.
   std::vector<std::pair<std::string, LossValues>> sizes;
+  // With EMA, the same of the other weights: "weights" or "ema".
+  std::string other_weights;
+  std::vector<std::pair<std::string, LossValues>> other_sizes;
   bool best = false;  // the lowest mean over the sizes so far
 };
 

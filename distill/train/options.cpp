@@ -12,6 +12,26 @@ bool decays_at_the_end(const OptimizerOptions& o) {
   return o.schedule == LrSchedule::kTriStage || o.schedule == LrSchedule::kConstant;
 }
 
+const OptionTable<RateScales>& rate_scale_table() {
+  using O = RateScales;
+  constexpr Bounds kScales{0, 1000};
+  static const OptionTable<O> table = {
+      option("front_end", &O::front_end,
+             "factor of the learning rate of the front end's convolutions; 0: frozen")
+          .within(kScales),
+      option("layers", &O::layers, "of everything but prediction heads; 0: frozen").within(kScales),
+      option("layer_decay", &O::layer_decay,
+             "of each layer relative to the layer after it; what comes before the layers counts "
+             "as one")
+          .within({0.01, 1}),
+      option("heads", &O::heads, "of prediction heads; 0: frozen")
+          .within(kScales)
+          .require([](const O& o) { return o.heads > 0 || o.layers > 0; },
+                   "expected more than 0 with layers: 0, else nothing is trained"),
+  };
+  return table;
+}
+
 const OptionTable<OptimizerOptions>& optimizer_table() {
   using O = OptimizerOptions;
   static const OptionTable<O> table = {
@@ -44,6 +64,22 @@ const OptionTable<OptimizerOptions>& optimizer_table() {
           .require([](const O& o) { return o.guard == 0 || o.guard > 1; },
                    "expected 0 (off) or a factor above 1")
           .not_in_fingerprint(),
+      subsection("rate_scales", &O::rate_scales, rate_scale_table())
+          .in_fingerprint_if([](const O& o) { return o.rate_scales != RateScales{}; }),
+  };
+  return table;
+}
+
+const OptionTable<EmaOptions>& ema_table() {
+  using O = EmaOptions;
+  static const OptionTable<O> table = {
+      option("decay", &O::decay,
+             "of an exponential moving average of the weights, as 0.999; 0: none. Validation "
+             "reports the average too")
+          .within({0, 0.99999}),
+      option("save", &O::save, "what model.safetensors and best/ hold: the weights or the average")
+          .require([](const O& o) { return o.save == SavedWeights::kWeights || o.decay > 0; },
+                   "expected a decay above 0 with save: ema"),
   };
   return table;
 }
@@ -73,10 +109,20 @@ const OptionTable<TrainOptions>& train_table() {
           .within({1, 10000})
           .in_fingerprint_if([](const O& o) { return o.accumulate > 1; }),
       subsection("optimizer", &O::optimizer, optimizer_table()),
+      subsection("ema", &O::ema, ema_table()).in_fingerprint_if([](const O& o) {
+        return o.ema.decay > 0;
+      }),
       subsection("batch", &O::batch, batch_table()),
       subsection("augment", &O::augment, augment_table()).in_fingerprint_if([](const O& o) {
         return o.augment.any();
       }),
+      subsection("regularization", &O::regularization, regularization_table())
+          .in_fingerprint_if(
+              [](const O& o) { return o.regularization != RegularizationOptions{}; }),
+      option("recompute_layers", &O::recompute_layers,
+             "activation checkpointing: encoder layers are computed again in the backward pass, "
+             "which takes less memory and more time")
+          .not_in_fingerprint(),
       // In the config fingerprint as the precision that auto stands for.
       option("dtype", &O::dtype,
              "of activations; auto: bf16 where the device multiplies it in hardware")

@@ -9,6 +9,7 @@
 #include "core/enum_names.h"
 #include "core/precision.h"
 #include "distill/data/options.h"
+#include "distill/train/regularization.h"
 #include "speech/augmentation.h"
 
 namespace concertina {
@@ -17,6 +18,15 @@ enum class LrSchedule { kLinear, kCosine, kInverseSqrt, kTriStage, kConstant, kR
 template <>
 inline constexpr auto kEnumNames<LrSchedule> =
     name_table("linear", "cosine", "inverse_sqrt", "tri_stage", "constant", "range_test");
+
+// Factors of the learning rate by part of the model: distill/train/rate_scales.h. 0: frozen.
+struct RateScales {
+  double front_end = 1;
+  double layers = 1;  // of everything but prediction heads
+  double layer_decay = 1;
+  double heads = 1;
+  bool operator==(const RateScales&) const = default;
+};
 
 struct OptimizerOptions {
   double lr = 1.5e-3;
@@ -28,6 +38,17 @@ struct OptimizerOptions {
   double weight_decay = 0.01;
   double clip = 1.0;   // 0: off
   double guard = 5.0;  // 0: off
+  RateScales rate_scales;
+};
+
+enum class SavedWeights { kWeights, kEma };
+template <>
+inline constexpr auto kEnumNames<SavedWeights> = name_table("weights", "ema");
+
+// Exponential moving average of the weights: distill/train/weight_average.h.
+struct EmaOptions {
+  double decay = 0;  // 0: off
+  SavedWeights save = SavedWeights::kWeights;
 };
 
 struct CheckpointOptions {
@@ -41,8 +62,11 @@ struct TrainOptions {
   int64_t steps = 1500;
   int32_t accumulate = 1;
   OptimizerOptions optimizer;
+  EmaOptions ema;
   BatchOptions batch;
   AugmentOptions augment;  // of training batches, not of validation
+  RegularizationOptions regularization;
+  bool recompute_layers = false;
   Precision dtype = Precision::kAuto;
   int64_t validate_every = 250;  // 0: only at the end
   int32_t validation_crops = 32;

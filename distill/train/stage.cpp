@@ -137,6 +137,7 @@ StageResult run_stage(Learner& learner, const StageBatches& batches, const Train
                    .communicator = communicator});
   TrainOutcome outcome = trainer.run(context.stop);
   const std::string provenance = provenance_json(fingerprint, outcome.state.step);
+  const ExchangedWeights saved = trainer.use_saved_weights();
   if (writes_files) write_model(learner, provenance, options.save_dtype, context.folder);
   return {learner.student(provenance), std::move(outcome)};
 }

@@ -1,5 +1,7 @@
 #include "distill/train/tensorboard.h"
 
+#include <fmt/format.h>
+
 #include <vector>
 
 #include "distill/train/metrics_file.h"
@@ -28,6 +30,9 @@ void TensorBoard::on_validation(const ValidationReport& report) {
   std::vector<Scalar> scalars;
   for (const auto& [name, loss] : report.sizes) {
     scalars.push_back({"validation/" + name, loss.total});
+  }
+  for (const auto& [name, loss] : report.other_sizes) {
+    scalars.push_back({fmt::format("validation_{}/{}", report.other_weights, name), loss.total});
   }
   events_.add(report.step, scalars);
 }

@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "core/errors.h"
 #include "core/log.h"
 #include "core/memory.h"
+#include "distill/train/batch_weights.h"
 #include "distill/train/consistency.h"
 #include "distill/train/schedule.h"
 #include "distill/train/validation.h"
@@ -23,12 +23,6 @@ constexpr double kSpeedDecay = 0.95;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-double seconds_of(const std::vector<TrainingBatch>& batches) {
-  double seconds = 0;
-  for (const TrainingBatch& batch : batches) seconds += batch.seconds;
-  return seconds;
 }
 
 [[noreturn]] void throw_too_many_skipped(int64_t step, const std::string& reason) {
@@ -53,7 +47,7 @@ Trainer::Trainer(Setup setup)
     : setup_(std::move(setup)),
       gradients_(setup_.learner.parameters()),
       reducer_(setup_.communicator, setup_.learner.parameters(), gradients_),
-      optimizer_(setup_.learner.parameters(), setup_.options.optimizer),
+      run_state_(setup_.learner, setup_.options),
       guard_(setup_.options.optimizer, setup_.learner.device()) {}
 
 TrainOutcome Trainer::run(StopToken stop) {
@@ -123,54 +117,16 @@ TrainOutcome Trainer::train(StopToken stop) {
 }
 
 void Trainer::restore() {
-  progress_ = {};
-  if (setup_.communicator.is_rank_zero()) {
-    TensorMap state;
-    const auto saved = setup_.checkpoints.restore(setup_.learner.parameters(), optimizer_, &state);
-    progress_ = saved.value_or(TrainProgress{});
-    if (saved) setup_.learner.set_state(state);
-  }
-  if (!setup_.communicator.is_single_process()) broadcast_state();
+  progress_ = run_state_.restore(setup_.checkpoints, setup_.communicator);
   guard_.restore(progress_.state.mean_loss);
-}
-
-void Trainer::broadcast_state() {
-  Communicator& communicator = setup_.communicator;
-  const std::string own = to_json(progress_.state);
-  const at::Tensor sizes =
-      at::tensor({static_cast<double>(own.size()), progress_.wall_s}, at::kDouble);
-  communicator.broadcast(sizes);
-  const at::Tensor text = at::zeros({std::llround(sizes[0].item<double>())}, at::kByte);
-  if (communicator.is_rank_zero()) std::memcpy(text.data_ptr(), own.data(), own.size());
-  for (const at::Tensor& tensor :
-       {text, setup_.learner.parameters().flat(), optimizer_.first_moment(),
-        optimizer_.second_moment(), optimizer_.updates().view(at::kByte)}) {
-    communicator.broadcast(tensor);
-  }
-  progress_.state = parse_train_state(
-      {static_cast<const char*>(text.const_data_ptr()), static_cast<size_t>(text.numel())});
-  progress_.wall_s = sizes[1].item<double>();
-  broadcast_objective_state();
-}
-
-// All have a state of the same names and shapes; that of rank 0 may be from a checkpoint.
-void Trainer::broadcast_objective_state() {
-  TensorMap state = setup_.learner.state();
-  for (auto& [name, tensor] : state) {
-    tensor = tensor.clone(at::MemoryFormat::Contiguous);
-    setup_.communicator.broadcast(tensor);
-  }
-  setup_.learner.set_state(state);
 }
 
 void Trainer::save() {
   if (!setup_.communicator.is_rank_zero()) return;
-  const auto& parameters = setup_.learner.parameters();
   if (progress_.state.skipped_in_a_row > 0) {  // the older ones may be needed
-    setup_.checkpoints.save_keeping_older(progress_, parameters, optimizer_,
-                                          setup_.learner.state());
+    run_state_.save_keeping_older(setup_.checkpoints, progress_);
   } else {
-    setup_.checkpoints.save(progress_, parameters, optimizer_, setup_.learner.state());
+    run_state_.save(setup_.checkpoints, progress_);
   }
 }
 
@@ -186,8 +142,7 @@ void Trainer::save_after_error() noexcept {
     for (; !pending_.empty(); pending_.pop_front()) record(pending_.front());
     state.skipped_in_a_row = 0;
     if (!setup_.communicator.is_rank_zero() || weights_may_differ_ || state.step == 0) return;
-    setup_.checkpoints.save_keeping_older(progress_, setup_.learner.parameters(), optimizer_,
-                                          setup_.learner.state());
+    run_state_.save_keeping_older(setup_.checkpoints, progress_);
     log_warn("the state after step {} is saved in {}; --resume continues from it", state.step,
              folder);
   } catch (const std::exception& error) {
@@ -203,25 +158,12 @@ void Trainer::check_weights() {
   weights_may_differ_ = false;
 }
 
-// The weight of each batch's gradient in the step's mean over batches and processes: its share of the
-// step's audio, times the world size. 1 for the only batch of processes that all have as much.
-std::vector<double> Trainer::batch_weights(const std::vector<TrainingBatch>& batches) const {
-  Communicator& communicator = setup_.communicator;
-  if (communicator.is_single_process() && batches.size() == 1) return {1};
-  const at::Tensor all = at::full({1}, seconds_of(batches), at::kDouble);
-  communicator.all_reduce(all);
-  const double scale = communicator.world_size() / all.item<double>();
-  std::vector<double> weights;
-  for (const TrainingBatch& batch : batches) weights.push_back(batch.seconds * scale);
-  return weights;
-}
-
 void Trainer::step(const std::vector<TrainingBatch>& batches) {
   Learner& learner = setup_.learner;
   int64_t& number = progress_.state.step;
   const auto start = Clock::now();
   gradients_.zero();
-  const std::vector<double> weights = batch_weights(batches);
+  const std::vector<double> weights = batch_weights(batches, setup_.communicator);
   StepLoss loss;
   at::Tensor losses;
   TensorMap observed;
@@ -242,7 +184,11 @@ void Trainer::step(const std::vector<TrainingBatch>& batches) {
       guard_.gradient_scale(roles, norm, number - learner.sampler().opening_step(number));
   StepReport report;
   report.lr = learning_rate(setup_.options.optimizer, number, setup_.options.steps);
-  optimizer_.step(learner.parameters(), gradients_, report.lr, scale);
+  AdamW& optimizer = run_state_.optimizer();
+  optimizer.step(learner.parameters(), gradients_, report.lr, scale);
+  if (WeightAverage* average = run_state_.average()) {
+    average->step(learner.parameters(), gradients_, optimizer.updates(), scale);
+  }
   if (!observed.empty()) {
     learner.update_state(of_all_processes(setup_.communicator, observed), scale.isfinite());
   }
@@ -320,9 +266,9 @@ ValidationReport Trainer::validate(bool scheduled) {
   if (!scheduled) check_weights();
   const int32_t crops = setup_.options.validation_crops;
   TrainState& state = progress_.state;
-  ValidationReport report;
+  ValidationReport report =
+      validation_report(setup_.learner, run_state_, setup_.validation, crops, setup_.communicator);
   report.step = state.step;
-  report.sizes = validation_losses(setup_.learner, setup_.validation, crops, setup_.communicator);
   TrainState after = state;
   if (scheduled) {
     double mean = 0;
@@ -331,6 +277,7 @@ ValidationReport Trainer::validate(bool scheduled) {
     }
     report.best = record_validation(after, mean, crops);
   }
+  const ExchangedWeights saved = run_state_.use_saved_weights();  // observers write the model
   const bool reported = state.validated == state.step;  // by the run that this one resumes
   for (TrainObserver* observer : setup_.observers) {
     if (!reported) observer->on_validation(report);

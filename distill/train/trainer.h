@@ -16,7 +16,9 @@
 #include "distill/train/learner.h"
 #include "distill/train/observer.h"
 #include "distill/train/options.h"
+#include "distill/train/run_state.h"
 #include "distill/train/step_guard.h"
+#include "distill/train/weight_average.h"
 
 namespace concertina {
 
@@ -52,6 +54,10 @@ class Trainer {
   // device, so that it never waits.
   TrainOutcome run(StopToken stop);
 
+  // While the result lives, the learner's parameters hold the weights that `ema.save` names.
+  // Observers are called so at validations.
+  ExchangedWeights use_saved_weights() { return run_state_.use_saved_weights(); }
+
   static constexpr int64_t kMaxSkippedSteps = 5;
 
  private:
@@ -64,13 +70,10 @@ class Trainer {
   };
   TrainOutcome train(StopToken stop);
   void restore();
-  void broadcast_state();
-  void broadcast_objective_state();
   void save();
   void save_after_error() noexcept;
   void check_weights();
   void step(const std::vector<TrainingBatch>& batches);
-  std::vector<double> batch_weights(const std::vector<TrainingBatch>& batches) const;
   void complete_steps(size_t keep_pending);
   void record(PendingStep& step);
   bool validation_due() const;
@@ -80,7 +83,7 @@ class Trainer {
   Setup setup_;
   Gradients gradients_;
   GradientReducer reducer_;
-  AdamW optimizer_;
+  RunState run_state_;
   StepGuard guard_;
   std::deque<PendingStep> pending_;
   TrainProgress progress_;   // of all steps but the pending ones, which count in `step` alone

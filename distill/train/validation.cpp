@@ -34,4 +34,18 @@ std::vector<std::pair<std::string, LossValues>> validation_losses(Learner& learn
   return sizes;
 }
 
+ValidationReport validation_report(Learner& learner, RunState& state, const BatchSource& batches,
+                                   int32_t clips, Communicator& communicator) {
+  const auto losses = [&] { return validation_losses(learner, batches, clips, communicator); };
+  ValidationReport report;
+  report.other_weights = state.other_weights();
+  if (!report.other_weights.empty()) {
+    const ExchangedWeights others = state.use_other_weights();
+    report.other_sizes = losses();
+  }
+  const ExchangedWeights saved = state.use_saved_weights();
+  report.sizes = losses();
+  return report;
+}
+
 }  // namespace concertina

@@ -9,6 +9,8 @@
 #include "distill/data/batch_source.h"
 #include "distill/train/communicator.h"
 #include "distill/train/learner.h"
+#include "distill/train/observer.h"
+#include "distill/train/run_state.h"
 
 namespace concertina {
 
@@ -18,5 +20,10 @@ std::vector<std::pair<std::string, LossValues>> validation_losses(Learner& learn
                                                                   const BatchSource& batches,
                                                                   int32_t clips,
                                                                   Communicator& communicator);
+
+// The losses of the weights that are saved and, with EMA, of the others. `step` and `best` are left
+// to the caller.
+ValidationReport validation_report(Learner& learner, RunState& state, const BatchSource& batches,
+                                   int32_t clips, Communicator& communicator);
 
 }  // namespace concertina

@@ -10,6 +10,7 @@
 #include "supernet/nn/ops.h"
 #include "supernet/nn/position_bias.h"
 #include "supernet/nn/rate.h"
+#include "supernet/nn/recomputed_layer.h"
 #include "supernet/nn/whisper.h"
 #include "supernet/space/frames.h"
 
@@ -93,13 +94,21 @@ std::optional<VisibleFrames> plan_of(const Subnet& subnet, const SpeechBatch& ba
 }
 
 // What the layers' attentions share, before the first of them.
-AttentionContext attention_context(const Subnet& subnet, const Frames& frames) {
-  AttentionContext context{.mask = frames.attention_mask};
+AttentionContext attention_context(const Subnet& subnet, const Frames& frames,
+                                   const Dropout& dropout) {
+  AttentionContext context{.mask = frames.attention_mask, .dropout = dropout};
   if (subnet.weights.position_table.defined()) {
     context.position_bias = position_bias(subnet.blueprint.relative_position,
                                           subnet.weights.position_table, frames.x.size(1));
   }
   return context;
+}
+
+// Layers with attention weights that another layer uses cannot be recomputed alone.
+bool can_be_recomputed(const LayerWeights& layer) {
+  const LayerShape& shape = layer.shape;
+  if (shape.heads == 0) return shape.ffn_dim > 0;
+  return !layer.map_is_reused && layer.q.weight.defined();
 }
 
 bool wanted(const std::vector<int32_t>& list, int32_t layer) {
@@ -112,11 +121,12 @@ bool needs_every_frame(const Blueprint& blueprint, const Architecture& architect
   return blueprint.rate == RateKind::kCif && has_rate_unit(blueprint, architecture);
 }
 
-Features features_of(const Subnet& subnet, const SpeechBatch& batch, bool every_frame) {
+Features features_of(const Subnet& subnet, const SpeechBatch& batch, bool every_frame,
+                     at::Tensor* mean_square) {
   check_long_enough(subnet.blueprint, batch.lengths);
   const std::optional<VisibleFrames> plan = plan_of(subnet, batch, every_frame);
   return front_end(subnet.blueprint, subnet.weights, batch.waveform, batch.lengths, batch.padding,
-                   nullptr, plan ? &*plan : nullptr);
+                   nullptr, plan ? &*plan : nullptr, mean_square);
 }
 
 bool is_of_front_end(std::string_view tensor) {
@@ -130,7 +140,8 @@ Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch, const Wante
 }
 
 Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch, const Features& features,
-                     const WantedOutputs& wants) {
+                     const WantedOutputs& wants, const TrainingPass& pass) {
+  const Dropout& dropout = pass.dropout;
   const Blueprint& blueprint = subnet.blueprint;
   const EncoderWeights& weights = subnet.weights;
   Frames frames;
@@ -141,7 +152,8 @@ Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch, const Featu
   if (weights.rate) compress(subnet, frames, mask);
   check_short_enough(blueprint, frames.x.size(1));
 
-  at::Tensor x = embedded(weights, batch, frames.x);
+  at::Tensor x = dropout.apply(embedded(weights, batch, frames.x), dropout.rates().input,
+                               DropoutPlace::kInput);
   if (mask.defined()) x = at::where(mask.unsqueeze(2), weights.mask_emb.to(x.scalar_type()), x);
   frames.valid = valid_mask(frames.lengths, x.size(1), x.device());
   x = zero_invalid(x, frames.valid);
@@ -152,13 +164,15 @@ Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch, const Featu
     x = positional_conv(blueprint.positional, weights.positional, x);
   frames.x =
       blueprint.norm_position == NormPosition::kPost ? layer_norm(x, weights.encoder_norm) : x;
+  frames.x = dropout.apply(frames.x, dropout.rates().hidden, DropoutPlace::kEncoderInput);
   if (const int64_t joined = joined_frames(blueprint, subnet.architecture); joined > 1)
     join(subnet, joined, frames);
   if (frames.valid.defined()) frames.attention_mask = frames.valid.unsqueeze(1).unsqueeze(1);
   return frames;
 }
 
-EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutputs& wants) {
+EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutputs& wants,
+                          const TrainingPass& pass) {
   const auto& layers = subnet.weights.layers;
   const int32_t depth = static_cast<int32_t>(layers.size());
   const int32_t last = wants.last_layer < 0 ? depth : std::min(wants.last_layer, depth);
@@ -171,7 +185,7 @@ EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutpu
     if (wants.all_hidden || wanted(wants.hidden, layer))
       output.hidden[static_cast<size_t>(layer)] = x;
   };
-  AttentionContext context = attention_context(subnet, frames);
+  AttentionContext context = attention_context(subnet, frames, pass.dropout);
   for (int32_t i = 0; i < last; ++i) {
     keep(i, frames.x);
     const auto index = static_cast<size_t>(i) + 1;
@@ -182,6 +196,11 @@ EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutpu
     LayerActivations inside;
     inside.keep_projections = keeps_query || keeps_key || keeps_value;
     const bool watched = keeps_ffn || inside.keep_projections || wants.observe;
+    if (!watched && !layer.map_is_reused && pass.dropout.skips(layer.shape.index)) continue;
+    if (pass.recompute_layers && !watched && can_be_recomputed(layer)) {
+      frames.x = recomputed_encoder_layer(subnet.blueprint, layer, frames.x, context);
+      continue;
+    }
     frames.x =
         encoder_layer(subnet.blueprint, layer, frames.x, context, watched ? &inside : nullptr);
     if (wants.observe) wants.observe(layer, inside, context);
@@ -220,8 +239,10 @@ at::Tensor valid_frames(const Blueprint& blueprint, const SpeechBatch& batch) {
 
 at::Tensor base_valid(const Frames& frames) {
   const int64_t longest = frames.back_map.defined() ? frames.back_map.size(1) : frames.x.size(1);
-  return at::arange(longest, frames.x.options().dtype(at::kLong)).unsqueeze(0) <
-         to_device(frames.base_lengths, frames.x.device()).unsqueeze(1);
+  const at::Tensor valid = at::arange(longest, frames.x.options().dtype(at::kLong)).unsqueeze(0) <
+                           to_device(frames.base_lengths, frames.x.device()).unsqueeze(1);
+  if (!frames.loss_mask.defined()) return valid;
+  return valid.logical_and(frames.loss_mask.narrow(1, 0, longest));
 }
 
 }  // namespace concertina

@@ -34,6 +34,14 @@ struct WantedOutputs {
   std::function<void(const LayerWeights&, const LayerActivations&, AttentionContext&)> observe;
 };
 
+// What a training pass adds to the forward pass; by default nothing.
+struct TrainingPass {
+  Dropout dropout;
+  // Activation checkpointing: the activations inside encoder layers are computed again in the
+  // backward pass, but for layers whose inner activations are wanted or that share attention maps.
+  bool recompute_layers = false;
+};
+
 // The state between the stages of the forward pass.
 struct Frames {
   at::Tensor x;               // [B, T', E]
@@ -42,6 +50,8 @@ struct Frames {
   at::Tensor lengths;         // [B] int64 on the CPU: valid frames T'
   at::Tensor base_lengths;    // [B] int64 on the CPU: valid base (20 ms) frames
   at::Tensor back_map;        // [B, T, T']; undefined when no compression took place
+  // [B, >= T] bool: the base frames that losses are taken over; undefined: all valid ones.
+  at::Tensor loss_mask;
   // [B, T', E] before the positional conv, masked, zero where not valid: what LightHuBERT's package
   // calls state 0. Undefined unless wanted. Where whole frames are joined it has base frames still.
   at::Tensor projected;
@@ -58,8 +68,10 @@ struct EncoderOutput {
 
 // The front end's output, which encoder_input() starts from; the same for all subnets with equal
 // conv channels. CIF reads masked frames too: `every_frame` must be set when any subnet
-// needs_every_frame(). InputError when a clip is shorter than one frame.
-Features features_of(const Subnet& subnet, const SpeechBatch& batch, bool every_frame);
+// needs_every_frame(). InputError when a clip is shorter than one frame. `mean_square`: see
+// front_end().
+Features features_of(const Subnet& subnet, const SpeechBatch& batch, bool every_frame,
+                     at::Tensor* mean_square = nullptr);
 bool needs_every_frame(const Blueprint& blueprint, const Architecture& architecture);
 // True for the tensors that features_of() reads.
 bool is_of_front_end(std::string_view tensor);
@@ -68,19 +80,21 @@ bool is_of_front_end(std::string_view tensor);
 Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch,
                      const WantedOutputs& wants = {});
 Frames encoder_input(const Subnet& subnet, const SpeechBatch& batch, const Features& features,
-                     const WantedOutputs& wants = {});
+                     const WantedOutputs& wants = {}, const TrainingPass& pass = {});
 EncoderOutput encode(const Subnet& subnet, const SpeechBatch& batch,
                      const WantedOutputs& wants = {});
 // The layers, on the encoder_input() of this subnet or of one with the same front end, frame
-// period, width and positional conv.
-EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutputs& wants = {});
+// period, width and positional conv. Layers are skipped where the pass says so, but those whose inner
+// activations are wanted or whose attention map later layers reuse.
+EncoderOutput encode_from(const Subnet& subnet, Frames frames, const WantedOutputs& wants = {},
+                          const TrainingPass& pass = {});
 
 // [B, T', E] of compressed frames -> [B, T, E] at the base frame period (20 ms); unchanged when
 // nothing was compressed.
 at::Tensor to_base_frames(const Frames& frames, const at::Tensor& hidden);
 // [B, T] bool of the valid base frames of a batch, on its device.
 at::Tensor valid_frames(const Blueprint& blueprint, const SpeechBatch& batch);
-// [B, T] bool of valid base frames.
+// [B, T] bool of valid base frames, those of `loss_mask` where it is defined.
 at::Tensor base_valid(const Frames& frames);
 
 }  // namespace concertina

@@ -101,6 +101,7 @@ Parameters::Parameters(const std::vector<Init>& values, at::Device device) {
   int64_t offset = 0;
   for (const Init& init : values) {
     list_.push_back({init.name, init.value.sizes().vec(), offset, init.decay, init.lr_scale});
+    if (init.lr_scale == 0) frozen_.insert(init.name);
     offset += init.value.numel();
   }
   flat_ = at::zeros({offset}, at::TensorOptions(device).dtype(at::kFloat));
@@ -154,7 +155,7 @@ Leaves::Leaves(const Parameters& parameters, std::vector<TensorSlice> slices,
     : slices_(std::make_shared<const std::vector<TensorSlice>>(std::move(slices))) {
   const TensorMap& full = parameters.views();
   const auto add_leaf = [&](const std::string& name, const at::Tensor& value, int64_t slice) {
-    leaves_.push_back({name, value.detach().requires_grad_(), slice});
+    leaves_.push_back({name, value.detach().requires_grad_(!parameters.is_frozen(name)), slice});
     return leaves_.back().tensor;
   };
   TensorMap whole;  // g and v of a weight norm: sliced after normalising, by autograd
@@ -183,6 +184,7 @@ void Leaves::accumulate_into(Gradients& gradients, double scale, const Added& ad
   using Weak = c10::weak_intrusive_ptr<c10::TensorImpl, c10::UndefinedTensorImpl>;
   const auto last = std::make_shared<std::optional<Weak>>();
   for (const Leaf& leaf : leaves_) {
+    if (!leaf.tensor.requires_grad()) continue;
     const at::Tensor full = gradients.views.at(leaf.name);
     const Weak self(leaf.tensor.getIntrusivePtr());
     leaf.tensor.register_hook([full, touched = &gradients.touched, scale, added, last, self,

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,7 @@ struct Parameter {
   std::vector<int64_t> sizes;
   int64_t offset = 0;  // into the flat buffer
   bool decay = false;
-  double lr_scale = 1;  // of the learning rate
+  double lr_scale = 1;  // of the learning rate; 0: frozen
 };
 
 class Parameters {
@@ -44,11 +45,13 @@ class Parameters {
   const TensorMap& views() const { return views_; }  // by name, shaped, sharing flat's memory
   const std::vector<Parameter>& list() const { return list_; }
   const Parameter& find(const std::string& name) const;  // logic_error when unknown
+  bool is_frozen(const std::string& name) const { return frozen_.contains(name); }
 
  private:
   at::Tensor flat_;
   TensorMap views_;
   std::vector<Parameter> list_;
+  std::set<std::string> frozen_;
 };
 
 // Zeros of the flat buffer's size, on its device. On the CPU, pages that are never written take no
@@ -66,7 +69,7 @@ class Gradients {
   TensorMap views;      // of flat
 };
 
-// Detached slices of the parameters as autograd leaves.
+// Detached slices of the parameters as autograd leaves. Frozen ones need no gradient.
 class Leaves {
  public:
   Leaves(const Parameters& parameters, std::vector<TensorSlice> slices,

@@ -61,6 +61,8 @@ at::Tensor attention_map(const at::Tensor& q, const at::Tensor& k, const at::Ten
 at::Tensor attention(const LayerWeights& layer, const at::Tensor& x, AttentionContext& context,
                      LayerActivations* inside) {
   const int64_t heads = layer.shape.heads;
+  const double dropped = context.dropout.rates().attention;
+  at::Tensor map = context.map;
   const at::Tensor v = linear(x, layer.v);
   const bool keep = inside != nullptr && inside->keep_projections;
   if (keep) inside->value = v;
@@ -68,15 +70,24 @@ at::Tensor attention(const LayerWeights& layer, const at::Tensor& x, AttentionCo
     const at::Tensor mask = score_mask(layer, x, context);
     const at::Tensor q = linear(x, layer.q), k = linear(x, layer.k);
     if (keep) inside->query = q, inside->key = k;
-    if (!layer.map_is_reused) return linear(masked_attention(q, k, v, heads, mask), layer.out);
-    context.map = attention_map(by_heads(q, heads), by_heads(k, heads), mask);
+    if (!layer.map_is_reused && dropped == 0) {
+      return linear(masked_attention(q, k, v, heads, mask), layer.out);
+    }
+    map = attention_map(by_heads(q, heads), by_heads(k, heads), mask);
+    if (layer.map_is_reused) context.map = map;
   }
-  const at::Tensor y =
-      checked_matmul(context.map.narrow(1, 0, heads), by_heads(v, heads), 0, v.size(2) / heads);
+  map = context.dropout.apply(map.narrow(1, 0, heads), dropped, DropoutPlace::kAttention,
+                              layer.shape.index);
+  const at::Tensor y = checked_matmul(map, by_heads(v, heads), 0, v.size(2) / heads);
   return linear(y.transpose(1, 2).flatten(2), layer.out);
 }
 
-at::Tensor feed_forward(const LayerWeights& layer, const at::Tensor& x) {
+at::Tensor feed_forward(const LayerWeights& layer, const at::Tensor& x, const Dropout& dropout) {
+  const double dropped = dropout.rates().activation;
+  if (dropped > 0) {
+    const at::Tensor h = fast_gelu(linear(x, layer.fc1));
+    return linear(dropout.apply(h, dropped, DropoutPlace::kFfn, layer.shape.index), layer.fc2);
+  }
   Recompute recompute;
   const at::Tensor h = fast_gelu(linear(x, layer.fc1), &recompute);
   const at::Tensor y = linear(h, layer.fc2);
@@ -98,20 +109,25 @@ at::Tensor encoder_layer(const Blueprint& blueprint, const LayerWeights& layer, 
   const auto keep = [&](at::Tensor LayerActivations::* which, const at::Tensor& value) {
     if (inside != nullptr) inside->*which = value;
   };
+  const auto dropped = [&](const at::Tensor& value, DropoutPlace place) {
+    const Dropout& dropout = context.dropout;
+    return dropout.apply(value, dropout.rates().hidden, place, layer.shape.index);
+  };
   at::Tensor h = x;
   keep(&LayerActivations::input, x);
   if (layer.shape.heads > 0) {
     const at::Tensor input = post ? h : layer_norm(h, layer.attention_norm);
     keep(&LayerActivations::attention_input, input);
-    h = h + attention(layer, input, context, inside);
+    h = h + dropped(attention(layer, input, context, inside), DropoutPlace::kAttentionOutput);
     if (post) h = layer_norm(h, layer.attention_norm);
     keep(&LayerActivations::attention_output, h);
   }
   if (layer.shape.ffn_dim > 0) {
     const at::Tensor input = post ? h : layer_norm(h, layer.final_norm);
     keep(&LayerActivations::ffn_input, input);
-    const at::Tensor output = feed_forward(layer, input);
+    at::Tensor output = feed_forward(layer, input, context.dropout);
     keep(&LayerActivations::ffn_output, output);
+    output = dropped(output, DropoutPlace::kFfnOutput);
     h = post ? layer_norm(h + output, layer.final_norm) : h + output;
   }
   return h;

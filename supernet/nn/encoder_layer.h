@@ -3,6 +3,7 @@
 
 #include <ATen/ATen.h>
 
+#include "supernet/nn/dropout.h"
 #include "supernet/nn/weights.h"
 
 namespace concertina {
@@ -14,7 +15,8 @@ at::Tensor positional_conv(const PositionalConv& shape, const Affine& conv, cons
 struct AttentionContext {
   at::Tensor mask;           // [B, 1, 1, T] bool, true where a key is valid; undefined: everywhere
   at::Tensor position_bias;  // [1, heads, T, T] before any gate; undefined: none
-  at::Tensor map;  // [B, heads, T, T] of the last layer whose map is reused; layers set it
+  at::Tensor map;   // [B, heads, T, T] of the last layer whose map is reused; layers set it
+  Dropout dropout;  // of a training pass
 };
 
 // Activations inside a layer, [B, T, E], queries, keys and values [B, T, heads * head_dim];

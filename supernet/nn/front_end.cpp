@@ -140,10 +140,12 @@ at::Tensor visible_convolutions(const WaveFrontEnd& wave, ConvStack& stack,
 
 at::Tensor wave_features(const WaveFrontEnd& wave, const EncoderWeights& weights,
                          const at::Tensor& waveform, const at::Tensor& lengths, int64_t frames,
-                         const VisibleFrames* visible, std::vector<at::Tensor>* conv_outputs) {
+                         const VisibleFrames* visible, std::vector<at::Tensor>* conv_outputs,
+                         at::Tensor* mean_square) {
   ConvStack stack(wave, weights.convs, lengths, conv_outputs);
   at::Tensor x = visible != nullptr ? visible_convolutions(wave, stack, waveform, *visible)
                                     : stack.run(0, wave.layers.size(), waveform.unsqueeze(2));
+  if (mean_square != nullptr) *mean_square = x.to(at::kFloat).square().mean();
   if (weights.feature_scale.defined()) x = x * weights.feature_scale.to(x.scalar_type());
   if (weights.feature_norm.weight.defined()) x = layer_norm(x, weights.feature_norm);
   if (visible == nullptr) return x;
@@ -174,11 +176,12 @@ at::Tensor whisper_features(const Blueprint& blueprint, const at::Tensor& wavefo
 
 at::Tensor compute_features(const Blueprint& blueprint, const EncoderWeights& weights,
                             const at::Tensor& waveform, const at::Tensor& lengths,
-                            std::vector<at::Tensor>* conv_outputs, const VisibleFrames* visible) {
+                            std::vector<at::Tensor>* conv_outputs, const VisibleFrames* visible,
+                            at::Tensor* mean_square) {
   switch (blueprint.front_end) {
     case FrontEndKind::kWave:
       return wave_features(blueprint.wave, weights, waveform, lengths,
-                           blueprint.frames(waveform.size(1)), visible, conv_outputs);
+                           blueprint.frames(waveform.size(1)), visible, conv_outputs, mean_square);
     case FrontEndKind::kLogMel:
       return mel_features(blueprint, weights, waveform);
     case FrontEndKind::kWhisper:
@@ -191,7 +194,8 @@ at::Tensor compute_features(const Blueprint& blueprint, const EncoderWeights& we
 
 Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
                    const at::Tensor& waveform, const at::Tensor& lengths, Padding padding,
-                   std::vector<at::Tensor>* conv_outputs, const VisibleFrames* visible) {
+                   std::vector<at::Tensor>* conv_outputs, const VisibleFrames* visible,
+                   at::Tensor* mean_square) {
   CONCERTINA_ASSERT(visible == nullptr || (padding == Padding::kExact && conv_outputs == nullptr));
   const int64_t samples = waveform.size(1);
   const at::Tensor input = blueprint.normalize_waveform
@@ -199,7 +203,8 @@ Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
                                : waveform;
   const at::Tensor counted = padding == Padding::kExact ? lengths : at::full_like(lengths, samples);
   Features features;
-  features.x = compute_features(blueprint, weights, input, counted, conv_outputs, visible);
+  features.x =
+      compute_features(blueprint, weights, input, counted, conv_outputs, visible, mean_square);
   features.lengths = padding == Padding::kOriginal
                          ? fairseq_frame_lengths(lengths, samples, features.x.size(1))
                          : frame_lengths(blueprint, lengths);

@@ -29,11 +29,12 @@ struct Features {
 // front end takes the padding for audio under both. `visible`,
 // when given: the frames to compute features of; the others are zero. Exact padding only.
 // `conv_outputs`, when given, receives the output of each convolution after norm and GELU, [B, T',
-// C'].
+// C']. `mean_square`, when given, receives the mean square of the last one's output (0-d fp32) over
+// the computed frames, padding among them; only the convolutions of the waveform have one.
 Features front_end(const Blueprint& blueprint, const EncoderWeights& weights,
                    const at::Tensor& waveform, const at::Tensor& lengths,
                    Padding padding = Padding::kExact,
                    std::vector<at::Tensor>* conv_outputs = nullptr,
-                   const VisibleFrames* visible = nullptr);
+                   const VisibleFrames* visible = nullptr, at::Tensor* mean_square = nullptr);
 
 }  // namespace concertina

@@ -4,12 +4,15 @@
 set -euo pipefail
 program=$1
 dry_run() { "$program" run "$1" --dry-run --out /nonexistent "${@:2}"; }
-for config in configs/*.yaml configs/methods/*.yaml; do dry_run "$config"; done
+for config in configs/*.yaml configs/methods/*.yaml; do
+  [ "$config" = configs/hubert-base.yaml ] || dry_run "$config"
+done
 manifest=$(mktemp)
 trap 'rm -f "$manifest"' EXIT
 printf 'id\tpath\tsamples\tspeaker\tlanguage\ttext\tphones\tsource\tgroup\tsplit\na\ta.wav\t16000\t\t\t\t\ts\ta\ttrain\n' >"$manifest"
 for config in configs/lighthubert/*.yaml; do  # their data and teacher are the user's
   dry_run "$config" --set corpus.manifest="$manifest" --set teacher.model="$PWD/$config"
 done
+dry_run configs/hubert-base.yaml --set corpus.manifest="$manifest"
 training() { dry_run "$1" --stages corpus,teacher,stage1,stage2; }
 diff <(training configs/quickstart.yaml) <(training configs/quickstart-pr.yaml)

@@ -130,6 +130,31 @@ TEST(ConfigFingerprint, ContainsAConfiguredAugmentation) {
   EXPECT_TRUE(noise_input(make_augmentation({})).empty());
 }
 
+TEST(ConfigFingerprint, ContainsAnAverageThatIsOn) {
+  DistillOptions options;
+  const std::string plain = to_json(options);
+  EXPECT_THAT(plain, ::testing::Not(::testing::HasSubstr("ema")));
+  options.train.ema.decay = 0.999;
+  EXPECT_THAT(to_json(options), ::testing::HasSubstr(R"("ema":{"decay":0.999,"save":"weights"})"));
+  ConfigFile file = ConfigFile::parse("stage1: {ema: {save: ema}}\n");
+  DistillOptions::from_config(file.root().section("stage1"), 1);
+  EXPECT_THROW(file.finish(), InputError);
+}
+
+TEST(ConfigFingerprint, ContainsRateScalesThatAreNotOne) {
+  DistillOptions options;
+  EXPECT_THAT(to_json(options), ::testing::Not(::testing::HasSubstr("rate_scales")));
+  options.train.optimizer.rate_scales.heads = 2;
+  EXPECT_THAT(to_json(options), ::testing::HasSubstr(R"("rate_scales":{"front_end":1.0)"));
+}
+
+TEST(ConfigFingerprint, ContainsRegularisationThatIsOn) {
+  DistillOptions options;
+  EXPECT_THAT(to_json(options), ::testing::Not(::testing::HasSubstr("regularization")));
+  options.train.regularization.dropout.layer = 0.05;
+  EXPECT_THAT(to_json(options), ::testing::HasSubstr(R"("regularization":{"dropout":0.0)"));
+}
+
 TEST(Options, RejectBetasThatAreTooLarge) {
   ConfigFile file = ConfigFile::parse("stage1: {optimizer: {beta2: 0.9999}}\n");
   DistillOptions::from_config(file.root().section("stage1"), 1);

@@ -26,6 +26,29 @@ TEST(KMeans, FindsTheBlobs) {
   EXPECT_TRUE(found.equal(kmeans(points, 4, 10, Rng(2))));
 }
 
+// One iteration finds the blobs from few seeds only.
+TEST(KMeans, RestartsKeepTheBestRun) {
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(uint64_t{1});
+  const at::Tensor points = at::empty({500, 3}).normal_(0, 1, generator);
+  const auto fit = [&](int32_t restarts) { return kmeans(points, 8, 1, Rng(2), restarts); };
+  double before = distortion(points, fit(0));
+  EXPECT_TRUE(fit(0).equal(kmeans(points, 8, 1, Rng(2))));
+  const double first = before;
+  for (const int32_t restarts : {1, 4, 20}) {
+    const double now = distortion(points, fit(restarts));
+    EXPECT_LE(now, before);
+    before = now;
+  }
+  EXPECT_LT(before, first);
+  EXPECT_TRUE(fit(4).equal(fit(4)));
+}
+
+TEST(KMeans, TheDistortionIsTheMeanSquaredDistance) {
+  const at::Tensor points = at::tensor({0.0F, 1.0F, 10.0F, 13.0F}).view({4, 1});
+  const at::Tensor centroids = at::tensor({0.0F, 11.0F}).view({2, 1});
+  EXPECT_DOUBLE_EQ(distortion(points, centroids), (0 + 1 + 1 + 4) / 4.0);
+}
+
 TEST(KMeans, KeepsEveryClusterAlive) {
   const at::Tensor points = at::cat({at::zeros({50, 2}), at::ones({3, 2})});
   const at::Tensor found = kmeans(points, 2, 5, Rng(1));
@@ -65,13 +88,13 @@ TEST(Units, AreTheSameForTheSameSeed) {
   options.clusters = 6;
   options.sample_frames = 300;
   const UnitFeatures features = mfcc_features(options);
-  const at::Tensor centroids = fit_units(clips, options, features, Rng(1));
+  const at::Tensor centroids = fit_units(clips, options, features, Rng(1)).centroids;
   const at::Tensor labels = label_frames(clips, features, centroids);
   EXPECT_EQ(labels.numel(), clips.total_frames());
   EXPECT_EQ(labels.scalar_type(), at::kShort);
   EXPECT_GT(labels.max().item<int64_t>(), 2);
-  EXPECT_TRUE(
-      labels.equal(label_frames(clips, features, fit_units(clips, options, features, Rng(1)))));
+  const UnitFit again = fit_units(clips, options, features, Rng(1));
+  EXPECT_TRUE(labels.equal(label_frames(clips, features, again.centroids)));
 }
 
 // Frames of a trained model describe the stream frame by frame, each clip by itself.

@@ -1,0 +1,70 @@
+// Activation checkpointing.
+#include <gtest/gtest.h>
+#include <torch/csrc/autograd/function.h>
+
+#include <string>
+
+#include "tests/distill/one_step.h"
+#include "tests/distill/training.h"
+
+namespace concertina {
+namespace {
+
+using testing::layer_mean_learner;
+using testing::step_gradient;
+
+// WavLM's position bias, whose table gets gradients from every layer.
+SearchSpace biased_space() {
+  const SearchSpace tiny = testing::tiny_space();
+  Blueprint blueprint = tiny.blueprint();
+  blueprint.relative_position.buckets = 32;
+  return SearchSpace(blueprint, tiny.choices());
+}
+
+TEST(RecomputedLayers, HaveTheSameGradients) {
+  const at::Tensor audio = testing::tones(2, 8000, 5);
+  for (const SearchSpace& space :
+       {testing::tiny_space(), testing::tiny_wave_space(), biased_space()}) {
+    for (const DropoutRates& rates :
+         {DropoutRates{},
+          DropoutRates{.hidden = 0.2, .attention = 0.2, .activation = 0.2, .layer = 0.3}}) {
+      for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+        const auto gradient = [&](bool recompute) {
+          return step_gradient(*layer_mean_learner(space,
+                                                   [&](Learner::Setup& setup) {
+                                                     setup.recompute_layers = recompute;
+                                                     setup.regularization.dropout = rates;
+                                                     setup.dtype = dtype;
+                                                   }),
+                               {audio});
+        };
+        const at::Tensor kept = gradient(false);
+        EXPECT_GT(kept.abs().max().item<double>(), 0);
+        EXPECT_TRUE(gradient(true).equal(kept)) << (gradient(true) - kept).abs().max();
+      }
+    }
+  }
+}
+
+// Layers whose inner activations are wanted keep them.
+TEST(RecomputedLayers, AreThoseThatNobodyLooksInto) {
+  const SearchSpace space = testing::tiny_space();
+  const Supernet model = Supernet::random(space, Rng(2));
+  TensorMap tensors = model.slice(space.largest()).tensors;
+  for (auto& [name, tensor] : tensors) tensor = tensor.detach().clone().requires_grad_();
+  const Subnet subnet = make_subnet(space.blueprint(), space.largest(), tensors);
+  const Frames input = encoder_input(subnet, make_batch(testing::tones(2, 8000, 5)));
+  const auto node = [&](const WantedOutputs& wants, bool recompute) {
+    TrainingPass pass;
+    pass.recompute_layers = recompute;
+    return encode_from(subnet, input, wants, pass).frames.x.grad_fn()->name();
+  };
+  const std::string name = "RecomputedLayer";
+  EXPECT_NE(node({}, true).find(name), std::string::npos) << node({}, true);
+  EXPECT_NE(node({.hidden = {1, 2}}, true).find(name), std::string::npos);
+  EXPECT_EQ(node({}, false).find(name), std::string::npos);
+  EXPECT_EQ(node({.ffn_results = {2}}, true).find(name), std::string::npos);
+}
+
+}  // namespace
+}  // namespace concertina
