@@ -1,5 +1,6 @@
 #include "distill/distill.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -200,6 +201,7 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
                    .recompute_layers = train.recompute_layers,
                    .masked_only = options.masked_only,
                    .rank = context.shard().index,
+                   .parts = context.communicator->is_single_process() ? at::get_num_threads() : 1,
                    .dtype = stage.dtype,
                    .device = context.device,
                    .statistics = statistics,

@@ -43,6 +43,7 @@ class LayerMeanObjective : public Objective {
   std::vector<Parameters::Init> parameters(const Rng& rng) const override;
   std::vector<TensorSlice> slices(const Architecture& student) const override;
   LossBreakdown loss(const LossInput& input) const override;  // one term: the distance's name
+  bool is_mean_over_clips() const override { return true; }
   std::string to_json() const override;
 
  private:

@@ -83,6 +83,7 @@ class LayerPairsObjective : public Objective {
   // "mean" and "std" [teacher_dim] fp32 of each row, over the valid frames of kStatisticsBatches
   // batches.
   TensorMap initial_state(const RowSampler& sample, const Rng& rng) const override;
+  bool is_mean_over_clips() const override { return true; }
   std::string to_json() const override;
 
  private:

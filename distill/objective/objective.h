@@ -94,6 +94,10 @@ class Objective {
   // All tensors of the state after a step. It is dropped where the step is refused.
   virtual TensorMap next_state(const TensorMap& observed, const StepData& step) const;
 
+  // True where the loss is a mean over valid frames of values that depend on their own clip alone: the
+  // loss of a batch of equally long clips is then the mean of those of equal parts of it.
+  virtual bool is_mean_over_clips() const { return false; }
+
   virtual std::string to_json() const = 0;  // make_objective() of it gives the same objective
 };
 

@@ -254,6 +254,12 @@ TensorMap SumObjective::next_state(const TensorMap& observed, const StepData& st
   return all;
 }
 
+bool SumObjective::is_mean_over_clips() const {
+  return std::ranges::all_of(summands_, [](const Summand& summand) {
+    return summand.objective->is_mean_over_clips();
+  });
+}
+
 std::string SumObjective::to_json() const {
   Json json = {{"kind", "sum"}, {"of", Json::array()}};
   for (const Summand& summand : summands_) {

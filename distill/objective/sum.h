@@ -43,6 +43,7 @@ class SumObjective : public Objective {
   TensorMap initial_state(const RowSampler& sample, const Rng& rng) const override;
   TensorMap observed(const TensorMap& goal, const StepData& step) const override;
   TensorMap next_state(const TensorMap& observed, const StepData& step) const override;
+  bool is_mean_over_clips() const override;
   std::string to_json() const override;
 
  private:

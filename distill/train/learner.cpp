@@ -5,10 +5,13 @@
 #include "core/errors.h"
 #include "core/memory.h"
 #include "distill/data/transfer.h"
+#include "distill/train/batch_parts.h"
 #include "distill/train/rate_scales.h"
 
 namespace concertina {
 namespace {
+
+constexpr int64_t kMostPartBytes = int64_t{256} << 20;  // gradients of all parts but the first
 
 std::vector<Parameters::Init> all_parameters(const Learner::Setup& setup) {
   const Supernet& student = setup.student;
@@ -28,7 +31,35 @@ void add_penalty(StepLoss& loss, const at::Tensor& mean_square, double weight) {
   if (!loss.by_role) loss.terms.emplace_back("feature_penalty", value);
 }
 
+// Of equal parts of a batch.
+StepLoss mean_of(const std::vector<StepLoss>& losses) {
+  StepLoss mean = losses.front();
+  const auto count = static_cast<double>(losses.size());
+  for (size_t i = 1; i < losses.size(); ++i) {
+    mean.total = mean.total + losses[i].total;
+    for (size_t j = 0; j < mean.terms.size(); ++j)
+      mean.terms[j].second = mean.terms[j].second + losses[i].terms[j].second;
+  }
+  mean.total = mean.total / count;
+  for (auto& [name, value] : mean.terms) value = value / count;
+  return mean;
+}
+
 }  // namespace
+
+// What the subnets of a step and the parts of its batch share.
+struct Learner::Draw {
+  std::vector<SampledSubnet> subnets;
+  std::vector<Architecture> architectures;
+  std::vector<std::vector<TensorSlice>> slices;  // encoder_slices() of each
+  std::vector<std::vector<size_t>> groups;       // those that share the front end
+};
+
+struct Learner::Part {
+  TrainingBatch batch;
+  StepData data;
+  TensorMap goal = {};
+};
 
 struct Learner::Student {
   Leaves leaves;
@@ -47,6 +78,8 @@ Learner::Learner(Setup setup)
     teachers_.push_back(copy_of(teacher.slice(teacher.space().largest(), setup_.dtype)));
   }
   setup_.teachers.clear();
+  const int64_t part_bytes = parameters_.flat().numel() * int64_t{sizeof(float)};
+  if ((setup_.parts - 1) * part_bytes > kMostPartBytes) setup_.parts = 1;
   return_freed_memory();  // before the optimiser allocates as much again
 }
 
@@ -183,58 +216,90 @@ void Learner::observe(const TensorMap& goal, const StepData& step) {
   observed_step_ = observed_.empty() ? StepData() : step;
 }
 
+Learner::Draw Learner::draw_for(int64_t step) const {
+  Draw draw{.subnets = setup_.sampler->draw(step), .architectures = {}, .slices = {}, .groups = {}};
+  for (const SampledSubnet& subnet : draw.subnets) {
+    draw.architectures.push_back(subnet.architecture);
+    draw.slices.push_back(encoder_slices(subnet.architecture));
+  }
+  draw.groups = by_front_end(draw.architectures);
+  return draw;
+}
+
+std::vector<TrainingBatch> Learner::parts_of(const TrainingBatch& batch) const {
+  const bool one_by_one = setup_.objective->is_mean_over_clips() && !setup_.masked_only &&
+                          setup_.regularization == RegularizationOptions();
+  const int32_t parts = one_by_one && setup_.device == at::kCPU ? setup_.parts : 1;
+  return equal_parts(batch, setup_.student.blueprint(), parts);
+}
+
 StepLoss Learner::learn(const TrainingBatch& given, int64_t step, GradientReducer& reducer,
                         double weight) {
   batch_of_step_ = step == step_ ? batch_of_step_ + 1 : 0;
   step_ = step;
   const TrainingBatch batch = to_device(given, setup_.device);
-  const std::vector<SampledSubnet> subnets = setup_.sampler->draw(step);
-  const double share = 1.0 / static_cast<double>(subnets.size());
-  const auto ready = [&](const std::string& parameter) { reducer.mark_ready(parameter); };
+  const Draw draw = draw_for(step);
+  for (const auto& slices : draw.slices) expect_slices(slices, reducer);
+  for (const std::vector<size_t>& group : draw.groups)
+    expect_slices(front_end_slices(draw.architectures[group.front()]), reducer);
   const auto steps = static_cast<double>(setup_.steps);
   const double progress = steps > 0 ? static_cast<double>(step) / steps : 1;
-  const StepData data =
-      step_data(batch, progress, setup_.rng.fork("step", static_cast<uint64_t>(step)));
+  const Rng rng = setup_.rng.fork("step", static_cast<uint64_t>(step));
+  std::vector<Part> parts;
+  for (TrainingBatch& part : parts_of(batch)) {
+    StepData data = step_data(part, progress, rng);
+    parts.push_back({std::move(part), std::move(data)});
+  }
+  while (more_gradients_.size() + 1 < parts.size()) more_gradients_.emplace_back(parameters_);
+  const double share = weight / static_cast<double>(parts.size());
+  const auto ready = [&](const std::string& parameter) { reducer.mark_ready(parameter); };
+  std::vector<StepLoss> losses(parts.size());
+  if (parts.size() == 1) {
+    losses[0] = learn_part(parts[0], draw, step, reducer.gradients(), share, ready);
+    observe(parts[0].goal, parts[0].data);
+    return losses[0];
+  }
+  for_each_part(parts.size(), [&](size_t i) {
+    losses[i] = i == 0 ? learn_part(parts[0], draw, step, reducer.gradients(), share, ready)
+                       : learn_part(parts[i], draw, step, more_gradients_[i - 1], share, {});
+  });
+  for (size_t i = 1; i < parts.size(); ++i) reducer.gradients().take(more_gradients_[i - 1]);
+  observed_.clear();
+  return mean_of(losses);
+}
+
+StepLoss Learner::learn_part(Part& part, const Draw& draw, int64_t step, Gradients& gradients,
+                             double weight, const Leaves::Added& ready) const {
+  const TrainingBatch& batch = part.batch;
+  const double share = 1.0 / static_cast<double>(draw.subnets.size());
   Rows rows = rows_for(batch);
-  TensorMap goal = goal_of(*setup_.objective, rows, data);
-  observe(goal, data);
+  TensorMap goal = part.goal = goal_of(*setup_.objective, rows, part.data);
   StepLoss sum;
-  sum.by_role = subnets.size() > 1;
-  sum.terms.resize(subnets.size());
-  std::vector<std::vector<TensorSlice>> slices;
+  sum.by_role = draw.subnets.size() > 1;
+  sum.terms.resize(draw.subnets.size());
   const auto learn_one = [&](size_t i, SharedFrontEnd& front) {
-    const Student student = make_student(subnets[i].architecture, std::move(slices[i]), front);
-    student.leaves.accumulate_into(reducer.gradients(), share * weight, ready);
+    const Student student = make_student(draw.architectures[i], draw.slices[i], front);
+    student.leaves.accumulate_into(gradients, share * weight, ready);
     const TrainingPass pass = training_pass(step, i, batch.speech.waveform.size(0));
-    LossBreakdown loss = loss_of(student, batch.speech, front, goal, data, pass);
+    LossBreakdown loss = loss_of(student, batch.speech, front, goal, part.data, pass);
     loss.total.backward();
-    const at::Tensor part = loss.total.detach();
-    sum.total = sum.total.defined() ? sum.total + part * share : part * share;
-    sum.terms[i] = {subnets[i].role, part};
+    const at::Tensor value = loss.total.detach();
+    sum.total = sum.total.defined() ? sum.total + value * share : value * share;
+    sum.terms[i] = {draw.subnets[i].role, value};
     if (!sum.by_role) sum.terms = std::move(loss.terms);
-    if (i == 0 && setup_.in_place > 0 && subnets.size() > 1) {
+    if (i == 0 && setup_.in_place > 0 && draw.subnets.size() > 1) {
       if (loss.rows.empty()) {
         throw InputError(
             "sampler.in_place: this objective gives no rows of the student that smaller subnets "
             "could learn from");
       }
       rows = blended(std::move(rows), loss.rows, setup_.in_place);
-      goal = goal_of(*setup_.objective, rows, data);
+      goal = goal_of(*setup_.objective, rows, part.data);
     }
   };
-  std::vector<Architecture> architectures;
-  for (const SampledSubnet& subnet : subnets) {
-    architectures.push_back(subnet.architecture);
-    slices.push_back(encoder_slices(subnet.architecture));
-    expect_slices(slices.back(), reducer);
-  }
-  const std::vector<std::vector<size_t>> groups = by_front_end(architectures);
-  for (const std::vector<size_t>& group : groups) {
-    expect_slices(front_end_slices(architectures[group.front()]), reducer);
-  }
-  for (const std::vector<size_t>& group : groups) {
-    SharedFrontEnd front = make_front_end(architectures, group);
-    front.leaves.accumulate_into(reducer.gradients(), share * weight, ready);
+  for (const std::vector<size_t>& group : draw.groups) {
+    SharedFrontEnd front = make_front_end(draw.architectures, group);
+    front.leaves.accumulate_into(gradients, share * weight, ready);
     for (const size_t i : group) learn_one(i, front);
     front.backward(group.size());
     add_penalty(sum, front.mean_square, front.penalty * share * static_cast<double>(group.size()));

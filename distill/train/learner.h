@@ -47,6 +47,9 @@ class Learner {
     bool recompute_layers = false;  // activation checkpointing
     bool masked_only = false;       // losses are over masked frames
     int32_t rank = 0;               // of this process: its rows follow those of the ranks before
+    // Equal parts of a batch that are trained on concurrently, with one thread each (CPU, one process):
+    // where the objective is a mean over clips, and nothing else depends on the batch.
+    int32_t parts = 1;
     at::ScalarType dtype = at::kFloat;
     at::Device device = at::kCPU;
     // Training batches of all processes, from which the objective's first state is computed where no
@@ -85,6 +88,13 @@ class Learner {
 
  private:
   struct Student;  // one architecture's leaves and the subnet made of them
+  struct Draw;     // the subnets of a step
+  struct Part;     // of a batch
+  Draw draw_for(int64_t step) const;
+  std::vector<TrainingBatch> parts_of(const TrainingBatch& batch) const;
+  // Accumulates into `gradients`; concurrent calls have gradients of their own.
+  StepLoss learn_part(Part& part, const Draw& draw, int64_t step, Gradients& gradients,
+                      double weight, const Leaves::Added& ready) const;
   SharedFrontEnd make_front_end(const std::vector<Architecture>& architectures,
                                 const std::vector<size_t>& group) const;
   // slices: encoder_slices(architecture)
@@ -109,6 +119,7 @@ class Learner {
   std::optional<TensorMap> state_;  // nothing before it is first needed
   TensorMap observed_;
   StepData observed_step_;
+  std::vector<Gradients> more_gradients_;  // of all parts of a batch but the first
   int64_t step_ = -1, batch_of_step_ = 0;  // of the last learn()
 };
 

@@ -140,6 +140,17 @@ void Gradients::zero() {
   });
 }
 
+void Gradients::take(Gradients& other) {
+  float *sum = flat.data_ptr<float>(), *part = other.flat.data_ptr<float>();
+  const auto add = [&](int64_t /*chunk*/, int64_t begin, int64_t count) {
+    for (int64_t i = begin; i < begin + count; ++i) sum[i] += part[i];
+    touched.add(other.touched, begin, count);
+    other.touched.clear(begin, count);
+    std::memset(part + begin, 0, static_cast<size_t>(count) * sizeof(float));
+  };
+  for_touched_chunks(other.touched, other.flat.numel(), add);
+}
+
 at::Tensor Gradients::norm() const {
   if (!flat.is_cpu()) return flat.norm().to(at::kDouble);
   std::vector<double> sums(static_cast<size_t>(flat.numel() / kChunk + 1));

@@ -100,6 +100,12 @@ bool TouchedMask::any(int64_t begin, int64_t count) const {
   return std::any_of(first, first + words_for(count), [](uint64_t word) { return word != 0; });
 }
 
+void TouchedMask::add(const TouchedMask& other, int64_t begin, int64_t count) {
+  const auto first = static_cast<size_t>(begin / kBits);
+  for (size_t i = first; i < first + static_cast<size_t>(words_for(count)); ++i)
+    words_[i] |= other.words_[i];
+}
+
 void TouchedMask::clear(int64_t begin, int64_t count) {
   std::fill_n(words_.begin() + begin / kBits, words_for(count), 0);
 }

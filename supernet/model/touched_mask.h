@@ -23,6 +23,7 @@ class TouchedMask {
   uint64_t block(int64_t first) const;
   bool any(int64_t begin, int64_t count) const;  // begin a multiple of 64
   void clear(int64_t begin, int64_t count);      // as above
+  void add(const TouchedMask& other, int64_t begin, int64_t count);  // of a buffer of the same size
 
  private:
   int64_t offset(const at::Tensor& part) const;
