@@ -122,7 +122,7 @@ const OptionTable<TrainOptions>& train_table() {
       option("recompute_layers", &O::recompute_layers,
              "activation checkpointing: encoder layers are computed again in the backward pass, "
              "which takes less memory and more time")
-          .not_in_fingerprint(),
+          .in_fingerprint_if([](const O& o) { return o.recompute_layers; }),
       // In the config fingerprint as the precision that auto stands for.
       option("dtype", &O::dtype,
              "of activations; auto: bf16 where the device multiplies it in hardware")

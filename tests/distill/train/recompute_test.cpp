@@ -40,7 +40,13 @@ TEST(RecomputedLayers, HaveTheSameGradients) {
         };
         const at::Tensor kept = gradient(false);
         EXPECT_GT(kept.abs().max().item<double>(), 0);
-        EXPECT_TRUE(gradient(true).equal(kept)) << (gradient(true) - kept).abs().max();
+        const at::Tensor recomputed = gradient(true);
+        const double tolerance = dtype == at::kFloat ? 1e-5 : 3e-2;  // of sums in another order
+        EXPECT_LE((recomputed - kept).norm().item<double>(), tolerance * kept.norm().item<double>())
+            << space.blueprint().relative_position.buckets << " " << rates.hidden << " " << dtype;
+        // The table of position biases has a gradient from each layer.
+        if (space.blueprint().relative_position.buckets > 0) continue;
+        EXPECT_TRUE(recomputed.equal(kept)) << rates.hidden << " " << dtype;
       }
     }
   }
