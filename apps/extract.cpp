@@ -69,7 +69,7 @@ Architecture asked_for(const SearchSpace& space, const std::string& text, bool f
   return architecture;
 }
 
-// The study of a model: study.db in its folder (models/pocket) or in that of its run.
+// The study of a model: study.db in its folder or in that of its run.
 std::string study_beside(const std::string& model) {
   const std::filesystem::path folder = std::filesystem::absolute(model).parent_path();
   for (const std::filesystem::path& place : {folder, folder.parent_path()}) {
