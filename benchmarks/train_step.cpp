@@ -236,7 +236,8 @@ void run(const Args& args) {
   const int64_t samples = batch.speech.waveform.size(1);
   if (args.cached) {
     const Subnet teacher = setup.teachers.front().slice(shape);
-    batch.rows = teacher_rows(setup.objective->needs().rows, {&teacher, 1}, blueprint, batch.speech);
+    batch.rows =
+        teacher_rows(setup.objective->needs().rows, {&teacher, 1}, blueprint, batch.speech);
     setup.teachers.clear();
   }
   Step step(std::move(setup));

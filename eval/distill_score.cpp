@@ -51,8 +51,8 @@ DistillScore::DistillScore(const Subnet& teacher, const Blueprint& student,
     const int64_t count = std::min(kBatchCrops, options.crops - first);
     SpeechBatch speech = make_batch(read_crops(clips, first, count, frames, frame_samples, rng));
     StepData step{.valid = valid_frames(student, speech), .state = trained_.state};
-    TensorMap goal =
-        goal_of(*trained_.objective, teacher_rows(needs.rows, {&teacher, 1}, student, speech), step);
+    TensorMap goal = goal_of(*trained_.objective,
+                             teacher_rows(needs.rows, {&teacher, 1}, student, speech), step);
     batches_.push_back({std::move(speech), std::move(goal), std::move(step)});
   }
 }

@@ -76,8 +76,11 @@ const OptionTable<PipelineConfig>& pipeline_table() {
                      option("pretrained", &O::teacher_pretrained,
                             "encoder to download (docs/pretrained.md); where it cannot be had, "
                             "one is trained as pretrain says")
-                         .require([](const O& o) { return o.teacher_pretrained.empty() || o.teacher_model.empty(); },
-                                  "give either an existing model or one to download")
+                         .require(
+                             [](const O& o) {
+                               return o.teacher_pretrained.empty() || o.teacher_model.empty();
+                             },
+                             "give either an existing model or one to download")
                          .check([](const O& o, ConfigSection section) {
                            if (o.teacher_pretrained.empty()) return;
                            try {

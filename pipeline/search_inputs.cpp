@@ -18,8 +18,8 @@ std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Sp
   const Supernet teacher = load_model(inputs.workspace.teacher(), Reading::kCopied);
   return std::make_shared<DistillScore>(
       teacher.slice(teacher.space().largest()), inputs.supernet->blueprint(),
-      load_objective(inputs.workspace.objective(2)),
-      *inputs.manifest, split, distill_score_options(inputs.config));
+      load_objective(inputs.workspace.objective(2)), *inputs.manifest, split,
+      distill_score_options(inputs.config));
 }
 
 }  // namespace concertina

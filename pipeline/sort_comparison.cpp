@@ -18,11 +18,12 @@ std::vector<SortComparison> compare_sorted(const Supernet& before, const SortRes
                                            const std::filesystem::path& objective,
                                            const Manifest& manifest) {
   const Subnet target = teacher.slice(teacher.space().largest());
-  const DistillScore old_score(target, before.blueprint(), load_objective(objective), manifest, Split::kDev, {});
+  const DistillScore old_score(target, before.blueprint(), load_objective(objective), manifest,
+                               Split::kDev, {});
   TrainedObjective reordered = load_objective(objective);
   reordered.heads = sorted.heads;
-  const DistillScore new_score(target, before.blueprint(), std::move(reordered), manifest, Split::kDev,
-                               {});
+  const DistillScore new_score(target, before.blueprint(), std::move(reordered), manifest,
+                               Split::kDev, {});
   const auto score = [&](const std::string& name, const Architecture& member) {
     return SortComparison{name, member.key(), old_score.score(before.slice(member)),
                           new_score.score(sorted.model.slice(member))};

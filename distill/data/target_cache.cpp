@@ -1,5 +1,6 @@
 #include "distill/data/target_cache.h"
 
+#include <ATen/Parallel.h>
 #include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
@@ -17,6 +18,7 @@
 #include "distill/data/target_file.h"
 #include "distill/data/target_windows.h"
 #include "supernet/model/safetensors.h"
+#include "supernet/nn/one_thread_each.h"
 #include "supernet/space/frames.h"
 
 namespace concertina {
@@ -76,6 +78,18 @@ void write_windows(TargetFile& file, const std::vector<TargetWindow>& windows, s
   }
 }
 
+// As parts of one thread each, on the CPU.
+void write_batch(TargetFile& file, const std::vector<TargetWindow>& windows, size_t first,
+                 size_t last, const TargetCache::Source& source, const std::vector<Row>& rows) {
+  const size_t count = last - first;
+  const bool on_cpu = device_of(source) == at::kCPU;
+  const size_t parts = on_cpu ? std::min(count, static_cast<size_t>(at::get_num_threads())) : 1;
+  one_thread_each(parts, [&](size_t i) {
+    write_windows(file, windows, first + count * i / parts, first + count * (i + 1) / parts, source,
+                  rows);
+  });
+}
+
 // The end of the windows that can be encoded together with window `first`.
 size_t end_of_batch(const std::vector<TargetWindow>& windows, size_t first) {
   size_t last = first + 1;
@@ -103,7 +117,7 @@ void compute_targets(TargetFile& file, const std::vector<TargetWindow>& windows,
   while (done < windows.size()) {
     const size_t last = end_of_batch(windows, done);
     try {
-      write_windows(file, windows, done, last, source, rows);
+      write_batch(file, windows, done, last, source, rows);
     } catch (...) {
       save_progress_after_error(file, done);
       throw;

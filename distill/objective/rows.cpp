@@ -102,9 +102,8 @@ void add_pass(const std::vector<Row>& rows, const Subnet& teacher, const Bluepri
   const EncoderOutput output = encode(teacher, batch, wants_of(rows, teacher.architecture.depth()));
   const at::Tensor valid = base_valid(output.frames);
   for (const Row& row : rows) {
-    const at::Tensor x = row.kind == RowKind::kLayerMean
-                             ? layer_mean(row, output, valid)
-                             : layer_row(row, row.layer, output, valid);
+    const at::Tensor x = row.kind == RowKind::kLayerMean ? layer_mean(row, output, valid)
+                                                         : layer_row(row, row.layer, output, valid);
     result[name_of(row)] = shifted(x, frame_shift(student, teacher.blueprint));
   }
 }

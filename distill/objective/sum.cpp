@@ -255,9 +255,8 @@ TensorMap SumObjective::next_state(const TensorMap& observed, const StepData& st
 }
 
 bool SumObjective::is_mean_over_clips() const {
-  return std::ranges::all_of(summands_, [](const Summand& summand) {
-    return summand.objective->is_mean_over_clips();
-  });
+  return std::ranges::all_of(
+      summands_, [](const Summand& summand) { return summand.objective->is_mean_over_clips(); });
 }
 
 std::string SumObjective::to_json() const {

@@ -1,8 +1,5 @@
 #include "distill/train/batch_parts.h"
 
-#include <ATen/Parallel.h>
-#include <omp.h>
-
 #include <algorithm>
 
 namespace concertina {
@@ -31,15 +28,6 @@ std::vector<TrainingBatch> equal_parts(const TrainingBatch& batch, const Bluepri
     parts.push_back(std::move(part));
   }
   return parts;
-}
-
-void for_each_part(size_t count, const std::function<void(size_t)>& body) {
-  at::parallel_for(0, static_cast<int64_t>(count), 1, [&](int64_t begin, int64_t end) {
-    const int threads = omp_get_max_threads();
-    omp_set_num_threads(1);  // oneDNN and MKL ask for it; in a team, this task's own
-    for (int64_t i = begin; i < end; ++i) body(static_cast<size_t>(i));
-    omp_set_num_threads(threads);
-  });
 }
 
 }  // namespace concertina

@@ -1,10 +1,8 @@
-// Batches in parts of whole rows, which a process trains on concurrently with one thread each. The
-// operations of small networks are too short to be divided among threads: on 2 cores, two threads in
-// each operation of a 5 M network are no faster than one.
+// Batches in parts of whole rows, which a process trains on concurrently with one thread each
+// (supernet/nn/one_thread_each.h).
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <vector>
 
 #include "distill/data/batch_source.h"
@@ -16,9 +14,5 @@ namespace concertina {
 // mean of those over its parts'.
 std::vector<TrainingBatch> equal_parts(const TrainingBatch& batch, const Blueprint& blueprint,
                                        int32_t count);
-
-// Runs body(i) for i in [0, count) on as many threads, in which parallel operations run on one. The
-// first exception is rethrown after all have ended.
-void for_each_part(size_t count, const std::function<void(size_t)>& body);
 
 }  // namespace concertina

@@ -7,6 +7,7 @@
 #include "distill/data/transfer.h"
 #include "distill/train/batch_parts.h"
 #include "distill/train/rate_scales.h"
+#include "supernet/nn/one_thread_each.h"
 
 namespace concertina {
 namespace {
@@ -259,7 +260,7 @@ StepLoss Learner::learn(const TrainingBatch& given, int64_t step, GradientReduce
     observe(parts[0].goal, parts[0].data);
     return losses[0];
   }
-  for_each_part(parts.size(), [&](size_t i) {
+  one_thread_each(parts.size(), [&](size_t i) {
     losses[i] = i == 0 ? learn_part(parts[0], draw, step, reducer.gradients(), share, ready)
                        : learn_part(parts[i], draw, step, more_gradients_[i - 1], share, {});
   });

@@ -19,8 +19,8 @@
 namespace concertina {
 namespace {
 
-void write_model(Learner& learner, const std::string& provenance,
-                 Precision dtype, const std::filesystem::path& folder) {
+void write_model(Learner& learner, const std::string& provenance, Precision dtype,
+                 const std::filesystem::path& folder) {
   save_objective(learner.objective(), learner.heads(), learner.state(),
                  folder / "objective.safetensors");
   save_model(learner.student(provenance), folder / "model.safetensors", scalar_type(dtype));

@@ -61,7 +61,7 @@ at::Tensor zeros_like_flat(const Parameters& parameters, at::ScalarType dtype = 
 class Gradients {
  public:
   explicit Gradients(const Parameters& parameters);
-  void zero();  // clears touched elements only
+  void zero();                  // clears touched elements only
   void take(Gradients& other);  // adds those of `other` and zeroes it; CPU only
   // 0-d fp64, Euclidean, of touched elements; on the CPU the same for any number of threads.
   at::Tensor norm() const;

@@ -21,8 +21,8 @@ class TouchedMask {
 
   // CPU only. A block is the bits of 64 elements, the first in the lowest bit; zero beyond the end.
   uint64_t block(int64_t first) const;
-  bool any(int64_t begin, int64_t count) const;  // begin a multiple of 64
-  void clear(int64_t begin, int64_t count);      // as above
+  bool any(int64_t begin, int64_t count) const;                      // begin a multiple of 64
+  void clear(int64_t begin, int64_t count);                          // as above
   void add(const TouchedMask& other, int64_t begin, int64_t count);  // of a buffer of the same size
 
  private:

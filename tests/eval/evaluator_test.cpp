@@ -24,8 +24,8 @@ class EvaluatorTest : public ::testing::Test {
     const SearchSpace space = testing::small_space(testing::mel_blueprint());
     parts_.supernet = std::make_shared<Supernet>(testing::perturbed(space, 1));
     parts_.distill = std::make_shared<DistillScore>(
-        testing::perturbed(space, 2).slice(space.largest()), space.blueprint(), trained(space.largest()),
-        corpus_.manifest(), Split::kDev,
+        testing::perturbed(space, 2).slice(space.largest()), space.blueprint(),
+        trained(space.largest()), corpus_.manifest(), Split::kDev,
         DistillScoreOptions{.crops = 4, .seconds = 1, .source_weight = {}, .seed = 3});
     parts_.manifest = std::make_shared<Manifest>(corpus_.manifest());
     parts_.tasks.tasks.clear();

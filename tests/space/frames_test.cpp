@@ -47,7 +47,8 @@ TEST(Frames, WhisperRoundsUpAndBeginsAtTheFirstSample) {
 
 // Log-mel frames of two windows are centred 17.5 ms after the first sample, HuBERT's 12.5 ms.
 TEST(Frames, ShiftLeadsToTheNearestFrameInTime) {
-  const Blueprint whisper = whisper_space().blueprint(), pocket = load_space("pocket.yaml").blueprint();
+  const Blueprint whisper = whisper_space().blueprint(),
+                  pocket = load_space("pocket.yaml").blueprint();
   EXPECT_EQ(frame_shift(pocket, whisper), 1);
   EXPECT_EQ(frame_shift(whisper, pocket), -1);
   EXPECT_EQ(frame_shift(Blueprint(), whisper), 1);

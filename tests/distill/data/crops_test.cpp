@@ -171,7 +171,8 @@ TEST_F(CropsTest, TheTeacherReceivesTheCleanAudio) {
   const auto loss = [&] { return learner.evaluate(batch, {space.largest()}).front().total; };
   const double denoising = loss();
   const Subnet net = teacher.slice(space.largest());
-  batch.rows = teacher_rows(asked.needs().rows, {&net, 1}, space.blueprint(), make_batch(batch.clean));
+  batch.rows =
+      teacher_rows(asked.needs().rows, {&net, 1}, space.blueprint(), make_batch(batch.clean));
   EXPECT_EQ(loss(), denoising);  // as with a cache, which holds targets of clean audio
   batch.rows.clear();
   batch.clean = at::Tensor();

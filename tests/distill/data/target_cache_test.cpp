@@ -25,9 +25,10 @@ class Targets : public ::testing::Test {
     return options;
   }
   TargetCache cache(CacheDtype dtype, bool whole_clips, const StopToken& stop = {}) {
-    return TargetCache(folder.path / "targets",
-                       {clips, {subnet}, space.blueprint(), objective.needs().rows, batch(whole_clips), "test"}, dtype,
-                       stop);
+    return TargetCache(
+        folder.path / "targets",
+        {clips, {subnet}, space.blueprint(), objective.needs().rows, batch(whole_clips), "test"},
+        dtype, stop);
   }
   // The teacher's targets of frames first..first+frames-1, encoded together.
   at::Tensor heard(int64_t first, int64_t frames) {
@@ -35,7 +36,9 @@ class Targets : public ::testing::Test {
     clips.read(first, audio);
     const at::Tensor wave =
         at::from_blob(audio.data(), {1, static_cast<int64_t>(audio.size())}).clone();
-    return teacher_rows(objective.needs().rows, {&subnet, 1}, subnet.blueprint, make_batch(wave)).begin()->second[0];
+    return teacher_rows(objective.needs().rows, {&subnet, 1}, subnet.blueprint, make_batch(wave))
+        .begin()
+        ->second[0];
   }
   testing::TempFolder folder{"targets"};
   Manifest manifest = testing::tiny_corpus(folder.path);
@@ -80,9 +83,10 @@ TEST_F(Targets, WindowsAreNoLongerThanInTraining) {
 TEST_F(Targets, HaveTheScaleOfUncachedOnes) {
   // The spread of cached targets within crops of a second, over that of uncached ones.
   const auto spread = [&](double seconds) {
-    const TargetCache made(folder.path / "targets",
-                           {clips, {subnet}, space.blueprint(), objective.needs().rows, batch(false, seconds), "test"},
-                           CacheDtype::kFp16, {});
+    const TargetCache made(
+        folder.path / "targets",
+        {clips, {subnet}, space.blueprint(), objective.needs().rows, batch(false, seconds), "test"},
+        CacheDtype::kFp16, {});
     double cached = 0, fresh = 0;
     Rng rng(3);
     for (int32_t i = 0; i < 40; ++i) {
@@ -125,8 +129,9 @@ TEST_F(Targets, RowsShareAFile) {
   const Rows expected = teacher_rows(rows, {&subnet, 1}, subnet.blueprint, make_batch(wave));
   for (const CacheDtype dtype : {CacheDtype::kFp16, CacheDtype::kInt8}) {
     const auto made = [&](const std::vector<Row>& which) {
-      return TargetCache(folder.path / "targets", {clips, {subnet}, space.blueprint(), which, batch(true), "test"},
-                         dtype, {});
+      return TargetCache(folder.path / "targets",
+                         {clips, {subnet}, space.blueprint(), which, batch(true), "test"}, dtype,
+                         {});
     };
     const TargetCache one = made(rows);
     EXPECT_EQ(made(turned).path(), one.path());

@@ -36,8 +36,8 @@ struct Fixture {
   double loss(const Supernet& student, const TensorMap& heads, const SpeechBatch& batch) const {
     const Subnet target_net = teacher.slice(teacher.space().largest());
     const Objective& objective = *trained.objective;
-    const TensorMap goal =
-        goal_of(objective, teacher_rows(objective.needs().rows, {&target_net, 1}, space.blueprint(), batch));
+    const TensorMap goal = goal_of(objective, teacher_rows(objective.needs().rows, {&target_net, 1},
+                                                           space.blueprint(), batch));
     const Subnet subnet = student.slice(space.largest());
     const TensorMap sliced = slice_tensors(heads, objective.slices(subnet.architecture));
     const Architecture& net = subnet.architecture;

@@ -86,7 +86,8 @@ TEST(Rows, AreOfThePassThatTheyName) {
   EXPECT_TRUE(rows.at(name_of(masked)).equal(hidden(true)));
   EXPECT_FALSE(hidden(true).equal(hidden(false)));
   EXPECT_THROW(teacher_rows({{.layer = 3}}, {&net, 1}, net.blueprint, batch), InputError);
-  EXPECT_THROW(teacher_rows({{.teacher = 1, .layer = 1}}, {&net, 1}, net.blueprint, batch), InputError);
+  EXPECT_THROW(teacher_rows({{.teacher = 1, .layer = 1}}, {&net, 1}, net.blueprint, batch),
+               InputError);
 }
 
 // Whisper's frame t + 1 is the nearest to frame t of log-mel features.

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <stdexcept>
 
+#include "supernet/nn/one_thread_each.h"
 #include "tests/distill/one_step.h"
 #include "tests/distill/training.h"
 
@@ -23,7 +24,8 @@ TEST(BatchParts, AreWholeRowsOfEveryTensor) {
   batch.rows["0/hidden:1"] = at::rand({4, 3, 2});
   const auto parts = equal_parts(batch, blueprint, 2);
   ASSERT_EQ(parts.size(), 2U);
-  EXPECT_TRUE(at::cat({parts[0].speech.waveform, parts[1].speech.waveform}).equal(batch.speech.waveform));
+  EXPECT_TRUE(
+      at::cat({parts[0].speech.waveform, parts[1].speech.waveform}).equal(batch.speech.waveform));
   EXPECT_TRUE(parts[1].units.equal(batch.units.narrow(0, 2, 2)));
   EXPECT_TRUE(parts[1].rows.at("0/hidden:1").equal(batch.rows.at("0/hidden:1").narrow(0, 2, 2)));
   EXPECT_EQ(parts[0].speech.lengths.size(0), 2);
@@ -36,7 +38,7 @@ TEST(BatchParts, AreWholeRowsOfEveryTensor) {
 
 TEST(BatchParts, RunOnOneThreadEach) {
   std::atomic<int> wide = 0, calls = 0;
-  for_each_part(3, [&](size_t) {
+  one_thread_each(3, [&](size_t) {
     ++calls;
     wide += at::get_num_threads() > 1;
   });
@@ -46,7 +48,7 @@ TEST(BatchParts, RunOnOneThreadEach) {
   const auto fails = [](size_t i) {
     if (i == 1) throw std::runtime_error("one");
   };
-  EXPECT_THROW(for_each_part(2, fails), std::runtime_error);
+  EXPECT_THROW(one_thread_each(2, fails), std::runtime_error);
   EXPECT_EQ(at::get_num_threads(), threads);
 }
 
