@@ -1,11 +1,14 @@
 #include <ATen/ATen.h>
+#include <ATen/Parallel.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/errors.h"
 #include "eval/tasks.h"
 #include "supernet/model/forward.h"
 #include "supernet/nn/mel.h"
+#include "supernet/nn/one_thread_each.h"
 #include "supernet/space/frames.h"
 #include "supernet/space/windows.h"
 
@@ -72,40 +75,56 @@ ClipFeatures mfcc_baseline(const std::vector<float>& samples) {
           static_cast<double>(kBaselineStep * options.hop) / rate, options.window / 2.0 / rate};
 }
 
+std::vector<ClipFeatures> encoded(const Subnet& subnet,
+                                  const std::vector<std::vector<float>>& clips) {
+  const c10::InferenceMode guard;
+  const std::vector<Piece> pieces = pieces_of(subnet, clips);
+  std::vector<std::vector<float>> cut;
+  if (pieces.size() > clips.size()) {
+    for (const Piece& piece : pieces)
+      cut.push_back(samples_of(subnet.blueprint, piece, clips[piece.clip]));
+  }
+  const EncoderOutput output =
+      encode(subnet, make_batch(cut.empty() ? clips : cut), WantedOutputs{.all_hidden = true});
+  std::vector<at::Tensor> layers;
+  for (const at::Tensor& hidden : output.hidden) {
+    layers.push_back(to_base_frames(output.frames, hidden).to(at::kFloat));
+  }
+  const at::Tensor stacked = at::stack(layers);  // [L, B, T, E]
+  if (!at::isfinite(stacked).all().item<bool>())
+    throw NumericError("features are not finite numbers: the model's weights are damaged");
+  const Blueprint& blueprint = subnet.blueprint;
+  std::vector<std::vector<at::Tensor>> parts(clips.size());
+  for (size_t p = 0; p < pieces.size(); ++p) {
+    const AudioWindow& window = pieces[p].window;
+    parts[pieces[p].clip].push_back(
+        stacked.select(1, static_cast<int64_t>(p))
+            .narrow(1, window.begin - window.first, window.end - window.begin));
+  }
+  std::vector<ClipFeatures> features;
+  for (const std::vector<at::Tensor>& of_clip : parts) {
+    features.push_back({of_clip.size() == 1 ? of_clip.front() : at::cat(of_clip, 1),
+                        blueprint.base_frame_period_us() * 1e-6,
+                        first_centre(blueprint) / blueprint.sample_rate});
+  }
+  return features;
+}
+
 }  // namespace
 
 FeatureExtractor subnet_features(Subnet subnet) {
   return [subnet = std::move(subnet)](const std::vector<std::vector<float>>& clips) {
-    const c10::InferenceMode guard;
-    const std::vector<Piece> pieces = pieces_of(subnet, clips);
-    std::vector<std::vector<float>> cut;
-    if (pieces.size() > clips.size()) {
-      for (const Piece& piece : pieces)
-        cut.push_back(samples_of(subnet.blueprint, piece, clips[piece.clip]));
-    }
-    const EncoderOutput output =
-        encode(subnet, make_batch(cut.empty() ? clips : cut), WantedOutputs{.all_hidden = true});
-    std::vector<at::Tensor> layers;
-    for (const at::Tensor& hidden : output.hidden) {
-      layers.push_back(to_base_frames(output.frames, hidden).to(at::kFloat));
-    }
-    const at::Tensor stacked = at::stack(layers);  // [L, B, T, E]
-    if (!at::isfinite(stacked).all().item<bool>())
-      throw NumericError("features are not finite numbers: the model's weights are damaged");
-    const Blueprint& blueprint = subnet.blueprint;
-    std::vector<std::vector<at::Tensor>> parts(clips.size());
-    for (size_t p = 0; p < pieces.size(); ++p) {
-      const AudioWindow& window = pieces[p].window;
-      parts[pieces[p].clip].push_back(
-          stacked.select(1, static_cast<int64_t>(p))
-              .narrow(1, window.begin - window.first, window.end - window.begin));
-    }
+    const size_t parts = std::min(clips.size(), static_cast<size_t>(at::get_num_threads()));
+    std::vector<std::vector<ClipFeatures>> of_parts(std::max<size_t>(parts, 1));
+    one_thread_each(of_parts.size(), [&](size_t i) {
+      const auto cut = [&](size_t part) {
+        return clips.begin() + static_cast<int64_t>(clips.size() * part / of_parts.size());
+      };
+      of_parts[i] = encoded(subnet, {cut(i), cut(i + 1)});
+    });
     std::vector<ClipFeatures> features;
-    for (const std::vector<at::Tensor>& of_clip : parts) {
-      features.push_back({of_clip.size() == 1 ? of_clip.front() : at::cat(of_clip, 1),
-                          blueprint.base_frame_period_us() * 1e-6,
-                          first_centre(blueprint) / blueprint.sample_rate});
-    }
+    for (std::vector<ClipFeatures>& part : of_parts)
+      std::move(part.begin(), part.end(), std::back_inserter(features));
     return features;
   };
 }
