@@ -98,7 +98,7 @@ LossBreakdown MaskedUnitsObjective::loss(const LossInput& input) const {
   const at::Tensor open = mask.logical_not().logical_and(seen);
   LossBreakdown result;
   for (int32_t layer : spec_.layers) {
-    const at::Tensor& hidden = input.student.hidden[static_cast<size_t>(layer)];
+    const at::Tensor hidden = valid_only(frames, input.student.hidden[static_cast<size_t>(layer)]);
     const at::Tensor logits =
         to_base_frames(frames, apply_head(input.heads, head_name(layer), hidden))
             .narrow(1, 0, length);

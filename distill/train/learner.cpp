@@ -164,6 +164,7 @@ StepData Learner::step_data(const TrainingBatch& batch, std::optional<double> pr
   return {.valid = valid_frames(setup_.student.blueprint(), speech),
           .mask = speech.mask,
           .units = batch.units,
+          .first = progress ? batch.first : at::Tensor(),
           .progress = progress,
           .rng = rng,
           .state = state()};
@@ -208,7 +209,7 @@ StepLoss Learner::learn(const TrainingBatch& given, int64_t step, GradientReduce
   const double progress = steps > 0 ? static_cast<double>(step) / steps : 1;
   const StepData data =
       step_data(batch, progress, setup_.rng.fork("step", static_cast<uint64_t>(step)));
-  Rows rows = rows_for(batch);
+  const Rows rows = rows_for(batch);
   TensorMap goal = goal_of(*setup_.objective, rows, data);
   observe(goal, data);
   StepLoss sum;
@@ -225,13 +226,12 @@ StepLoss Learner::learn(const TrainingBatch& given, int64_t step, GradientReduce
     sum.terms[i] = {subnets[i].role, part};
     if (!sum.by_role) sum.terms = std::move(loss.terms);
     if (i == 0 && setup_.in_place > 0 && subnets.size() > 1) {
-      if (loss.rows.empty()) {
+      if (loss.rows.empty() && loss.goal.empty()) {
         throw InputError(
             "sampler.in_place: this objective gives no rows of the student that smaller subnets "
             "could learn from");
       }
-      rows = blended(std::move(rows), loss.rows, setup_.in_place);
-      goal = goal_of(*setup_.objective, rows, data);
+      goal = setup_.objective->in_place_goal(rows, loss, setup_.in_place, data);
     }
   };
   std::vector<Architecture> architectures;

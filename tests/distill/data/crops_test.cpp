@@ -75,6 +75,10 @@ TEST_F(CropsTest, AugmentationChangesTheWaveformOnly) {
   const TrainingBatch taught = crops({kMask, {}, {}, lively()}).at(3);
   EXPECT_TRUE(taught.speech.waveform.equal(augmented.speech.waveform));
   EXPECT_TRUE(taught.clean.equal(plain.speech.waveform));
+
+  BatchContents masked_rows{kMask, places, {}, lively()};
+  masked_rows.live_rows = true;  // besides units, or a cache
+  EXPECT_TRUE(crops(masked_rows).at(3).clean.equal(plain.speech.waveform));
 }
 
 TEST_F(CropsTest, ShardsTogetherAreOneAugmentedBatch) {
@@ -171,7 +175,8 @@ TEST_F(CropsTest, TheTeacherReceivesTheCleanAudio) {
   const auto loss = [&] { return learner.evaluate(batch, {space.largest()}).front().total; };
   const double denoising = loss();
   const Subnet net = teacher.slice(space.largest());
-  batch.rows = teacher_rows(asked.needs().rows, {&net, 1}, space.blueprint(), make_batch(batch.clean));
+  batch.rows =
+      teacher_rows(asked.needs().rows, {&net, 1}, space.blueprint(), make_batch(batch.clean));
   EXPECT_EQ(loss(), denoising);  // as with a cache, which holds targets of clean audio
   batch.rows.clear();
   batch.clean = at::Tensor();
