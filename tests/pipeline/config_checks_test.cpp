@@ -44,6 +44,16 @@ TEST(ConfigChecks, LayersOfTheTeacher) {
                               HasSubstr("layers.1: the teacher has 2 layers, not 9")));
 }
 
+TEST(ConfigChecks, MaskedObjectivesAreNotScored) {
+  const std::string problems = problems_with(
+      {"stage2.objective={kind: masked_pairs}", "search.objectives=[params,distill.l1]"});
+  EXPECT_THAT(problems,
+              HasSubstr("search.objectives.1: distill.l1 needs an objective without masks"));
+  EXPECT_EQ(problems_with({"stage2.objective={kind: masked_pairs}", "search.record=[]",
+                           "search.objectives=[params,pr.frame_acc]"}),
+            "");
+}
+
 TEST(ConfigChecks, SourcesOfATierThatIsNotThereYet) {
   EXPECT_THAT(problems_with({"stage2.batch.sources.asterisk=1"}), "");
   EXPECT_THAT(problems_with({"stage2.batch.sources.festvox=1"}),
