@@ -24,9 +24,11 @@ namespace {
 std::unique_ptr<Objective> stage_objective(const ObjectiveOptions& options,
                                            const SearchSpace& space, const Supernet& teacher) {
   const Architecture shape = teacher.space().largest(), student = space.storage().shape;
-  return make_objective(options, {.teachers = {{shape.depth(), shape.embed_dim()}},
+  const int32_t head_dim = teacher.blueprint().head_dim;
+  return make_objective(options, {.teachers = {{shape.depth(), shape.embed_dim(), head_dim}},
                                   .student_depth = student.depth(),
-                                  .student_dim = student.embed_dim()});
+                                  .student_dim = student.embed_dim(),
+                                  .student_head_dim = space.blueprint().head_dim});
 }
 
 void check_frames(const Blueprint& student, const Blueprint& teacher) {
@@ -136,9 +138,9 @@ std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
   return cache ? cache : open();
 }
 
-bool reads_mask(const Needs& needs) {
-  return needs.mask || std::ranges::any_of(needs.rows, &Row::masked);
-}
+bool has_masked_rows(const Needs& needs) { return std::ranges::any_of(needs.rows, &Row::masked); }
+
+bool reads_mask(const Needs& needs) { return needs.mask || has_masked_rows(needs); }
 
 // InputError when the objective needs what this stage's batches do not have.
 void check_needs(const Needs& needs, bool has_mask, const std::string& stage) {
@@ -176,8 +178,9 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
       open_cache(options, inputs.teacher, blueprint, *objective, data.training, stage, context);
   BatchContents validation;
   if (reads_mask(objective->needs()) || options.masked_only) validation.mask = mask;
-  const StageBatches batches = stage_batches(data, {mask, {}, targets, stage.augmentation},
-                                             validation, rng, context.shard());
+  const bool live_rows = has_masked_rows(objective->needs());  // no cache has them
+  const StageBatches batches = stage_batches(
+      data, {mask, {}, targets, stage.augmentation, live_rows}, validation, rng, context.shard());
   // Of both stages the same.
   const std::shared_ptr<const BatchSource> statistics =
       make_batch_source({data.training,

@@ -9,6 +9,7 @@
 
 #include "core/errors.h"
 #include "distill/pretrain/pretrain.h"
+#include "eval/distill_score.h"
 #include "eval/subnet_evaluator.h"
 #include "eval/task_kinds.h"
 #include "pipeline/corpus_stage.h"
@@ -94,7 +95,32 @@ void check_labels(ConfigSection search, std::string_view key, const Names& metri
   }
 }
 
+// distill.l1 is the loss of stage 2 on audio as it is.
+void check_is_scored(ConfigSection section, std::string_view key, const Names& metrics) {
+  const std::string message =
+      fmt::format("{} needs an objective without masks: stage2.objective learns from masked frames",
+                  kDistillMetric);
+  for (size_t i = 0; i < metrics.size(); ++i) {
+    if (metrics[i] != kDistillMetric) continue;
+    if (section.has(key)) section.problem(key, i, message);
+    if (!section.has(key)) section.problem(key, message);  // a default
+  }
+}
+
 }  // namespace
+
+void check_scored_objective(ConfigSection root, const PipelineConfig& config) {
+  if (config.sort && reads_mask(config.stage1.objective)) {
+    root.problem("sort",
+                 "needs an objective without masks: stage1.objective learns from masked frames");
+  }
+  if (!root.has("search") || !reads_mask(config.stage2.objective)) return;
+  const SearchConfig& search = config.search;
+  ConfigSection section = root.section("search");
+  check_is_scored(section, "objectives", search.objectives);
+  check_is_scored(section, "record", search.record);
+  check_is_scored(section.section("front"), "score", search.front_score);
+}
 
 void check_metric_names(ConfigSection root, const SearchConfig& search) {
   ConfigSection section = root.section("search");

@@ -164,6 +164,7 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
       config.budgets.push_back(*budget);
   }
   check_metric_names(root, config.search);
+  check_scored_objective(root, config);
   check_teacher_layers(root, config);
   check_corpus(root, config);
   file.finish();

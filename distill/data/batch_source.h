@@ -21,6 +21,7 @@ struct TrainingBatch {
   SpeechBatch speech;  // the student's input; mask undefined where nothing is masked
   at::Tensor clean;    // the teacher's input: the waveform before augmentation; undefined: the same
   at::Tensor units;    // [B, T] int64; undefined without units
+  at::Tensor first;    // [B] int64: where each row begins in the joined clips, in base frames
   Rows rows;           // of teachers, from a cache; the teachers run for what is not there
   double seconds = 0;  // of audio
 };
@@ -29,7 +30,7 @@ struct TrainingBatch {
 template <class Visit>
 void for_each_tensor(TrainingBatch& batch, const Visit& visit) {
   for_each_device_tensor(batch.speech, visit);
-  for (at::Tensor* tensor : {&batch.clean, &batch.units}) {
+  for (at::Tensor* tensor : {&batch.clean, &batch.units, &batch.first}) {
     if (tensor->defined()) visit(*tensor);
   }
   for (auto& [name, row] : batch.rows) visit(row);
@@ -41,6 +42,7 @@ struct BatchContents {
   at::Tensor units;                            // [total_frames] int16 of the clips, or undefined
   std::shared_ptr<const TargetCache> targets;  // teacher rows of the clips, or null
   std::shared_ptr<const Augmentation> augmentation;  // of the waveform, or null
+  bool live_rows = false;  // the teacher runs for rows that `targets` lacks
 };
 
 // The part of each step's batch that one rank trains on.

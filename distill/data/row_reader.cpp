@@ -46,7 +46,9 @@ TrainingBatch RowReader::empty_batch(int64_t rows, int64_t frames) const {
     for (const TargetColumn& column : contents_.targets->columns())
       batch.rows[column.row] = at::zeros({rows, outputs, column.dim});
   }
-  const bool runs_teacher = !contents_.units.defined() && !contents_.targets;
+  batch.first = at::zeros({rows}, at::kLong);
+  const bool runs_teacher =
+      contents_.live_rows || (!contents_.units.defined() && !contents_.targets);
   if (contents_.augmentation && runs_teacher) batch.clean = at::zeros({rows, samples});
   return batch;
 }
@@ -84,6 +86,7 @@ void RowReader::read_part(const Part& part, Rng& rng, int64_t row, TrainingBatch
   float* audio = speech.waveform.data_ptr<float>() + row * speech.waveform.size(1);
   clips_.read(part.first, std::span<float>(audio, static_cast<size_t>(samples)));
   speech.lengths.data_ptr<int64_t>()[row] = samples;
+  batch.first.data_ptr<int64_t>()[row] = part.first;
   if (contents_.mask) {
     const std::vector<uint8_t> mask = span_mask(frames, *contents_.mask, rng);
     std::copy(mask.begin(), mask.end(), speech.mask.data_ptr<bool>() + row * speech.mask.size(1));

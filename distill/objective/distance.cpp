@@ -4,8 +4,13 @@ namespace concertina {
 
 at::Tensor frame_distance(Distance distance, const at::Tensor& a, const at::Tensor& b) {
   if (distance == Distance::kCosine) return 1 - at::cosine_similarity(a, b, -1);
+  if (distance == Distance::kNmse) return 2 - 2 * at::cosine_similarity(a, b, -1);
   const at::Tensor difference = a - b;
   return (distance == Distance::kL1 ? difference.abs() : difference.square()).mean(-1);
+}
+
+at::Tensor log_sigmoid_cosine(const at::Tensor& a, const at::Tensor& b) {
+  return -at::log_sigmoid(at::cosine_similarity(a, b, -1));
 }
 
 }  // namespace concertina

@@ -7,12 +7,16 @@
 
 namespace concertina {
 
-enum class Distance { kL1, kMse, kCosine };
+// kNmse: of vectors of unit length (SimReg, Navaneet et al. 2021), 0 to 4.
+enum class Distance { kL1, kMse, kCosine, kNmse };
 template <>
-inline constexpr auto kEnumNames<Distance> = name_table("l1", "mse", "cosine");
+inline constexpr auto kEnumNames<Distance> = name_table("l1", "mse", "cosine", "nmse");
 
-// Of each frame: mean |a - b|, mean (a - b)^2 or 1 - cos(a, b) over the channels. a, b [B, T, D] ->
-// [B, T]. Differentiable; thread-safe.
+// Of each frame: mean |a - b|, mean (a - b)^2, 1 - cos(a, b) or 2 - 2 cos(a, b) over the channels.
+// a, b [B, T, D] -> [B, T]. Differentiable; thread-safe.
 at::Tensor frame_distance(Distance distance, const at::Tensor& a, const at::Tensor& b);
+
+// -log sigmoid(cos(a, b)) of each frame (DistilHuBERT, Chang et al. 2022); 0.3133 where a = b.
+at::Tensor log_sigmoid_cosine(const at::Tensor& a, const at::Tensor& b);
 
 }  // namespace concertina

@@ -8,6 +8,7 @@
 //                                                                     int32_t teacher_depth);
 //   explicit O(const Spec&);
 //   static constexpr std::string_view kName;
+//   static constexpr bool kReadsMask = true;   // where it needs masked frames
 #pragma once
 
 #include <functional>
@@ -71,6 +72,10 @@ ObjectiveKind kind_of(std::string_view help, bool in_stages = true) {
   kind.list = [](const std::string& prefix) { return O::options().list(prefix, {}); };
   kind.problem = [](const std::string& options, int32_t teacher_depth) {
     return O::problem(spec_of<O>(options), teacher_depth);
+  };
+  kind.reads_mask = [](const std::string&) {
+    if constexpr (requires { O::kReadsMask; }) return O::kReadsMask;
+    return false;
   };
   kind.with_sizes = [](const std::string& options, const ObjectiveSizes& sizes) {
     typename O::Spec spec = spec_of<O>(options);

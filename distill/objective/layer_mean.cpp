@@ -78,7 +78,8 @@ std::vector<TensorSlice> LayerMeanObjective::slices(const Architecture& student)
 LossBreakdown LayerMeanObjective::loss(const LossInput& input) const {
   const Frames& frames = input.student.frames;
   const at::Tensor& target = input.goal.at(row_);
-  at::Tensor prediction = to_base_frames(frames, apply_head(input.heads, kHead, frames.x));
+  at::Tensor prediction =
+      to_base_frames(frames, apply_head(input.heads, kHead, valid_only(frames, frames.x)));
   const int64_t length = std::min(prediction.size(1), target.size(1));
   const at::Tensor distance =
       frame_distance(spec_.distance, prediction.narrow(1, 0, length), target.narrow(1, 0, length));

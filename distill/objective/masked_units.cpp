@@ -127,7 +127,7 @@ LossBreakdown MaskedUnitsObjective::loss(const LossInput& input) const {
   const at::Tensor open = mask.logical_not().logical_and(seen);
   LossBreakdown result;
   for (int32_t layer : spec_.layers) {
-    const at::Tensor& hidden = input.student.hidden[static_cast<size_t>(layer)];
+    const at::Tensor hidden = valid_only(frames, input.student.hidden[static_cast<size_t>(layer)]);
     const at::Tensor scores =
         to_base_frames(frames, logits(input.heads, layer, hidden)).narrow(1, 0, length);
     const at::Tensor entropy =

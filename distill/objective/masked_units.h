@@ -30,6 +30,7 @@ class MaskedUnitsObjective : public Objective {
  public:
   using Spec = MaskedUnitsSpec;
   static constexpr std::string_view kName = "masked_units";
+  static constexpr bool kReadsMask = true;
   static const OptionTable<Spec>& options();
   static const OptionTable<Spec>& sizes();
   static void set_sizes(Spec& spec, const ObjectiveSizes& sizes);

@@ -18,9 +18,22 @@ TensorMap Objective::observed(const TensorMap&, const StepData&) const { return 
 
 TensorMap Objective::next_state(const TensorMap&, const StepData& step) const { return step.state; }
 
+TensorMap Objective::in_place_goal(const Rows& teacher, const LossBreakdown& first, double weight,
+                                   const StepData& step) const {
+  at::NoGradGuard no_grad;
+  return blended(goal_of(*this, blended(teacher, first.rows, weight), step), first.goal, weight);
+}
+
 TensorMap goal_of(const Objective& objective, const Rows& rows, const StepData& step) {
   at::NoGradGuard no_grad;
-  return objective.goal(rows, step);
+  if (!step.valid.defined()) return objective.goal(rows, step);
+  Rows clean;
+  for (const auto& [name, row] : rows) {
+    const int64_t length = std::min(row.size(1), step.valid.size(1));
+    const at::Tensor valid = step.valid.narrow(1, 0, length).unsqueeze(2);
+    clean[name] = at::where(valid, row.narrow(1, 0, length), 0.0);
+  }
+  return objective.goal(clean, step);
 }
 
 void merge(WantedOutputs& wants, const WantedOutputs& other) {
@@ -49,9 +62,13 @@ Rows blended(Rows teacher, const Rows& own, double weight) {
   return teacher;
 }
 
+at::Tensor valid_only(const Frames& frames, const at::Tensor& x) {
+  return frames.valid.defined() ? at::where(frames.valid.unsqueeze(2), x, 0.0) : x;
+}
+
 at::Tensor mean_where(const at::Tensor& values, const at::Tensor& where) {
-  const at::Tensor weight = where.to(values.scalar_type());
-  return (values * weight).sum() / weight.sum().clamp_min(1);
+  const at::Tensor count = where.sum().to(values.scalar_type()).clamp_min(1);
+  return at::where(where, values, 0.0).sum() / count;
 }
 
 }  // namespace concertina

@@ -40,6 +40,8 @@ struct StepData {
   at::Tensor valid = {};  // [B, T] bool base frames; undefined: not known
   at::Tensor mask = {};   // [B, T] bool base frames hidden from the student; undefined: none
   at::Tensor units = {};  // [B, T] int64; undefined: none
+  // [B] int64: where each row begins in the training audio, in base frames; undefined outside training.
+  at::Tensor first = {};
   // Share of the stage's steps that are done, for schedules. Nothing outside training: losses there
   // are comparable over the whole run.
   std::optional<double> progress = {};
@@ -50,9 +52,11 @@ struct StepData {
 struct LossBreakdown {
   at::Tensor total;                                       // 0-d fp32, differentiable
   std::vector<std::pair<std::string, at::Tensor>> terms;  // 0-d fp32, detached
-  // The student's own values of rows that the objective needs, detached: in-place distillation makes
-  // the goal of smaller subnets from them. Empty: not available.
+  // For in-place distillation, detached; both empty: not available. The student's own values of rows
+  // that the objective needs, from which the goal of smaller subnets is made,
   Rows rows;
+  // and of entries of the goal, where rows of the student's width would not fit.
+  TensorMap goal;
 };
 
 struct LossInput {
@@ -82,8 +86,13 @@ class Objective {
   virtual std::vector<Parameters::Init> parameters(const Rng& rng) const;
   virtual std::vector<TensorSlice> slices(const Architecture& student) const;
 
-  // The same for all subnets of a step, called without gradients: by default the rows.
+  // The same for all subnets of a step, called without gradients: by default the rows. They are 0 in
+  // invalid frames and not longer than step.valid (goal_of).
   virtual TensorMap goal(const Rows& rows, const StepData& step) const;
+  // The goal of a step's smaller subnets with in-place distillation: `weight` of what the loss of the
+  // first subnet gave, 1 - weight of the teacher's. By default both rows and goal are blended().
+  virtual TensorMap in_place_goal(const Rows& teacher, const LossBreakdown& first, double weight,
+                                  const StepData& step) const;
 
   // State, by name, before the first step. `sample` runs the teachers where there is no cache, and
   // gives the same batches in every process.
@@ -101,7 +110,7 @@ class Objective {
   virtual std::string to_json() const = 0;  // make_objective() of it gives the same objective
 };
 
-// Without gradients.
+// Without gradients. Whatever a row has in frames that step.valid excludes, NaN too, is not read.
 TensorMap goal_of(const Objective& objective, const Rows& rows, const StepData& step = {});
 
 // Adds the outputs that `other` wants; both for the same subnet.
@@ -111,7 +120,11 @@ void merge(WantedOutputs& wants, const WantedOutputs& other);
 // of both; exactly `own` for weight 1.
 Rows blended(Rows teacher, const Rows& own, double weight);
 
-// Mean of values [B, T] where `where` [B, T] is true; 0 when that is nowhere.
+// x [B, T', E] of the student, 0 in invalid frames.
+at::Tensor valid_only(const Frames& frames, const at::Tensor& x);
+
+// Mean of values [B, T], or [B, T, T], where `where` of the same shape is true; 0 when that is nowhere.
+// Other values are not read; their gradient is 0.
 at::Tensor mean_where(const at::Tensor& values, const at::Tensor& where);
 
 }  // namespace concertina

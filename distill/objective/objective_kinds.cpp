@@ -7,11 +7,20 @@
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
+#include "distill/objective/attention_scores.h"
+#include "distill/objective/cka.h"
+#include "distill/objective/contrastive.h"
+#include "distill/objective/hints.h"
 #include "distill/objective/kind_of.h"
 #include "distill/objective/layer_mean.h"
 #include "distill/objective/layer_pairs.h"
+#include "distill/objective/masked_pairs.h"
 #include "distill/objective/masked_units.h"
+#include "distill/objective/prediction_heads.h"
+#include "distill/objective/prototypes.h"
+#include "distill/objective/relations.h"
 #include "distill/objective/sum.h"
+#include "distill/objective/temporal_gram.h"
 
 namespace concertina {
 namespace {
@@ -36,6 +45,21 @@ const std::vector<ObjectiveKind>& objective_kinds() {
       kind_of<LayerPairsObjective>(
           "student layers regress hidden states of teacher layers, pair by "
           "pair"),
+      kind_of<PredictionHeadsObjective>(
+          "the student's last output predicts several teacher layers, each through a head "
+          "(DistilHuBERT)"),
+      kind_of<HintsObjective>(
+          "last layers, and the layers below as hints, through learned upsampling (FitHuBERT)"),
+      kind_of<RelationsObjective>(
+          "relations between the frames' queries, keys and values in layers (MiniLM)"),
+      kind_of<AttentionScoresObjective>("attention scores before the softmax (TinyBERT)"),
+      kind_of<TemporalGramObjective>("inner products between the frames of a clip (STaR)"),
+      kind_of<CkaObjective>("the structure of frames and of clips, by CKA (FSD)"),
+      kind_of<PrototypesObjective>(
+          "nearness of frames to prototypes fitted on the teacher (after ProC-KD)"),
+      kind_of<ContrastiveObjective>("clips told apart from earlier ones in a queue (DisCo)"),
+      kind_of<MaskedPairsObjective>(
+          "masked frames regress the teacher without masks, the others with them (MaskHuBERT)"),
       sum_kind(),
       kind_of<MaskedUnitsObjective>("the student predicts units of masked frames",
                                     /*in_stages=*/false),

@@ -21,9 +21,11 @@ namespace concertina {
 struct ObjectiveSizes {
   struct Teacher {
     int32_t depth = 0, dim = 0;  // layers; width of hidden states
+    int32_t head_dim = 0;        // of an attention head
   };
   std::vector<Teacher> teachers;
   int32_t student_depth = 0, student_dim = 0;  // of the supernet's storage
+  int32_t student_head_dim = 0;
 };
 
 // JSON objects are texts here. "options": the keys of a pipeline file, all of them, in the order of
@@ -39,6 +41,7 @@ struct ObjectiveKind {
   std::function<std::optional<std::pair<std::string, std::string>>(const std::string& options,
                                                                    int32_t teacher_depth)>
       problem;
+  std::function<bool(const std::string& options)> reads_mask;  // of the student's input
   std::function<std::string(const std::string& options, const ObjectiveSizes& sizes)> with_sizes;
   std::function<std::unique_ptr<Objective>(const std::string& saved)> make;  // InputError
 };

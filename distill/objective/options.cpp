@@ -70,6 +70,10 @@ std::optional<std::pair<std::string, std::string>> objective_problem(
   return objective_kind(kind_name(options)).problem(options.json, teacher_depth);
 }
 
+bool reads_mask(const ObjectiveOptions& options) {
+  return objective_kind(kind_name(options)).reads_mask(options.json);
+}
+
 std::unique_ptr<Objective> make_objective(const ObjectiveOptions& options,
                                           const ObjectiveSizes& sizes) {
   const ObjectiveKind& kind = objective_kind(kind_name(options));

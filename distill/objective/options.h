@@ -21,4 +21,7 @@ struct ObjectiveOptions {
 std::optional<std::pair<std::string, std::string>> objective_problem(
     const ObjectiveOptions& options, int32_t teacher_depth);
 
+// Whether frames of the student's input must be masked: the search cannot score such an objective.
+bool reads_mask(const ObjectiveOptions& options);
+
 }  // namespace concertina

@@ -134,6 +134,13 @@ std::optional<std::pair<std::string, std::string>> sum_problem(const std::string
   return std::nullopt;
 }
 
+bool sum_reads_mask(const std::string& options) {
+  const auto reads = [](const Json& summand) {
+    return reads_mask(ObjectiveOptions(without_weighting(summand).dump()));
+  };
+  return std::ranges::any_of(summands_in(Json::parse(options)), reads);
+}
+
 std::string sum_with_sizes(const std::string& options, const ObjectiveSizes& sizes) {
   Json json = {{"kind", "sum"}, {"of", Json::array()}};
   const Json all = Json::parse(options);
@@ -218,6 +225,16 @@ TensorMap SumObjective::goal(const Rows& rows, const StepData& step) const {
   return all;
 }
 
+TensorMap SumObjective::in_place_goal(const Rows& teacher, const LossBreakdown& first,
+                                      double weight, const StepData& step) const {
+  TensorMap all;
+  for (size_t i = 0; i < summands_.size(); ++i) {
+    const LossBreakdown own{.rows = part_of(first.rows, i), .goal = part_of(first.goal, i)};
+    add_part(all, i, summands_[i].objective->in_place_goal(teacher, own, weight, step_of(step, i)));
+  }
+  return all;
+}
+
 LossBreakdown SumObjective::loss(const LossInput& input) const {
   LossBreakdown sum;
   for (size_t i = 0; i < summands_.size(); ++i) {
@@ -228,7 +245,8 @@ LossBreakdown SumObjective::loss(const LossInput& input) const {
     const at::Tensor part = own.total * summands_[i].weight.at(input.step.progress);
     sum.total = sum.total.defined() ? sum.total + part : part;
     for (auto& [name, term] : own.terms) sum.terms.emplace_back(with_index(i, name), term);
-    sum.rows.merge(own.rows);
+    add_part(sum.rows, i, own.rows);
+    add_part(sum.goal, i, own.goal);
   }
   return sum;
 }
@@ -279,6 +297,7 @@ ObjectiveKind sum_kind() {
           .read = read_sum,
           .list = list_sum,
           .problem = sum_problem,
+          .reads_mask = sum_reads_mask,
           .with_sizes = sum_with_sizes,
           .make = make_sum};
 }

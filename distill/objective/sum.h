@@ -38,6 +38,8 @@ class SumObjective : public Objective {
   std::vector<Parameters::Init> parameters(const Rng& rng) const override;
   std::vector<TensorSlice> slices(const Architecture& student) const override;
   TensorMap goal(const Rows& rows, const StepData& step) const override;
+  TensorMap in_place_goal(const Rows& teacher, const LossBreakdown& first, double weight,
+                          const StepData& step) const override;
   // Terms: those of each summand, unweighted, as "I.NAME".
   LossBreakdown loss(const LossInput& input) const override;
   TensorMap initial_state(const RowSampler& sample, const Rng& rng) const override;

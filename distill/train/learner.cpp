@@ -183,6 +183,7 @@ StepData Learner::step_data(const TrainingBatch& batch, std::optional<double> pr
   return {.valid = valid_frames(setup_.student.blueprint(), speech),
           .mask = speech.mask,
           .units = batch.units,
+          .first = progress ? batch.first : at::Tensor(),
           .progress = progress,
           .rng = rng,
           .state = state()};
@@ -273,7 +274,7 @@ StepLoss Learner::learn_part(Part& part, const Draw& draw, int64_t step, Gradien
                              double weight, const Leaves::Added& ready) const {
   const TrainingBatch& batch = part.batch;
   const double share = 1.0 / static_cast<double>(draw.subnets.size());
-  Rows rows = rows_for(batch);
+  const Rows rows = rows_for(batch);
   TensorMap goal = part.goal = goal_of(*setup_.objective, rows, part.data);
   StepLoss sum;
   sum.by_role = draw.subnets.size() > 1;
@@ -289,13 +290,12 @@ StepLoss Learner::learn_part(Part& part, const Draw& draw, int64_t step, Gradien
     sum.terms[i] = {draw.subnets[i].role, value};
     if (!sum.by_role) sum.terms = std::move(loss.terms);
     if (i == 0 && setup_.in_place > 0 && draw.subnets.size() > 1) {
-      if (loss.rows.empty()) {
+      if (loss.rows.empty() && loss.goal.empty()) {
         throw InputError(
             "sampler.in_place: this objective gives no rows of the student that smaller subnets "
             "could learn from");
       }
-      rows = blended(std::move(rows), loss.rows, setup_.in_place);
-      goal = goal_of(*setup_.objective, rows, part.data);
+      goal = setup_.objective->in_place_goal(rows, loss, setup_.in_place, part.data);
     }
   };
   for (const std::vector<size_t>& group : draw.groups) {

@@ -54,6 +54,16 @@ TEST(ConfigChecks, TeachersToDownload) {
               HasSubstr("give either an existing model or one to download"));
 }
 
+TEST(ConfigChecks, MaskedObjectivesAreNotScored) {
+  const std::string problems = problems_with(
+      {"stage2.objective={kind: masked_pairs}", "search.objectives=[params,distill.l1]"});
+  EXPECT_THAT(problems,
+              HasSubstr("search.objectives.1: distill.l1 needs an objective without masks"));
+  EXPECT_EQ(problems_with({"stage2.objective={kind: masked_pairs}", "search.record=[]",
+                           "search.objectives=[params,pr.frame_acc]"}),
+            "");
+}
+
 TEST(ConfigChecks, SourcesOfATierThatIsNotThereYet) {
   EXPECT_THAT(problems_with({"stage2.batch.sources.asterisk=1"}), "");
   EXPECT_THAT(problems_with({"stage2.batch.sources.festvox=1"}),

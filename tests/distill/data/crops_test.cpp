@@ -75,6 +75,10 @@ TEST_F(CropsTest, AugmentationChangesTheWaveformOnly) {
   const TrainingBatch taught = crops({kMask, {}, {}, lively()}).at(3);
   EXPECT_TRUE(taught.speech.waveform.equal(augmented.speech.waveform));
   EXPECT_TRUE(taught.clean.equal(plain.speech.waveform));
+
+  BatchContents masked_rows{kMask, places, {}, lively()};
+  masked_rows.live_rows = true;  // besides units, or a cache
+  EXPECT_TRUE(crops(masked_rows).at(3).clean.equal(plain.speech.waveform));
 }
 
 TEST_F(CropsTest, ShardsTogetherAreOneAugmentedBatch) {

@@ -31,8 +31,9 @@ ObjectiveOptions options_of(const std::string& yaml) {
 }
 
 std::unique_ptr<Objective> objective_of(const std::string& yaml) {
-  return make_objective(options_of(yaml),
-                        {.teachers = {{3, 32}}, .student_depth = 3, .student_dim = 32});
+  return make_objective(
+      options_of(yaml),
+      {.teachers = {{3, 32, 8}}, .student_depth = 3, .student_dim = 32, .student_head_dim = 8});
 }
 
 struct OneBatch : BatchSource {
@@ -53,6 +54,9 @@ class AllKinds : public ::testing::TestWithParam<Case> {
     batch.speech = make_batch(testing::tones(2, 8000, 3));
     batch.speech.lengths.data_ptr<int64_t>()[1] = 6000;
     batch.speech.waveform[1].narrow(0, 6000, 2000).zero_();
+    if (!reads_mask(options_of(GetParam().yaml))) return;
+    batch.speech.mask = at::zeros({2, space.blueprint().frames(8000)}, at::kBool);
+    batch.speech.mask.slice(1, 5, 15).fill_(true);
   }
   Rows rows() const {
     const Subnet net = teacher.slice(teacher.space().largest());
@@ -73,8 +77,18 @@ class AllKinds : public ::testing::TestWithParam<Case> {
         .steps = 40,
         .rng = rng});
   }
+  // With keys of earlier clips, where there is a queue.
+  static void fill_queue(Learner& learner) {
+    TensorMap state = learner.state();
+    const auto keys = state.find("keys");
+    if (keys == state.end()) return;
+    keys->second = at::sin(at::arange(keys->second.numel(), at::kFloat)).view_as(keys->second);
+    state.at("frames").fill_(50);
+    learner.set_state(state);
+  }
   void expect_plain_gradients(int64_t step, double in_place, const TrainingBatch& given) {
     const auto trained = learner(in_place);
+    fill_queue(*trained);
     Gradients gradients(trained->parameters());
     const auto alone = single_process_communicator();
     GradientReducer reducer(*alone, trained->parameters(), gradients);
@@ -84,8 +98,11 @@ class AllKinds : public ::testing::TestWithParam<Case> {
     TensorMap full = student.weights();
     for (const auto& head : objective->parameters(rng)) full[head.name] = head.value;
     for (auto& [name, tensor] : full) tensor = tensor.clone().requires_grad_();
-    const StepData data{.progress = static_cast<double>(step) / 40, .state = trained->state()};
-    Rows known = rows();
+    const StepData data{.valid = valid_frames(space.blueprint(), given.speech),
+                        .mask = given.speech.mask,
+                        .progress = static_cast<double>(step) / 40,
+                        .state = trained->state()};
+    const Rows known = rows();
     TensorMap goal = goal_of(*objective, known, data);
     const auto subnets = trained->sampler().draw(step);
     at::Tensor total = at::zeros({});
@@ -97,8 +114,7 @@ class AllKinds : public ::testing::TestWithParam<Case> {
       const EncoderOutput output = encode(made, batch.speech, objective->student_wants(a));
       const LossBreakdown loss = objective->loss({output, a, made.tensors, goal, data});
       total = total + loss.total / static_cast<double>(subnets.size());
-      if (i == 0 && in_place > 0)
-        goal = goal_of(*objective, blended(known, loss.rows, in_place), data);
+      if (i == 0 && in_place > 0) goal = objective->in_place_goal(known, loss, in_place, data);
     }
     total.backward();
     EXPECT_NEAR(value, total.item<double>(), 1e-5);
@@ -147,6 +163,34 @@ INSTANTIATE_TEST_SUITE_P(
              "student_layers: [0.4, 1], weights: [0.1, 1], distance: cosine, channels: instance}"},
         Case{"layer_pairs_index",
              "{kind: layer_pairs, map: pairs, teacher_layers: [0, 2], student_layers: [2, 3]}"},
+        Case{"layer_pairs_mlp", "{kind: layer_pairs, distance: nmse, channels: none, head: mlp}"},
+        Case{"layer_pairs_tinybert",
+             "{kind: layer_pairs, distance: mse, channels: none, shared_head: true, "
+             "embeddings: true}"},
+        Case{"prediction_heads", "{kind: prediction_heads}"},
+        Case{"prediction_heads_standard",
+             "{kind: prediction_heads, teacher_layers: [0, 2], weights: [1, 0.5], channels: "
+             "standard, head: mlp, cosine_weight: 0}"},
+        Case{"hints", "{kind: hints}"},
+        Case{"hints_rank", "{kind: hints, map: last, position: rank, phases: 3, distance: l1}"},
+        Case{"relations", "{kind: relations}"},
+        Case{"relations_last",
+             "{kind: relations, map: pairs, teacher_layers: [3], position: relative, "
+             "student_layers: [1], query: 0, heads: 3}"},
+        Case{"attention_scores", "{kind: attention_scores}"},
+        Case{"attention_scores_first",
+             "{kind: attention_scores, map: last, position: rank, heads: first}"},
+        Case{"temporal_gram", "{kind: temporal_gram}"},
+        Case{"temporal_gram_rank",
+             "{kind: temporal_gram, map: last, position: rank, between_layers: 0.5}"},
+        Case{"cka", "{kind: cka}"},
+        Case{"cka_all", "{kind: cka, local: 0.5, global: 0.3, frames: 9, memory: 5}"},
+        Case{"prototypes", "{kind: prototypes, count: 8}"},
+        Case{"contrastive", "{kind: contrastive, queue: 6}"},
+        Case{"masked_pairs", "{kind: masked_pairs}"},
+        Case{"sum_of_relations",
+             "{kind: sum, of: [{kind: attention_scores, weight: [1, 0]}, {kind: temporal_gram}, "
+             "{kind: layer_pairs, shared_head: true}, {kind: masked_pairs, weight: 0.2}]}"},
         Case{"sum",
              "{kind: sum, of: [{kind: layer_mean, top: 1, weight: [1, 0], over: [0.1, 0.2]}, "
              "{kind: layer_pairs, map: gap, weight: 0.5}, {kind: layer_mean, top: 1}]}"}),
@@ -154,12 +198,13 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST(LayerPairs, MapsFollowTheSupernetsIndex) {
   const auto pairs = [](LayerMap map, LayerPosition position, const char* key) {
-    const LayerPairsObjective objective({.map = map,
-                                         .position = position,
-                                         .teacher_depth = 12,
-                                         .teacher_dim = 8,
-                                         .student_depth = 6,
-                                         .student_dim = 8});
+    LayerPairsSpec spec;
+    spec.map = map;
+    spec.position = position;
+    spec.teacher_depth = 12;
+    spec.student_depth = 6;
+    spec.teacher_dim = spec.student_dim = 8;
+    const LayerPairsObjective objective(spec);
     std::vector<std::pair<int32_t, int32_t>> all;  // teacher layer, kept layer
     for (const LayerPair& pair : objective.pairs_of(Architecture::parse(key)))
       all.emplace_back(pair.teacher_layer, pair.student_layer);
