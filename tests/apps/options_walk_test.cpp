@@ -17,6 +17,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/hash.h"
+#include "distill/objective/objective_kinds.h"
 #include "pipeline/pipeline_config.h"
 #include "study/study_file.h"
 #include "supernet/model/model_file.h"
@@ -296,30 +297,53 @@ TEST_F(OptionsWalk, ResultsDoNotReplaceInputs) {
   EXPECT_GT(checked, 40);
 }
 
+// Assignments that make `key` an option: the kinds of objectives that have it, or none.
+std::vector<std::string> made_known_by(const std::string& key) {
+  for (const std::string section : {"stage1.objective.", "stage2.objective."}) {
+    if (!key.starts_with(section)) continue;
+    std::vector<std::string> assignments;
+    for (const std::string& kind : stage_objectives()) {
+      const std::vector<OptionRow> rows = objective_kind(kind).list("");
+      if (std::ranges::count(rows, key.substr(section.size()), &OptionRow::key) > 0)
+        assignments.push_back(section + "kind=" + kind);
+    }
+    return assignments;
+  }
+  return {"sort.score=magnitude"};
+}
+
 // Every number of a pipeline file has bounds, and a value outside them is named.
 TEST_F(OptionsWalk, ConfigNumbersHaveBounds) {
-  const auto parse = [&](const std::string& assignment) {
+  const auto parse = [&](const std::string& before, const std::string& assignment) {
     ConfigFile file = ConfigFile::load(input("c.yaml"));
     file.set("sort.score=magnitude");
+    file.set(before);
     file.set(assignment);
     PipelineConfig::parse(file);
+  };
+  const auto expect_rejected = [&](const std::string& key, const std::string& value) {
+    for (const std::string& before : made_known_by(key)) {
+      try {
+        parse(before, key + "=" + value);
+        ADD_FAILURE() << key << "=" << value << " was taken with " << before;
+      } catch (const InputError& error) {
+        EXPECT_THAT(error.what(), ::testing::AllOf(::testing::HasSubstr(key + ": expected"),
+                                                   ::testing::HasSubstr("found")))
+            << before;
+      }
+    }
   };
   int64_t numbers = 0;
   for (const OptionRow& number : pipeline_options()) {
     if (!number.is_number) continue;
     ++numbers;
     ASSERT_TRUE(number.bounds) << number.key << " has no bounds";
+    ASSERT_FALSE(made_known_by(number.key).empty()) << number.key;
     const double low = number.bounds->low, high = number.bounds->high;
     for (const std::string& value :
          {std::to_string(low - 1), std::to_string(2 * high + 1), std::string("nan"),
           std::string(".inf"), std::string("-.inf"), std::string("''"), std::string("[]")}) {
-      try {
-        parse(number.key + "=" + value);
-        ADD_FAILURE() << number.key << "=" << value << " was taken";
-      } catch (const InputError& error) {
-        EXPECT_THAT(error.what(), ::testing::AllOf(::testing::HasSubstr(number.key + ": expected"),
-                                                   ::testing::HasSubstr("found")));
-      }
+      expect_rejected(number.key, value);
     }
   }
   EXPECT_GT(numbers, 60);
