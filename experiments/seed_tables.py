@@ -43,6 +43,8 @@ def score_cell(seeds, model, metric):
 
 
 def footnote(seeds):
+    if seeds == 1:
+        return "One seed; ± is the half-width of the 95 % bootstrap interval over test clips."
     return (f"{seeds} seeds: mean (lowest to highest); ± is the half-width of the 95 % bootstrap interval over test clips, "
             "mean over seeds.")
 
