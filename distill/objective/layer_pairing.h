@@ -146,4 +146,22 @@ Option<O> student_depth_size() {
   return option<O, int32_t>("student_depth", &O::student_depth, "").within({0, 1e6});
 }
 
+// Sizes of a Spec that has teacher_dim and student_dim (widths, of the supernet's storage) too.
+template <class O>
+const OptionTable<O>& pairing_sizes() {
+  static const OptionTable<O> table = {
+      teacher_depth_size<O>(),
+      option("teacher_dim", &O::teacher_dim, "").within({0, 1e6}),
+      student_depth_size<O>(),
+      option("student_dim", &O::student_dim, "").within({0, 1e6}),
+  };
+  return table;
+}
+template <class O>
+void set_pairing_sizes(O& spec, const ObjectiveSizes& sizes) {
+  set_depths(spec, sizes);
+  spec.teacher_dim = sizes.teachers.front().dim;
+  spec.student_dim = sizes.student_dim;
+}
+
 }  // namespace concertina

@@ -41,20 +41,11 @@ const OptionTable<MaskedPairsSpec>& MaskedPairsObjective::options() {
 }
 
 const OptionTable<MaskedPairsSpec>& MaskedPairsObjective::sizes() {
-  using O = MaskedPairsSpec;
-  static const OptionTable<O> table = {
-      teacher_depth_size<O>(),
-      option("teacher_dim", &O::teacher_dim, "").within({0, 1e6}),
-      student_depth_size<O>(),
-      option("student_dim", &O::student_dim, "").within({0, 1e6}),
-  };
-  return table;
+  return pairing_sizes<MaskedPairsSpec>();
 }
 
 void MaskedPairsObjective::set_sizes(Spec& spec, const ObjectiveSizes& sizes) {
-  set_depths(spec, sizes);
-  spec.teacher_dim = sizes.teachers.front().dim;
-  spec.student_dim = sizes.student_dim;
+  set_pairing_sizes(spec, sizes);
 }
 
 std::optional<std::pair<std::string, std::string>> MaskedPairsObjective::problem(

@@ -1,8 +1,7 @@
 // The model in training and the gradients of one step: the student's parameters and the objective's
 // prediction heads in one flat buffer, the teachers, the sampler, the objective's state. Each
-// subnet's backward runs right after its forward. Subnets of a step with the same conv channels share one pass through the front
-// end: their gradients are summed at its output and back-propagated through it once. Not
-// thread-safe.
+// subnet's backward runs right after its forward. Subnets of a step with the same conv channels share
+// one pass through the front end (distill/train/shared_front_end.h). Not thread-safe.
 #pragma once
 
 #include <ATen/ATen.h>
