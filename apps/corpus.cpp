@@ -16,18 +16,16 @@
 namespace concertina {
 namespace {
 
-using nlohmann::json;
-
 constexpr double kSamplesPerMinute = 16000.0 * 60;
 constexpr size_t kShownSkips = 10;
 
-json to_json(const CorpusReport& report) {
-  json packages = json::array();
+nlohmann::json to_json(const CorpusReport& report) {
+  nlohmann::json packages = nlohmann::json::array();
   for (const auto& p : report.packages) {
     packages.push_back(
         {{"name", p.name}, {"version", p.version}, {"sha256", p.sha256}, {"verified", p.verified}});
   }
-  json skipped = json::array();
+  nlohmann::json skipped = nlohmann::json::array();
   for (const SkippedFile& file : report.skipped)
     skipped.push_back({{"path", file.path}, {"reason", file.reason}});
   return {
@@ -91,12 +89,12 @@ Summary summarise(const Manifest& manifest) {
   return summary;
 }
 
-json to_json(const Tally& tally) {
+nlohmann::json to_json(const Tally& tally) {
   return {{"clips", tally.clips}, {"minutes", tally.minutes}, {"speakers", tally.speakers.size()}};
 }
 
-json to_json(const Tallies& tallies) {
-  json result = json::object();
+nlohmann::json to_json(const Tallies& tallies) {
+  nlohmann::json result = nlohmann::json::object();
   for (const auto& [name, tally] : tallies) result[name] = to_json(tally);
   return result;
 }
@@ -113,7 +111,7 @@ void show(const std::string& path, bool as_json) {
   const Manifest manifest = read_manifest(path);
   const Summary summary = summarise(manifest);
   if (as_json) {
-    json result = to_json(summary.all);
+    nlohmann::json result = to_json(summary.all);
     result["fingerprint"] = manifest.fingerprint();
     result["with_text"] = summary.with_text;
     result["with_phones"] = summary.with_phones;

@@ -33,6 +33,9 @@ endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(concertina_flags INTERFACE -Wno-restrict)  # g++ 12: false alarm on "literal" + std::string
 endif()
+if(CONCERTINA_UNITY AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  target_compile_options(concertina_flags INTERFACE -Wno-subobject-linkage)  # "State" of a source with members of anonymous types
+endif()
 target_include_directories(concertina_flags INTERFACE $<BUILD_INTERFACE:${CMAKE_SOURCE_DIR}>)
 if(CONCERTINA_SANITIZE)
   target_compile_options(concertina_flags INTERFACE -fsanitize=${CONCERTINA_SANITIZE} -fno-omit-frame-pointer)

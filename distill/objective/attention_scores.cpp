@@ -11,7 +11,7 @@
 namespace concertina {
 namespace {
 
-std::string name_in_goal(int32_t layer) { return fmt::format("scores:{}", layer); }
+std::string scores_name(int32_t layer) { return fmt::format("scores:{}", layer); }
 
 // q, k [B, T, heads * head_dim]
 at::Tensor scores_of(const at::Tensor& q, const at::Tensor& k, int64_t head_dim,
@@ -91,7 +91,7 @@ TensorMap AttentionScoresObjective::goal(const Rows& rows, const StepData&) cons
   for (const int32_t layer : paired_teacher_layers(spec_)) {
     const at::Tensor& q = rows.at(name_of({.kind = RowKind::kQuery, .layer = layer}));
     const at::Tensor& k = rows.at(name_of({.kind = RowKind::kKey, .layer = layer}));
-    goal[name_in_goal(layer)] = scores_of(q, k, spec_.teacher_head_dim, spec_.heads);
+    goal[scores_name(layer)] = scores_of(q, k, spec_.teacher_head_dim, spec_.heads);
   }
   return goal;
 }
@@ -104,7 +104,7 @@ LossBreakdown AttentionScoresObjective::loss(const LossInput& input) const {
     const auto layer = static_cast<size_t>(pair.student_layer);
     const at::Tensor &q = input.student.queries[layer], &k = input.student.keys[layer];
     if (!q.defined()) continue;  // the layer reuses another one's attention map
-    const std::string name = name_in_goal(pair.teacher_layer);
+    const std::string name = scores_name(pair.teacher_layer);
     const at::Tensor& teacher = input.goal.at(name);
     const int64_t length = teacher.size(2);
     const at::Tensor own = scores_of(at_base_frames(frames, q).narrow(1, 0, length),

@@ -15,7 +15,6 @@ namespace {
 
 constexpr double kEps = 1e-8;
 
-std::string row_name(int32_t layer) { return name_of({.kind = RowKind::kHidden, .layer = layer}); }
 std::string key(const char* what, int32_t layer) { return fmt::format("{}:{}", what, layer); }
 std::string memory_head(size_t pair) { return fmt::format("objective.memory.{}", pair); }
 
@@ -133,7 +132,7 @@ std::vector<TensorSlice> CkaObjective::slices(const Architecture& student) const
 TensorMap CkaObjective::goal(const Rows& rows, const StepData& step) const {
   TensorMap goal;
   for (const int32_t layer : paired_teacher_layers(spec_)) {
-    const at::Tensor& row = rows.at(row_name(layer));
+    const at::Tensor& row = rows.at(hidden_name(layer));
     const at::Tensor valid = step.valid.narrow(1, 0, row.size(1));
     const at::Tensor frames = every_kth(row.size(1), spec_.frames, row.device());
     const at::Tensor pooled = pooled_over(row, valid);
@@ -209,7 +208,7 @@ TensorMap CkaObjective::initial_state(const RowSampler& sample, const Rng& rng) 
   for (int64_t i = 0; i < kStatisticsBatches; ++i) {
     const RowBatch batch = sample(i);
     for (const int32_t layer : paired_teacher_layers(spec_))
-      clips[layer].push_back(pooled_over(batch.rows.at(row_name(layer)), batch.valid));
+      clips[layer].push_back(pooled_over(batch.rows.at(hidden_name(layer)), batch.valid));
   }
   for (const auto& [layer, vectors] : clips) {
     const std::string name = key("memory", layer);

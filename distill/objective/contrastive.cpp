@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/errors.h"
+#include "distill/objective/distance.h"
 #include "distill/objective/heads.h"
 #include "distill/objective/kind_of.h"
 #include "distill/objective/layer_pairing.h"
@@ -15,10 +16,6 @@ namespace {
 const std::string kHead = "objective.head", kScale = "objective.scale", kKey = "key";
 constexpr double kExcluded = -1e4;  // the logit of a key that does not count
 constexpr double kLargestScale = 100;
-
-at::Tensor unit_vectors(const at::Tensor& x) {
-  return x / x.norm(2, at::IntArrayRef{-1}, true).clamp_min(1e-8);
-}
 
 // [B] int64: where the rows begin, -1 where that is not known.
 at::Tensor first_of(const StepData& step) {

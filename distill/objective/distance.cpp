@@ -13,4 +13,8 @@ at::Tensor log_sigmoid_cosine(const at::Tensor& a, const at::Tensor& b) {
   return -at::log_sigmoid(at::cosine_similarity(a, b, -1));
 }
 
+at::Tensor unit_vectors(const at::Tensor& x) {
+  return x / x.norm(2, at::IntArrayRef{-1}, true).clamp_min(1e-8);
+}
+
 }  // namespace concertina

@@ -16,6 +16,9 @@ inline constexpr auto kEnumNames<Distance> = name_table("l1", "mse", "cosine", "
 // a, b [B, T, D] -> [B, T]. Differentiable; thread-safe.
 at::Tensor frame_distance(Distance distance, const at::Tensor& a, const at::Tensor& b);
 
+// x / max(|x|, 1e-8) over the last dimension.
+at::Tensor unit_vectors(const at::Tensor& x);
+
 // -log sigmoid(cos(a, b)) of each frame (DistilHuBERT, Chang et al. 2022); 0.3133 where a = b.
 at::Tensor log_sigmoid_cosine(const at::Tensor& a, const at::Tensor& b);
 

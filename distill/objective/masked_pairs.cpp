@@ -13,7 +13,7 @@ namespace {
 Row row_of(int32_t layer, bool masked) {
   return {.kind = RowKind::kHidden, .layer = layer, .masked = masked};
 }
-std::string name_in_goal(int32_t layer) { return name_of(row_of(layer, false)); }
+std::string target_name(int32_t layer) { return name_of(row_of(layer, false)); }
 
 // [B, length] of the step's mask; nothing where there is none.
 at::Tensor mask_of(const StepData& step, const at::Tensor& valid) {
@@ -102,7 +102,7 @@ TensorMap MaskedPairsObjective::goal(const Rows& rows, const StepData& step) con
     const at::Tensor& masked = rows.at(name_of(row_of(layer, true)));
     const int64_t length = std::min(open.size(1), masked.size(1));
     const at::Tensor mask = mask_of(step, step.valid.narrow(1, 0, length)).unsqueeze(2);
-    goal[name_in_goal(layer)] =
+    goal[target_name(layer)] =
         at::where(mask, open.narrow(1, 0, length), masked.narrow(1, 0, length));
   }
   return goal;
@@ -114,7 +114,7 @@ LossBreakdown MaskedPairsObjective::loss(const LossInput& input) const {
   LossBreakdown result;
   WeightedMean all, masked, unmasked;
   for (const LayerPair& pair : hint_pairs(spec_, spec_.last_weight, input.architecture)) {
-    const std::string name = name_in_goal(pair.teacher_layer);
+    const std::string name = target_name(pair.teacher_layer);
     const at::Tensor& target = input.goal.at(name);
     const at::Tensor hidden = hidden_of(input.student, pair.student_layer);
     const at::Tensor prediction =

@@ -8,7 +8,7 @@
 namespace concertina {
 namespace {
 
-const std::string kState = "state/";
+const std::string kStatePrefix = "state/";
 
 }  // namespace
 
@@ -33,7 +33,8 @@ TrainedObjective load_objective(const std::filesystem::path& path) {
     result.heads[init.name] = as_floats(found->second, init.name, path).clone();
   }
   for (const auto& [name, tensor] : file.tensors) {
-    if (name.starts_with(kState)) result.state[name.substr(kState.size())] = tensor.clone();
+    if (name.starts_with(kStatePrefix))
+      result.state[name.substr(kStatePrefix.size())] = tensor.clone();
   }
   return result;
 }
@@ -41,7 +42,7 @@ TrainedObjective load_objective(const std::filesystem::path& path) {
 void save_objective(const Objective& objective, const TensorMap& heads, const TensorMap& state,
                     const std::filesystem::path& path) {
   TensorMap tensors = heads;
-  for (const auto& [name, tensor] : state) tensors[kState + name] = tensor.to(at::kCPU);
+  for (const auto& [name, tensor] : state) tensors[kStatePrefix + name] = tensor.to(at::kCPU);
   write_safetensors(path, tensors,
                     {{"format", "pt"}, {"kind", "objective"}, {"objective", objective.to_json()}});
 }

@@ -6,6 +6,7 @@
 
 #include "core/errors.h"
 #include "distill/objective/channel_norm.h"
+#include "distill/objective/distance.h"
 #include "distill/objective/kind_of.h"
 #include "distill/objective/layer_pairing.h"
 #include "distill/objective/pooling.h"
@@ -15,10 +16,6 @@ namespace concertina {
 namespace {
 
 const std::string kState = "prototypes", kGoal = "assignments";
-
-at::Tensor unit_vectors(const at::Tensor& x) {
-  return x / x.norm(2, at::IntArrayRef{-1}, true).clamp_min(1e-8);
-}
 
 at::Tensor concatenated(const Rows& rows, const std::vector<std::string>& names) {
   std::vector<at::Tensor> parts;

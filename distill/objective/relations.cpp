@@ -25,7 +25,7 @@ at::Tensor log_relation(const at::Tensor& x, const at::Tensor& valid, int64_t he
   return scores.masked_fill(excluded, kExcluded).log_softmax(-1);
 }
 
-std::string name_in_goal(RowKind kind, int32_t layer) {
+std::string relation_name(RowKind kind, int32_t layer) {
   return fmt::format("{}:{}", enum_name(kind), layer);
 }
 
@@ -115,7 +115,7 @@ TensorMap RelationsObjective::goal(const Rows& rows, const StepData& step) const
   for (const Row& row : needs().rows) {
     const at::Tensor& x = rows.at(name_of(row));
     const at::Tensor valid = step.valid.narrow(1, 0, x.size(1));
-    goal[name_in_goal(row.kind, row.layer)] = log_relation(x, valid, spec_.heads).exp();
+    goal[relation_name(row.kind, row.layer)] = log_relation(x, valid, spec_.heads).exp();
   }
   return goal;
 }
@@ -128,7 +128,7 @@ LossBreakdown RelationsObjective::loss(const LossInput& input) const {
     for (const LayerPair& pair : attention_pairs_of(spec_, input.architecture)) {
       const at::Tensor& output = output_of(input.student, relation.kind, pair.student_layer);
       if (!output.defined()) continue;  // the layer reuses another one's attention map
-      const std::string name = name_in_goal(relation.kind, pair.teacher_layer);
+      const std::string name = relation_name(relation.kind, pair.teacher_layer);
       const at::Tensor& teacher = input.goal.at(name);
       const at::Tensor x = at_base_frames(frames, output).narrow(1, 0, teacher.size(2));
       const at::Tensor valid = base_valid(frames).narrow(1, 0, teacher.size(2));

@@ -115,6 +115,10 @@ std::string name_of(const Row& row) {
                      row.instance_norm ? ":inorm" : "", row.masked ? ":masked" : "");
 }
 
+std::string hidden_name(int32_t layer) {
+  return name_of({.kind = RowKind::kHidden, .layer = layer});
+}
+
 Rows teacher_rows(const std::vector<Row>& rows, std::span<const Subnet> teachers,
                   const Blueprint& student, const SpeechBatch& batch) {
   at::NoGradGuard no_grad;

@@ -32,7 +32,8 @@ struct Row {
   bool masked = false;         // of a pass on masked input; never cached
   auto operator<=>(const Row&) const = default;
 };
-std::string name_of(const Row& row);  // "0/hidden:4", "0/layer_mean:4:inorm", "1/key:3:masked"
+std::string name_of(const Row& row);     // "0/hidden:4", "0/layer_mean:4:inorm", "1/key:3:masked"
+std::string hidden_name(int32_t layer);  // of the only teacher: "0/hidden:4"
 
 using Rows = TensorMap;  // by name: [B, T, dim] fp32
 

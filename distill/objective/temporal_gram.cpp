@@ -12,8 +12,6 @@
 namespace concertina {
 namespace {
 
-std::string row_name(int32_t layer) { return name_of({.kind = RowKind::kHidden, .layer = layer}); }
-
 // So that inner products are divided by the width.
 at::Tensor scaled(const at::Tensor& x) { return x / std::sqrt(static_cast<double>(x.size(2))); }
 
@@ -90,7 +88,7 @@ WantedOutputs TemporalGramObjective::student_wants(const Architecture& student) 
 TensorMap TemporalGramObjective::goal(const Rows& rows, const StepData&) const {
   TensorMap goal;
   for (const int32_t layer : teacher_layers())
-    goal[row_name(layer)] = scaled(rows.at(row_name(layer)));
+    goal[hidden_name(layer)] = scaled(rows.at(hidden_name(layer)));
   return goal;
 }
 
@@ -112,7 +110,7 @@ LossBreakdown TemporalGramObjective::loss(const LossInput& input) const {
   WeightedMean within, between;
   at::Tensor own_before, teacher_before;
   for (const LayerPair& pair : pairs_of(input.architecture)) {
-    const std::string name = row_name(pair.teacher_layer);
+    const std::string name = hidden_name(pair.teacher_layer);
     const at::Tensor& teacher = input.goal.at(name);
     const at::Tensor& hidden = input.student.hidden[static_cast<size_t>(pair.student_layer)];
     const at::Tensor own = scaled(at_base_frames(frames, hidden).narrow(1, 0, teacher.size(1)));

@@ -5,11 +5,10 @@
 #include <vector>
 
 #include "core/errors.h"
+#include "speech/audio.h"
 
 namespace concertina {
 namespace {
-
-constexpr double kSampleRate = 16000;
 
 // -sum p log p over the entries that are not 0.
 double entropy(const at::Tensor& p) { return -at::xlogy(p, p).sum().item<double>(); }
@@ -18,7 +17,7 @@ double entropy(const at::Tensor& p) { return -at::xlogy(p, p).sum().item<double>
 
 at::Tensor phones_of_frames(const JoinedClips& clips) {
   const at::Tensor phones = at::full({clips.total_frames()}, -1, at::kLong);
-  const double frame_s = clips.frame_samples() / kSampleRate;
+  const double frame_s = static_cast<double>(clips.frame_samples()) / kClipSampleRate;
   const Manifest& manifest = clips.manifest();
   std::map<std::string, int64_t> numbers;
   for (const JoinedClips::ClipSpan& span : clips.clips()) {

@@ -11,13 +11,13 @@
 
 #include "core/errors.h"
 #include "distill/pretrain/kmeans.h"
+#include "speech/audio.h"
 #include "supernet/model/forward.h"
 #include "supernet/nn/mel.h"
 
 namespace concertina {
 namespace {
 
-constexpr int32_t kSampleRate = 16000;
 constexpr int32_t kFrameUs = 20000;
 constexpr int64_t kFrameSamples = 320;  // two MFCC hops
 constexpr int64_t kPieceFrames = 1500;  // of a clip that are encoded at once
@@ -127,7 +127,7 @@ UnitFeatures layer_features(const Supernet& model, int32_t layer, at::ScalarType
         fmt::format("units.layer is {}, but the model has {} layers", layer, shape.depth()));
   }
   const Blueprint& blueprint = model.blueprint();
-  if (blueprint.sample_rate != kSampleRate || shape.frame_period_us() != kFrameUs ||
+  if (blueprint.sample_rate != kClipSampleRate || shape.frame_period_us() != kFrameUs ||
       blueprint.base_frame_samples() != kFrameSamples) {
     throw InputError(
         fmt::format("units.model has frames of {} ms at {} Hz; units need 20 ms at 16000 Hz",

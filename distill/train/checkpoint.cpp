@@ -18,7 +18,6 @@ namespace concertina {
 namespace {
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
 
 const std::string kWeights = "weight/", kFirst = "first_moment/", kSecond = "second_moment/",
                   kUpdates = "updates/", kState = "state/";
@@ -72,7 +71,7 @@ void copy_from(const TensorMap& tensors, const std::string& name, at::Tensor int
 struct Checkpoint {
   fs::path path;
   SafetensorsFile file;
-  Json state;
+  nlohmann::json state;
 };
 
 struct OtherVersion : InputError {
@@ -83,9 +82,10 @@ Checkpoint read_checkpoint(const fs::path& path) {
   Checkpoint checkpoint{path, read_safetensors(path), {}};
   const auto& metadata = checkpoint.file.metadata;
   const auto state = metadata.find("state");
-  if (state != metadata.end()) checkpoint.state = Json::parse(state->second, nullptr, false);
+  if (state != metadata.end())
+    checkpoint.state = nlohmann::json::parse(state->second, nullptr, false);
   if (!checkpoint.state.is_object() ||
-      !checkpoint.state.value("step", Json()).is_number_integer()) {
+      !checkpoint.state.value("step", nlohmann::json()).is_number_integer()) {
     throw InputError(fmt::format("{} is not a training checkpoint", path.string()));
   }
   const auto version = metadata.find("version");
@@ -127,7 +127,7 @@ fs::path clock_file(const fs::path& folder) { return folder / "clock.json"; }
 
 double read_clock(const fs::path& folder) {
   if (!fs::exists(clock_file(folder))) return 0;
-  const Json json = Json::parse(read_text(clock_file(folder)), nullptr, false);
+  const nlohmann::json json = nlohmann::json::parse(read_text(clock_file(folder)), nullptr, false);
   return json.is_object() ? json.value("wall_s", 0.0) : 0;
 }
 
@@ -171,7 +171,7 @@ void CheckpointFolder::save_keeping_older(const TrainProgress& progress,
                      {"version", kVersion},
                      {"state", to_json(progress.state)},
                      {"recipe", fingerprint_}});
-  write_atomically(clock_file(folder_), Json{{"wall_s", progress.wall_s}}.dump() + "\n");
+  write_atomically(clock_file(folder_), nlohmann::json{{"wall_s", progress.wall_s}}.dump() + "\n");
 }
 
 std::optional<TrainProgress> CheckpointFolder::restore(const Parameters& parameters,
@@ -195,7 +195,7 @@ std::optional<TrainProgress> CheckpointFolder::restore(const Parameters& paramet
   try {
     restore_updates(*checkpoint, parameters, optimizer);
     return TrainProgress{parse_train_state(state.dump()), read_clock(folder_)};
-  } catch (const Json::exception&) {
+  } catch (const nlohmann::json::exception&) {
     throw InputError(fmt::format("{} is not a training checkpoint", path.string()));
   }
 }

@@ -8,11 +8,9 @@
 namespace concertina {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr size_t kMaxParts = 8, kMaxCharacters = 60;
 
-void collect(const Json& json, const std::string& prefix, JsonLeaves& leaves) {
+void collect(const nlohmann::json& json, const std::string& prefix, JsonLeaves& leaves) {
   if (!json.is_object() || json.empty()) {
     leaves[prefix] = json.dump();
     return;
@@ -25,7 +23,7 @@ void collect(const Json& json, const std::string& prefix, JsonLeaves& leaves) {
 }  // namespace
 
 JsonLeaves json_leaves(const std::string& text) {
-  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  const nlohmann::json json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return {{"config", text}};
   JsonLeaves leaves;
   collect(json, "", leaves);

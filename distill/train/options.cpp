@@ -6,7 +6,7 @@
 namespace concertina {
 namespace {
 
-constexpr Bounds kRates{1e-12, 1e30};
+constexpr Bounds kPositive{1e-12, 1e30};
 
 bool decays_at_the_end(const OptimizerOptions& o) {
   return o.schedule == LrSchedule::kTriStage || o.schedule == LrSchedule::kConstant;
@@ -35,7 +35,7 @@ const OptionTable<RateScales>& rate_scale_table() {
 const OptionTable<OptimizerOptions>& optimizer_table() {
   using O = OptimizerOptions;
   static const OptionTable<O> table = {
-      option("lr", &O::lr, "peak learning rate").within(kRates),
+      option("lr", &O::lr, "peak learning rate").within(kPositive),
       option(
           "schedule", &O::schedule,
           "of the learning rate after warm-up: decay to final_lr over all remaining steps (linear, "
@@ -54,7 +54,7 @@ const OptionTable<OptimizerOptions>& optimizer_table() {
                    "expected more than 0 with schedule: tri_stage, whose decay is exponential"),
       option("beta1", &O::beta1, "of AdamW").within({0, AdamW::kMaxBeta}),
       option("beta2", &O::beta2, "of AdamW").within({0, AdamW::kMaxBeta}),
-      option("eps", &O::eps, "of AdamW").within(kRates),
+      option("eps", &O::eps, "of AdamW").within(kPositive),
       option("weight_decay", &O::weight_decay, "of matrices and convolutions").within({0, 1000}),
       option("clip", &O::clip, "largest global gradient norm; 0: not clipped").within({0, 1e9}),
       option("guard", &O::guard,

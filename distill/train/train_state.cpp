@@ -8,9 +8,7 @@
 namespace concertina {
 namespace {
 
-using Json = nlohmann::json;
-
-std::vector<double> means_of(const Json& json) {
+std::vector<double> means_of(const nlohmann::json& json) {
   const auto found = json.find("mean_loss");
   if (found == json.end()) return {};
   return found->is_array() ? found->get<std::vector<double>>()
@@ -20,21 +18,21 @@ std::vector<double> means_of(const Json& json) {
 }  // namespace
 
 std::string to_json(const TrainState& state) {
-  return Json{{"step", state.step},
-              {"audio_s", state.audio_s},
-              {"mean_loss", state.mean_loss},
-              {"skipped", state.skipped},
-              {"bad_in_a_row", state.skipped_in_a_row},
-              {"validated", state.validated},
-              {"best_step", state.best_step},
-              {"best_loss", state.best_loss},
-              {"best_crops", state.best_crops}}
+  return nlohmann::json{{"step", state.step},
+                        {"audio_s", state.audio_s},
+                        {"mean_loss", state.mean_loss},
+                        {"skipped", state.skipped},
+                        {"bad_in_a_row", state.skipped_in_a_row},
+                        {"validated", state.validated},
+                        {"best_step", state.best_step},
+                        {"best_loss", state.best_loss},
+                        {"best_crops", state.best_crops}}
       .dump();
 }
 
 TrainState parse_train_state(const std::string& text) {
   try {
-    const Json json = Json::parse(text);
+    const nlohmann::json json = nlohmann::json::parse(text);
     TrainState state;
     state.step = json.at("step").get<int64_t>();
     state.audio_s = json.at("audio_s").get<double>();
@@ -46,7 +44,7 @@ TrainState parse_train_state(const std::string& text) {
     state.best_loss = json.value("best_loss", 0.0);
     state.best_crops = json.value("best_crops", 0);
     return state;
-  } catch (const Json::exception&) {
+  } catch (const nlohmann::json::exception&) {
     throw InputError("not the state of a training run");
   }
 }

@@ -12,7 +12,7 @@ namespace {
 
 constexpr EncoderSizes kDefaultSizes = {.layers = 1};
 
-void check_options(SettingsReader& reader) {
+void check_distiller_options(SettingsReader& reader) {
   reader.expect("activation_fn", "gelu");
   reader.expect("attention_type", "original");
   std::string tasks = "expand-last";
@@ -42,7 +42,7 @@ ForeignModel distiller_model(const Settings& settings) {
   bool norm_first = false;
   reader.read("layer_norm_first", norm_first);
   blueprint.norm_position = norm_first ? NormPosition::kPre : NormPosition::kPost;
-  check_options(reader);
+  check_distiller_options(reader);
   reader.finish();
   blueprint.projection = channels.back() != sizes.embed_dim;
   model.storage.shape = homogeneous(blueprint, channels, sizes);

@@ -65,7 +65,7 @@ std::string kind_of(const Settings& settings, const Place& place) {
                   settings.name(), place.model, name));
 }
 
-void check_options(SettingsReader& reader) {
+void check_fairseq_options(SettingsReader& reader) {
   reader.expect("activation_fn", "gelu");
   reader.expect("layer_type", "transformer");
   int32_t depth = 1;
@@ -108,7 +108,7 @@ ForeignModel fairseq_model(const Settings& settings) {
   reader.read("layer_norm_first", norm_first);
   blueprint.norm_position = norm_first ? NormPosition::kPre : NormPosition::kPost;
   blueprint.relative_position = read_relative_position(reader);
-  check_options(reader);
+  check_fairseq_options(reader);
   reader.finish();
   blueprint.projection = channels.back() != sizes.embed_dim;  // fairseq has none of equal widths
   blueprint.normalize_waveform = lighthubert && blueprint.wave.norm == ExtractorNorm::kLayer;

@@ -16,7 +16,7 @@ using Kind = PickleValue::Kind;
 using Values = std::map<std::string, Setting>;
 
 constexpr size_t kLongestJson = size_t{16} << 20;
-constexpr int kMaxForeignLayers = 8;
+constexpr int kMaxNesting = 8;
 constexpr int64_t kMaxVisits = 1'000'000;  // values of a pickle may be shared many times
 
 std::string below(const std::string& key, const std::string& name) {
@@ -25,7 +25,7 @@ std::string below(const std::string& key, const std::string& name) {
 
 void collect(const Json& json, const std::string& key, int depth, Values& values) {
   if (json.is_object()) {
-    if (depth == kMaxForeignLayers) return;
+    if (depth == kMaxNesting) return;
     for (const auto& [name, value] : json.items()) {
       collect(value, below(key, name), depth + 1, values);
     }
@@ -52,7 +52,7 @@ class PickleCollector {
   explicit PickleCollector(Values& values) : values_(values) {}
 
   void collect(const PickleValue* value, const std::string& key, int depth) {
-    if (depth > kMaxForeignLayers || visits_ > kMaxVisits) return;
+    if (depth > kMaxNesting || visits_ > kMaxVisits) return;
     value = unwrapped(value);
     visits_ += 1 + static_cast<int64_t>(value->items.size());
     switch (value->kind) {
@@ -88,7 +88,7 @@ class PickleCollector {
   // The state of an object: attributes of a Namespace, the value of an enum member, the content of
   // OmegaConf's nodes.
   const PickleValue* unwrapped(const PickleValue* value) {
-    for (int i = 0; i < kMaxForeignLayers && visits_ <= kMaxVisits; ++i) {
+    for (int i = 0; i < kMaxNesting && visits_ <= kMaxVisits; ++i) {
       visits_ += static_cast<int64_t>(value->items.size());
       if (value->is(Kind::kRecord)) {
         const auto& arguments = value->items[1]->items;

@@ -17,7 +17,7 @@ constexpr EncoderSizeKeys kSizeKeys = {
     "hidden_size",       "num_hidden_layers",       "num_attention_heads",
     "intermediate_size", "num_conv_pos_embeddings", "num_conv_pos_embedding_groups"};
 
-void check_options(SettingsReader& reader) {
+void check_transformers_options(SettingsReader& reader) {
   reader.expect("hidden_act", "gelu");
   reader.expect("feat_extract_activation", "gelu");
   reader.expect("conv_pos_batch_norm", false);
@@ -90,7 +90,7 @@ ForeignModel transformers_model(const Settings& config, const Settings& preproce
     reader.read("num_buckets", bias.buckets, 4, kMaxForeignWidth);
     reader.read("max_bucket_distance", bias.max_distance, 2, kMaxForeignWidth);
   }
-  check_options(reader);
+  check_transformers_options(reader);
   reader.finish();
   blueprint.normalize_waveform = blueprint.wave.norm == ExtractorNorm::kLayer;
   blueprint.normalize_eps = 1e-7;  // of Wav2Vec2FeatureExtractor

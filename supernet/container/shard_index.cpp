@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 constexpr size_t kMaxIndexBytes = size_t{16} << 20, kMaxPathBytes = 4096;
 
-[[noreturn]] void fail(const std::string& name, const std::string& what) {
+[[noreturn]] void reject(const std::string& name, const std::string& what) {
   throw InputError(fmt::format("{} is not a valid index of checkpoint shards: {}", name, what));
 }
 
@@ -27,11 +27,11 @@ bool is_in_folder(const std::string& text) {
 }
 
 std::string file_of(const std::string& tensor, const Json& file, const std::string& name) {
-  if (!file.is_string()) fail(name, fmt::format("the file of tensor {} is no text", tensor));
+  if (!file.is_string()) reject(name, fmt::format("the file of tensor {} is no text", tensor));
   const auto& text = file.get_ref<const std::string&>();
   if (!is_in_folder(text)) {
-    fail(name, fmt::format("it has tensor {} in '{}', which is outside its folder", tensor,
-                           text.substr(0, 100).c_str()));
+    reject(name, fmt::format("it has tensor {} in '{}', which is outside its folder", tensor,
+                             text.substr(0, 100).c_str()));
   }
   return fs::path(text).lexically_normal().string();
 }
@@ -39,12 +39,12 @@ std::string file_of(const std::string& tensor, const Json& file, const std::stri
 }  // namespace
 
 ShardIndex parse_shard_index(std::string_view text, const std::string& name) {
-  if (text.size() > kMaxIndexBytes) fail(name, fmt::format("it has {} bytes", text.size()));
+  if (text.size() > kMaxIndexBytes) reject(name, fmt::format("it has {} bytes", text.size()));
   try {
     const Json json = Json::parse(text);
     const auto map = json.is_object() ? json.find("weight_map") : json.end();
     if (map == json.end() || !map->is_object() || map->empty()) {
-      fail(name, "it has no weight_map of tensors to files");
+      reject(name, "it has no weight_map of tensors to files");
     }
     ShardIndex index;
     for (const auto& [tensor, file] : map->items()) {
@@ -52,7 +52,7 @@ ShardIndex parse_shard_index(std::string_view text, const std::string& name) {
     }
     return index;
   } catch (const Json::exception& error) {
-    fail(name, fmt::format("it cannot be read: {}", error.what()));
+    reject(name, fmt::format("it cannot be read: {}", error.what()));
   }
 }
 

@@ -13,7 +13,7 @@ using Kind = PickleValue::Kind;
 // The legacy container begins with the pickle of the number 0x1950a86a20f9469cfc6c.
 constexpr std::string_view kMagic("\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19", 10);
 constexpr std::string_view kMagicOpcodes("\x80\x02\x8a\x0a", 4);
-constexpr size_t kMaxDimensions = 64;
+constexpr size_t kMaxTorchDimensions = 64;
 constexpr int64_t kLegacyProtocol = 1001;
 
 struct StorageClass {
@@ -78,7 +78,7 @@ const PickleValue* tensor_arguments(const PickleValue& value) {
 }
 
 std::vector<int64_t> integers(const PickleValue& value, const std::string& name) {
-  if (value.items.size() > kMaxDimensions)
+  if (value.items.size() > kMaxTorchDimensions)
     throw_damaged(name, value.at, "a tensor has too many sizes");
   std::vector<int64_t> numbers;
   for (const PickleValue* item : value.items) {

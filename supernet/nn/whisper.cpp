@@ -16,10 +16,10 @@ namespace {
 constexpr double kLinearHz = 1000, kHzPerMel = 200.0 / 3, kLinearMels = kLinearHz / kHzPerMel;
 const double kLogStep = std::log(6.4) / 27;
 
-double hz_to_mel(double hz) {
+double hz_to_slaney_mel(double hz) {
   return hz < kLinearHz ? hz / kHzPerMel : kLinearMels + std::log(hz / kLinearHz) / kLogStep;
 }
-double mel_to_hz(double mel) {
+double slaney_mel_to_hz(double mel) {
   return mel < kLinearMels ? mel * kHzPerMel : kLinearHz * std::exp((mel - kLinearMels) * kLogStep);
 }
 
@@ -27,9 +27,9 @@ double mel_to_hz(double mel) {
 at::Tensor filters(int64_t bins, int32_t sample_rate) {
   const int64_t rows = kWhisperWindow / 2 + 1;
   std::vector<double> edges(static_cast<size_t>(bins) + 2);
-  const double highest = hz_to_mel(sample_rate / 2.0);
+  const double highest = hz_to_slaney_mel(sample_rate / 2.0);
   for (size_t i = 0; i < edges.size(); ++i) {
-    edges[i] = mel_to_hz(highest * static_cast<double>(i) / static_cast<double>(bins + 1));
+    edges[i] = slaney_mel_to_hz(highest * static_cast<double>(i) / static_cast<double>(bins + 1));
   }
   at::Tensor result = at::empty({rows, bins});
   auto value = result.accessor<float, 2>();
