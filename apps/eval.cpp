@@ -4,28 +4,61 @@
 #include <fmt/ranges.h>
 
 #include <memory>
+#include <sstream>
 
 #include "apps/latency.h"
 #include "apps/verb.h"
+#include "core/errors.h"
 #include "core/files.h"
+#include "core/option_table.h"
 #include "pipeline/baselines.h"
 
 namespace concertina {
 namespace {
 
 struct EvalArgs {
-  Comparison comparison{.data = "data/manifest.tsv", .tasks = {"all"}};
-  std::string split = "test", output;
+  Comparison comparison{.data = "data/manifest.tsv"};
+  std::vector<std::string> tasks = {"all"};
+  Precision dtype = Precision::kAuto;
+  std::string split = "test", members, output;
+  bool trained = false, clips = false;
 };
 
-void evaluate(const EvalArgs& args, const Globals& globals) {
+// What --set says of section `tasks`; the flags, where they are given, say more.
+TaskOptions task_options(const EvalArgs& args, const CLI::App& verb, const Globals& globals) {
+  ConfigFile file = ConfigFile::parse("{}", "--set");
+  for (const std::string& assignment : globals.set) file.set(assignment);
+  TaskOptions options;
+  options.tasks = task_names();
+  task_table().read(file.root().section("tasks"), options);
+  file.finish();
+  const bool all = args.tasks == std::vector<std::string>{"all"};
+  if (verb.count("--tasks") > 0) options.tasks = all ? task_names() : args.tasks;
+  if (verb.count("--dtype") > 0) options.dtype = args.dtype;
+  if (args.trained) options.trained = true;
+  return options;
+}
+
+std::vector<std::string> members_in(const std::string& file) {
+  std::vector<std::string> members;
+  std::istringstream lines(read_text(file));
+  for (std::string line; std::getline(lines, line);) {
+    if (!line.empty()) members.push_back(line);
+  }
+  if (members.empty()) throw InputError(fmt::format("{}: no architecture in it", file));
+  return members;
+}
+
+void evaluate(const EvalArgs& args, const CLI::App& verb, const Globals& globals) {
   Comparison comparison = args.comparison;
   comparison.seed = globals.seed;
   comparison.split = args.split == "dev" ? Split::kDev : Split::kTest;
-  if (comparison.tasks == std::vector<std::string>{"all"}) comparison.tasks = task_names();
+  comparison.tasks = task_options(args, verb, globals);
+  if (!args.members.empty()) comparison.members = members_in(args.members);
+  const ClipScores clips = args.clips ? ClipScores::kListed : ClipScores::kNone;
   const BaselineTable table = compare_with_baselines(comparison, globals.stop);
-  if (!args.output.empty()) write_atomically(args.output, table.to_json(globals.seed));
-  fmt::print("{}", globals.json ? table.to_json(globals.seed) : table.text());
+  if (!args.output.empty()) write_atomically(args.output, table.to_json(globals.seed, clips));
+  fmt::print("{}", globals.json ? table.to_json(globals.seed, clips) : table.text());
 }
 
 }  // namespace
@@ -38,7 +71,12 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
       verb->add_option("MODEL", args->comparison.model, "model file (.safetensors)")->required());
   verb->add_option("--arch", args->comparison.architecture, kArchitectureHelp)
       ->capture_default_str();
-  verb->add_option("--tasks", args->comparison.tasks,
+  globals.paths.reads(
+      verb->add_option("--archs", args->members,
+                       "file of names or keys, one a line: scores these members, named by their "
+                       "keys, instead of --arch")
+          ->excludes("--arch"));
+  verb->add_option("--tasks", args->tasks,
                    fmt::format("all, or some of {}", fmt::join(task_names(), ", ")))
       ->delimiter(',')
       ->capture_default_str();
@@ -49,10 +87,22 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
               "--beside", args->comparison.with,
               "what to compare with: random (its random initialisation), mfcc, or model files")
           ->delimiter(','));
+  verb->add_flag("--trained", args->trained,
+                 "also train SUPERB's probe, a weighted sum of layers and a linear head: metrics "
+                 "that end in _wsum");
+  globals.paths.reads(verb->add_option(
+      "--teacher", args->comparison.teacher,
+      "model file: teacher.r2, teacher.cka and rankme too, against its last layer, "
+      "tasks.teacher_layers or what --objective regresses"));
+  globals.paths.reads(verb->add_option("--objective", args->comparison.objective,
+                                       "a stage's objective.safetensors, for --teacher")
+                          ->needs("--teacher"));
+  verb->add_flag("--clips", args->clips,
+                 "list hits and totals of every clip with the accuracies, in JSON");
   verb->add_option("--split", args->split, "dev or test")
       ->check(CLI::IsMember({"dev", "test"}))
       ->capture_default_str();
-  add_choice(*verb, "--dtype", args->comparison.dtype,
+  add_choice(*verb, "--dtype", args->dtype,
              "what the encoder computes in; auto: bf16 where the CPU multiplies it in hardware",
              {Precision::kAuto, Precision::kFp32, Precision::kBf16});
   globals.paths.writes(*verb,
@@ -60,9 +110,13 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
                                         "JSON file to write the scores to as well"),
                        FileKind::kJson);
   verb->footer(
-      "Example:\n"
-      "  concertina eval runs/quickstart/teacher/model.safetensors --beside random,mfcc");
-  verb->callback([args, &globals] { evaluate(*args, globals); });
+      "--set takes the options of section tasks (concertina config tasks).\n"
+      "Examples:\n"
+      "  concertina eval runs/quickstart/teacher/model.safetensors --beside random,mfcc\n"
+      "  concertina eval model.safetensors --tasks pr --trained --teacher teacher.safetensors "
+      "--set "
+      "tasks.teacher_layers=[2,4]");
+  verb->callback([args, verb, &globals] { evaluate(*args, *verb, globals); });
   add_latency_verbs(app, globals);
 }
 

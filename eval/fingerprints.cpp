@@ -17,6 +17,8 @@ namespace {
 constexpr const char* kSizeVersion = "1";
 constexpr const char* kDistillVersion = "1";
 constexpr const char* kTaskVersion = "3";
+constexpr const char* kTeacherVersion = "1";
+constexpr const char* kTrainedVersion = "1";
 
 void add_machine(Facts& facts) {
   facts["LibTorch"] = TORCH_VERSION;
@@ -30,6 +32,11 @@ std::string dev_audio(const Manifest& manifest) {
   });
 }
 
+void add_source_weights(Facts& facts, const std::map<std::string, double>& weights) {
+  for (const auto& [source, weight] : weights)
+    facts[fmt::format("source_weight.{}", source)] = fmt::format("{}", weight);
+}
+
 Facts distill_facts(const ScoreSources& sources) {
   const DistillScoreOptions& options = *sources.distill;
   Facts facts = {{"version", kDistillVersion},
@@ -40,8 +47,27 @@ Facts distill_facts(const ScoreSources& sources) {
                  {"crops", fmt::format("{}", options.crops)},
                  {"seconds", fmt::format("{}", options.seconds)},
                  {"seed", fmt::format("{}", options.seed)}};
-  for (const auto& [source, weight] : options.source_weight)
-    facts[fmt::format("source_weight.{}", source)] = fmt::format("{}", weight);
+  add_source_weights(facts, options.source_weight);
+  add_machine(facts);
+  return facts;
+}
+
+Facts teacher_facts(const ScoreSources& sources) {
+  const TeacherScoreOptions& options = *sources.teacher_score;
+  const std::string data = hash_of_clips(*sources.manifest, [](const Clip& clip) {
+    if (clip.split == Split::kTest) return std::string();
+    return fmt::format("{}\t{}\t{}\t{}", audio_of(clip), clip.source, clip.speaker, clip.group);
+  });
+  Facts facts = {
+      {"version", kTeacherVersion},
+      {"supernet", sources.supernet},
+      {"teacher", sources.teacher},
+      {"objective", sources.objective},
+      {"tasks.teacher_layers", fmt::format("{}", fmt::join(sources.tasks.teacher_layers, ","))},
+      {"data", data},
+      {"seconds", fmt::format("{}", options.seconds)},
+      {"seed", fmt::format("{}", options.seed)}};
+  add_source_weights(facts, options.source_weight);
   add_machine(facts);
   return facts;
 }
@@ -66,10 +92,18 @@ Fingerprints metric_fingerprints(const ScoreSources& sources) {
       {"macs", {{"version", kSizeVersion}, {"seconds", fmt::format("{}", kMacsSeconds)}}}};
   if (sources.latency) all["latency.pred_ms"] = {{"latency model", sources.latency->sha256()}};
   if (sources.distill) all[kDistillMetric] = distill_facts(sources);
+  if (sources.teacher_score) {
+    for (const char* metric : {kTeacherR2, kTeacherCka, kRankMe})
+      all[metric] = teacher_facts(sources);
+  }
   for (const std::string& task : sources.tasks.tasks) {
     const Facts facts = task_facts(sources, task);
-    for (const Metric& metric : known_metrics())
-      if (metric.name.starts_with(task + ".")) all[std::string(metric.name)] = facts;
+    for (const Metric& metric : known_metrics()) {
+      const bool trained = is_trained_metric(metric.name);
+      if (!metric.name.starts_with(task + ".") || (trained && !sources.tasks.trained)) continue;
+      Facts& own = all[std::string(metric.name)] = facts;
+      if (trained) own["trained probe"] = kTrainedVersion;
+    }
   }
   return all;
 }

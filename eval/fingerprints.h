@@ -6,6 +6,7 @@
 
 #include "eval/distill_score.h"
 #include "eval/tasks.h"
+#include "eval/teacher_score.h"
 #include "speech/manifest.h"
 #include "study/latency/model.h"
 #include "study/trial.h"
@@ -14,11 +15,13 @@ namespace concertina {
 
 // What scores are made from. The pointers must outlive the call.
 struct ScoreSources {
-  std::string supernet, teacher, objective;  // sha256 of the files; the last two for distill.l1
+  // sha256 of the files; the last two for what is scored against the teacher.
+  std::string supernet, teacher, objective;
   const Manifest* manifest = nullptr;
   const LatencyModel* latency = nullptr;         // gives latency.pred_ms; null: it is not offered
   const DistillScoreOptions* distill = nullptr;  // gives distill.l1; null: it is not offered
-  TaskOptions tasks;                             // options.tasks: those that are scored
+  const TeacherScoreOptions* teacher_score = nullptr;  // gives teacher.r2, teacher.cka, rankme
+  TaskOptions tasks;                                   // options.tasks: those that are scored
   at::ScalarType task_dtype = at::kFloat;
 };
 

@@ -20,6 +20,17 @@ const OptionTable<TaskOptions>& task_table() {
           .within({1, 1000000}),
       option("layers", &O::layers,
              "hidden states that probes read: the layer selected on train, the last, or the mean"),
+      option("trained", &O::trained,
+             "also train SUPERB's probe on each task of classification: metrics that end in _wsum"),
+      option(
+          "teacher_layers", &O::teacher_layers,
+          "of teacher.r2 and teacher.cka, 0: the input of the first; none: what stage2.objective "
+          "regresses"),
+      option("teacher_seconds", &O::teacher_seconds,
+             "audio of train that teacher.r2, teacher.cka and rankme read; they are scored on half "
+             "as much")
+          .within({1, 1e6})
+          .unit("s"),
       option("dtype", &O::dtype,
              "of the encoder; auto: bf16 where the CPU multiplies it in hardware")
           .among({Precision::kAuto, Precision::kFp32, Precision::kBf16}),

@@ -26,6 +26,9 @@ struct TaskOptions {
   int32_t asv_trials = 4000;
   int32_t sid_min_clips = 40;
   LayerRule layers = LayerRule::kBest;
+  bool trained = false;
+  std::vector<int32_t> teacher_layers;  // of teacher.r2 and teacher.cka; none: the objective's rows
+  double teacher_seconds = 240;
   Precision dtype = Precision::kAuto;
   static TaskOptions from_config(ConfigSection section);
 };

@@ -37,6 +37,8 @@ bool SubnetEvaluator::gives(std::string_view metric) const {
   if (metric == kParams || metric == kMacs) return true;
   if (metric == kLatency) return parts_.latency.has_value();
   if (metric == kDistillMetric) return parts_.distill != nullptr;
+  if (is_teacher_metric(metric)) return parts_.teacher != nullptr;
+  if (is_trained_metric(metric) && !parts_.tasks.trained) return false;
   return tasks_ && std::ranges::count(tasks_->names(), task_of(metric)) > 0;
 }
 
@@ -90,6 +92,12 @@ std::vector<TaskScore> SubnetEvaluator::task_scores(const Architecture& architec
   return tasks_->score(features, Intervals::kNone, stop);
 }
 
+std::vector<TaskScore> SubnetEvaluator::teacher_scores(const Subnet& subnet,
+                                                       const StopToken& stop) const {
+  if (!parts_.teacher) return {};
+  return parts_.teacher->score(subnet_features(subnet), stop);
+}
+
 GroupResult SubnetEvaluator::run(const WorkGroup& group, const StopToken& stop) const {
   try {
     return score_group(group, stop);
@@ -116,8 +124,10 @@ GroupResult SubnetEvaluator::score_group(const WorkGroup& group, const StopToken
                           .values = known_values(subnets[i].architecture)};
     if (parts_.distill) evaluation.values[kDistillMetric] = losses[i];
     try {
-      for (const TaskScore& score : task_scores(subnets[i].architecture, stop))
-        evaluation.values[score.metric] = score.value;
+      for (const auto& scores :
+           {teacher_scores(subnets[i], stop), task_scores(subnets[i].architecture, stop)}) {
+        for (const TaskScore& score : scores) evaluation.values[score.metric] = score.value;
+      }
     } catch (const Interrupted&) {
       break;
     }
@@ -126,6 +136,8 @@ GroupResult SubnetEvaluator::score_group(const WorkGroup& group, const StopToken
   }
   return result;
 }
+
+bool is_trained_metric(std::string_view metric) { return metric.ends_with("_wsum"); }
 
 void use_one_thread() { at::set_num_threads(1); }
 

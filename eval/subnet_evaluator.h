@@ -14,6 +14,7 @@
 
 #include "eval/distill_score.h"
 #include "eval/tasks.h"
+#include "eval/teacher_score.h"
 #include "search/evaluator.h"
 #include "study/latency/model.h"
 #include "supernet/model/supernet.h"
@@ -25,6 +26,7 @@ inline constexpr double kMacsSeconds = 10;  // the workload that `macs` counts
 struct SubnetEvaluatorParts {
   std::shared_ptr<const Supernet> supernet;
   std::shared_ptr<const DistillScore> distill;  // gives distill.l1; null: not offered
+  std::shared_ptr<const TeacherScore> teacher;  // gives teacher.r2, teacher.cka and rankme
   std::optional<LatencyModel> latency;          // gives latency.pred_ms
   std::shared_ptr<const Manifest> manifest;     // for the tasks
   TaskOptions tasks;                       // an empty list: none; they cost far more than the rest
@@ -47,12 +49,15 @@ class SubnetEvaluator : public Evaluator {
   bool gives(std::string_view metric) const;
   GroupResult score_group(const WorkGroup& group, const StopToken& stop) const;
   std::vector<TaskScore> task_scores(const Architecture& architecture, const StopToken& stop) const;
+  std::vector<TaskScore> teacher_scores(const Subnet& subnet, const StopToken& stop) const;
 
   SubnetEvaluatorParts parts_;
   std::shared_ptr<const PreparedTasks> tasks_;  // null: none; all workers share it
 };
 
 void use_one_thread();
+
+bool is_trained_metric(std::string_view metric);  // of a trained probe: "pr.frame_acc_wsum"
 
 // The tasks behind those of `metrics` that are task metrics, in the order of task_names().
 std::vector<std::string> tasks_behind(const std::vector<std::string>& metrics);

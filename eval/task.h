@@ -29,12 +29,25 @@ class TaskRun {
   virtual std::vector<TaskScore> scores(Intervals intervals) const = 0;
 };
 
+// What a task of classification knows of a clip, for a probe that is trained by gradients.
+struct ClipLabels {
+  bool training = false;
+  int32_t fold = 0;    // of training clips
+  at::Tensor classes;  // [T] int64 of its frames, -1: not counted; or [1], of the clip as a whole
+};
+
 // Immutable: runs in several threads may share one, and must not outlive it.
 class Task {
  public:
   virtual ~Task() = default;
   virtual bool wants(int64_t clip) const = 0;  // index into the manifest
   virtual std::unique_ptr<TaskRun> start() const = 0;
+
+  // The metric of a trained probe; "": the task is none of classification, and has none of the
+  // others.
+  virtual std::string trained_metric() const { return ""; }
+  virtual int64_t class_count() const { return 0; }
+  virtual ClipLabels labels(int64_t, const ClipFeatures&) const { return {}; }
 };
 
 // A task, or what the manifest lacks for it: a sentence that names the column.

@@ -82,6 +82,8 @@ SpeakerClips pick_speakers(const Manifest& manifest, int64_t min_clips) {
 TaskScore score_of(const std::string& metric, const ClipHits& hits, std::string setting,
                    Intervals intervals) {
   TaskScore score{.metric = metric, .value = 100 * hits.rate(), .setting = std::move(setting)};
+  score.hits = hits.hits;
+  score.totals = hits.totals;
   if (intervals == Intervals::kBootstrap) {
     const Interval interval =
         bootstrap_hit_rate(hits.hits, hits.totals, Rng(0).fork("bootstrap " + metric));

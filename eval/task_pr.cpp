@@ -34,6 +34,12 @@ struct LabelledClip {
     const auto end = std::ranges::upper_bound(ends_s, time_s);
     return end == ends_s.end() ? kNoLabel : classes[static_cast<size_t>(end - ends_s.begin())];
   }
+  at::Tensor frame_classes(const ClipFeatures& features) const {  // [T] int64
+    std::vector<int64_t> frames;
+    for (int64_t t = 0; t < features.layers.size(1); ++t)
+      frames.push_back(at(features.centre_s + static_cast<double>(t) * features.period_s));
+    return at::tensor(frames, at::kLong);
+  }
 };
 
 struct PhoneData {
@@ -118,6 +124,12 @@ std::string what_is_missing(const PhoneData& data, Split split) {
 struct PhoneTask : Task {
   PhoneTask(PhoneData all, LayerRule layer_rule);
   bool wants(int64_t clip) const override { return data.clips.contains(clip); }
+  std::string trained_metric() const override { return "pr.frame_acc_wsum"; }
+  int64_t class_count() const override { return classes; }
+  ClipLabels labels(int64_t clip, const ClipFeatures& features) const override {
+    const LabelledClip& labelled = data.clips.at(clip);
+    return {labelled.split == Split::kTrain, labelled.fold, labelled.frame_classes(features)};
+  }
   std::unique_ptr<TaskRun> start() const override;
 
   PhoneData data;
@@ -133,7 +145,7 @@ class PhoneRun : public TaskRun {
 
   void add(int64_t index, const ClipFeatures& features) override {
     const LabelledClip& clip = task_.data.clips.at(index);
-    const at::Tensor labels = frame_labels(clip, features);
+    const at::Tensor labels = clip.frame_classes(features);
     const at::Tensor known = labels.ne(kNoLabel).nonzero().squeeze(1);
     const at::Tensor layers = features.layers.index_select(1, known);
     const at::Tensor target = labels.index_select(0, known);
@@ -156,14 +168,6 @@ class PhoneRun : public TaskRun {
   }
 
  private:
-  static at::Tensor frame_labels(const LabelledClip& clip, const ClipFeatures& features) {
-    std::vector<int64_t> classes;
-    for (int64_t t = 0; t < features.layers.size(1); ++t) {
-      classes.push_back(clip.at(features.centre_s + static_cast<double>(t) * features.period_s));
-    }
-    return at::tensor(classes, at::kLong);
-  }
-
   void train(int32_t fold, const at::Tensor& layers, const at::Tensor& target) {
     CONCERTINA_ASSERT(chosen_.empty());
     while (static_cast<int64_t>(sums_.size()) < layers.size(0))

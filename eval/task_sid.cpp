@@ -58,6 +58,12 @@ struct SpeakerTask : Task {
   SpeakerTask(SpeakerClipMap all, int64_t count, LayerRule layer_rule)
       : clips(std::move(all)), speakers(count), rule(layer_rule) {}
   bool wants(int64_t clip) const override { return clips.contains(clip); }
+  std::string trained_metric() const override { return "sid.acc_wsum"; }
+  int64_t class_count() const override { return speakers; }
+  ClipLabels labels(int64_t index, const ClipFeatures&) const override {
+    const SpeakerClip& clip = clips.at(index);
+    return {clip.training, clip.fold, at::tensor(std::vector<int64_t>{clip.speaker}, at::kLong)};
+  }
   std::unique_ptr<TaskRun> start() const override;
 
   SpeakerClipMap clips;

@@ -10,6 +10,7 @@
 #include "core/log.h"
 #include "eval/task.h"
 #include "eval/task_audio.h"
+#include "eval/trained_run.h"
 
 namespace concertina {
 namespace {
@@ -45,6 +46,7 @@ std::vector<ClipBatch> length_sorted_batches(const TaskAudio& audio, std::vector
 struct PreparedTasks::Data {
   std::vector<std::unique_ptr<const Task>> tasks;
   LayerRule layers = LayerRule::kBest;
+  bool trained = false;
   std::optional<TaskAudio> audio;
   std::vector<ClipBatch> training, scored;
 
@@ -80,6 +82,7 @@ PreparedTasks::PreparedTasks(const Manifest& manifest, TaskOptions options, Spli
   }
   data->take_clips(manifest, options, stop);
   data->layers = options.layers;
+  data->trained = options.trained;
   data_ = std::move(data);
 }
 
@@ -91,7 +94,8 @@ std::vector<TaskScore> PreparedTasks::score(const FeatureExtractor& features, In
                                             const StopToken& stop) const {
   const c10::InferenceMode guard;
   std::vector<std::unique_ptr<TaskRun>> runs;
-  for (const auto& task : data_->tasks) runs.push_back(task->start());
+  for (const auto& task : data_->tasks)
+    runs.push_back(data_->trained ? start_with_trained_probe(*task, stop) : task->start());
   const auto give = [&](int64_t clip, const ClipFeatures& all) {
     const ClipFeatures eligible{eligible_layers(all.layers, data_->layers), all.period_s,
                                 all.centre_s};

@@ -42,6 +42,9 @@ struct TaskScore {
   double low = std::numeric_limits<double>::quiet_NaN();
   double high = std::numeric_limits<double>::quiet_NaN();
   std::string setting;  // "layer 1, shrinkage 0.001, chosen on 4 folds of train"
+  // Of an accuracy: hits and frames or clips that count, of each clip that was scored, in the order
+  // of scoring; the same clips in the same order for all models. Empty for other metrics.
+  std::vector<double> hits, totals;
 };
 
 // What scoring needs of a manifest, read once: labels, folds, trials, and up to kTaskAudioBytes of
@@ -65,7 +68,8 @@ class PreparedTasks {
 
   // All tasks for one feature extractor. Each clip is encoded once for all tasks. Interrupted when
   // a stop was asked for. Runs in inference mode. A run takes memory for its sums: for pr kFolds *
-  // L * D * D doubles, for sid and asv a pooled clip's [L, 3 D] floats.
+  // L * D * D doubles, for sid and asv a pooled clip's [L, 3 D] floats; for a trained probe see
+  // trained_run.h.
   std::vector<TaskScore> score(const FeatureExtractor& features, Intervals intervals,
                                const StopToken& stop) const;
 

@@ -5,14 +5,18 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
+#include <iterator>
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
 #include "core/format.h"
 #include "core/log.h"
 #include "core/mapped_file.h"
+#include "distill/objective/objective_file.h"
 #include "pipeline/score_table.h"
 #include "pipeline/text_table.h"
+#include "study/metric.h"
 #include "supernet/model/model_file.h"
 #include "supernet/nn/precision.h"
 #include "supernet/space/cost.h"
@@ -41,6 +45,7 @@ std::vector<std::string> metrics_of(const std::vector<ScoredModel>& models) {
 std::string cell(const ScoredModel& model, const std::string& metric) {
   const auto score = std::ranges::find(model.scores, metric, &TaskScore::metric);
   if (score == model.scores.end()) return "-";
+  if (std::isnan(score->low)) return metric_number(metric, score->value);
   return fmt::format("{:.1f} [{:.1f}, {:.1f}]", score->value, score->low, score->high);
 }
 
@@ -48,6 +53,46 @@ Supernet random_of_shape(const Supernet& model, const Architecture& architecture
   const SearchSpace shape =
       SearchSpace::single(model.blueprint(), {architecture, model.storage().rule});
   return randomly_initialised(model, shape, seed);
+}
+
+using NamedMembers = std::vector<std::pair<std::string, Architecture>>;
+
+NamedMembers members_to_score(const Comparison& comparison, const SearchSpace& space) {
+  NamedMembers members;
+  for (const std::string& name : comparison.members) {
+    Architecture member = resolve_architecture(space, name);
+    std::string key = member.key();
+    members.emplace_back(std::move(key), std::move(member));
+  }
+  if (members.empty())
+    members.emplace_back(std::filesystem::path(comparison.model).stem().string(),
+                         resolve_architecture(space, comparison.architecture));
+  return members;
+}
+
+void add_random(BaselineTable& table, const Comparison& comparison, const Supernet& model,
+                const NamedMembers& members, at::ScalarType dtype) {
+  if (comparison.members.empty()) {
+    const Architecture& member = members.front().second;
+    table.add_member("random", random_of_shape(model, member, comparison.seed), member, dtype);
+    return;
+  }
+  const Supernet random = randomly_initialised(model, model.space(), comparison.seed);
+  for (const auto& [name, member] : members)
+    table.add_member(name + " random", random, member, dtype);
+}
+
+std::shared_ptr<const TeacherScore> teacher_score_of(const Comparison& comparison,
+                                                     const Manifest& manifest,
+                                                     const StopToken& stop) {
+  const Supernet loaded = load_model(comparison.teacher, Reading::kCopied);
+  const Subnet teacher = loaded.slice(loaded.space().largest());
+  const std::vector<Row> rows = comparison.objective.empty()
+                                    ? hidden_rows(comparison.tasks.teacher_layers, teacher)
+                                    : clean_rows(*load_objective(comparison.objective).objective);
+  const TeacherScoreOptions options{
+      .seconds = comparison.tasks.teacher_seconds, .source_weight = {}, .seed = comparison.seed};
+  return std::make_shared<TeacherScore>(teacher, rows, manifest, comparison.split, options, stop);
 }
 
 }  // namespace
@@ -91,8 +136,21 @@ void BaselineTable::add_subnet(const std::string& name, const Subnet& subnet) {
   models_.push_back(std::move(model));
 }
 
+void BaselineTable::add_teacher_scores(const FeatureExtractor& features) {
+  std::vector<TaskScore>& scores = models_.back().scores;
+  if (!teacher_ || std::ranges::any_of(scores, is_teacher_metric, &TaskScore::metric)) return;
+  std::ranges::move(teacher_->score(features, stop_), std::back_inserter(scores));
+}
+
+void BaselineTable::add_member(const std::string& name, const Supernet& model,
+                               const Architecture& member, at::ScalarType dtype) {
+  add_subnet(name, model.slice(member, dtype));
+  add_teacher_scores(subnet_features(model.slice(member)));
+}
+
 void BaselineTable::add_mfcc() {
   models_.push_back({"mfcc", "", 0, score("mfcc", mfcc_baseline_features())});
+  add_teacher_scores(mfcc_baseline_features());
 }
 
 std::string BaselineTable::text() const {
@@ -114,7 +172,7 @@ std::string BaselineTable::text() const {
   return text_table(rows) + (note.empty() ? "" : note + "\n");
 }
 
-std::string BaselineTable::to_json(uint64_t seed) const {
+std::string BaselineTable::to_json(uint64_t seed, ClipScores clips) const {
   nlohmann::ordered_json models = nlohmann::ordered_json::array();
   for (const ScoredModel& model : models_) {
     nlohmann::ordered_json scores = nlohmann::ordered_json::array();
@@ -124,6 +182,9 @@ std::string BaselineTable::to_json(uint64_t seed) const {
                         {"low", s.low},
                         {"high", s.high},
                         {"setting", s.setting}});
+      if (clips == ClipScores::kNone || s.hits.empty()) continue;
+      scores.back()["hits"] = s.hits;
+      scores.back()["totals"] = s.totals;
     }
     models.push_back({{"name", model.name},
                       {"params", model.params},
@@ -143,27 +204,24 @@ std::string BaselineTable::to_json(uint64_t seed) const {
 
 BaselineTable compare_with_baselines(const Comparison& comparison, const StopToken& stop) {
   const Supernet model = load_model(comparison.model, Reading::kCopied);
-  const Architecture architecture = resolve_architecture(model.space(), comparison.architecture);
+  const NamedMembers members = members_to_score(comparison, model.space());
   const Manifest manifest = read_manifest(comparison.data);
-  TaskOptions options;
-  options.tasks = comparison.tasks;
-  const at::ScalarType dtype = scalar_type(comparison.dtype);
-  BaselineTable table(manifest, options, comparison.split, stop);
-  if (table.tasks().names().empty())
+  const at::ScalarType dtype = scalar_type(comparison.tasks.dtype);
+  BaselineTable table(manifest, comparison.tasks, comparison.split, stop);
+  if (table.tasks().names().empty() && comparison.teacher.empty())
     throw InputError(fmt::format("{}: none of the tasks {} can be scored", comparison.data,
-                                 fmt::join(options.tasks, ", ")));
-  table.add_subnet(std::filesystem::path(comparison.model).stem().string(),
-                   model.slice(architecture, dtype));
+                                 fmt::join(comparison.tasks.tasks, ", ")));
+  if (!comparison.teacher.empty())
+    table.score_against(teacher_score_of(comparison, manifest, stop));
+  for (const auto& [name, member] : members) table.add_member(name, model, member, dtype);
   for (const std::string& other : comparison.with) {
     if (other == "random") {
-      table.add_subnet(
-          "random",
-          random_of_shape(model, architecture, comparison.seed).slice(architecture, dtype));
+      add_random(table, comparison, model, members, dtype);
     } else if (other == "mfcc") {
       table.add_mfcc();
     } else {
       const Supernet loaded = load_model(other, Reading::kCopied);
-      table.add_subnet(other, loaded.slice(loaded.space().default_architecture(), dtype));
+      table.add_member(other, loaded, loaded.space().default_architecture(), dtype);
     }
   }
   return table;

@@ -2,11 +2,13 @@
 // initialisation, MFCC features, other models).
 #pragma once
 
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "eval/tasks.h"
+#include "eval/teacher_score.h"
 #include "supernet/model/supernet.h"
 
 namespace concertina {
@@ -18,6 +20,8 @@ struct ScoredModel {
   std::vector<TaskScore> scores;
 };
 
+enum class ClipScores { kNone, kListed };  // hits and totals of each clip in JSON
+
 // Random weights for `space`, drawn like a teacher's initial weights; what is computed from data
 // rather than trained (log-mel statistics) comes from `trained`.
 Supernet randomly_initialised(const Supernet& trained, const SearchSpace& space, uint64_t seed);
@@ -27,33 +31,45 @@ Supernet randomly_initialised(const Supernet& trained, const SearchSpace& space,
 class BaselineTable {
  public:
   BaselineTable(const Manifest& manifest, const TaskOptions& options, Split split, StopToken stop);
+  // From here on models are scored against a teacher too, in fp32, without intervals.
+  void score_against(std::shared_ptr<const TeacherScore> teacher) { teacher_ = std::move(teacher); }
   void add_subnet(const std::string& name, const Subnet& subnet);
+  // add_subnet() of a member, and its scores against the teacher.
+  void add_member(const std::string& name, const Supernet& model, const Architecture& member,
+                  at::ScalarType dtype);
   void add_mfcc();
 
   const PreparedTasks& tasks() const { return tasks_; }
   const std::vector<ScoredModel>& models() const { return models_; }
-  std::string text() const;                  // aligned columns with 95 % intervals
-  std::string to_json(uint64_t seed) const;  // docs/formats.md, scores.json
+  std::string text() const;  // aligned columns with 95 % intervals
+  std::string to_json(uint64_t seed,
+                      ClipScores clips = ClipScores::kNone) const;  // docs/formats.md
 
  private:
   std::vector<TaskScore> score(const std::string& name, const FeatureExtractor& features) const;
+  void add_teacher_scores(const FeatureExtractor& features);  // to those of the last model
 
   std::string data_;  // the manifest's fingerprint
   PreparedTasks tasks_;
   Split split_;
   StopToken stop_;
+  std::shared_ptr<const TeacherScore> teacher_;  // null: none
   std::vector<ScoredModel> models_;
   std::vector<std::pair<TensorMap, size_t>> scored_;  // tensors of a subnet, its index in models_
 };
 
 struct Comparison {
   std::string model, architecture = "default";  // a file, and which of its members
-  std::string data;                             // a manifest
-  Precision dtype = Precision::kAuto;           // what the encoder computes in
-  std::vector<std::string> tasks;
+  std::vector<std::string> members;  // several instead, each a row that is named by its key
+  std::string data;                  // a manifest
+  TaskOptions tasks;
+  std::string teacher;    // a model file: scores against it; "": none
+  std::string objective;  // an objective file: against the rows that it regresses
   Split split = Split::kTest;
-  std::vector<std::string> with;  // "random", "mfcc" or model files
-  uint64_t seed = 0;              // of the random initialisation
+  // "random", "mfcc" or model files. With `members`, random is one supernet of random weights, of
+  // which the same members are scored.
+  std::vector<std::string> with;
+  uint64_t seed = 0;  // of the random initialisation
 };
 // InputError when a file is invalid, the member is not in the model's space or no task can be
 // scored.

@@ -12,6 +12,7 @@
 #include "eval/distill_score.h"
 #include "eval/subnet_evaluator.h"
 #include "eval/task_kinds.h"
+#include "eval/teacher_score.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/pretrained.h"
 #include "speech/corpus.h"
@@ -95,13 +96,17 @@ void check_labels(ConfigSection search, std::string_view key, const Names& metri
   }
 }
 
-// distill.l1 is the loss of stage 2 on audio as it is.
-void check_is_scored(ConfigSection section, std::string_view key, const Names& metrics) {
-  const std::string message =
-      fmt::format("{} needs an objective without masks: stage2.objective learns from masked frames",
-                  kDistillMetric);
+// distill.l1 is the loss of stage 2 on audio as it is; teacher.r2 and its like take the rows of its
+// objective where no layers are named.
+void check_is_scored(ConfigSection section, std::string_view key, const Names& metrics,
+                     bool layers_named) {
   for (size_t i = 0; i < metrics.size(); ++i) {
-    if (metrics[i] != kDistillMetric) continue;
+    const bool of_teacher = is_teacher_metric(metrics[i]);
+    if (metrics[i] != kDistillMetric && !(of_teacher && !layers_named)) continue;
+    const std::string message =
+        fmt::format("{} needs {}: stage2.objective learns from masked frames", metrics[i],
+                    of_teacher ? "tasks.teacher_layers, or an objective without masks"
+                               : "an objective without masks");
     if (section.has(key)) section.problem(key, i, message);
     if (!section.has(key)) section.problem(key, message);  // a default
   }
@@ -117,9 +122,10 @@ void check_scored_objective(ConfigSection root, const PipelineConfig& config) {
   if (!root.has("search") || !reads_mask(config.stage2.objective)) return;
   const SearchConfig& search = config.search;
   ConfigSection section = root.section("search");
-  check_is_scored(section, "objectives", search.objectives);
-  check_is_scored(section, "record", search.record);
-  check_is_scored(section.section("front"), "score", search.front_score);
+  const bool layers_named = !config.tasks.teacher_layers.empty();
+  check_is_scored(section, "objectives", search.objectives, layers_named);
+  check_is_scored(section, "record", search.record, layers_named);
+  check_is_scored(section.section("front"), "score", search.front_score, layers_named);
 }
 
 void check_metric_names(ConfigSection root, const SearchConfig& search) {
@@ -137,6 +143,13 @@ void check_metric_names(ConfigSection root, const SearchConfig& search) {
 void check_teacher_layers(ConfigSection root, const PipelineConfig& config) {
   const std::optional<int32_t> depth = teacher_depth(config);
   if (!depth) return;
+  const std::vector<int32_t>& scored = config.tasks.teacher_layers;
+  for (size_t i = 0; i < scored.size(); ++i) {
+    if (scored[i] < 0 || scored[i] > *depth)
+      root.section("tasks").problem(
+          "teacher_layers", i,
+          fmt::format("the teacher has layers 0 to {}, not {}", *depth, scored[i]));
+  }
   for (const auto& [name, stage] :
        {std::pair("stage1", &config.stage1), {"stage2", &config.stage2}}) {
     const auto problem = objective_problem(stage->objective, *depth);

@@ -29,23 +29,32 @@ std::string utc_now() {
   return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(std::time(nullptr)));
 }
 
+// What is scored on test: the tasks of search.front.score, and what the search measures without them.
+std::vector<std::string> scored_metrics(const SearchConfig& search) {
+  std::vector<std::string> metrics = searched_metrics(search);
+  metrics.insert(metrics.end(), search.front_score.begin(), search.front_score.end());
+  return metrics;
+}
+
 class TestScorer {
  public:
   TestScorer(const SearchInputs& inputs, const StopToken& stop)
       : inputs_(inputs),
         stop_(stop),
+        metrics_(scored_metrics(inputs.config.search)),
         distill_(distill_score(inputs, Split::kTest)),
+        teacher_(teacher_score(inputs, metrics_, Split::kTest, stop)),
         tasks_(tasks_for(inputs.config, *inputs.manifest, inputs.config.search.front_score,
                          Split::kTest)) {
     if (!tasks_.tasks.empty()) prepared_.emplace(*inputs.manifest, tasks_, Split::kTest, stop);
   }
 
-  bool scores_anything() const { return distill_ != nullptr || !tasks_.tasks.empty(); }
+  bool scores_anything() const { return distill_ || teacher_ || !tasks_.tasks.empty(); }
 
   // Everything but the architecture that a score depends on, by metric.
   std::string scored_with() const {
-    Fingerprints facts =
-        score_fingerprints(inputs_.config, inputs_.workspace, *inputs_.manifest, tasks_, nullptr);
+    Fingerprints facts = score_fingerprints(inputs_.config, inputs_.workspace, *inputs_.manifest,
+                                            metrics_, tasks_, nullptr);
     std::erase_if(facts, [&](const auto& metric) { return !is_scored(metric.first); });
     nlohmann::json json = {{"data", inputs_.manifest->fingerprint()}, {"metrics", facts}};
     for (const std::string& task : tasks_.tasks) {
@@ -60,24 +69,31 @@ class TestScorer {
     FrontScore scored{architecture, {}};
     const Supernet& supernet = *inputs_.supernet;
     if (distill_) scored.scores[kDistillMetric] = {distill_->score(supernet.slice(architecture))};
+    const auto keep = [&](const std::vector<TaskScore>& scores) {
+      for (const TaskScore& score : scores) {
+        if (is_scored(score.metric))
+          scored.scores[score.metric] = {score.value, score.low, score.high, score.setting};
+      }
+    };
+    if (teacher_) keep(teacher_->score(subnet_features(supernet.slice(architecture)), stop_));
     if (!prepared_) return scored;
     const auto features = subnet_features(supernet.slice(architecture, scalar_type(tasks_.dtype)));
-    for (const TaskScore& score : prepared_->score(features, Intervals::kBootstrap, stop_)) {
-      if (is_scored(score.metric))
-        scored.scores[score.metric] = {score.value, score.low, score.high, score.setting};
-    }
+    keep(prepared_->score(features, Intervals::kBootstrap, stop_));
     return scored;
   }
 
  private:
   bool is_scored(const std::string& metric) const {
     return (metric == kDistillMetric && distill_) ||
+           (is_teacher_metric(metric) && std::ranges::count(metrics_, metric) > 0) ||
            std::ranges::count(inputs_.config.search.front_score, metric) > 0;
   }
 
   const SearchInputs& inputs_;
   const StopToken& stop_;
+  std::vector<std::string> metrics_;
   std::shared_ptr<const DistillScore> distill_;
+  std::shared_ptr<const TeacherScore> teacher_;
   TaskOptions tasks_;
   std::optional<PreparedTasks> prepared_;  // empty: no tasks
 };

@@ -1,5 +1,7 @@
 #include "pipeline/search_inputs.h"
 
+#include <algorithm>
+
 #include "core/mapped_file.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/study_setup.h"
@@ -20,6 +22,20 @@ std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Sp
       teacher.slice(teacher.space().largest()), inputs.supernet->blueprint(),
       load_objective(inputs.workspace.objective(2)), *inputs.manifest, split,
       distill_score_options(inputs.config));
+}
+
+std::shared_ptr<const TeacherScore> teacher_score(const SearchInputs& inputs,
+                                                  const std::vector<std::string>& metrics,
+                                                  Split split, const StopToken& stop) {
+  if (std::ranges::none_of(metrics, is_teacher_metric)) return nullptr;
+  const Supernet loaded = load_model(inputs.workspace.teacher(), Reading::kCopied);
+  const Subnet teacher = loaded.slice(loaded.space().largest());
+  const std::vector<int32_t>& layers = inputs.config.tasks.teacher_layers;
+  const std::vector<Row> rows =
+      layers.empty() ? clean_rows(*load_objective(inputs.workspace.objective(2)).objective)
+                     : hidden_rows(layers, teacher);
+  return std::make_shared<TeacherScore>(teacher, rows, *inputs.manifest, split,
+                                        teacher_score_options(inputs.config), stop);
 }
 
 }  // namespace concertina

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "eval/distill_score.h"
+#include "eval/teacher_score.h"
 #include "pipeline/pipeline_config.h"
 #include "pipeline/workspace.h"
 #include "speech/manifest.h"
@@ -22,5 +25,9 @@ struct SearchInputs {
 
 // Null when the search does not ask for it.
 std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Split split);
+// Null where none of the metrics is teacher.r2, teacher.cka or rankme.
+std::shared_ptr<const TeacherScore> teacher_score(const SearchInputs& inputs,
+                                                  const std::vector<std::string>& metrics,
+                                                  Split split, const StopToken& stop);
 
 }  // namespace concertina

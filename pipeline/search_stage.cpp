@@ -23,15 +23,17 @@
 namespace concertina {
 namespace {
 
-SubnetEvaluator make_evaluator(const SearchInputs& inputs, const StudyFile& study) {
+SubnetEvaluator make_evaluator(const SearchInputs& inputs, const StudyFile& study,
+                               const StopToken& stop) {
+  const std::vector<std::string> metrics = searched_metrics(inputs.config.search);
   SubnetEvaluatorParts parts;
   parts.supernet = inputs.supernet;
   parts.distill = distill_score(inputs, Split::kDev);
+  parts.teacher = teacher_score(inputs, metrics, Split::kDev, stop);
   if (const auto record = study.latency_model())
     parts.latency = LatencyModel::from_json(record->json);
   parts.manifest = inputs.manifest;
-  parts.tasks = tasks_for(inputs.config, *inputs.manifest, searched_metrics(inputs.config.search),
-                          Split::kDev);
+  parts.tasks = tasks_for(inputs.config, *inputs.manifest, metrics, Split::kDev);
   parts.task_dtype = scalar_type(parts.tasks.dtype);
   parts.fingerprints = search_fingerprints(inputs.config, inputs.workspace, *inputs.manifest,
                                            parts.latency ? &*parts.latency : nullptr);
@@ -41,7 +43,7 @@ SubnetEvaluator make_evaluator(const SearchInputs& inputs, const StudyFile& stud
 StudyReport search_with_progress(const SearchInputs& inputs, StudyFile& study,
                                  const StopToken& stop) {
   const SearchConfig& search = inputs.config.search;
-  const SubnetEvaluator evaluator = make_evaluator(inputs, study);
+  const SubnetEvaluator evaluator = make_evaluator(inputs, study, stop);
   const SearchSpace& space = inputs.supernet->space();
   const auto searcher =
       make_searcher(searcher_options(inputs.config, study.header().objectives), space);

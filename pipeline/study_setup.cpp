@@ -95,6 +95,7 @@ TaskOptions tasks_for(const PipelineConfig& config, const Manifest& manifest,
   TaskOptions options = config.tasks;
   options.tasks = tasks_behind(metrics);
   options.tasks = available_tasks(manifest, options, split);
+  options.trained = std::ranges::any_of(metrics, is_trained_metric);
   return options;
 }
 
@@ -106,17 +107,25 @@ DistillScoreOptions distill_score_options(const PipelineConfig& config) {
           .seed = config.seed};
 }
 
+TeacherScoreOptions teacher_score_options(const PipelineConfig& config) {
+  return {.seconds = config.tasks.teacher_seconds,
+          .source_weight = config.stage2.train.batch.source_weight,
+          .seed = config.seed};
+}
+
 Fingerprints score_fingerprints(const PipelineConfig& config, const Workspace& workspace,
-                                const Manifest& manifest, const TaskOptions& tasks,
-                                const LatencyModel* latency) {
+                                const Manifest& manifest, const std::vector<std::string>& metrics,
+                                const TaskOptions& tasks, const LatencyModel* latency) {
   const DistillScoreOptions distill = distill_score_options(config);
+  const TeacherScoreOptions teacher = teacher_score_options(config);
   ScoreSources sources{.supernet = sha256_file(workspace.student(2)),
                        .manifest = &manifest,
                        .latency = latency,
                        .tasks = tasks};
   sources.task_dtype = scalar_type(tasks.dtype);
-  if (is_searched(config.search, kDistillMetric)) {
-    sources.distill = &distill;
+  if (is_searched(config.search, kDistillMetric)) sources.distill = &distill;
+  if (std::ranges::any_of(metrics, is_teacher_metric)) sources.teacher_score = &teacher;
+  if (sources.distill || sources.teacher_score) {
     sources.teacher = sha256_file(workspace.teacher());
     sources.objective = sha256_file(workspace.objective(2));
   }
@@ -125,9 +134,9 @@ Fingerprints score_fingerprints(const PipelineConfig& config, const Workspace& w
 
 Fingerprints search_fingerprints(const PipelineConfig& config, const Workspace& workspace,
                                  const Manifest& manifest, const LatencyModel* latency) {
-  return score_fingerprints(
-      config, workspace, manifest,
-      tasks_for(config, manifest, searched_metrics(config.search), Split::kDev), latency);
+  const std::vector<std::string> metrics = searched_metrics(config.search);
+  return score_fingerprints(config, workspace, manifest, metrics,
+                            tasks_for(config, manifest, metrics, Split::kDev), latency);
 }
 
 StudyFile open_or_create_study(const PipelineConfig& config, const Workspace& workspace,

@@ -7,6 +7,7 @@
 
 #include "eval/distill_score.h"
 #include "eval/tasks.h"
+#include "eval/teacher_score.h"
 #include "pipeline/pipeline_config.h"
 #include "pipeline/workspace.h"
 #include "search/searcher.h"
@@ -25,11 +26,12 @@ bool is_searched(const SearchConfig& search, const std::string& metric);
 TaskOptions tasks_for(const PipelineConfig& config, const Manifest& manifest,
                       const std::vector<std::string>& metrics, Split split);
 DistillScoreOptions distill_score_options(const PipelineConfig& config);
-// Of sizes, of distill.l1 where it is searched, of these tasks' metrics, and of latency.pred_ms
-// where a model is given.
+TeacherScoreOptions teacher_score_options(const PipelineConfig& config);
+// Of sizes, of distill.l1 where it is searched, of teacher.r2, teacher.cka and rankme where one is
+// among `metrics`, of these tasks' metrics, and of latency.pred_ms where a model is given.
 Fingerprints score_fingerprints(const PipelineConfig& config, const Workspace& workspace,
-                                const Manifest& manifest, const TaskOptions& tasks,
-                                const LatencyModel* latency);
+                                const Manifest& manifest, const std::vector<std::string>& metrics,
+                                const TaskOptions& tasks, const LatencyModel* latency);
 // The same with the tasks that the search scores on dev.
 Fingerprints search_fingerprints(const PipelineConfig& config, const Workspace& workspace,
                                  const Manifest& manifest, const LatencyModel* latency);

@@ -28,14 +28,20 @@ constexpr std::array kMetrics = {
     count("macs", "MACs"),
     time("latency.pred_ms", ScoredOn::kArchitecture),
     Metric{"distill.l1", kDown, "", NumberFormat::kNumber, ScoredOn::kClips},
+    // Without labels: docs/proxies.md.
+    Metric{"teacher.r2", kUp, "", NumberFormat::kNumber, ScoredOn::kClips},
+    Metric{"teacher.cka", kUp, "", NumberFormat::kNumber, ScoredOn::kClips},
+    Metric{"rankme", kUp, "", NumberFormat::kNumber, ScoredOn::kClips},
     // Phone recognition with a ridge or an LDA probe; non-pause frames use the setting chosen on
     // all frames.
     per_cent("pr.frame_acc", kUp),
     per_cent("pr.frame_acc_lda", kUp),
+    per_cent("pr.frame_acc_wsum", kUp),  // SUPERB's trained probe
     per_cent("pr.nonpause_acc", kUp),
     per_cent("pr.nonpause_acc_lda", kUp),
     per_cent("sid.acc", kUp),  // LDA
     per_cent("sid.acc_ridge", kUp),
+    per_cent("sid.acc_wsum", kUp),
     per_cent("asv.eer", kDown),
     time("latency.mean_ms", ScoredOn::kClock),
     time("latency.p50_ms", ScoredOn::kClock),

@@ -41,6 +41,12 @@ json 'x["bytes"] > 0' extract "$model" --study "$study" --max-params 10M -o "$wo
 json 'x["architecture"]' model export "$model" --arch smallest --format concertina -o "$work/again.safetensors"
 json 'x[0]["shape"][0] > 1' encode "$work/subnet.safetensors" "$clip" -o "$work/features.npy"
 json 'x["p50_ms"] > 0' bench "$work/subnet.safetensors" --seconds 1 --repetitions 3
+printf 'smallest\n\nlargest\n' >"$work/archs"
+json 'len(x["models"]) == 4 and x["models"][2]["name"] == x["models"][0]["name"] + " random" and
+  {"teacher.r2", "teacher.cka", "rankme"} <= {s["metric"] for s in x["models"][3]["scores"]} and
+  all("hits" not in s or len(s["hits"]) == len(s["totals"]) for s in x["models"][0]["scores"])' \
+  eval "$model" --data data/smoke/manifest.tsv --archs "$work/archs" --beside random --trained --clips \
+  --teacher "$one/teacher/model.safetensors" --set tasks.teacher_seconds=5 --set tasks.teacher_layers=[1]
 json 'x["clips"] > 0' corpus show data/smoke/manifest.tsv
 json 'all(row["state"] == "up to date" for row in x)' run configs/smoke.yaml --out "$one" --set search.workers=1 --dry-run
 json 'len(x["front"]) >= 1 and len(x["budgets"]) == 2 and x["subnet"].endswith("subnet.safetensors")' run configs/smoke.yaml --out "$one" --set search.workers=1

@@ -170,6 +170,37 @@ TEST_F(EvaluatorTest, GivesTheMetricsItNames) {
   EXPECT_EQ(result[0].values.size(), names.size());
 }
 
+TEST_F(EvaluatorTest, ScoresAgainstTheTeacherAndTrainedProbesAreOnDemand) {
+  parts_.distill = nullptr;
+  const SubnetEvaluator sizes(parts_);
+  const auto names_of = [](const SubnetEvaluator& evaluator) {
+    std::vector<std::string> names;
+    for (const MetricInfo& metric : evaluator.metrics()) names.push_back(metric.name);
+    return names;
+  };
+  EXPECT_EQ(names_of(sizes), (std::vector<std::string>{"params", "macs"}));
+  const Subnet teacher = testing::perturbed(space(), 2).slice(space().largest());
+  parts_.teacher =
+      std::make_shared<TeacherScore>(teacher, hidden_rows({}, teacher), corpus_.manifest(),
+                                     Split::kDev, TeacherScoreOptions{.seconds = 10});
+  parts_.tasks = {.tasks = {"sid"}, .sid_min_clips = 5, .trained = true};
+  const SubnetEvaluator evaluator(parts_);
+  const std::vector<Proposal> two = proposals(2);
+  const auto values_with = [&](int32_t workers) {
+    std::map<int64_t, std::map<std::string, double>> values;
+    make_tbb_executor(workers, use_one_thread)
+        ->run(evaluator, evaluator.plan(two), {}, [&](const GroupResult& result) {
+          for (const Evaluation& each : result) values[each.number] = each.values;
+        });
+    return values;
+  };
+  const auto values = values_with(1);
+  for (const char* name : {"teacher.r2", "teacher.cka", "rankme", "sid.acc_wsum"})
+    EXPECT_EQ(values.at(0).count(name), 1u) << name;
+  EXPECT_EQ(values.at(0).size(), names_of(evaluator).size());
+  EXPECT_EQ(values_with(2), values);
+}
+
 // Changes one thing and lists the metrics whose fingerprint changes with it.
 class FingerprintTest : public EvaluatorTest {
  protected:
@@ -210,6 +241,25 @@ TEST_F(FingerprintTest, HoldsWhatAScoreDependsOn) {
   EXPECT_EQ(changed(), Names{"distill"});
   sources_.supernet = "another";
   EXPECT_EQ(changed(), (Names{"asv", "distill", "pr", "sid"}));
+}
+
+TEST_F(FingerprintTest, HoldsWhatTrainedProbesAndScoresAgainstTheTeacherDependOn) {
+  TeacherScoreOptions options;
+  sources_.teacher_score = &options;
+  sources_.tasks.trained = true;
+  before_ = metric_fingerprints(sources_);
+  EXPECT_TRUE(before_.contains("pr.frame_acc_wsum"));
+  EXPECT_EQ(changed(), Names{});
+  options.seconds = 99;
+  EXPECT_EQ(changed(), (Names{"rankme", "teacher"}));
+  options = {};
+  sources_.tasks.teacher_layers = {2};
+  EXPECT_EQ(changed(), (Names{"rankme", "teacher"}));
+  sources_.tasks.teacher_layers = {};
+  sources_.teacher = "another";
+  EXPECT_EQ(changed(), (Names{"distill", "rankme", "teacher"}));
+  sources_.tasks.trained = false;
+  EXPECT_FALSE(metric_fingerprints(sources_).contains("pr.frame_acc_wsum"));
 }
 
 TEST_F(FingerprintTest, HoldsTheColumnsThatAreRead) {

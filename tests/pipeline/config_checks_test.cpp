@@ -44,6 +44,18 @@ TEST(ConfigChecks, LayersOfTheTeacher) {
                               HasSubstr("layers.1: the teacher has 2 layers, not 9")));
 }
 
+TEST(ConfigChecks, ScoresAgainstTheTeacher) {
+  EXPECT_EQ(problems_with({"search.record=[teacher.r2,rankme]", "tasks.teacher_layers=[0,2]"}), "");
+  EXPECT_THAT(problems_with({"tasks.teacher_layers=[1,3]"}),
+              HasSubstr("teacher_layers.1: the teacher has layers 0 to 2, not 3"));
+  const std::vector<std::string> masked = {"stage2.objective={kind: masked_pairs}",
+                                           "search.objectives=[params,teacher.r2]"};
+  EXPECT_THAT(problems_with(masked), HasSubstr("search.objectives.1: teacher.r2 needs "
+                                               "tasks.teacher_layers, or an objective without"));
+  EXPECT_THAT(problems_with({masked[0], masked[1], "tasks.teacher_layers=[2]"}),
+              Not(HasSubstr("teacher.r2")));
+}
+
 TEST(ConfigChecks, TeachersToDownload) {
   EXPECT_EQ(problems_with({"teacher.pretrained=whisper-base", "stage1.objective.top=6"}), "");
   EXPECT_THAT(problems_with({"teacher.pretrained=whisper-tiny.en", "stage1.objective.top=6"}),
