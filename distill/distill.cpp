@@ -96,10 +96,14 @@ void log_unused_caches(const std::filesystem::path& run) {
 
 PreparedStage prepare(const DistillOptions& options, const DistillInputs& inputs,
                       const std::string& name, const StageContext& context) {
-  ConfigFingerprint fingerprint{.name = name,
-                                .options = to_json(options),
-                                .data = inputs.manifest.fingerprint(),
-                                .space = json_of(inputs.space)};
+  ConfigFingerprint fingerprint{
+      .name = name,
+      .options = to_json(options),
+      .data = inputs.manifest.fingerprint(),
+      .space = json_of(inputs.space),
+      .completed_options = [stage = inputs.stage](const std::string& json) {
+        return distill_table(stage).completed_json(json, distill_defaults(stage));
+      }};
   fingerprint.inputs["teacher"] = weights_sha256(inputs.teacher);
   if (options.init == StudentInit::kPreviousStage) {
     fingerprint.inputs["previous"] = weights_sha256(inputs.previous->model);
