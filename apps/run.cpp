@@ -16,7 +16,11 @@ namespace {
 struct RunFlags {
   std::string pipeline, out;
   std::vector<std::string> stages;
-  bool dry_run = false;
+  bool dry_run = false, fresh = false;
+
+  TrainingFlags training_flags() const {
+    return {.existing = fresh ? Existing::kResumeOrSetAside : Existing::kResume};
+  }
 };
 
 void print_plan(const std::vector<PlannedStage>& plan, bool as_json) {
@@ -43,7 +47,7 @@ void run(const RunFlags& flags, const Globals& globals) {
   const Workspace workspace{flags.out.empty() ? default_workspace(flags.pipeline)
                                               : std::filesystem::path(flags.out)};
   const Pipeline pipeline = parse_pipeline(file, flags.pipeline, workspace);
-  const std::vector<Stage> stages = pipeline_stages(pipeline);
+  const std::vector<Stage> stages = pipeline_stages(pipeline, flags.training_flags());
   if (flags.dry_run) {
     print_plan(plan_stages(stages, workspace, flags.stages), globals.json);
     return;
@@ -68,6 +72,9 @@ void add_run_verbs(CLI::App& app, Globals& globals) {
   verb->add_option("--stages", flags->stages, "only these stages, e.g. corpus,teacher")
       ->delimiter(',');
   verb->add_flag("-n,--dry-run", flags->dry_run, "only list the stages and whether they would run");
+  verb->add_flag("--fresh", flags->fresh,
+                 "where a training stage has other settings than its earlier run, rename the "
+                 "earlier folder to NAME.old and start again; without it such a run is an error");
   verb->footer(
       "A stage whose settings and inputs have not changed is skipped; one that was interrupted "
       "resumes.\n\n"

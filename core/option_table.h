@@ -122,6 +122,16 @@ class OptionTable {
     return detail::dump_object([&](detail::Json& json) { write(values, json); });
   }
 
+  // Such JSON of an earlier version, with the values that options which it lacks have by default.
+  // What it has stays as it is, valid or not.
+  std::string completed_json(const std::string& json, const S& defaults) const {
+    return detail::completed_object(json, [&](ConfigSection section) {
+      S values = defaults;
+      read(std::move(section), values);
+      return fingerprint_json(std::move(values));
+    });
+  }
+
   std::vector<OptionRow> list(const std::string& prefix, S defaults) const {
     std::vector<OptionRow> rows;
     append_rows(prefix, defaults, rows);

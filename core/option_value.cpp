@@ -131,6 +131,20 @@ Json json_of(const T& value) {
   return value;
 }
 
+void add_missing(Json& object, const Json& from) {
+  if (object.is_array() && from.is_array() && object.size() == from.size()) {
+    for (size_t i = 0; i < object.size(); ++i) add_missing(object[i], from[i]);
+  }
+  if (!object.is_object() || !from.is_object()) return;
+  for (const auto& [key, value] : from.items()) {
+    if (object.contains(key)) {
+      add_missing(object[key], value);
+    } else {
+      object[key] = value;
+    }
+  }
+}
+
 // Pointers as what they point at.
 template <class Function>
 auto visit_value(const ValuePointer& value, Function&& function) {
@@ -182,6 +196,14 @@ std::string dump_object(const std::function<void(Json&)>& write) {
   Json json;
   write(json);
   return json.dump();
+}
+
+std::string completed_object(const std::string& json,
+                             const std::function<std::string(ConfigSection)>& rewritten) {
+  Json object = Json::parse(json, nullptr, /*allow_exceptions=*/false);
+  if (!object.is_object()) return json;
+  add_missing(object, Json::parse(rewritten(ConfigFile::parse(json).root())));
+  return object.dump();
 }
 
 void report_problem(ConfigSection section, const std::string& key, const std::string& message) {

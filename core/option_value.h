@@ -60,6 +60,10 @@ void write_value(const OptionInfo& info, const ValuePointer& value, Json& object
 OptionRow row_of(const OptionInfo& info, const ValuePointer& value, const std::string& prefix);
 Json& member_of(Json& object, const std::string& key);  // made when absent
 std::string dump_object(const std::function<void(Json&)>& write);
+// A JSON object with the members that it lacks, at any depth, and that `rewritten`, which is given
+// the object as a config, returns. As it was where that is no JSON object.
+std::string completed_object(const std::string& json,
+                             const std::function<std::string(ConfigSection)>& rewritten);
 // `key` may be that of a subsection: "mixing.probability".
 void report_problem(ConfigSection section, const std::string& key, const std::string& message);
 std::string dotted(const std::string& prefix, const std::string& key);

@@ -13,6 +13,8 @@
 #include "core/memory.h"
 #include "distill/data/cache_files.h"
 #include "distill/data/crops.h"
+#include "distill/data/target_cache.h"
+#include "distill/data/window_targets.h"
 #include "distill/inheritance.h"
 #include "distill/objective/objective_file.h"
 #include "distill/train/mel_statistics.h"
@@ -94,10 +96,14 @@ void log_unused_caches(const std::filesystem::path& run) {
 
 PreparedStage prepare(const DistillOptions& options, const DistillInputs& inputs,
                       const std::string& name, const StageContext& context) {
-  ConfigFingerprint fingerprint{.name = name,
-                                .options = to_json(options),
-                                .data = inputs.manifest.fingerprint(),
-                                .space = json_of(inputs.space)};
+  ConfigFingerprint fingerprint{
+      .name = name,
+      .options = to_json(options),
+      .data = inputs.manifest.fingerprint(),
+      .space = json_of(inputs.space),
+      .completed_options = [stage = inputs.stage](const std::string& json) {
+        return distill_table(stage).completed_json(json, distill_defaults(stage));
+      }};
   fingerprint.inputs["teacher"] = weights_sha256(inputs.teacher);
   if (options.init == StudentInit::kPreviousStage) {
     fingerprint.inputs["previous"] = weights_sha256(inputs.previous->model);
@@ -105,29 +111,16 @@ PreparedStage prepare(const DistillOptions& options, const DistillInputs& inputs
   return prepare_stage(std::move(fingerprint), options.train, context);
 }
 
-// Null without a cache. Rank 0 makes the file, the others open it after that.
-std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
-                                              const Supernet& teacher, const Blueprint& student,
-                                              const Objective& objective, const JoinedClips& clips,
-                                              const PreparedStage& stage,
-                                              const StageContext& context) {
-  if (options.cache == CacheDtype::kNone) return nullptr;
-  std::vector<Row> rows = objective.needs().rows;
-  std::erase_if(rows, [](const Row& row) { return row.masked; });
-  if (rows.empty()) return nullptr;
+struct StageTargets {  // null without a cache
+  std::shared_ptr<const Targets> training, validation;
+};
+
+// Rank 0 makes the file of the training clips, the others open it after that.
+std::shared_ptr<const Targets> open_cache(const TargetSource& source, CacheDtype dtype,
+                                          const StageContext& context) {
   const auto folder = context.targets.empty() ? context.folder / "targets" : context.targets;
-  const Subnet subnet =
-      copy_of(teacher.to(context.device).slice(teacher.space().largest(), stage.dtype));
-  const ConfigFingerprint& whole = stage.fingerprint;
-  const TargetCache::Source source{
-      clips,
-      {subnet},
-      student,
-      rows,
-      options.train.batch,
-      fmt::format("{} {} {}", whole.data, whole.inputs.at("teacher"), whole.dtype)};
   const auto open = [&] {
-    return std::make_shared<const TargetCache>(folder, source, options.cache, context.stop);
+    return std::make_shared<const TargetCache>(folder, source, dtype, context.stop);
   };
   std::shared_ptr<const TargetCache> cache;
   context.communicator->run_on_rank_zero([&] {
@@ -136,6 +129,29 @@ std::shared_ptr<const TargetCache> open_cache(const DistillOptions& options,
     log_unused_caches(folder.parent_path());
   });
   return cache ? cache : open();
+}
+
+StageTargets stage_targets(const DistillOptions& options, const Supernet& teacher,
+                           const Objective& objective, const StageData& data,
+                           const PreparedStage& stage, const StageContext& context) {
+  if (options.cache == CacheDtype::kNone) return {};
+  std::vector<Row> rows = objective.needs().rows;
+  std::erase_if(rows, [](const Row& row) { return row.masked; });
+  if (rows.empty()) return {};
+  const Subnet subnet =
+      copy_of(teacher.to(context.device).slice(teacher.space().largest(), stage.dtype));
+  const ConfigFingerprint& whole = stage.fingerprint;
+  const auto source = [&](const JoinedClips& clips) {
+    return TargetSource{
+        clips,
+        {subnet},
+        data.blueprint,
+        rows,
+        options.train.batch,
+        fmt::format("{} {} {}", whole.data, whole.inputs.at("teacher"), whole.dtype)};
+  };
+  return {open_cache(source(data.training), options.cache, context),
+          std::make_shared<const WindowTargets>(source(data.validation), options.cache)};
 }
 
 bool has_masked_rows(const Needs& needs) { return std::ranges::any_of(needs.rows, &Row::masked); }
@@ -174,19 +190,20 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
   std::optional<MaskOptions> mask;
   if (options.mask.probability > 0) mask = options.mask;
   check_needs(objective->needs(), mask.has_value(), name);
-  const auto targets =
-      open_cache(options, inputs.teacher, blueprint, *objective, data.training, stage, context);
-  BatchContents validation;
+  const StageTargets targets =
+      stage_targets(options, inputs.teacher, *objective, data, stage, context);
+  BatchContents validation{.targets = targets.validation};
   if (reads_mask(objective->needs()) || options.masked_only) validation.mask = mask;
   const bool live_rows = has_masked_rows(objective->needs());  // no cache has them
-  const StageBatches batches = stage_batches(
-      data, {mask, {}, targets, stage.augmentation, live_rows}, validation, rng, context.shard());
+  const StageBatches batches =
+      stage_batches(data, {mask, {}, targets.training, stage.augmentation, live_rows}, validation,
+                    rng, context.shard());
   // Of both stages the same.
   const std::shared_ptr<const BatchSource> statistics =
       make_batch_source({data.training,
                          blueprint,
                          train.batch,
-                         {{}, {}, targets, {}},
+                         {{}, {}, targets.training, {}},
                          Rng(context.seed).fork("statistics")});
   const CropSource crops(
       {data.training, blueprint, train.batch, {mask, {}, {}, {}}, rng.fork("training")});

@@ -14,6 +14,11 @@ METRICS = {  # metric: column title
     "asv.eer": "EER %",
 }
 SIZES = ["smallest", "default", "largest"]
+PARTS = ["teacher", "stage1", "stage2"]  # folders of a run; stage 0 is the teacher
+STAGE2 = {  # of configs/pretrain.yaml
+    "objective": {"kind": "layer_mean", "top": 4, "distance": "l1"},
+    "batch": {"crops": 8, "seconds": 3, "sources": {"festvox-ru": 2, "asterisk": 1, "flight-of-the-amazon-queen": 1}},
+}
 
 
 def folder_of_seed(seed, pipeline="pretrain"):
@@ -61,34 +66,65 @@ def run(*command):
 
 
 def train(out, seed, stages, settings):
-    """Trains the stages in `out`, from teacher and earlier stages of experiments/results; skips what is finished."""
-    for part in ["teacher"] + [f"stage{stage}" for stage in range(1, stages[0])]:
+    """Trains the stages in `out`, from those before them of experiments/results; skips what is finished."""
+    for part in PARTS[:stages[0]]:
         if not (out / part).exists():
             shutil.copytree(folder_of_seed(seed) / part, out / part)
     sets = [argument for setting in settings for argument in ("--set", setting)]
     for stage in stages:
-        if not (out / f"stage{stage}/model.safetensors").exists():
-            resume = ["--resume"] if (out / f"stage{stage}").exists() else []
-            run("train", "configs/pretrain.yaml", "--stage", str(stage), "--seed", str(seed), "--out", out, *sets, *resume)
+        if not (out / PARTS[stage] / "model.safetensors").exists():
+            resume = ["--resume"] if (out / PARTS[stage]).exists() else []
+            verb = ["train", "configs/pretrain.yaml", "--stage", str(stage)] if stage else ["pretrain", "configs/pretrain.yaml"]
+            run(*verb, "--seed", str(seed), "--out", out, *sets, *resume)
 
 
-def scores_of(out):
+def losses_in(metrics):
+    """{size: loss} of the last validation."""
+    lines = [json.loads(line) for line in open(metrics)]
+    return [line for line in lines if "validation" in line][-1]["validation"]
+
+
+def common_losses(out, seed, settings=()):
+    """{size: loss} of a run's supernet on the dev crops of configs/pretrain.yaml, unmasked and with its loss, whatever it was trained
+    with: the validation of one step at a rate of almost 0. `settings` of the corpus."""
+    folder = out / "common"
+    metrics = folder / "stage2/metrics.jsonl"
+    if not (folder / "stage2/model.safetensors").exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(out / "teacher", folder / "teacher")
+        stage = STAGE2 | {"init_from": str((out / "stage2").resolve()), "steps": 1, "optimizer": {"lr": 1e-12, "weight_decay": 0}}
+        sets = [argument for setting in [f"stage2={json.dumps(stage)}", *settings] for argument in ("--set", setting)]
+        run("train", "configs/pretrain.yaml", "--stage", "2", "--seed", str(seed), "--out", folder, *sets)
+    return losses_in(metrics)
+
+
+def scores_of(out, tasks="pr,sid,asv", data="data/manifest.tsv"):
     """{size: {metric: score}} of a run's supernet on test, with its last validation loss as metric "loss"."""
-    lines = [json.loads(line) for line in open(out / "stage2/metrics.jsonl")]
-    losses = [line for line in lines if "validation" in line][-1]["validation"]
+    losses = losses_in(out / "stage2/metrics.jsonl")
     scores = {}
     for size in SIZES:
         file = out / f"{size}.json"
         if not file.exists():
-            run("eval", out / "stage2/model.safetensors", "--arch", size, "-o", file)
+            run("eval", out / "stage2/model.safetensors", "--arch", size, "--tasks", tasks, "--data", data, "-o", file)
         model = json.loads(file.read_text())["models"][0]
         scores[size] = {score["metric"]: score for score in model["scores"]} | {"loss": {"value": losses[size]}}
     return scores
 
 
+def table_of(scores, title, metrics):
+    """Markdown of {name: scores_of() of each seed}, for all sizes; `title` heads the column of names."""
+    lines = [f"| size | {title} | {' | '.join(metrics.values())} | distill L1 |", "|---|---|" + "---|" * (len(metrics) + 1)]
+    for size in SIZES:
+        for name, of_seeds in scores.items():
+            cells = [score_cell(of_seeds, size, metric) for metric in metrics]
+            loss = mean_and_range(values_of(of_seeds, size, "loss"), 3)
+            lines.append(f"| {size} | {name} | {' | '.join(cells)} | {loss} |")
+    return "\n".join([*lines, "", footnote(max(map(len, scores.values())))])
+
+
 def compare_variants(variants, title, stages, seeds):
     """The table of all sizes and variants. `variants`: {name: (folder, settings)}; folder None: the run of
-    experiments/results itself. `title` heads the column of names; `stages` are trained for each variant."""
+    experiments/results itself. `stages` are trained for each variant."""
     scores = {}
     for name, (folder, settings) in variants.items():
         scores[name] = []
@@ -96,13 +132,7 @@ def compare_variants(variants, title, stages, seeds):
             out = ROOT / f"runs/rules/{folder}-{seed}" if folder else folder_of_seed(seed)
             train(out, seed, stages, settings)
             scores[name].append(scores_of(out))
-    lines = [f"| size | {title} | {' | '.join(METRICS.values())} | distill L1 |", "|---|---|" + "---|" * (len(METRICS) + 1)]
-    for size in SIZES:
-        for name, of_seeds in scores.items():
-            cells = [score_cell(of_seeds, size, metric) for metric in METRICS]
-            loss = mean_and_range(values_of(of_seeds, size, "loss"), 3)
-            lines.append(f"| {size} | {name} | {' | '.join(cells)} | {loss} |")
-    return "\n".join([*lines, "", footnote(seeds)])
+    return table_of(scores, title, METRICS)
 
 
 def print_table(make_table, options, path, marker):

@@ -58,7 +58,7 @@ void train_student(const PipelineConfig& config, const Workspace& workspace,
   log_end(title, result, options.train);
 }
 
-Stage make_distill_stage(const Pipeline& pipeline, int32_t stage) {
+Stage make_distill_stage(const Pipeline& pipeline, const TrainingFlags& flags, int32_t stage) {
   const PipelineConfig& config = pipeline.config;
   const Workspace& workspace = pipeline.workspace;
   const std::string name = fmt::format("stage{}", stage);
@@ -69,8 +69,8 @@ Stage make_distill_stage(const Pipeline& pipeline, int32_t stage) {
                      : config.sort ? "sort"
                                    : "stage1"},
           .outputs = {workspace.student(stage)},
-          .run = [&config, &workspace, stage](const RunContext& context) {
-            train_student(config, workspace, context, {}, stage);
+          .run = [&config, &workspace, flags, stage](const RunContext& context) {
+            train_student(config, workspace, context, flags, stage);
           }};
 }
 

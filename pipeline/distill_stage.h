@@ -21,6 +21,6 @@ enum class StudentSort { kDone, kIfMissing };
 void train_student(const PipelineConfig& config, const Workspace& workspace,
                    const RunContext& context, const TrainingFlags& flags, int32_t stage,
                    StudentSort sort = StudentSort::kDone);
-Stage make_distill_stage(const Pipeline& pipeline, int32_t stage);
+Stage make_distill_stage(const Pipeline& pipeline, const TrainingFlags& flags, int32_t stage);
 
 }  // namespace concertina

@@ -1,5 +1,6 @@
 // Runs the stages of a pipeline in order. A stage that is up to date is skipped, one that was
-// interrupted resumes, one whose settings or inputs changed starts again.
+// interrupted resumes, one whose settings or inputs changed runs again; what a training stage does with
+// its earlier run is said by its flags (pipeline/stages.h).
 #pragma once
 
 #include <span>

@@ -12,11 +12,11 @@
 
 namespace concertina {
 
-std::vector<Stage> pipeline_stages(const Pipeline& pipeline) {
-  std::vector<Stage> stages = {make_corpus_stage(pipeline), make_teacher_stage(pipeline),
-                               make_distill_stage(pipeline, 1)};
+std::vector<Stage> pipeline_stages(const Pipeline& pipeline, const TrainingFlags& flags) {
+  std::vector<Stage> stages = {make_corpus_stage(pipeline), make_teacher_stage(pipeline, flags),
+                               make_distill_stage(pipeline, flags, 1)};
   if (pipeline.config.sort) stages.push_back(make_sort_stage(pipeline));
-  stages.push_back(make_distill_stage(pipeline, 2));
+  stages.push_back(make_distill_stage(pipeline, flags, 2));
   stages.push_back(make_latency_stage(pipeline));
   stages.push_back(make_search_stage(pipeline));
   stages.push_back(make_eval_stage(pipeline));

@@ -81,7 +81,7 @@ void train_teacher(const PipelineConfig& config, const Workspace& workspace,
   log_end("teacher", result, options.train);
 }
 
-Stage make_teacher_stage(const Pipeline& pipeline) {
+Stage make_teacher_stage(const Pipeline& pipeline, const TrainingFlags& flags) {
   const PipelineConfig& config = pipeline.config;
   const Workspace& workspace = pipeline.workspace;
   return {.name = "teacher",
@@ -90,7 +90,9 @@ Stage make_teacher_stage(const Pipeline& pipeline) {
                       content_hash(config.teacher.units.model) + files_hash(config.teacher.train),
           .inputs = {"corpus"},
           .outputs = {workspace.teacher()},
-          .run = [&](const RunContext& context) { train_teacher(config, workspace, context, {}); }};
+          .run = [&config, &workspace, flags](const RunContext& context) {
+            train_teacher(config, workspace, context, flags);
+          }};
 }
 
 }  // namespace concertina

@@ -16,6 +16,6 @@ struct Workspace;
 // it.
 void train_teacher(const PipelineConfig& config, const Workspace& workspace,
                    const RunContext& context, const TrainingFlags& flags);
-Stage make_teacher_stage(const Pipeline& pipeline);
+Stage make_teacher_stage(const Pipeline& pipeline, const TrainingFlags& flags);
 
 }  // namespace concertina

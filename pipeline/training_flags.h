@@ -8,8 +8,8 @@
 namespace concertina {
 
 struct TrainingFlags {
-  Existing existing = Existing::kResumeOrSetAside;  // what to do about a run in the stage's folder
-  double max_minutes = 0;                           // 0: no time limit but the config's
+  Existing existing = Existing::kResume;  // what to do about a run in the stage's folder
+  double max_minutes = 0;                 // 0: no time limit but the config's
   // Timeout of the collectives, with several processes.
   double answer_minutes = std::chrono::duration<double, std::ratio<60>>(kCollectiveTimeout).count();
 };

@@ -9,7 +9,7 @@
 
 #include "core/rng.h"
 #include "distill/data/options.h"
-#include "distill/data/target_cache.h"
+#include "distill/data/targets.h"
 #include "speech/augmentation.h"
 #include "speech/joined_clips.h"
 #include "speech/mask.h"
@@ -39,8 +39,8 @@ void for_each_tensor(TrainingBatch& batch, const Visit& visit) {
 // The contents of a batch in addition to audio.
 struct BatchContents {
   std::optional<MaskOptions> mask;
-  at::Tensor units;                            // [total_frames] int16 of the clips, or undefined
-  std::shared_ptr<const TargetCache> targets;  // teacher rows of the clips, or null
+  at::Tensor units;                        // [total_frames] int16 of the clips, or undefined
+  std::shared_ptr<const Targets> targets;  // teacher rows of the clips, or null
   std::shared_ptr<const Augmentation> augmentation;  // of the waveform, or null
   bool live_rows = false;  // the teacher runs for rows that `targets` lacks
 };

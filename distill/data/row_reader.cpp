@@ -96,7 +96,7 @@ void RowReader::read_part(const Part& part, Rng& rng, int64_t row, TrainingBatch
     std::copy(units, units + frames, batch.units.data_ptr<int64_t>() + row * batch.units.size(1));
   }
   if (contents_.targets) {
-    contents_.targets->read(part.first, frames, row, batch.rows);
+    contents_.targets->copy_to(batch.rows, row, part.first, frames);
   }
 }
 

@@ -1,7 +1,6 @@
 #include "distill/data/target_cache.h"
 
 #include <ATen/Parallel.h>
-#include <ATen/core/grad_mode.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -30,63 +29,25 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kBatch = 8;  // windows that are encoded together
 constexpr std::chrono::seconds kSaveInterval{60};
 
-at::Tensor audio_of(const std::vector<TargetWindow>& windows, size_t first, size_t last,
-                    const JoinedClips& clips, int64_t frame_samples) {
-  const int64_t samples = windows[first].frames * frame_samples;
-  at::Tensor audio = at::empty({static_cast<int64_t>(last - first), samples});
-  for (size_t i = first; i < last; ++i) {
-    float* row = audio.data_ptr<float>() + static_cast<int64_t>(i - first) * samples;
-    clips.read(windows[i].first, std::span<float>(row, static_cast<size_t>(samples)));
-  }
-  return audio;
-}
-
-at::Device device_of(const TargetCache::Source& source) {
-  return source.teachers.front().tensors.begin()->second.device();
-}
-
-// Without repetitions, in one order for one set of rows.
-std::vector<Row> sorted_rows(const TargetCache::Source& source) {
-  std::vector<Row> rows = source.rows;
-  std::sort(rows.begin(), rows.end());
-  rows.erase(std::unique(rows.begin(), rows.end()), rows.end());
-  for (const Row& row : rows) CONCERTINA_ASSERT(!row.masked);
-  CONCERTINA_ASSERT(!rows.empty());
-  return rows;
-}
-
-// The rows of a batch side by side: [B, T, D].
-at::Tensor rows_of(const TargetCache::Source& source, const std::vector<Row>& rows,
-                   const SpeechBatch& batch) {
-  const Rows made = teacher_rows(rows, source.teachers, source.student, batch);
-  std::vector<at::Tensor> parts;
-  for (const Row& row : rows) parts.push_back(made.at(name_of(row)));
-  return parts.size() == 1 ? parts.front() : at::cat(parts, 2);
-}
-
-void write_windows(TargetFile& file, const std::vector<TargetWindow>& windows, size_t first,
-                   size_t last, const TargetCache::Source& source, const std::vector<Row>& rows) {
-  at::NoGradGuard no_grad;
-  const int64_t frame_samples = source.teachers.front().blueprint.base_frame_samples();
-  SpeechBatch batch = make_batch(audio_of(windows, first, last, source.clips, frame_samples));
-  batch.waveform = batch.waveform.to(device_of(source));
-  const at::Tensor targets = rows_of(source, rows, batch).to(at::kCPU, at::kFloat);
-  for (size_t i = first; i < last; ++i) {
+void write_windows(TargetFile& file, std::span<const TargetWindow> windows,
+                   const TargetSource& source, const std::vector<Row>& rows) {
+  const at::Tensor targets = window_rows(source, rows, windows);
+  for (size_t i = 0; i < windows.size(); ++i) {
     const TargetWindow& w = windows[i];
-    file.write_rows(w.kept_first, targets[static_cast<int64_t>(i - first)].narrow(
-                                      0, w.kept_first - w.first, w.kept_frames));
+    file.write_rows(w.kept_first, targets[static_cast<int64_t>(i)].narrow(0, w.kept_first - w.first,
+                                                                          w.kept_frames));
   }
 }
 
 // As parts of one thread each, on the CPU.
 void write_batch(TargetFile& file, const std::vector<TargetWindow>& windows, size_t first,
-                 size_t last, const TargetCache::Source& source, const std::vector<Row>& rows) {
+                 size_t last, const TargetSource& source, const std::vector<Row>& rows) {
   const size_t count = last - first;
-  const bool on_cpu = device_of(source) == at::kCPU;
+  const bool on_cpu = source.device() == at::kCPU;
   const size_t parts = on_cpu ? std::min(count, static_cast<size_t>(at::get_num_threads())) : 1;
   one_thread_each(parts, [&](size_t i) {
-    write_windows(file, windows, first + count * i / parts, first + count * (i + 1) / parts, source,
-                  rows);
+    const size_t from = count * i / parts, to = count * (i + 1) / parts;
+    write_windows(file, {windows.data() + first + from, to - from}, source, rows);
   });
 }
 
@@ -109,7 +70,7 @@ void save_progress_after_error(TargetFile& file, size_t windows_done) {
 }
 
 void compute_targets(TargetFile& file, const std::vector<TargetWindow>& windows,
-                     const TargetCache::Source& source, const std::vector<Row>& rows,
+                     const TargetSource& source, const std::vector<Row>& rows,
                      const StopToken& stop) {
   auto saved = Clock::now();
   auto done = static_cast<size_t>(file.windows_done());
@@ -134,20 +95,7 @@ void compute_targets(TargetFile& file, const std::vector<TargetWindow>& windows,
   file.publish();
 }
 
-std::vector<TargetColumn> columns_of(const TargetCache::Source& source,
-                                     const std::vector<Row>& rows) {
-  at::NoGradGuard no_grad;
-  const Blueprint& blueprint = source.teachers.front().blueprint;
-  const int64_t samples = blueprint.base_frame_samples() * 10;
-  const SpeechBatch batch =
-      make_batch(at::zeros({1, samples}, at::TensorOptions(device_of(source))));
-  const Rows made = teacher_rows(rows, source.teachers, source.student, batch);
-  std::vector<TargetColumn> columns;
-  for (const Row& row : rows) columns.push_back({name_of(row), made.at(name_of(row)).size(2)});
-  return columns;
-}
-
-std::string file_name(const TargetCache::Source& source, const std::vector<Row>& rows,
+std::string file_name(const TargetSource& source, const std::vector<Row>& rows,
                       const std::vector<TargetWindow>& windows, CacheDtype dtype) {
   std::string text = fmt::format("{}\n{}\n", source.fingerprint, dtype == CacheDtype::kInt8);
   for (const Row& row : rows) text += name_of(row) + "\n";
@@ -162,9 +110,8 @@ std::string file_name(const TargetCache::Source& source, const std::vector<Row>&
   return fmt::format("targets-{:016x}.safetensors", hash64(text));
 }
 
-void make_file(const fs::path& path, const TargetCache::Source& source,
-               const std::vector<Row>& rows, const std::vector<TargetWindow>& windows,
-               CacheDtype dtype, const StopToken& stop) {
+void make_file(const fs::path& path, const TargetSource& source, const std::vector<Row>& rows,
+               const std::vector<TargetWindow>& windows, CacheDtype dtype, const StopToken& stop) {
   const SavesOnStop saves;  // the targets so far are saved when a stop is requested
   const std::vector<TargetColumn> columns = columns_of(source, rows);
   const int64_t frames = source.clips.total_frames();
@@ -194,7 +141,7 @@ std::vector<TargetColumn> columns_in(const SafetensorsFile& file) {
 TargetCache::TargetCache(const fs::path& folder, const Source& source, CacheDtype dtype,
                          const StopToken& stop) {
   const auto windows = target_windows(source.clips, source.student, source.batch);
-  const std::vector<Row> rows = sorted_rows(source);
+  const std::vector<Row> rows = source.sorted_rows();
   path_ = folder / file_name(source, rows, windows, dtype);
   if (!fs::exists(path_)) {
     make_directories(folder);
@@ -204,41 +151,23 @@ TargetCache::TargetCache(const fs::path& folder, const Source& source, CacheDtyp
   const SafetensorsFile file = read_safetensors(path_);
   const auto targets = file.tensors.find("targets"), scales = file.tensors.find("scales");
   columns_ = columns_in(file);
-  int64_t dims = 0;
   bool same = columns_.size() == rows.size();
-  for (size_t i = 0; same && i < rows.size(); ++i) {
-    same = columns_[i].row == name_of(rows[i]);
-    dims += columns_[i].dim;
-  }
+  for (size_t i = 0; same && i < rows.size(); ++i) same = columns_[i].row == name_of(rows[i]);
   if (!same || targets == file.tensors.end() ||
-      targets->second.sizes() != at::IntArrayRef({source.clips.total_frames(), dims}) ||
+      targets->second.sizes() !=
+          at::IntArrayRef({source.clips.total_frames(), width_of(columns_)}) ||
       (bytes && scales == file.tensors.end())) {
     throw InputError(
         fmt::format("{} does not hold the targets of this corpus: remove it", path_.string()));
   }
-  targets_ = targets->second;
-  if (bytes) scales_ = scales->second;
+  rows_.values = targets->second;
+  if (bytes) rows_.scales = scales->second;
 }
 
 at::Tensor TargetCache::read(int64_t first_frame, int64_t frames) const {
-  const at::Tensor rows = targets_.narrow(0, first_frame, frames).to(at::kFloat);
-  if (!scales_.defined()) return rows;
-  int64_t begin = 0;
-  for (size_t i = 0; i < columns_.size(); ++i) {
-    const auto scale = scales_.narrow(0, first_frame, frames).narrow(1, static_cast<int64_t>(i), 1);
-    rows.narrow(1, begin, columns_[i].dim).mul_(scale);
-    begin += columns_[i].dim;
-  }
-  return rows;
-}
-
-void TargetCache::read(int64_t first_frame, int64_t frames, int64_t item, Rows& rows) const {
-  const at::Tensor all = read(first_frame, frames);
-  int64_t begin = 0;
-  for (const TargetColumn& column : columns_) {
-    rows.at(column.row)[item].narrow(0, 0, frames).copy_(all.narrow(1, begin, column.dim));
-    begin += column.dim;
-  }
+  StoredRows part{rows_.values.narrow(0, first_frame, frames), {}};
+  if (rows_.scales.defined()) part.scales = rows_.scales.narrow(0, first_frame, frames);
+  return restored_rows(part, columns_);
 }
 
 }  // namespace concertina

@@ -10,6 +10,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "distill/data/stored_rows.h"
 
 namespace concertina {
 namespace {
@@ -22,12 +23,6 @@ constexpr size_t kLengthBytes = 8, kAlignment = 64;
 [[noreturn]] void fail(const fs::path& path, int error) {
   throw SystemError(fmt::format("cannot write the teacher's targets to {}: {}", path.string(),
                                 std::generic_category().message(error)));
-}
-
-int64_t width_of(const std::vector<TargetColumn>& columns) {
-  int64_t width = 0;
-  for (const TargetColumn& column : columns) width += column.dim;
-  return width;
 }
 
 int64_t scale_bytes(int64_t frames, const std::vector<TargetColumn>& columns, CacheDtype dtype) {
@@ -108,23 +103,11 @@ void TargetFile::write_rows(int64_t first_frame, const at::Tensor& targets) {
   CONCERTINA_ASSERT(targets.dim() == 2 && targets.size(1) == width_of(columns_));
   const auto row = static_cast<uint64_t>(first_frame), count = columns_.size();
   const auto width = static_cast<uint64_t>(targets.size(1));
-  if (dtype_ == CacheDtype::kFp16) {
-    const at::Tensor half = targets.to(at::kHalf).contiguous();
-    return write_at(half.const_data_ptr(), half.nbytes(), targets_at_ + row * width * 2);
-  }
-  std::vector<at::Tensor> scale_parts, byte_parts;
-  int64_t begin = 0;
-  for (const TargetColumn& column : columns_) {
-    const at::Tensor part = targets.narrow(1, begin, column.dim);
-    const at::Tensor scale = (part.abs().amax(1) / 127).clamp_min(1e-8).unsqueeze(1);
-    scale_parts.push_back(scale);
-    byte_parts.push_back((part / scale).round().to(at::kChar));
-    begin += column.dim;
-  }
-  const at::Tensor scales = at::cat(scale_parts, 1).contiguous();
-  const at::Tensor bytes = at::cat(byte_parts, 1).contiguous();
-  write_at(scales.const_data_ptr(), scales.nbytes(), scales_at_ + row * count * 4);
-  write_at(bytes.const_data_ptr(), bytes.nbytes(), targets_at_ + row * width);
+  const StoredRows stored = stored_rows(targets, columns_, dtype_);
+  write_at(stored.values.const_data_ptr(), stored.values.nbytes(),
+           targets_at_ + row * width * stored.values.element_size());
+  if (!stored.scales.defined()) return;
+  write_at(stored.scales.const_data_ptr(), stored.scales.nbytes(), scales_at_ + row * count * 4);
 }
 
 void TargetFile::save_progress(int64_t windows_done) {

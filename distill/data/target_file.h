@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "distill/data/options.h"
-#include "distill/data/target_cache.h"
+#include "distill/data/targets.h"
 
 namespace concertina {
 

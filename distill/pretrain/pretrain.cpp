@@ -34,7 +34,10 @@ PreparedStage prepare(const PretrainOptions& options, const SearchSpace& space,
   ConfigFingerprint fingerprint{.name = "teacher",
                                 .options = to_json(options),
                                 .data = manifest.fingerprint(),
-                                .space = json_of(space)};
+                                .space = json_of(space),
+                                .completed_options = [](const std::string& json) {
+                                  return pretrain_table().completed_json(json, {});
+                                }};
   if (options.units.layer > 0) fingerprint.inputs["units"] = sha256_file(options.units.model);
   return prepare_stage(std::move(fingerprint), options.train, context);
 }

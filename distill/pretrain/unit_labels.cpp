@@ -35,13 +35,13 @@ std::string units_part(const std::string& fingerprint) {
 }
 
 std::optional<UnitLabels> read_labels(const std::filesystem::path& path,
-                                      const std::string& fingerprint) {
+                                      const ConfigFingerprint& fingerprint) {
   if (!std::filesystem::exists(path)) return std::nullopt;
   const SafetensorsFile file = read_safetensors(path);
   const auto made_by = file.metadata.find("recipe");
-  if (made_by == file.metadata.end() || units_part(made_by->second) != units_part(fingerprint)) {
-    return std::nullopt;
-  }
+  if (made_by == file.metadata.end()) return std::nullopt;
+  const std::string stored = completed_json(made_by->second, fingerprint);
+  if (units_part(stored) != units_part(to_json(fingerprint))) return std::nullopt;
   return UnitLabels{file.tensors.at("labels.training"), file.tensors.at("labels.validation")};
 }
 
@@ -71,9 +71,8 @@ void record_quality(const UnitFit& fit, const StageData& data, const UnitLabels&
 UnitLabels unit_labels(const UnitOptions& options, const StageData& data, const Rng& rng,
                        const PreparedStage& stage, const StageContext& context) {
   const std::filesystem::path path = context.folder / "units.safetensors";
-  const std::string fingerprint = to_json(stage.fingerprint);
   context.communicator->run_on_rank_zero([&] {
-    if (read_labels(path, fingerprint)) return;
+    if (read_labels(path, stage.fingerprint)) return;
     log_info("fitting {} units on {} frames of training audio", options.clusters,
              std::min<int64_t>(options.sample_frames, data.training.total_frames()));
     const UnitFeatures features = unit_features(options, stage.dtype, context.device);
@@ -81,13 +80,14 @@ UnitLabels unit_labels(const UnitOptions& options, const StageData& data, const 
     const UnitLabels made{label_frames(data.training, features, fit.centroids),
                           label_frames(data.validation, features, fit.centroids)};
     record_quality(fit, data, made, context.folder / "units.json");
-    write_safetensors(path,
-                      {{"centroids", fit.centroids},
-                       {"labels.training", made.training},
-                       {"labels.validation", made.validation}},
-                      {{"format", "pt"}, {"kind", "units"}, {"recipe", fingerprint}});
+    write_safetensors(
+        path,
+        {{"centroids", fit.centroids},
+         {"labels.training", made.training},
+         {"labels.validation", made.validation}},
+        {{"format", "pt"}, {"kind", "units"}, {"recipe", to_json(stage.fingerprint)}});
   });
-  std::optional<UnitLabels> labels = read_labels(path, fingerprint);
+  std::optional<UnitLabels> labels = read_labels(path, stage.fingerprint);
   if (!labels) throw SystemError(fmt::format("{}: the unit labels are missing", path.string()));
   return *std::move(labels);
 }

@@ -5,12 +5,24 @@
 #include <nlohmann/json.hpp>
 #include <string_view>
 
+#include "core/errors.h"
 #include "core/hash.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+// Replaces a member by what `complete` makes of its JSON, if it can be read.
+template <class Complete>
+void complete_member(Json& json, const std::string& key, const Complete& complete) {
+  if (!json.contains(key)) return;
+  try {
+    json[key] = Json::parse(complete(json[key].dump()));
+  } catch (const InputError&) {  // then it is compared as it is
+  }
+}
 
 }  // namespace
 
@@ -22,6 +34,17 @@ std::string to_json(const ConfigFingerprint& fingerprint) {
   json["inputs"] = fingerprint.inputs;
   json[fingerprint.name] = Json::parse(fingerprint.options);
   json["space"] = Json::parse(fingerprint.space);
+  return json.dump();
+}
+
+std::string completed_json(const std::string& stored, const ConfigFingerprint& fingerprint) {
+  Json json = Json::parse(stored, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return stored;
+  if (fingerprint.completed_options) {
+    complete_member(json, fingerprint.name, fingerprint.completed_options);
+  }
+  complete_member(json, "space",
+                  [](const std::string& space) { return json_of(search_space_from_json(space)); });
   return json.dump();
 }
 

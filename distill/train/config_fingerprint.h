@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -21,9 +22,16 @@ struct ConfigFingerprint {
   std::string space;  // JSON
   std::string dtype;
   std::map<std::string, std::string> inputs;  // hashes of the models and files it reads
+  // `options` of an earlier version with the defaults of what they lack; none: they are complete.
+  std::function<std::string(const std::string&)> completed_options = {};
 };
 // {"seed": ..., "dtype": ..., "data": ..., "inputs": {...}, "NAME": options, "space": ...}
 std::string to_json(const ConfigFingerprint& fingerprint);
+
+// A stored fingerprint of the same stage, of an earlier version: options and choices of the space
+// that it lacks, because they came later, have their default values. What cannot be read stays as
+// it is.
+std::string completed_json(const std::string& stored, const ConfigFingerprint& fingerprint);
 
 // The provenance of a model: the fingerprint and the steps done.
 std::string provenance_json(const std::string& fingerprint, int64_t steps_done);

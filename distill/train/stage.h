@@ -24,8 +24,8 @@ struct StageContext {
   std::filesystem::path targets;  // caches of teacher targets; empty: FOLDER/targets
   uint64_t seed = 0;
   at::Device device = at::kCPU;
-  Existing existing = Existing::kResumeOrSetAside;  // what to do with a run in the folder
-  std::shared_ptr<StageFolder> opened;  // already opened by the caller; null: the stage opens it
+  Existing existing = Existing::kResume;  // what to do with a run in the folder
+  std::shared_ptr<StageFolder> opened;    // already opened by the caller; null: the stage opens it
   StopToken stop;
   std::vector<TrainObserver*> observers;
   // The processes that train together. Rank 0 writes every file; observers are called there only.

@@ -106,8 +106,8 @@ void StageFolder::compare(ConfigFingerprint& fingerprint, Precision dtype, at::D
   if (!before) return;
   const std::string own = fingerprint.dtype, then = dtype_of(before->fingerprint);
   if (dtype == Precision::kAuto && !then.empty()) fingerprint.dtype = then;
-  const ConfigChanges changes =
-      config_changes(before->fingerprint, to_json(fingerprint), before->step);
+  const std::string stored = completed_json(before->fingerprint, fingerprint);
+  const ConfigChanges changes = config_changes(stored, to_json(fingerprint), before->step);
   if (changes.incompatible.empty()) {
     if (fingerprint.dtype != own) {
       log_info(

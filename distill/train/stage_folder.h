@@ -20,7 +20,7 @@ namespace concertina {
 enum class Existing {
   kReject,            // InputError
   kResume,            // from its checkpoint; InputError when its settings differ
-  kResumeOrSetAside,  // the same, but a run with other settings is set aside
+  kResumeOrSetAside,  // the same, but a run with other settings, or no checkpoint, is set aside
   kSetAside,          // the whole folder is renamed ("set aside") to FOLDER.old, FOLDER.old2, ...
 };
 

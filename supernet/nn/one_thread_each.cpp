@@ -8,10 +8,19 @@
 namespace concertina {
 namespace {
 
-// oneDNN and MKL ask OpenMP. The number is the calling thread's own, in a team the task's.
+// The number of threads that OpenMP would use here. ATen's first call on a thread sets it to that of
+// the process: its library's, and that of the functions which this program has of its headers.
+int max_threads() {
+  at::internal::lazy_init_num_threads();
+  return at::get_num_threads();
+}
+
+// oneDNN and MKL ask OpenMP. The number is the calling thread's own, in a team the task's. With a
+// larger one oneDNN would divide a gradient among threads that a nested region does not have, and
+// leave parts of it unwritten.
 class OneThread {
  public:
-  OneThread() : before_(omp_get_max_threads()) { omp_set_num_threads(1); }
+  OneThread() : before_(max_threads()) { omp_set_num_threads(1); }
   ~OneThread() { omp_set_num_threads(before_); }
   OneThread(const OneThread&) = delete;
   OneThread& operator=(const OneThread&) = delete;

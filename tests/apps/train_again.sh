@@ -44,9 +44,15 @@ shown=$("$program" model show "$stage/model.safetensors" --json)
 "$program" report "$smoke/one/study.db" -o "$folder/report.html" --metrics "stage 1=$stage/metrics.jsonl" >/dev/null
 grep -q "lr: 0.0001" "$folder/report.html" || fail "the report does not say what ran"
 
-# A changed pipeline keeps the folder of a stage that was trained with other settings.
-"$program" run configs/smoke.yaml --out "$folder" --stages stage1 --set stage1.steps=5 >/dev/null 2>"$folder/log.txt" ||
-  fail "run: $(tail -1 "$folder/log.txt")"
+# A changed pipeline does not replace a stage that was trained with other settings unless --fresh is given, and keeps its folder.
+before=$(sha256sum "$stage/model.safetensors")
+status=0
+"$program" run configs/smoke.yaml --out "$folder" --stages stage1 --set stage1.steps=5 >/dev/null 2>"$folder/log.txt" || status=$?
+[ "$status" = 2 ] || fail "run replaced a run with other settings: exit $status: $(tail -1 "$folder/log.txt")"
+grep -q "stage1.optimizer.lr was 0.0001 and is .*--fresh" "$folder/log.txt" || fail "run does not say what differs: $(tail -1 "$folder/log.txt")"
+sha256sum --check --status <<<"$before" || fail "run changed the model of a run that it refused"
+"$program" run configs/smoke.yaml --out "$folder" --stages stage1 --set stage1.steps=5 --fresh >/dev/null 2>"$folder/log.txt" ||
+  fail "run --fresh: $(tail -1 "$folder/log.txt")"
 grep -q "is kept as .*stage1.old2" "$folder/log.txt" || fail "run does not say where the old stage is: $(cat "$folder/log.txt")"
 
 # Caches of targets are listed and removed.

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "core/errors.h"
@@ -48,6 +49,35 @@ stage2:
   EXPECT_EQ(stage2.init, StudentInit::kPreviousStage);
   EXPECT_TRUE(stage2.sampler.in_place);
   EXPECT_EQ(stage2.sampler.random, 2);
+}
+
+TEST(Options, WhatAnEarlierVersionLackedHasItsDefault) {
+  const auto completed = [](const std::string& json) {
+    return distill_table(2).completed_json(json, distill_defaults(2));
+  };
+  DistillOptions options = distill_defaults(2);
+  options.objective = ObjectiveOptions(
+      R"({"kind":"sum","of":[{"kind":"layer_pairs","head":"gelu"},{"kind":"layer_mean","top":3}]})");
+  options.train.init_from = "first";  // named by its weights: not in the fingerprint
+  options.init = StudentInit::kFolder;
+  ConfigFile file = ConfigFile::parse(
+      "{objective: {kind: sum, of: [{kind: layer_pairs, head: gelu}, {kind: layer_mean, top: "
+      "3}]}}");
+  distill_table(2).read(file.root(), options);
+  const std::string all = to_json(options);
+  auto earlier = nlohmann::ordered_json::parse(all);
+  earlier.erase("sampler");
+  earlier["optimizer"].erase("warmup");
+  earlier["objective"]["of"][0].erase("embeddings");
+  const std::string now = completed(earlier.dump());
+  EXPECT_EQ(nlohmann::json::parse(now), nlohmann::json::parse(all));
+  EXPECT_EQ(completed(all), all);
+  earlier["objective"]["of"][0].erase("head");  // gelu is not the default
+  const auto other = nlohmann::json::parse(completed(earlier.dump()));
+  EXPECT_EQ(other.at("objective").at("of").at(0).at("head"), "linear");
+  earlier["optimizer"]["lr"] = "fast";  // no longer valid: as it is
+  EXPECT_EQ(nlohmann::json::parse(completed(earlier.dump())).at("optimizer").at("lr"), "fast");
+  EXPECT_EQ(completed("[]"), "[]");
 }
 
 TEST(Options, ExplicitKeysOverridePresets) {

@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "core/log.h"
 #include "distill/data/target_windows.h"
+#include "distill/data/window_targets.h"
 #include "distill/objective/layer_mean.h"
 #include "tests/distill/tiny.h"
 
@@ -15,7 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-class Targets : public ::testing::Test {
+class TargetCaches : public ::testing::Test {
  protected:
   void SetUp() override { set_log_level(LogLevel::kOff); }
   static BatchOptions batch(bool whole_clips, double seconds = 10) {
@@ -50,7 +51,7 @@ class Targets : public ::testing::Test {
   LayerMeanObjective objective{LayerMeanSpec{2, Distance::kL1, true, 2, 32, 32}};
 };
 
-TEST_F(Targets, WindowsKeepEveryFrameOnce) {
+TEST_F(TargetCaches, WindowsKeepEveryFrameOnce) {
   for (const double seconds : {0.02, 0.5, 1.1, 10.0}) {
     for (const bool whole : {false, true}) {
       std::set<int64_t> kept;
@@ -69,7 +70,7 @@ TEST_F(Targets, WindowsKeepEveryFrameOnce) {
 }
 
 // A clip of five minutes at once took three times the memory of its parts.
-TEST_F(Targets, WindowsAreNoLongerThanInTraining) {
+TEST_F(TargetCaches, WindowsAreNoLongerThanInTraining) {
   for (const bool whole : {false, true}) {
     for (const TargetWindow& w : target_windows(clips, space.blueprint(), batch(whole, 1))) {
       EXPECT_EQ(w.frames, 50);  // of a second; all clips are longer
@@ -80,7 +81,7 @@ TEST_F(Targets, WindowsAreNoLongerThanInTraining) {
 
 // Instance norm over 10 s leaves the targets of a crop smaller than instance norm over the crop,
 // and validation, which runs the teacher, on another scale than training.
-TEST_F(Targets, HaveTheScaleOfUncachedOnes) {
+TEST_F(TargetCaches, HaveTheScaleOfUncachedOnes) {
   // The spread of cached targets within crops of a second, over that of uncached ones.
   const auto spread = [&](double seconds) {
     const TargetCache made(
@@ -101,7 +102,7 @@ TEST_F(Targets, HaveTheScaleOfUncachedOnes) {
   EXPECT_NEAR(spread(1), 1, 0.15);
 }
 
-TEST_F(Targets, EqualTheTeachersOutput) {
+TEST_F(TargetCaches, EqualTheTeachersOutput) {
   const JoinedClips::ClipSpan& clip = clips.clips()[4];
   const at::Tensor expected = heard(clip.first_frame, clip.frames);
   const double largest = expected.abs().max().item<double>();
@@ -117,7 +118,7 @@ TEST_F(Targets, EqualTheTeachersOutput) {
 }
 
 // Columns of rows: each has its own scale, and rows in another order are the same file.
-TEST_F(Targets, RowsShareAFile) {
+TEST_F(TargetCaches, RowsShareAFile) {
   const std::vector<Row> rows = {{.kind = RowKind::kHidden, .layer = 1},
                                  {.kind = RowKind::kKey, .layer = 2},
                                  {.kind = RowKind::kFfn, .layer = 2, .instance_norm = true}};
@@ -141,7 +142,7 @@ TEST_F(Targets, RowsShareAFile) {
       read[column.row] = at::zeros({2, clip.frames, column.dim});
     ASSERT_EQ(read.size(), 3U);
     const int64_t frames = expected.begin()->second.size(1);
-    one.read(clip.first_frame, frames, 1, read);
+    one.copy_to(read, 1, clip.first_frame, frames);
     for (const auto& [name, row] : expected) {
       const double bound = dtype == CacheDtype::kFp16 ? 1e-3 : 1.0 / 127;
       const at::Tensor difference = read.at(name)[1].narrow(0, 0, frames) - row[0];
@@ -152,7 +153,32 @@ TEST_F(Targets, RowsShareAFile) {
   }
 }
 
-TEST_F(Targets, AStoppedPassIsResumed) {
+// What validation reads while training reads a cache.
+TEST_F(TargetCaches, WindowTargetsAreThoseOfACache) {
+  for (const CacheDtype dtype : {CacheDtype::kFp16, CacheDtype::kInt8}) {
+    for (const bool whole_clips : {false, true}) {
+      const TargetCache::Source source{
+          clips, {subnet}, space.blueprint(), objective.needs().rows, batch(whole_clips, 0.7),
+          "test"};
+      const TargetCache cached(folder.path / "targets", source, dtype, {});
+      const WindowTargets computed(source, dtype);
+      ASSERT_EQ(computed.columns().size(), cached.columns().size());
+      const double bound = dtype == CacheDtype::kFp16 ? 2e-3 : 1.0 / 64;
+      Rng rng(4);
+      for (int32_t i = 0; i < 20; ++i) {
+        const int64_t frames = 1 + rng.below(80);
+        const int64_t first = rng.below(clips.total_frames() - frames);
+        const at::Tensor expected = cached.read(first, frames);
+        EXPECT_TRUE(computed.read(first, frames).allclose(expected, bound, bound)) << first;
+      }
+      EXPECT_GT(cached.read(0, 20).abs().max().item<double>(), 0.1);
+      const int64_t all = clips.total_frames();
+      EXPECT_TRUE(computed.read(all - 1, 1).eq(0).all().item<bool>());  // no frame of the encoder
+    }
+  }
+}
+
+TEST_F(TargetCaches, AStoppedPassIsResumed) {
   const TargetCache whole = cache(CacheDtype::kFp16, true);
   const at::Tensor expected = whole.read(0, clips.total_frames() - 1);
   fs::remove_all(folder.path / "targets");

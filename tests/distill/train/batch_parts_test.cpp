@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <stdexcept>
+#include <thread>
 
 #include "supernet/nn/one_thread_each.h"
 #include "tests/distill/one_step.h"
@@ -50,6 +51,22 @@ TEST(BatchParts, RunOnOneThreadEach) {
   };
   EXPECT_THROW(one_thread_each(2, fails), std::runtime_error);
   EXPECT_EQ(at::get_num_threads(), threads);
+}
+
+// ATen's first call on a thread of a new team made the number of threads that of the process again: the
+// first step had garbage in the gradients of oneDNN's convolutions.
+TEST(BatchParts, RunOnOneThreadEachInANewTeam) {
+  const int threads = at::get_num_threads();
+  at::set_num_threads(2);
+  std::atomic<int> wide = 0;
+  std::jthread([&] {
+    one_thread_each(2, [&](size_t) {
+      at::parallel_for(0, 1, 1, [](int64_t, int64_t) {});
+      wide += at::get_num_threads() > 1;
+    });
+  }).join();
+  at::set_num_threads(threads);
+  EXPECT_EQ(wide, 0);
 }
 
 struct Step {

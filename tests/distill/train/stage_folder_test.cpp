@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <nlohmann/json.hpp>
+
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/folder_lock.h"
@@ -12,6 +14,7 @@
 #include "distill/train/config_changes.h"
 #include "distill/train/schedule.h"
 #include "supernet/model/model_file.h"
+#include "supernet/model/safetensors.h"
 #include "tests/distill/training.h"
 
 namespace concertina {
@@ -101,6 +104,38 @@ TEST_F(StageFolders, AChangedKeyIsRejectedByNameAndNothingIsTouched) {
   where.existing = Existing::kReject;
   EXPECT_THAT(refusal(), HasSubstr("--resume"));
   EXPECT_EQ(files(where.folder), before);
+}
+
+// Removes keys of `teacher` from the fingerprint that the newest checkpoint and the units have, as if
+// an earlier version had written them.
+void forget(const fs::path& folder, const std::vector<std::string>& pointers) {
+  std::vector<fs::path> written = {folder / "units.safetensors"};
+  for (const auto& entry : fs::directory_iterator(folder / "checkpoint")) {
+    if (entry.path().extension() == ".safetensors") written.push_back(entry.path());
+  }
+  for (const fs::path& path : written) {
+    SafetensorsFile file = read_safetensors(path, Reading::kCopied);
+    auto json = nlohmann::ordered_json::parse(file.metadata.at("recipe"));
+    for (const std::string& pointer : pointers) {
+      const nlohmann::ordered_json::json_pointer at("/teacher" + pointer);
+      ASSERT_EQ(json.at(at.parent_pointer()).erase(at.back()), 1U) << pointer;
+    }
+    file.metadata["recipe"] = json.dump();
+    write_safetensors(path, file.tensors, file.metadata);
+  }
+}
+
+TEST_F(StageFolders, ARunOfAVersionWithFewerOptionsResumes) {
+  forget(where.folder, {"/optimizer/final_lr", "/mask", "/units/splice", "/validate_every"});
+  const auto units = fs::last_write_time(where.folder / "units.safetensors");
+  options.train.steps = 13;
+  EXPECT_EQ(again().outcome.state.step, 13);
+  EXPECT_EQ(fs::last_write_time(where.folder / "units.safetensors"), units);  // not made again
+}
+
+TEST_F(StageFolders, AnOptionThatAnEarlierVersionLackedMustHaveItsDefault) {
+  forget(where.folder, {"/layers", "/optimizer/final_lr"});
+  EXPECT_THAT(refusal(), HasSubstr("teacher.layers was [2,4] and is [1]; resume"));
 }
 
 TEST_F(StageFolders, AFreshRunKeepsTheWholeOldFolder) {

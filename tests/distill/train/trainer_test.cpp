@@ -12,11 +12,13 @@
 #include "core/hash.h"
 #include "core/log.h"
 #include "distill/data/crops.h"
+#include "distill/data/target_cache.h"
 #include "distill/distill.h"
 #include "distill/inheritance.h"
 #include "distill/objective/layer_mean.h"
 #include "distill/objective/objective_file.h"
 #include "distill/pretrain/pretrain.h"
+#include "distill/train/validation.h"
 #include "supernet/model/model_file.h"
 #include "supernet/model/safetensors.h"
 #include "tests/distill/training.h"
@@ -160,6 +162,50 @@ TEST_F(Training, CachedTargetsReplaceTheTeacher) {
   options.train.batch.budget = 4;
   options.train.batch.longest = 2;
   EXPECT_NEAR(last_loss("whole", CacheDtype::kInt8), asked, 0.1 * asked);
+}
+
+// Training on windows with context and validation on crops without were on different scales.
+TEST_F(Training, ValidationHasTargetsOfTheKindThatACacheHas) {
+  const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
+  DistillOptions options;
+  options.train = tiny_training(2);
+  options.train.dtype = Precision::kFp32;
+  options.train.validation_crops = 30;
+  options.objective = layer_mean_options({.top = 2});
+  options.cache = CacheDtype::kFp16;
+  const StageContext where = context("cached");
+  const StageResult result = distill_stage(options, {1, space, teacher, nullptr, manifest}, where);
+  const double reported = result.outcome.validation.sizes[0].second.total;
+
+  const StageData data = stage_data(manifest, space.blueprint(), options.train.batch);
+  TrainedObjective trained = load_objective(where.folder / "objective.safetensors");
+  const std::vector<Row> rows = trained.objective->needs().rows;
+  std::vector<Parameters::Init> heads = trained.objective->parameters(Rng(1));
+  for (Parameters::Init& head : heads) head.value = trained.heads.at(head.name);
+  Learner learner({.student = result.model,
+                   .objective = std::move(trained.objective),
+                   .heads = std::move(heads),
+                   .sampler = make_sampler({}, space, 1, Rng(3)),
+                   .teachers = {teacher}});
+  const auto cache = std::make_shared<const TargetCache>(
+      folder.path / "dev",
+      TargetCache::Source{data.validation,
+                          {teacher.slice(teacher.space().largest())},
+                          space.blueprint(),
+                          rows,
+                          options.train.batch,
+                          "dev"},
+      CacheDtype::kFp16, StopToken());
+  const auto loss = [&](std::shared_ptr<const Targets> targets) {
+    const auto batches = make_batch_source({data.validation,
+                                            space.blueprint(),
+                                            options.train.batch,
+                                            {.targets = std::move(targets)},
+                                            Rng(where.seed).fork("stage1").fork("validation")});
+    return validation_losses(learner, *batches, 30, *where.communicator)[0].second.total;
+  };
+  EXPECT_NEAR(reported, loss(cache), 1e-4 * reported);
+  EXPECT_GT(std::abs(reported - loss(nullptr)), 1e-3 * reported);  // the teacher on the crops
 }
 
 TEST_F(Training, ChangedAudioHasItsOwnTargets) {
