@@ -82,7 +82,8 @@ std::vector<ListedPair> listed(const LayerPairing& pairing, int32_t depth) {
   return pairs;
 }
 
-// The kept layer at a position, 0: not kept.
+}  // namespace
+
 int32_t kept_layer(LayerPosition how, double position, const Architecture& student) {
   const int32_t kept = student.depth();
   if (how == LayerPosition::kRelative)
@@ -94,8 +95,6 @@ int32_t kept_layer(LayerPosition how, double position, const Architecture& stude
   }
   return 0;
 }
-
-}  // namespace
 
 std::optional<std::pair<std::string, std::string>> pairing_problem(const LayerPairing& pairing,
                                                                    int32_t teacher_depth) {

@@ -67,6 +67,9 @@ std::vector<LayerPair> pairs_of(const LayerPairing& pairing, const Architecture&
 // none where a student has no attention at all.
 std::vector<LayerPair> attention_pairs_of(const LayerPairing& pairing, const Architecture& student);
 
+// The kept layer, 1 to depth, at a position; 0: it is not kept.
+int32_t kept_layer(LayerPosition how, double position, const Architecture& student);
+
 // FitHuBERT's (Lee et al. 2022): a pair of both last layers, with `last_weight` and head pair_count(), in
 // place of that of the last kept layer; the others are the hints.
 std::vector<LayerPair> hint_pairs(const LayerPairing& pairing, double last_weight,

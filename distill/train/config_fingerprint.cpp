@@ -6,11 +6,22 @@
 #include <string_view>
 
 #include "core/hash.h"
+#include "supernet/model/unit_head.h"
 
 namespace concertina {
 namespace {
 
 using Json = nlohmann::ordered_json;
+
+std::string tensors_sha256(const TensorMap& tensors) {
+  std::string digests;
+  for (const auto& [name, tensor] : tensors) {
+    const at::Tensor plain = tensor.to(at::kCPU).contiguous();
+    const std::string_view bytes(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes());
+    digests += fmt::format("{} {}\n", name, sha256(bytes));
+  }
+  return sha256(digests);
+}
 
 }  // namespace
 
@@ -39,13 +50,13 @@ std::map<std::string, std::string> noise_input(
 }
 
 std::string weights_sha256(const Supernet& model) {
-  std::string digests;
-  for (const auto& [name, tensor] : model.weights()) {
-    const at::Tensor plain = tensor.to(at::kCPU).contiguous();
-    const std::string_view bytes(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes());
-    digests += fmt::format("{} {}\n", name, sha256(bytes));
-  }
-  return sha256(digests);
+  TensorMap weights = model.weights();
+  std::erase_if(weights, [](const auto& item) { return is_of_unit_head(item.first); });
+  return tensors_sha256(weights);
+}
+
+std::string unit_head_sha256(const Supernet& model) {
+  return tensors_sha256(unit_head_of(model.weights()));
 }
 
 }  // namespace concertina

@@ -59,9 +59,11 @@ TEST(ConfigChecks, MaskedObjectivesAreNotScored) {
       {"stage2.objective={kind: masked_pairs}", "search.objectives=[params,distill.l1]"});
   EXPECT_THAT(problems,
               HasSubstr("search.objectives.1: distill.l1 needs an objective without masks"));
-  EXPECT_EQ(problems_with({"stage2.objective={kind: masked_pairs}", "search.record=[]",
-                           "search.objectives=[params,pr.frame_acc]"}),
+  EXPECT_EQ(problems_with({"stage2.objective={kind: masked_pairs}", "stage2.mask.probability=0.4",
+                           "search.record=[]", "search.objectives=[params,pr.frame_acc]"}),
             "");
+  EXPECT_THAT(problems_with({"stage1.objective={kind: masked_pairs}"}),
+              HasSubstr("stage1.mask.probability: expected a number above 0"));
 }
 
 TEST(ConfigChecks, SourcesOfATierThatIsNotThereYet) {
