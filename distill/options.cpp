@@ -76,8 +76,8 @@ OptionTable<O> make_table(int32_t stage) {
           .in_fingerprint_if([](const O& o) { return o.fresh_heads; }),
       option(
           "rows_of_other_clips", &O::rows_of_other_clips,
-          "for controls of experiments: every row of a batch learns from the teacher's rows of the "
-          "row before it, which belong to other audio")
+          "for controls of experiments: every row of a batch learns from the teacher's rows, and "
+          "units, of the row before it, which belong to other audio")
           .in_fingerprint_if([](const O& o) { return o.rows_of_other_clips; }),
       subsection("cache", OptionTable<O>{option(
                               "dtype", &O::cache,

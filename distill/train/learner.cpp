@@ -260,6 +260,7 @@ StepLoss Learner::learn(const TrainingBatch& given, int64_t step, GradientReduce
   std::vector<Part> parts;
   for (TrainingBatch& part : parts_of(batch)) {
     StepData data = step_data(part, progress, rng);
+    if (setup_.rows_of_other_clips && data.units.defined()) data.units = data.units.roll(1, 0);
     parts.push_back({std::move(part), std::move(data)});
   }
   while (more_gradients_.size() + 1 < parts.size()) more_gradients_.emplace_back(parameters_);

@@ -45,8 +45,8 @@ class Learner {
     RegularizationOptions regularization = {};
     bool recompute_layers = false;  // activation checkpointing
     bool masked_only = false;       // losses are over masked frames
-    // A control of experiments: in training each row of a batch has the teacher's rows of the row before
-    // it. Batches then have at least two rows.
+    // A control of experiments: in training each row of a batch has the teacher's rows, and units, of the
+    // row before it. Batches then have at least two rows.
     bool rows_of_other_clips = false;
     int32_t rank = 0;  // of this process: its rows follow those of the ranks before
     // Equal parts of a batch that are trained on concurrently, with one thread each (CPU, one process):

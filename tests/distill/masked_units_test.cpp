@@ -90,7 +90,7 @@ TEST_F(StagesWithUnits, ASumWithRegressionRunsTheTeacherOnCleanAudio) {
   std::vector<std::string> terms;
   for (const auto& [name, value] : live.terms) terms.push_back(name);
   EXPECT_THAT(terms, ::testing::IsSupersetOf({"0.masked", "0.accuracy"}));
-  EXPECT_NEAR(live.total, cached.total, 0.02 * live.total);  // targets of clean audio in both
+  EXPECT_NEAR(live.total, cached.total, 0.05 * live.total);  // targets of clean audio in both
 }
 
 TEST(StageUnits, OptionsThatDoNotFitAreNamed) {

@@ -81,7 +81,7 @@ class AllKinds : public ::testing::TestWithParam<Case> {
     return teacher_rows(objective_of(GetParam().yaml)->needs().rows, {&net, 1}, net.blueprint,
                         batch.speech);
   }
-  std::unique_ptr<Learner> learner(double in_place) const {
+  std::unique_ptr<Learner> learner(double in_place, int32_t parts = 1) const {
     auto objective = objective_of(GetParam().yaml);
     auto heads = objective->parameters(rng);
     return std::make_unique<Learner>(Learner::Setup{
@@ -91,6 +91,7 @@ class AllKinds : public ::testing::TestWithParam<Case> {
         .sampler = make_sampler({.kind = SamplerKind::kSandwich, .random = 8}, space, 40, rng),
         .teachers = {teacher},
         .in_place = in_place,
+        .parts = parts,
         .statistics = std::make_shared<OneBatch>(batch),
         .steps = 40,
         .rng = rng});
@@ -159,6 +160,24 @@ TEST_P(AllKinds, GradientsEqualAutogradThroughSlices) {
   if (!traits.in_place) return;
   for (const double in_place : {1.0, 0.3}) expect_plain_gradients(9, in_place, cached);
   expect_plain_gradients(9, 1, batch);
+}
+
+TEST_P(AllKinds, EqualPartsOfABatchHaveItsGradient) {
+  if (!objective_of(GetParam().yaml)->is_mean_over_clips()) return;
+  TrainingBatch even;
+  even.speech = make_batch(testing::tones(4, 8000, 5));
+  const auto gradient = [&](int32_t parts) {
+    const auto made = learner(/*in_place=*/0.5, parts);
+    const auto alone = single_process_communicator();
+    Gradients gradients(made->parameters());
+    GradientReducer reducer(*alone, made->parameters(), gradients);
+    made->learn(even, 3, reducer);
+    reducer.finish();
+    return gradients.flat.clone();
+  };
+  const at::Tensor whole = gradient(1);
+  EXPECT_LT((gradient(2) - whole).abs().max().item<double>(), 1e-5);
+  EXPECT_GT(whole.abs().max().item<double>(), 1e-3);
 }
 
 TEST_P(AllKinds, AreRestoredFromTheirJson) {
