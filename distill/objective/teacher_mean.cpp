@@ -11,7 +11,7 @@
 namespace concertina {
 namespace {
 
-using Json = nlohmann::json;
+using Json = nlohmann::ordered_json;
 
 constexpr const char* kTeachers = "teachers";
 constexpr const char* kStandardised = "standardised";
