@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/errors.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "core/memory.h"
 #include "distill/data/cache_files.h"
@@ -17,20 +18,25 @@
 #include "distill/data/window_targets.h"
 #include "distill/inheritance.h"
 #include "distill/objective/objective_file.h"
+#include "distill/pretrain/unit_labels.h"
 #include "distill/train/mel_statistics.h"
+#include "supernet/model/unit_head.h"
 #include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
 
-std::unique_ptr<Objective> stage_objective(const ObjectiveOptions& options,
-                                           const SearchSpace& space, const Supernet& teacher) {
+std::unique_ptr<Objective> stage_objective(const DistillOptions& options, const SearchSpace& space,
+                                           const Supernet& teacher) {
   const Architecture shape = teacher.space().largest(), student = space.storage().shape;
   const int32_t head_dim = teacher.blueprint().head_dim;
-  return make_objective(options, {.teachers = {{shape.depth(), shape.embed_dim(), head_dim}},
-                                  .student_depth = student.depth(),
-                                  .student_dim = student.embed_dim(),
-                                  .student_head_dim = space.blueprint().head_dim});
+  const auto units = static_cast<int32_t>(unit_count(teacher.weights()));
+  return make_objective(options.objective,
+                        {.teachers = {{shape.depth(), shape.embed_dim(), head_dim, units}},
+                         .student_depth = student.depth(),
+                         .student_dim = student.embed_dim(),
+                         .student_head_dim = space.blueprint().head_dim,
+                         .units = options.units ? options.units->clusters : 0});
 }
 
 void check_frames(const Blueprint& student, const Blueprint& teacher) {
@@ -76,7 +82,8 @@ std::vector<Parameters::Init> initial_heads(const DistillOptions& options,
                                             const Objective& objective,
                                             const ModelWithHeads* previous, const Rng& rng) {
   auto heads = objective.parameters(rng.fork("heads"));
-  if (options.init != StudentInit::kPreviousStage || previous == nullptr) return heads;
+  const bool from_previous = options.init == StudentInit::kPreviousStage && !options.fresh_heads;
+  if (!from_previous || previous == nullptr) return heads;
   for (Parameters::Init& head : heads) {
     const auto found = previous->heads.find(head.name);
     if (found != previous->heads.end() && found->second.sizes() == head.value.sizes())
@@ -105,6 +112,10 @@ PreparedStage prepare(const DistillOptions& options, const DistillInputs& inputs
         return distill_table(stage).completed_json(json, distill_defaults(stage));
       }};
   fingerprint.inputs["teacher"] = weights_sha256(inputs.teacher);
+  if (traits_of(options.objective).reads_logits)
+    fingerprint.inputs["unit_head"] = unit_head_sha256(inputs.teacher);
+  if (options.units && !options.units->model.empty())
+    fingerprint.inputs["units"] = sha256_file(options.units->model);
   if (options.init == StudentInit::kPreviousStage) {
     fingerprint.inputs["previous"] = weights_sha256(inputs.previous->model);
   }
@@ -141,33 +152,34 @@ StageTargets stage_targets(const DistillOptions& options, const Supernet& teache
   const Subnet subnet =
       copy_of(teacher.to(context.device).slice(teacher.space().largest(), stage.dtype));
   const ConfigFingerprint& whole = stage.fingerprint;
+  std::string made_by = fmt::format("{} {} {}", whole.data, whole.inputs.at("teacher"), whole.dtype);
+  const auto unit_head = whole.inputs.find("unit_head");
+  if (unit_head != whole.inputs.end()) made_by += " " + unit_head->second;
   const auto source = [&](const JoinedClips& clips) {
-    return TargetSource{
-        clips,
-        {subnet},
-        data.blueprint,
-        rows,
-        options.train.batch,
-        fmt::format("{} {} {}", whole.data, whole.inputs.at("teacher"), whole.dtype)};
+    return TargetSource{clips, {subnet}, data.blueprint, rows, options.train.batch, made_by};
   };
   return {open_cache(source(data.training), options.cache, context),
           std::make_shared<const WindowTargets>(source(data.validation), options.cache)};
 }
 
-bool has_masked_rows(const Needs& needs) { return std::ranges::any_of(needs.rows, &Row::masked); }
-
-bool reads_mask(const Needs& needs) { return needs.mask || has_masked_rows(needs); }
-
-// InputError when the objective needs what this stage's batches do not have.
-void check_needs(const Needs& needs, bool has_mask, const std::string& stage) {
-  if (needs.units) {
+// InputError when the options of a stage do not give what its objective needs.
+void check_needs(const DistillOptions& options, const Supernet& teacher, const std::string& stage) {
+  const ObjectiveTraits traits = traits_of(options.objective);
+  if (traits.reads_logits && unit_count(teacher.weights()) == 0) {
     throw InputError(
-        fmt::format("{}.objective needs units of the clips, which only pretraining has", stage));
+        fmt::format("{}.objective needs logits, but the teacher's file has no unit head", stage));
   }
-  if (reads_mask(needs) && !has_mask) {
+  if (traits.reads_units && !options.units)
+    throw InputError(fmt::format("{}.units is missing: the objective predicts units", stage));
+  if (traits.reads_mask && options.mask.probability <= 0) {
     throw InputError(
         fmt::format("{}.mask.probability is 0: the objective needs masked frames", stage));
   }
+}
+
+// Whether the teacher runs in a step: no cache has rows of its masked pass.
+bool has_live_rows(const std::vector<Row>& rows, const Targets* cache) {
+  return std::ranges::any_of(rows, [&](const Row& row) { return row.masked || cache == nullptr; });
 }
 
 }  // namespace
@@ -184,20 +196,25 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
   check_frames(blueprint, inputs.teacher.blueprint());
   const PreparedStage stage = prepare(options, inputs, name, context);
 
-  auto objective = stage_objective(options.objective, inputs.space, inputs.teacher);
+  check_needs(options, inputs.teacher, name);
+  auto objective = stage_objective(options, inputs.space, inputs.teacher);
   auto heads = initial_heads(options, *objective, inputs.previous, rng);
   const StageData data = stage_data(inputs.manifest, blueprint, train.batch);
   std::optional<MaskOptions> mask;
   if (options.mask.probability > 0) mask = options.mask;
-  check_needs(objective->needs(), mask.has_value(), name);
   const StageTargets targets =
       stage_targets(options, inputs.teacher, *objective, data, stage, context);
-  BatchContents validation{.targets = targets.validation};
-  if (reads_mask(objective->needs()) || options.masked_only) validation.mask = mask;
-  const bool live_rows = has_masked_rows(objective->needs());  // no cache has them
-  const StageBatches batches =
-      stage_batches(data, {mask, {}, targets.training, stage.augmentation, live_rows}, validation,
-                    rng, context.shard());
+  UnitLabels units;
+  if (objective->needs().units) {  // of both stages the same
+    units = unit_labels(*options.units, data, &inputs.teacher, Rng(context.seed).fork("units"),
+                        stage, context);
+  }
+  BatchContents validation{.units = units.validation, .targets = targets.validation};
+  if (traits_of(options.objective).reads_mask || options.masked_only) validation.mask = mask;
+  const bool live_rows = has_live_rows(objective->needs().rows, targets.training.get());
+  const StageBatches batches = stage_batches(
+      data, {mask, units.training, targets.training, stage.augmentation, live_rows}, validation,
+      rng, context.shard());
   // Of both stages the same.
   const std::shared_ptr<const BatchSource> statistics =
       make_batch_source({data.training,
@@ -220,6 +237,7 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
                    .regularization = train.regularization,
                    .recompute_layers = train.recompute_layers,
                    .masked_only = options.masked_only,
+                   .rows_of_other_clips = options.rows_of_other_clips,
                    .rank = context.shard().index,
                    .parts = context.communicator->is_single_process() ? at::get_num_threads() : 1,
                    .dtype = stage.dtype,

@@ -9,6 +9,7 @@
 
 #include "core/errors.h"
 #include "distill/train/json_leaves.h"
+#include "supernet/model/unit_head.h"
 #include "supernet/model/unit_order.h"
 #include "supernet/space/blueprint_config.h"
 
@@ -105,7 +106,7 @@ Inheritance inherit_weights(Supernet& model, const Supernet& older) {
     const auto reason = reasons.find(name);
     if (reason != reasons.end()) {
       result.unused[reason->second].push_back(name);
-    } else if (!model.weights().contains(name)) {
+    } else if (!model.weights().contains(name) && !is_of_unit_head(name)) {
       result.unused["not in the new model"].push_back(name);
     }
   }

@@ -29,6 +29,13 @@ OptionTable<O> make_table(int32_t stage) {
           }),
       flattened(&O::train, train_table()),
       objective_option("objective", &O::objective),
+      subsection("units", &O::units, stage_unit_table())
+          .require(
+              [](const O& o) { return o.units || !traits_of(o.objective).reads_units; },
+              "is missing: the objective predicts units, and this says what k-means makes them "
+              "of, such as {features: teacher, layer: 6, clusters: 500}")
+          .require([](const O& o) { return !o.units || traits_of(o.objective).reads_units; },
+                   "expected an objective that predicts units, such as masked_units"),
       option("init", &O::init,
              "what the student starts from; previous: stage 1, for stage 2. Tensors that do not "
              "fit are listed in the log")
@@ -44,14 +51,34 @@ OptionTable<O> make_table(int32_t stage) {
           .require(
               [stage](const O& o) { return stage > 1 || o.init != StudentInit::kPreviousStage; },
               "expected teacher or random: stage 1 has no stage before it"),
-      subsection("sampler", &O::sampler, sampler_table()),
-      subsection("mask", &O::mask, mask_table()),
+      subsection("sampler", &O::sampler, sampler_table())
+          .require(
+              [](const O& o) { return !o.sampler.in_place || traits_of(o.objective).in_place; },
+              "expected an objective with rows of the student that smaller subnets could learn "
+              "from",
+              "sampler.in_place"),
+      subsection("mask", &O::mask, mask_table())
+          .require(
+              [](const O& o) {
+                return o.mask.probability > 0 || !traits_of(o.objective).reads_mask;
+              },
+              "expected a number above 0: the objective needs masked frames", "mask.probability"),
       option("masked_only", &O::masked_only,
              "the loss is over the frames that are masked in the student's input, in validation "
              "too; else over all frames")
           .in_fingerprint_if([](const O& o) { return o.masked_only; })
           .require([](const O& o) { return !o.masked_only || o.mask.probability > 0; },
                    "expected mask.probability above 0 with it"),
+      option(
+          "fresh_heads", &O::fresh_heads,
+          "prediction heads start anew with init: previous, too, so that methods can be compared "
+          "from one stage 1")
+          .in_fingerprint_if([](const O& o) { return o.fresh_heads; }),
+      option(
+          "rows_of_other_clips", &O::rows_of_other_clips,
+          "for controls of experiments: every row of a batch learns from the teacher's rows, and "
+          "units, of the row before it, which belong to other audio")
+          .in_fingerprint_if([](const O& o) { return o.rows_of_other_clips; }),
       subsection("cache", OptionTable<O>{option(
                               "dtype", &O::cache,
                               "keep the teacher's targets on disk in this format; the teacher "

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "core/config.h"
 #include "core/enum_names.h"
 #include "distill/objective/options.h"
+#include "distill/pretrain/options.h"
 #include "distill/train/options.h"
 #include "speech/mask.h"
 
@@ -25,10 +27,13 @@ struct DistillOptions {
   DistillPreset preset = DistillPreset::kConcertina;  // where the other defaults came from
   TrainOptions train;
   ObjectiveOptions objective;
+  std::optional<UnitOptions> units;  // where the objective predicts units
   StudentInit init = StudentInit::kTeacher;
   SamplerOptions sampler;
   MaskOptions mask{.probability = 0, .length = 10};
   bool masked_only = false;  // the loss is over masked frames
+  bool fresh_heads = false;  // init: previous takes no prediction heads
+  bool rows_of_other_clips = false;
   CacheDtype cache = CacheDtype::kNone;
   static DistillOptions from_config(ConfigSection section, int32_t stage);
 };

@@ -17,6 +17,7 @@
 #include "pipeline/pretrained.h"
 #include "speech/corpus.h"
 #include "supernet/model/model_file.h"
+#include "supernet/model/unit_head.h"
 
 namespace concertina {
 namespace {
@@ -40,16 +41,24 @@ void check_known(ConfigSection section, std::string_view key, const Names& metri
   }
 }
 
-std::optional<int32_t> teacher_depth(const PipelineConfig& config) {
+struct TeacherFacts {
+  int32_t depth = 0;
+  bool has_unit_head = false;
+};
+
+std::optional<TeacherFacts> facts_of_teacher(const PipelineConfig& config) {
   if (config.space.choices().embed_dim.empty()) return std::nullopt;  // unreadable
   const std::string& pretrained = config.teacher_pretrained;
   if (!pretrained.empty()) {
     const auto found = std::ranges::find(pretrained_models(), pretrained, &PretrainedModel::name);
-    return found == pretrained_models().end() ? std::nullopt : std::optional(found->depth);
+    return found == pretrained_models().end() ? std::nullopt
+                                              : std::optional(TeacherFacts{found->depth, false});
   }
-  if (config.teacher_model.empty()) return teacher_architecture(config.space).depth();
+  if (config.teacher_model.empty())
+    return TeacherFacts{teacher_architecture(config.space).depth(), true};
   try {
-    return load_model(config.teacher_model).space().largest().depth();
+    const Supernet teacher = load_model(config.teacher_model);
+    return TeacherFacts{teacher.space().largest().depth(), unit_count(teacher.weights()) > 0};
   } catch (const Error&) {  // On purpose: the teacher stage reports it
     return std::nullopt;
   }
@@ -140,31 +149,36 @@ void check_metric_names(ConfigSection root, const SearchConfig& search) {
   }
 }
 
-void check_teacher_layers(ConfigSection root, const PipelineConfig& config) {
-  const std::optional<int32_t> depth = teacher_depth(config);
-  if (!depth) return;
+void check_teacher(ConfigSection root, const PipelineConfig& config) {
+  const std::optional<TeacherFacts> teacher = facts_of_teacher(config);
+  if (!teacher) return;
   const std::vector<int32_t>& scored = config.tasks.teacher_layers;
   for (size_t i = 0; i < scored.size(); ++i) {
-    if (scored[i] < 0 || scored[i] > *depth)
+    if (scored[i] < 0 || scored[i] > teacher->depth)
       root.section("tasks").problem(
           "teacher_layers", i,
-          fmt::format("the teacher has layers 0 to {}, not {}", *depth, scored[i]));
+          fmt::format("the teacher has layers 0 to {}, not {}", teacher->depth, scored[i]));
   }
   for (const auto& [name, stage] :
        {std::pair("stage1", &config.stage1), {"stage2", &config.stage2}}) {
-    const auto problem = objective_problem(stage->objective, *depth);
-    if (!root.has(name) || !problem) continue;
-    detail::report_problem(root.section(name).section("objective"), problem->first,
-                           problem->second);
+    if (!root.has(name)) continue;
+    ConfigSection objective = root.section(name).section("objective");
+    if (const auto problem = objective_problem(stage->objective, teacher->depth))
+      detail::report_problem(objective, problem->first, problem->second);
+    if (traits_of(stage->objective).reads_logits && !teacher->has_unit_head) {
+      objective.problem("kind",
+                        "needs the teacher's logits, but its file has no unit head: `model import` "
+                        "keeps HuBERT's where a checkpoint has final_proj and label_embs_concat");
+    }
   }
   if (!root.has("teacher") || !config.teacher_model.empty()) return;
   if (!config.teacher_pretrained.empty()) return;
   ConfigSection pretrain = root.section("teacher").section("pretrain");
   for (size_t i = 0; i < config.teacher.layers.size(); ++i) {
-    if (config.teacher.layers[i] > *depth)
-      pretrain.problem(
-          "layers", i,
-          fmt::format("the teacher has {} layers, not {}", *depth, config.teacher.layers[i]));
+    if (config.teacher.layers[i] > teacher->depth)
+      pretrain.problem("layers", i,
+                       fmt::format("the teacher has {} layers, not {}", teacher->depth,
+                                   config.teacher.layers[i]));
   }
 }
 

@@ -10,8 +10,9 @@ namespace concertina {
 void check_metric_names(ConfigSection root, const SearchConfig& search);
 // distill.l1 in a search, or a sort, with an objective that needs masked frames.
 void check_scored_objective(ConfigSection root, const PipelineConfig& config);
-// Layers of the teacher: those of the space's largest member, or of an existing model file.
-void check_teacher_layers(ConfigSection root, const PipelineConfig& config);
+// Layers of the teacher, those of the space's largest member or of an existing model file, and logits
+// of one without a unit head.
+void check_teacher(ConfigSection root, const PipelineConfig& config);
 // Weights of sources that the corpus does not have, and searched metrics that it has no labels for.
 // Of a corpus that does not exist yet, or is unreadable (its stage reports that), only the tier is
 // known.

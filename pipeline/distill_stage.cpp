@@ -10,6 +10,7 @@
 #include "pipeline/pipeline.h"
 #include "pipeline/sort_stage.h"
 #include "pipeline/stage.h"
+#include "pipeline/teacher_stage.h"
 #include "pipeline/training.h"
 #include "supernet/model/model_file.h"
 
@@ -48,7 +49,7 @@ void train_student(const PipelineConfig& config, const Workspace& workspace,
   training.opened = training.open_folder();
   if (stage == 2 && config.sort && sort == StudentSort::kIfMissing)
     sort_if_missing(config, workspace, training);
-  const Supernet teacher = load_model(workspace.teacher());
+  const Supernet teacher = load_teacher(workspace);
   std::optional<ModelWithHeads> previous;
   if (options.init == StudentInit::kPreviousStage)
     previous = previous_student(config, workspace, stage);
@@ -62,9 +63,10 @@ Stage make_distill_stage(const Pipeline& pipeline, const TrainingFlags& flags, i
   const PipelineConfig& config = pipeline.config;
   const Workspace& workspace = pipeline.workspace;
   const std::string name = fmt::format("stage{}", stage);
-  const TrainOptions& options = (stage == 1 ? config.stage1 : config.stage2).train;
+  const DistillOptions& options = stage == 1 ? config.stage1 : config.stage2;
+  const std::string units = options.units ? content_hash(options.units->model) : "";
   return {.name = name,
-          .settings = pipeline.section(name) + files_hash(options),
+          .settings = pipeline.section(name) + units + files_hash(options.train),
           .inputs = {stage == 1    ? "teacher"
                      : config.sort ? "sort"
                                    : "stage1"},

@@ -165,7 +165,7 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
   }
   check_metric_names(root, config.search);
   check_scored_objective(root, config);
-  check_teacher_layers(root, config);
+  check_teacher(root, config);
   check_corpus(root, config);
   file.finish();
   config.effective = file.dump();

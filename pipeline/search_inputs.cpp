@@ -5,6 +5,7 @@
 #include "core/mapped_file.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/study_setup.h"
+#include "pipeline/teacher_stage.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {
@@ -17,7 +18,7 @@ SearchInputs SearchInputs::load(const PipelineConfig& config, const Workspace& w
 
 std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Split split) {
   if (!is_searched(inputs.config.search, kDistillMetric)) return nullptr;
-  const Supernet teacher = load_model(inputs.workspace.teacher(), Reading::kCopied);
+  const Supernet teacher = load_teacher(inputs.workspace);
   return std::make_shared<DistillScore>(
       teacher.slice(teacher.space().largest()), inputs.supernet->blueprint(),
       load_objective(inputs.workspace.objective(2)), *inputs.manifest, split,

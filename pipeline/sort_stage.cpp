@@ -7,13 +7,14 @@
 #include "pipeline/corpus_stage.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/stage.h"
+#include "pipeline/teacher_stage.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {
 
 void sort_student(const PipelineConfig& config, const Workspace& workspace) {
   const Supernet model = load_model(workspace.student(1), Reading::kCopied);
-  const Supernet teacher = load_model(workspace.teacher(), Reading::kCopied);
+  const Supernet teacher = load_teacher(workspace);
   const TrainedObjective trained = load_objective(workspace.objective(1));
   const Manifest manifest = read_manifest(corpus_manifest(config));
   const SortResult sorted =

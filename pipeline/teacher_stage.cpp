@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <utility>
 
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "distill/objective/masked_units.h"
+#include "distill/objective/objective_file.h"
 #include "distill/pretrain/pretrain.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/pipeline.h"
@@ -15,6 +18,7 @@
 #include "pipeline/stage.h"
 #include "pipeline/training.h"
 #include "supernet/model/model_file.h"
+#include "supernet/model/unit_head.h"
 #include "supernet/space/search_space_config.h"
 
 namespace concertina {
@@ -79,6 +83,18 @@ void train_teacher(const PipelineConfig& config, const Workspace& workspace,
   const StageResult result =
       pretrain_teacher(options, config.space, read_manifest(corpus_manifest(config)), training);
   log_end("teacher", result, options.train);
+}
+
+Supernet load_teacher(const Workspace& workspace) {
+  Supernet teacher = load_model(workspace.teacher(), Reading::kCopied);
+  const std::filesystem::path path = workspace.teacher_objective();
+  if (unit_count(teacher.weights()) > 0 || !std::filesystem::exists(path)) return teacher;
+  const TrainedObjective trained = load_objective(path);
+  const auto* units = dynamic_cast<const MaskedUnitsObjective*>(trained.objective.get());
+  if (units == nullptr) return teacher;
+  TensorMap weights = teacher.weights();
+  weights.merge(units->unit_head(trained.heads));
+  return Supernet(teacher.space(), std::move(weights), teacher.provenance());
 }
 
 Stage make_teacher_stage(const Pipeline& pipeline, const TrainingFlags& flags) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "pipeline/training_flags.h"
+#include "supernet/model/supernet.h"
 
 namespace concertina {
 
@@ -16,6 +17,9 @@ struct Workspace;
 // it.
 void train_teacher(const PipelineConfig& config, const Workspace& workspace,
                    const RunContext& context, const TrainingFlags& flags);
+// The workspace's teacher. One that was pretrained there has its prediction head of the last layer as
+// its unit head.
+Supernet load_teacher(const Workspace& workspace);
 Stage make_teacher_stage(const Pipeline& pipeline, const TrainingFlags& flags);
 
 }  // namespace concertina

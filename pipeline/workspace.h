@@ -14,6 +14,9 @@ struct Workspace {
   std::filesystem::path stamps() const { return out / "stamps"; }
   std::filesystem::path teacher_dir() const { return out / "teacher"; }
   std::filesystem::path teacher() const { return teacher_dir() / "model.safetensors"; }
+  std::filesystem::path teacher_objective() const {
+    return teacher_dir() / "objective.safetensors";
+  }
   std::filesystem::path stage_dir(int32_t stage) const;  // of distillation: 1 or 2
   std::filesystem::path student(int32_t stage) const;
   std::filesystem::path objective(int32_t stage) const;  // the student's prediction heads

@@ -42,7 +42,7 @@ struct BatchContents {
   at::Tensor units;                        // [total_frames] int16 of the clips, or undefined
   std::shared_ptr<const Targets> targets;  // teacher rows of the clips, or null
   std::shared_ptr<const Augmentation> augmentation;  // of the waveform, or null
-  bool live_rows = false;  // the teacher runs for rows that `targets` lacks
+  bool live_rows = false;  // teachers run, on clean audio, for rows that `targets` lacks
 };
 
 // The part of each step's batch that one rank trains on.

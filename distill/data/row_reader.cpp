@@ -47,9 +47,7 @@ TrainingBatch RowReader::empty_batch(int64_t rows, int64_t frames) const {
       batch.rows[column.row] = at::zeros({rows, outputs, column.dim});
   }
   batch.first = at::zeros({rows}, at::kLong);
-  const bool runs_teacher =
-      contents_.live_rows || (!contents_.units.defined() && !contents_.targets);
-  if (contents_.augmentation && runs_teacher) batch.clean = at::zeros({rows, samples});
+  if (contents_.augmentation && contents_.live_rows) batch.clean = at::zeros({rows, samples});
   return batch;
 }
 

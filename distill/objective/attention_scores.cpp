@@ -32,11 +32,7 @@ at::Tensor scores_of(const at::Tensor& q, const at::Tensor& k, int64_t head_dim,
 const OptionTable<AttentionScoresSpec>& AttentionScoresObjective::options() {
   using O = AttentionScoresSpec;
   static const OptionTable<O> table = {
-      map_option<O>(),
-      position_option<O>(),
-      teacher_layers_option<O>(),
-      student_layers_option<O>(),
-      weights_option<O>(),
+      of_pairing<O>(pairing_options()),
       option("heads", &O::heads,
              "what is compared: the mean over the heads of each, or the first heads of both"),
   };
@@ -46,8 +42,7 @@ const OptionTable<AttentionScoresSpec>& AttentionScoresObjective::options() {
 const OptionTable<AttentionScoresSpec>& AttentionScoresObjective::sizes() {
   using O = AttentionScoresSpec;
   static const OptionTable<O> table = {
-      teacher_depth_size<O>(),
-      student_depth_size<O>(),
+      of_pairing<O>(pairing_depths()),
       option("teacher_head_dim", &O::teacher_head_dim, "").within({1, 1e6}),
       option("student_head_dim", &O::student_head_dim, "").within({1, 1e6}),
   };

@@ -62,11 +62,7 @@ at::Tensor every_kth(int64_t length, int64_t at_most, at::Device device) {
 const OptionTable<CkaSpec>& CkaObjective::options() {
   using O = CkaSpec;
   static const OptionTable<O> table = {
-      map_option<O>(),
-      position_option<O>(),
-      teacher_layers_option<O>(),
-      student_layers_option<O>(),
-      weights_option<O>(),
+      of_pairing<O>(pairing_options()),
       option("intra", &O::intra, "weight of the CKA of the frames of a clip")
           .within({0, 1e6})
           .require([](const O& o) { return o.intra + o.local + o.global > 0; },

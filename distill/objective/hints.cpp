@@ -10,11 +10,7 @@ namespace concertina {
 const OptionTable<HintsSpec>& HintsObjective::options() {
   using O = HintsSpec;
   static const OptionTable<O> table = {
-      map_option<O>(),
-      position_option<O>(),
-      teacher_layers_option<O>(),
-      student_layers_option<O>(),
-      weights_option<O>(),
+      of_pairing<O>(pairing_options()),
       option("last_weight", &O::last_weight, "of the last layers' pair").within({1e-6, 1e6}),
       option("distance", &O::distance, "between prediction and target"),
       option(

@@ -46,6 +46,7 @@ class HintsObjective : public Objective {
   std::vector<TensorSlice> slices(
       const Architecture& student) const override;            // of its layers only
   LossBreakdown loss(const LossInput& input) const override;  // terms: last, hints
+  bool is_mean_over_clips() const override { return true; }
   std::string to_json() const override;
 
  private:

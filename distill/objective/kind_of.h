@@ -8,7 +8,7 @@
 //                                                                     int32_t teacher_depth);
 //   explicit O(const Spec&);
 //   static constexpr std::string_view kName;
-//   static constexpr bool kReadsMask = true;   // where it needs masked frames
+//   static constexpr ObjectiveTraits kTraits = {...};  // where the defaults do not hold
 #pragma once
 
 #include <functional>
@@ -62,8 +62,8 @@ std::string options_json(const typename O::Spec& spec) {
 }
 
 template <class O>
-ObjectiveKind kind_of(std::string_view help, bool in_stages = true) {
-  ObjectiveKind kind{.name = O::kName, .help = help, .in_stages = in_stages};
+ObjectiveKind kind_of(std::string_view help) {
+  ObjectiveKind kind{.name = O::kName, .help = help};
   kind.read = [](ConfigSection section, const std::string& defaults) {
     typename O::Spec spec = spec_of<O>(defaults);
     O::options().read(std::move(section), spec);
@@ -73,9 +73,9 @@ ObjectiveKind kind_of(std::string_view help, bool in_stages = true) {
   kind.problem = [](const std::string& options, int32_t teacher_depth) {
     return O::problem(spec_of<O>(options), teacher_depth);
   };
-  kind.reads_mask = [](const std::string&) {
-    if constexpr (requires { O::kReadsMask; }) return O::kReadsMask;
-    return false;
+  kind.traits = [](const std::string&) {
+    if constexpr (requires { O::kTraits; }) return O::kTraits;
+    return ObjectiveTraits{};
   };
   kind.with_sizes = [](const std::string& options, const ObjectiveSizes& sizes) {
     typename O::Spec spec = spec_of<O>(options);

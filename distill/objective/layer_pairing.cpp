@@ -8,34 +8,6 @@
 #include "core/errors.h"
 
 namespace concertina {
-namespace detail {
-
-const char* const kMapHelp =
-    "which teacher layer a student layer learns from: pairs: as listed; else every student "
-    "layer has one, counted from the first or last, spread over the depth, or in equal "
-    "steps";
-const char* const kPositionHelp =
-    "how student layers count: by index in the supernet, by rank among the kept layers, or "
-    "as a share of the depth";
-
-std::string position_problem(const LayerPairing& pairing) {
-  for (const double layer : pairing.student_layers) {
-    if (pairing.position == LayerPosition::kRelative) {
-      if (!(layer > 0 && layer <= 1))
-        return fmt::format("expected shares of the depth in (0, 1], found {}", layer);
-    } else if (layer != std::floor(layer) || layer < 1) {
-      return fmt::format("expected layers 1, 2, .., found {}", layer);
-    }
-  }
-  return "";
-}
-
-bool some_weight(const LayerPairing& pairing) {
-  return std::ranges::any_of(pairing.weights, [](double w) { return w > 0; });
-}
-
-}  // namespace detail
-
 namespace {
 
 bool by_map(const LayerPairing& pairing) { return pairing.map != LayerMap::kPairs; }
@@ -82,7 +54,89 @@ std::vector<ListedPair> listed(const LayerPairing& pairing, int32_t depth) {
   return pairs;
 }
 
-// The kept layer at a position, 0: not kept.
+bool has_weight(const LayerPairing& pairing) {
+  return std::ranges::any_of(pairing.weights, [](double w) { return w > 0; });
+}
+
+Option<LayerPairing> teacher_layers_option() {
+  return option("teacher_layers", &LayerPairing::teacher_layers,
+                "of map: pairs; 0: the first layer's input")
+      .within({0, 1000})
+      .require([](const LayerPairing& o) { return by_map(o) || !o.teacher_layers.empty(); },
+               "name at least one with map: pairs");
+}
+
+Option<LayerPairing> student_layers_option() {
+  return option("student_layers", &LayerPairing::student_layers,
+                "of map: pairs, one for each teacher layer")
+      .within({0, 1000})
+      .require(
+          [](const LayerPairing& o) {
+            return by_map(o) || o.student_layers.size() == o.teacher_layers.size();
+          },
+          "expected one for each of teacher_layers")
+      .check([](const LayerPairing& o, ConfigSection section) {
+        const std::string problem = position_problem(o);
+        if (!problem.empty()) section.problem("student_layers", problem);
+      });
+}
+
+Option<LayerPairing> weights_option() {
+  return option("weights", &LayerPairing::weights, "of the pairs: one for all, or one each")
+      .within({0, 1e6})
+      .require(
+          [](const LayerPairing& o) {
+            return o.weights.size() == 1 || by_map(o) ||
+                   o.weights.size() == o.teacher_layers.size();
+          },
+          "expected one number, or one for each of teacher_layers")
+      .require(has_weight, "expected at least one above 0");
+}
+
+}  // namespace
+
+std::string position_problem(const LayerPairing& pairing) {
+  for (const double layer : pairing.student_layers) {
+    if (pairing.position == LayerPosition::kRelative) {
+      if (!(layer > 0 && layer <= 1))
+        return fmt::format("expected shares of the depth in (0, 1], found {}", layer);
+    } else if (layer != std::floor(layer) || layer < 1) {
+      return fmt::format("expected layers 1, 2, .., found {}", layer);
+    }
+  }
+  return "";
+}
+
+const OptionTable<LayerPairing>& pairing_options() {
+  using O = LayerPairing;
+  static const OptionTable<O> table = {
+      option(
+          "map", &O::map,
+          "which teacher layer a student layer learns from: pairs: as listed; else every student "
+          "layer has one, counted from the first or last, spread over the depth, or in equal "
+          "steps"),
+      option(
+          "position", &O::position,
+          "how student layers count: by index in the supernet, by rank among the kept layers, or "
+          "as a share of the depth")
+          .require([](const O& o) { return o.position != LayerPosition::kRelative || !by_map(o); },
+                   "expected index or rank with a map"),
+      teacher_layers_option(),
+      student_layers_option(),
+      weights_option(),
+  };
+  return table;
+}
+
+const OptionTable<LayerPairing>& pairing_depths() {
+  using O = LayerPairing;
+  static const OptionTable<O> table = {
+      option("teacher_depth", &O::teacher_depth, "").within({0, 1e6}),
+      option("student_depth", &O::student_depth, "").within({0, 1e6}),
+  };
+  return table;
+}
+
 int32_t kept_layer(LayerPosition how, double position, const Architecture& student) {
   const int32_t kept = student.depth();
   if (how == LayerPosition::kRelative)
@@ -94,8 +148,6 @@ int32_t kept_layer(LayerPosition how, double position, const Architecture& stude
   }
   return 0;
 }
-
-}  // namespace
 
 std::optional<std::pair<std::string, std::string>> pairing_problem(const LayerPairing& pairing,
                                                                    int32_t teacher_depth) {
@@ -153,7 +205,7 @@ size_t pair_count(const LayerPairing& pairing) {
 void check_pairing(const LayerPairing& pairing) {
   if (const auto found = pairing_problem(pairing, pairing.teacher_depth))
     throw InputError(fmt::format("objective.{}: {}", found->first, found->second));
-  const std::string wrong = detail::position_problem(pairing);
+  const std::string wrong = position_problem(pairing);
   if (!wrong.empty()) throw InputError("objective.student_layers: " + wrong);
   const size_t count = pair_count(pairing);
   if (count == 0 || (!by_map(pairing) && pairing.student_layers.size() != count)) {

@@ -67,6 +67,9 @@ std::vector<LayerPair> pairs_of(const LayerPairing& pairing, const Architecture&
 // none where a student has no attention at all.
 std::vector<LayerPair> attention_pairs_of(const LayerPairing& pairing, const Architecture& student);
 
+// The kept layer, 1 to depth, at a position; 0: it is not kept.
+int32_t kept_layer(LayerPosition how, double position, const Architecture& student);
+
 // FitHuBERT's (Lee et al. 2022): a pair of both last layers, with `last_weight` and head pair_count(), in
 // place of that of the last kept layer; the others are the hints.
 std::vector<LayerPair> hint_pairs(const LayerPairing& pairing, double last_weight,
@@ -79,80 +82,30 @@ std::vector<int32_t> layers_at_thirds(int32_t teacher_depth);
 std::optional<std::pair<std::string, std::string>> missing_layer(
     const std::vector<int32_t>& teacher_layers, int32_t teacher_depth);
 
-namespace detail {
-extern const char* const kMapHelp;
-extern const char* const kPositionHelp;
 // Why the listed student layers are not valid positions, or "".
 std::string position_problem(const LayerPairing& pairing);
-bool some_weight(const LayerPairing& pairing);
-}  // namespace detail
 
-// The options, for tables of structs that derive from LayerPairing.
+const OptionTable<LayerPairing>& pairing_options();  // all but the depths
+const OptionTable<LayerPairing>& pairing_depths();
+
+// One of these tables among the options of a struct that derives from LayerPairing.
 template <class O>
-Option<O> map_option() {
-  return option<O, LayerMap>("map", &O::map, detail::kMapHelp);
-}
-template <class O>
-Option<O> position_option() {
-  return option<O, LayerPosition>("position", &O::position, detail::kPositionHelp)
-      .require(
-          [](const O& o) {
-            return o.position != LayerPosition::kRelative || o.map == LayerMap::kPairs;
-          },
-          "expected index or rank with a map");
-}
-template <class O>
-Option<O> teacher_layers_option() {
-  return option<O, std::vector<int32_t>>("teacher_layers", &O::teacher_layers,
-                                         "of map: pairs; 0: the first layer's input")
-      .within({0, 1000})
-      .require([](const O& o) { return o.map != LayerMap::kPairs || !o.teacher_layers.empty(); },
-               "name at least one with map: pairs");
-}
-template <class O>
-Option<O> student_layers_option() {
-  return option<O, std::vector<double>>("student_layers", &O::student_layers,
-                                        "of map: pairs, one for each teacher layer")
-      .within({0, 1000})
-      .require(
-          [](const O& o) {
-            return o.map != LayerMap::kPairs || o.student_layers.size() == o.teacher_layers.size();
-          },
-          "expected one for each of teacher_layers")
-      .check([](const O& o, ConfigSection section) {
-        const std::string problem = detail::position_problem(o);
-        if (!problem.empty()) section.problem("student_layers", problem);
-      });
-}
-template <class O>
-Option<O> weights_option() {
-  return option<O, std::vector<double>>("weights", &O::weights,
-                                        "of the pairs: one for all, or one each")
-      .within({0, 1e6})
-      .require(
-          [](const O& o) {
-            return o.weights.size() == 1 || o.map != LayerMap::kPairs ||
-                   o.weights.size() == o.teacher_layers.size();
-          },
-          "expected one number, or one for each of teacher_layers")
-      .require([](const O& o) { return detail::some_weight(o); }, "expected at least one above 0");
-}
-template <class O>
-Option<O> teacher_depth_size() {
-  return option<O, int32_t>("teacher_depth", &O::teacher_depth, "").within({0, 1e6});
-}
-template <class O>
-Option<O> student_depth_size() {
-  return option<O, int32_t>("student_depth", &O::student_depth, "").within({0, 1e6});
+Option<O> of_pairing(const OptionTable<LayerPairing>& table) {
+  using detail::OptionInfo;
+  return {"",
+          "",
+          {.read = [&table](const OptionInfo&, ConfigSection& at, O& o) { table.read(at, o); },
+           .write = [&table](const OptionInfo&, O& o, detail::Json& json) { table.write(o, json); },
+           .list = [&table](const OptionInfo&, O& o, const std::string& prefix,
+                            std::vector<OptionRow>& rows) { table.append_rows(prefix, o, rows); }}};
 }
 
 // Sizes of a Spec that has teacher_dim and student_dim (widths, of the supernet's storage) too.
 template <class O>
 const OptionTable<O>& pairing_sizes() {
   static const OptionTable<O> table = {
-      teacher_depth_size<O>(),
+      of_pairing<O>(pairing_depths()),
       option("teacher_dim", &O::teacher_dim, "").within({0, 1e6}),
-      student_depth_size<O>(),
       option("student_dim", &O::student_dim, "").within({0, 1e6}),
   };
   return table;

@@ -12,11 +12,7 @@ namespace concertina {
 const OptionTable<LayerPairsSpec>& LayerPairsObjective::options() {
   using O = LayerPairsSpec;
   static const OptionTable<O> table = {
-      map_option<O>(),
-      position_option<O>(),
-      teacher_layers_option<O>(),
-      student_layers_option<O>(),
-      weights_option<O>(),
+      of_pairing<O>(pairing_options()),
       option("distance", &O::distance, "between prediction and target"),
       option("channels", &O::channels,
              "how the teacher's channels are normalised: over the corpus, over each utterance, or "

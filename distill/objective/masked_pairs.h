@@ -32,7 +32,7 @@ class MaskedPairsObjective : public Objective {
  public:
   using Spec = MaskedPairsSpec;
   static constexpr std::string_view kName = "masked_pairs";
-  static constexpr bool kReadsMask = true;
+  static constexpr ObjectiveTraits kTraits = {.reads_mask = true};
   static const OptionTable<Spec>& options();
   static const OptionTable<Spec>& sizes();
   static void set_sizes(Spec& spec, const ObjectiveSizes& sizes);

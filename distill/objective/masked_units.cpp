@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "distill/objective/heads.h"
 #include "distill/objective/kind_of.h"
+#include "supernet/space/unit_head_names.h"
 
 namespace concertina {
 namespace {
@@ -21,7 +22,13 @@ at::Tensor unit_length(const at::Tensor& x) { return x / x.norm(2, -1, true).cla
 const OptionTable<MaskedUnitsSpec>& MaskedUnitsObjective::options() {
   using O = MaskedUnitsSpec;
   static const OptionTable<O> table = {
-      option("layers", &O::layers, "kept layers with a loss, in addition to the last one"),
+      option("layers", &O::layers,
+             "layers that predict units, counted from 1; the last always does")
+          .within({1, 1000}),
+      option("position", &O::position,
+             "which kept layer those are: by index in the supernet, by rank among the kept layers, "
+             "or at the same share of the depth")
+          .in_fingerprint_if([](const O& o) { return o.position != LayerPosition::kIndex; }),
       option("unmasked_weight", &O::unmasked_weight, "of the loss on frames that are not masked")
           .within({0, 1e6}),
       option("codeword_dim", &O::codeword_dim,
@@ -48,6 +55,7 @@ const OptionTable<MaskedUnitsSpec>& MaskedUnitsObjective::sizes() {
 void MaskedUnitsObjective::set_sizes(Spec& spec, const ObjectiveSizes& sizes) {
   spec.depth = sizes.student_depth;
   spec.model_dim = sizes.student_dim;
+  spec.clusters = sizes.units;
 }
 
 std::optional<std::pair<std::string, std::string>> MaskedUnitsObjective::problem(const Spec&,
@@ -60,7 +68,7 @@ MaskedUnitsObjective::MaskedUnitsObjective(MaskedUnitsSpec spec) : spec_(std::mo
   for (int32_t layer : layers) {
     if (layer < 1 || layer > spec_.depth) {
       throw InputError(
-          fmt::format("teacher.layers names layer {}: the model has 1 to {}", layer, spec_.depth));
+          fmt::format("objective.layers: the model has {} layers, not {}", spec_.depth, layer));
     }
   }
   layers.push_back(spec_.depth);
@@ -85,13 +93,27 @@ std::vector<Parameters::Init> MaskedUnitsObjective::parameters(const Rng& rng) c
   return values;
 }
 
+std::vector<MaskedUnitsObjective::Prediction> MaskedUnitsObjective::predictions(
+    const Architecture& student) const {
+  std::vector<Prediction> all;
+  for (const int32_t head : spec_.layers) {
+    if (head == spec_.depth) continue;
+    const bool relative = spec_.position == LayerPosition::kRelative;
+    const double place = relative ? static_cast<double>(head) / spec_.depth : head;
+    if (const int32_t layer = kept_layer(spec_.position, place, student); layer > 0)
+      all.push_back({head, layer});
+  }
+  all.push_back({spec_.depth, student.depth()});
+  return all;
+}
+
 std::vector<TensorSlice> MaskedUnitsObjective::slices(const Architecture& student) const {
   std::vector<TensorSlice> result;
-  for (int32_t layer : spec_.layers) {
-    const auto head = head_slices(head_name(layer), head_width(), student.embed_dim());
+  for (const Prediction& each : predictions(student)) {
+    const auto head = head_slices(head_name(each.head), head_width(), student.embed_dim());
     result.insert(result.end(), head.begin(), head.end());
     if (!has_codewords()) continue;
-    TensorSlice codewords{.name = codewords_name(layer),
+    TensorSlice codewords{.name = codewords_name(each.head),
                           .dims = {{spec_.clusters, {}}, {spec_.codeword_dim, {}}}};
     codewords.decay = true;
     result.push_back(std::move(codewords));
@@ -100,17 +122,16 @@ std::vector<TensorSlice> MaskedUnitsObjective::slices(const Architecture& studen
 }
 
 WantedOutputs MaskedUnitsObjective::student_wants(const Architecture& student) const {
-  CONCERTINA_ASSERT(student.depth() == spec_.depth);
   WantedOutputs wants;
-  wants.hidden = spec_.layers;
+  for (const Prediction& each : predictions(student)) wants.hidden.push_back(each.layer);
   return wants;
 }
 
-at::Tensor MaskedUnitsObjective::logits(const TensorMap& heads, int32_t layer,
+at::Tensor MaskedUnitsObjective::logits(const TensorMap& heads, int32_t head,
                                         const at::Tensor& hidden) const {
-  const at::Tensor x = apply_head(heads, head_name(layer), hidden);
+  const at::Tensor x = apply_head(heads, head_name(head), hidden);
   if (!has_codewords()) return x;
-  const at::Tensor codewords = unit_length(heads.at(codewords_name(layer)));
+  const at::Tensor codewords = unit_length(heads.at(codewords_name(head)));
   return unit_length(x).matmul(codewords.t()) / spec_.temperature;
 }
 
@@ -126,24 +147,34 @@ LossBreakdown MaskedUnitsObjective::loss(const LossInput& input) const {
       step.mask.defined() ? step.mask.narrow(1, 0, length).logical_and(seen) : at::zeros_like(seen);
   const at::Tensor open = mask.logical_not().logical_and(seen);
   LossBreakdown result;
-  for (int32_t layer : spec_.layers) {
+  const std::vector<Prediction> all = predictions(input.architecture);
+  for (const auto& [head, layer] : all) {
     const at::Tensor hidden = valid_only(frames, input.student.hidden[static_cast<size_t>(layer)]);
     const at::Tensor scores =
-        to_base_frames(frames, logits(input.heads, layer, hidden)).narrow(1, 0, length);
+        to_base_frames(frames, logits(input.heads, head, hidden)).narrow(1, 0, length);
     const at::Tensor entropy =
         at::cross_entropy_loss(scores.flatten(0, 1), units.flatten(), {}, at::Reduction::None)
             .view_as(units);
     const at::Tensor masked = mean_where(entropy, mask), unmasked = mean_where(entropy, open);
     const at::Tensor both = masked + unmasked * spec_.unmasked_weight;
     result.total = result.total.defined() ? result.total + both : both;
-    if (layer != spec_.depth) continue;
+    if (head != spec_.depth) continue;
     const at::Tensor hit = scores.detach().argmax(-1).eq(units).to(at::kFloat);
     result.terms = {{"masked", masked.detach()},
                     {"unmasked", unmasked.detach()},
                     {"accuracy", mean_where(hit, mask)}};
   }
-  result.total = result.total / static_cast<double>(spec_.layers.size());
+  result.total = result.total / static_cast<double>(all.size());
   return result;
+}
+
+TensorMap MaskedUnitsObjective::unit_head(const TensorMap& heads) const {
+  TensorMap head = {{kUnitHeadWeight, heads.at(head_name(spec_.depth) + ".weight")},
+                    {kUnitHeadBias, heads.at(head_name(spec_.depth) + ".bias")}};
+  if (!has_codewords()) return head;
+  head[kUnitHeadCodewords] = heads.at(codewords_name(spec_.depth));
+  head[kUnitHeadTemperature] = at::full({1}, spec_.temperature);
+  return head;
 }
 
 std::string MaskedUnitsObjective::to_json() const {

@@ -26,14 +26,18 @@ TensorMap Objective::in_place_goal(const Rows& teacher, const LossBreakdown& fir
 
 TensorMap goal_of(const Objective& objective, const Rows& rows, const StepData& step) {
   at::NoGradGuard no_grad;
-  if (!step.valid.defined()) return objective.goal(rows, step);
+  return objective.goal(valid_rows(rows, step.valid), step);
+}
+
+Rows valid_rows(const Rows& rows, const at::Tensor& valid) {
+  if (!valid.defined()) return rows;
   Rows clean;
   for (const auto& [name, row] : rows) {
-    const int64_t length = std::min(row.size(1), step.valid.size(1));
-    const at::Tensor valid = step.valid.narrow(1, 0, length).unsqueeze(2);
-    clean[name] = at::where(valid, row.narrow(1, 0, length), 0.0);
+    const int64_t length = std::min(row.size(1), valid.size(1));
+    const at::Tensor seen = valid.narrow(1, 0, length).unsqueeze(2);
+    clean[name] = at::where(seen, row.narrow(1, 0, length), 0.0);
   }
-  return objective.goal(clean, step);
+  return clean;
 }
 
 void merge(WantedOutputs& wants, const WantedOutputs& other) {

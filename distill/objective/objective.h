@@ -110,6 +110,10 @@ class Objective {
   virtual std::string to_json() const = 0;  // make_objective() of it gives the same objective
 };
 
+// Rows that are 0 in the frames that `valid` [B, T] excludes, whatever they had there, NaN too, and not
+// longer; as they are where it is undefined.
+Rows valid_rows(const Rows& rows, const at::Tensor& valid);
+
 // Without gradients. Whatever a row has in frames that step.valid excludes, NaN too, is not read.
 TensorMap goal_of(const Objective& objective, const Rows& rows, const StepData& step = {});
 

@@ -14,12 +14,14 @@
 #include "distill/objective/kind_of.h"
 #include "distill/objective/layer_mean.h"
 #include "distill/objective/layer_pairs.h"
+#include "distill/objective/logits.h"
 #include "distill/objective/masked_pairs.h"
 #include "distill/objective/masked_units.h"
 #include "distill/objective/prediction_heads.h"
 #include "distill/objective/prototypes.h"
 #include "distill/objective/relations.h"
 #include "distill/objective/sum.h"
+#include "distill/objective/teacher_mean.h"
 #include "distill/objective/temporal_gram.h"
 
 namespace concertina {
@@ -60,9 +62,11 @@ const std::vector<ObjectiveKind>& objective_kinds() {
       kind_of<ContrastiveObjective>("clips told apart from earlier ones in a queue (DisCo)"),
       kind_of<MaskedPairsObjective>(
           "masked frames regress the teacher without masks, the others with them (MaskHuBERT)"),
+      kind_of<MaskedUnitsObjective>(
+          "the student predicts units of masked frames (HuBERT, ILS-SSL)"),
+      kind_of<LogitsObjective>(
+          "the student predicts the units that the teacher's own head predicts (Hinton et al.)"),
       sum_kind(),
-      kind_of<MaskedUnitsObjective>("the student predicts units of masked frames",
-                                    /*in_stages=*/false),
   };
   return kinds;
 }
@@ -71,21 +75,20 @@ const ObjectiveKind& objective_kind(std::string_view name) {
   const auto& kinds = objective_kinds();
   const auto found = std::ranges::find(kinds, name, &ObjectiveKind::name);
   if (found != kinds.end()) return *found;
-  std::vector<std::string> names;
-  for (const ObjectiveKind& kind : kinds) names.emplace_back(kind.name);
+  const std::vector<std::string> names = objective_names();
   throw InputError(fmt::format("unknown kind of objective '{}'{}; expected one of {}", name,
                                did_you_mean(std::string(name), names), fmt::join(names, ", ")));
 }
 
-std::vector<std::string> stage_objectives() {
+std::vector<std::string> objective_names() {
   std::vector<std::string> names;
-  for (const ObjectiveKind& kind : objective_kinds()) {
-    if (kind.in_stages) names.emplace_back(kind.name);
-  }
+  for (const ObjectiveKind& kind : objective_kinds()) names.emplace_back(kind.name);
   return names;
 }
 
-std::unique_ptr<Objective> make_objective(const std::string& saved) {
+std::unique_ptr<Objective> make_objective(const std::string& text) {
+  const auto [saved, mean] = split_teachers(text);
+  if (!mean.teachers.empty()) return of_teachers(make_objective(saved), mean);
   const Json json = Json::parse(saved, nullptr, /*allow_exceptions=*/false);
   const Json kind = json.is_object() ? json.value("kind", Json()) : Json();
   if (!kind.is_string()) {

@@ -22,17 +22,19 @@ struct ObjectiveSizes {
   struct Teacher {
     int32_t depth = 0, dim = 0;  // layers; width of hidden states
     int32_t head_dim = 0;        // of an attention head
+    int32_t units = 0;           // of its unit head; 0: its file has none
+    bool operator==(const Teacher&) const = default;
   };
   std::vector<Teacher> teachers;
   int32_t student_depth = 0, student_dim = 0;  // of the supernet's storage
   int32_t student_head_dim = 0;
+  int32_t units = 0;  // clusters; 0: the stage has no units
 };
 
 // JSON objects are texts here. "options": the keys of a pipeline file, all of them, in the order of
 // their table. "saved": those and sizes; what Objective::to_json() gives.
 struct ObjectiveKind {
   std::string_view name, help;
-  bool in_stages = true;  // false: pretraining makes it
   // Options of a section of a pipeline file over `defaults` (options, or "{}": the kind's own). Other
   // keys of the section stay unread. Problems are remembered by its file.
   std::function<std::string(ConfigSection section, const std::string& defaults)> read;
@@ -41,7 +43,7 @@ struct ObjectiveKind {
   std::function<std::optional<std::pair<std::string, std::string>>(const std::string& options,
                                                                    int32_t teacher_depth)>
       problem;
-  std::function<bool(const std::string& options)> reads_mask;  // of the student's input
+  std::function<ObjectiveTraits(const std::string& options)> traits;
   std::function<std::string(const std::string& options, const ObjectiveSizes& sizes)> with_sizes;
   std::function<std::unique_ptr<Objective>(const std::string& saved)> make;  // InputError
 };
@@ -49,7 +51,7 @@ struct ObjectiveKind {
 const std::vector<ObjectiveKind>& objective_kinds();
 // InputError with the nearest name.
 const ObjectiveKind& objective_kind(std::string_view name);
-std::vector<std::string> stage_objectives();  // names of the kinds that a stage takes
+std::vector<std::string> objective_names();
 
 // Options in `section` override those in `options`; with another kind, that kind's defaults.
 void read_objective(ConfigSection section, ObjectiveOptions& options);

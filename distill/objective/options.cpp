@@ -29,7 +29,7 @@ void set_default(OptionRow& row, const std::string& key, const Json& options) {
 ObjectiveOptions::ObjectiveOptions() : json(options_json<LayerMeanObjective>({})) {}
 
 void read_objective(ConfigSection section, ObjectiveOptions& options) {
-  const std::vector<std::string> names = stage_objectives();
+  const std::vector<std::string> names = objective_names();
   const std::string before = kind_name(options);
   auto chosen = static_cast<int32_t>(std::ranges::find(names, before) - names.begin());
   section.read_choice("kind", names, chosen);
@@ -44,10 +44,9 @@ std::vector<OptionRow> list_objectives(const std::string& prefix,
   OptionRow kind{.key = detail::dotted(prefix, "kind"),
                  .type = "name",
                  .default_value = values.at("kind").dump(),
-                 .choices = stage_objectives()};
+                 .choices = objective_names()};
   std::vector<OptionRow> rows;
   for (const ObjectiveKind& each : objective_kinds()) {
-    if (!each.in_stages) continue;
     kind.help += fmt::format("{}{}: {}", kind.help.empty() ? "" : "; ", each.name, each.help);
     for (OptionRow& row : each.list(prefix)) {
       if (each.name == values.at("kind").get_ref<const std::string&>()) {
@@ -70,8 +69,8 @@ std::optional<std::pair<std::string, std::string>> objective_problem(
   return objective_kind(kind_name(options)).problem(options.json, teacher_depth);
 }
 
-bool reads_mask(const ObjectiveOptions& options) {
-  return objective_kind(kind_name(options)).reads_mask(options.json);
+ObjectiveTraits traits_of(const ObjectiveOptions& options) {
+  return objective_kind(kind_name(options)).traits(options.json);
 }
 
 std::unique_ptr<Objective> make_objective(const ObjectiveOptions& options,

@@ -21,7 +21,14 @@ struct ObjectiveOptions {
 std::optional<std::pair<std::string, std::string>> objective_problem(
     const ObjectiveOptions& options, int32_t teacher_depth);
 
-// Whether frames of the student's input must be masked: the search cannot score such an objective.
-bool reads_mask(const ObjectiveOptions& options);
+// What kinds of objectives have in common.
+struct ObjectiveTraits {
+  bool reads_mask = false;    // of the student's input: the search cannot score such an objective
+  bool reads_units = false;   // labels of frames
+  bool reads_logits = false;  // of the teacher's unit head
+  bool in_place = true;       // smaller subnets can learn from the largest one's rows
+};
+ObjectiveTraits traits_of(const ObjectiveOptions& options);
+inline bool reads_mask(const ObjectiveOptions& options) { return traits_of(options).reads_mask; }
 
 }  // namespace concertina

@@ -53,6 +53,7 @@ class PredictionHeadsObjective : public Objective {
   LossBreakdown loss(const LossInput& input) const override;
   TensorMap initial_state(const RowSampler& sample,
                           const Rng& rng) const override;  // channel_norm.h
+  bool is_mean_over_clips() const override { return true; }
   std::string to_json() const override;
 
  private:

@@ -48,11 +48,7 @@ at::Tensor divergence(const at::Tensor& teacher, const at::Tensor& log_student,
 const OptionTable<RelationsSpec>& RelationsObjective::options() {
   using O = RelationsSpec;
   static const OptionTable<O> table = {
-      map_option<O>(),
-      position_option<O>(),
-      teacher_layers_option<O>(),
-      student_layers_option<O>(),
-      weights_option<O>(),
+      of_pairing<O>(pairing_options()),
       option("query", &O::query, "weight of the relations between queries")
           .within({0, 1e6})
           .require([](const O& o) { return o.query + o.key + o.value > 0; },
@@ -67,7 +63,7 @@ const OptionTable<RelationsSpec>& RelationsObjective::options() {
 
 const OptionTable<RelationsSpec>& RelationsObjective::sizes() {
   using O = RelationsSpec;
-  static const OptionTable<O> table = {teacher_depth_size<O>(), student_depth_size<O>()};
+  static const OptionTable<O> table = {of_pairing<O>(pairing_depths())};
   return table;
 }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "supernet/model/unit_head.h"
 #include "supernet/space/frames.h"
 
 namespace concertina {
@@ -27,6 +28,7 @@ WantedOutputs wants_of(const std::vector<Row>& rows, int32_t depth) {
         std::max(wants.last_layer, row.kind == RowKind::kLayerMean ? depth : row.layer);
     switch (row.kind) {
       case RowKind::kHidden:
+      case RowKind::kLogits:
         wants.hidden.push_back(row.layer);
         break;
       case RowKind::kFfn:
@@ -52,6 +54,7 @@ WantedOutputs wants_of(const std::vector<Row>& rows, int32_t depth) {
 const std::vector<at::Tensor>& outputs_of(RowKind kind, const EncoderOutput& output) {
   switch (kind) {
     case RowKind::kHidden:
+    case RowKind::kLogits:
       return output.hidden;
     case RowKind::kQuery:
       return output.queries;
@@ -66,23 +69,30 @@ const std::vector<at::Tensor>& outputs_of(RowKind kind, const EncoderOutput& out
   return output.ffn_results;
 }
 
-at::Tensor layer_row(const Row& row, int32_t layer, const EncoderOutput& output,
-                     const at::Tensor& valid) {
+at::Tensor layer_row(const Row& row, int32_t layer, const Subnet& teacher,
+                     const EncoderOutput& output, const at::Tensor& valid) {
   const at::Tensor& result = outputs_of(row.kind, output)[static_cast<size_t>(layer)];
   if (!result.defined()) {
     throw InputError(fmt::format("the objective needs {}, which the teacher's layer {} lacks",
                                  name_of(row), layer));
   }
-  at::Tensor x = to_base_frames(output.frames, result.to(at::kFloat));
+  const bool logits = row.kind == RowKind::kLogits;
+  if (logits && unit_count(teacher.tensors) == 0) {
+    throw InputError(fmt::format("the objective needs {}, but the teacher's file has no unit head",
+                                 name_of(row)));
+  }
+  const at::Tensor own = logits ? unit_logits(teacher.tensors, result) : result.to(at::kFloat);
+  const at::Tensor x = to_base_frames(output.frames, own);
   return row.instance_norm ? instance_norm_over_time(x, valid) : x;
 }
 
 // data2vec's target.
-at::Tensor layer_mean(const Row& row, const EncoderOutput& output, const at::Tensor& valid) {
+at::Tensor layer_mean(const Row& row, const Subnet& teacher, const EncoderOutput& output,
+                      const at::Tensor& valid) {
   const auto depth = static_cast<int32_t>(output.ffn_results.size()) - 1;
   at::Tensor sum;
   for (int32_t i = depth - row.layer + 1; i <= depth; ++i) {
-    const at::Tensor x = layer_row(row, i, output, valid);
+    const at::Tensor x = layer_row(row, i, teacher, output, valid);
     sum = sum.defined() ? sum + x : x;
   }
   return sum / static_cast<double>(row.layer);
@@ -102,8 +112,9 @@ void add_pass(const std::vector<Row>& rows, const Subnet& teacher, const Bluepri
   const EncoderOutput output = encode(teacher, batch, wants_of(rows, teacher.architecture.depth()));
   const at::Tensor valid = base_valid(output.frames);
   for (const Row& row : rows) {
-    const at::Tensor x = row.kind == RowKind::kLayerMean ? layer_mean(row, output, valid)
-                                                         : layer_row(row, row.layer, output, valid);
+    const at::Tensor x = row.kind == RowKind::kLayerMean
+                             ? layer_mean(row, teacher, output, valid)
+                             : layer_row(row, row.layer, teacher, output, valid);
     result[name_of(row)] = shifted(x, frame_shift(student, teacher.blueprint));
   }
 }

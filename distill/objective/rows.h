@@ -17,16 +17,16 @@
 
 namespace concertina {
 
-enum class RowKind { kHidden, kFfn, kQuery, kKey, kValue, kLayerMean };
+enum class RowKind { kHidden, kFfn, kQuery, kKey, kValue, kLayerMean, kLogits };
 template <>
 inline constexpr auto kEnumNames<RowKind> =
-    name_table("hidden", "ffn", "query", "key", "value", "layer_mean");
+    name_table("hidden", "ffn", "query", "key", "value", "layer_mean", "logits");
 
 struct Row {
   int32_t teacher = 0;  // which of a stage's teachers
   RowKind kind = RowKind::kHidden;
   // Hidden: 0 to depth, as WantedOutputs::hidden; ffn, query, key, value: 1 to depth. Layer mean: the
-  // mean of the FFN results of this many last layers.
+  // mean of the FFN results of this many last layers. Logits, of the unit head: depth.
   int32_t layer = 0;
   bool instance_norm = false;  // over time, of each layer before a mean
   bool masked = false;         // of a pass on masked input; never cached
@@ -39,7 +39,7 @@ using Rows = TensorMap;  // by name: [B, T, dim] fp32
 
 // The rows of a batch, without gradients. Each teacher runs once (once more for masked rows), up to
 // the last layer that is needed. Unmasked rows do not read batch.mask. Thread-safe. InputError when a
-// teacher has no such layer, or no such projection there.
+// teacher has no such layer, no such projection there or no unit head.
 //
 // Row t is the teacher's frame that is nearest in time to frame t of `student`: front ends differ in
 // where they centre their frames (Whisper's are 18 ms before those of log-mel features).

@@ -134,11 +134,17 @@ std::optional<std::pair<std::string, std::string>> sum_problem(const std::string
   return std::nullopt;
 }
 
-bool sum_reads_mask(const std::string& options) {
-  const auto reads = [](const Json& summand) {
-    return reads_mask(ObjectiveOptions(without_weighting(summand).dump()));
-  };
-  return std::ranges::any_of(summands_in(Json::parse(options)), reads);
+ObjectiveTraits sum_traits(const std::string& options) {
+  ObjectiveTraits all{.in_place = false};
+  const Json json = Json::parse(options);
+  for (const Json& summand : summands_in(json)) {
+    const ObjectiveTraits own = traits_of(ObjectiveOptions(without_weighting(summand).dump()));
+    all.reads_mask |= own.reads_mask;
+    all.reads_units |= own.reads_units;
+    all.reads_logits |= own.reads_logits;
+    all.in_place |= own.in_place;
+  }
+  return all;
 }
 
 std::string sum_with_sizes(const std::string& options, const ObjectiveSizes& sizes) {
@@ -293,11 +299,10 @@ std::string SumObjective::to_json() const {
 ObjectiveKind sum_kind() {
   return {.name = "sum",
           .help = "the weighted sum of several objectives",
-          .in_stages = true,
           .read = read_sum,
           .list = list_sum,
           .problem = sum_problem,
-          .reads_mask = sum_reads_mask,
+          .traits = sum_traits,
           .with_sizes = sum_with_sizes,
           .make = make_sum};
 }

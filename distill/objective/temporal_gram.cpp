@@ -24,11 +24,7 @@ at::Tensor inner_products(const at::Tensor& a, const at::Tensor& b) {
 const OptionTable<TemporalGramSpec>& TemporalGramObjective::options() {
   using O = TemporalGramSpec;
   static const OptionTable<O> table = {
-      map_option<O>(),
-      position_option<O>(),
-      teacher_layers_option<O>(),
-      student_layers_option<O>(),
-      weights_option<O>(),
+      of_pairing<O>(pairing_options()),
       option("within_layers", &O::within_layers, "weight of the Gram matrices of layers")
           .within({0, 1e6})
           .require([](const O& o) { return o.within_layers + o.between_layers > 0; },
@@ -42,7 +38,7 @@ const OptionTable<TemporalGramSpec>& TemporalGramObjective::options() {
 
 const OptionTable<TemporalGramSpec>& TemporalGramObjective::sizes() {
   using O = TemporalGramSpec;
-  static const OptionTable<O> table = {teacher_depth_size<O>(), student_depth_size<O>()};
+  static const OptionTable<O> table = {of_pairing<O>(pairing_depths())};
   return table;
 }
 

@@ -1,15 +1,28 @@
 #include "distill/pretrain/options.h"
 
+#include <utility>
+
 #include "core/option_table.h"
 
 namespace concertina {
 namespace {
 
-const OptionTable<UnitOptions>& unit_table() {
+Option<UnitOptions> features_of_pretraining() {
+  return option("features", &UnitOptions::features,
+                "what k-means clusters: mfcc, or hidden states of a layer of `model`")
+      .among({UnitSource::kMfcc, UnitSource::kLayer});
+}
+
+Option<UnitOptions> features_of_stages() {
+  return option("features", &UnitOptions::features,
+                "what k-means clusters: mfcc, or hidden states of a layer of `model` or of the "
+                "teacher");
+}
+
+OptionTable<UnitOptions> unit_table(Option<UnitOptions> features) {
   using O = UnitOptions;
-  static const OptionTable<O> table = {
-      option("features", &O::features,
-             "what k-means clusters: mfcc, or hidden states of a layer of `model`"),
+  return {
+      std::move(features),
       option("coefficients", &O::coefficients, "MFCC coefficients per frame").within({1, 40}),
       option("splice", &O::splice, "neighbouring 10 ms MFCC frames that are concatenated")
           .within({1, 1000})
@@ -30,24 +43,33 @@ const OptionTable<UnitOptions>& unit_table() {
       option("model", &O::model, "trained model, with features: layer")
           .relative_to_file()
           .not_in_fingerprint()
-          .require([](const O& o) { return o.model.empty() == (o.features == UnitSource::kMfcc); },
-                   "expected the file of a trained model with features: layer, and none with mfcc"),
-      option("layer", &O::layer, "of `model`; 1: the first layer's output")
+          .require([](const O& o) { return o.model.empty() == (o.features != UnitSource::kLayer); },
+                   "expected the file of a trained model with features: layer, and none otherwise"),
+      option("layer", &O::layer, "of the model; 1: the first layer's output")
           .within({0, 1000})
           .in_fingerprint_if([](const O& o) { return o.layer > 0; })
-          .require([](const O& o) { return (o.features == UnitSource::kLayer) == (o.layer >= 1); },
-                   "expected a layer of the model, counted from 1, with features: layer"),
+          .require([](const O& o) { return (o.features != UnitSource::kMfcc) == (o.layer >= 1); },
+                   "expected a layer of the model, counted from 1, and none with features: mfcc"),
   };
-  return table;
 }
 
 }  // namespace
+
+const OptionTable<UnitOptions>& pretrain_unit_table() {
+  static const OptionTable<UnitOptions> table = unit_table(features_of_pretraining());
+  return table;
+}
+
+const OptionTable<UnitOptions>& stage_unit_table() {
+  static const OptionTable<UnitOptions> table = unit_table(features_of_stages());
+  return table;
+}
 
 const OptionTable<PretrainOptions>& pretrain_table() {
   using O = PretrainOptions;
   static const OptionTable<O> table = {
       flattened(&O::train, train_table()),
-      subsection("units", &O::units, unit_table()),
+      subsection("units", &O::units, pretrain_unit_table()),
       subsection("mask", &O::mask, mask_table()),
       option("unmasked_weight", &O::unmasked_weight,
              "weight of the loss on unmasked frames; HuBERT: 0")

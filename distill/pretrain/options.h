@@ -8,14 +8,16 @@
 
 #include "core/config.h"
 #include "core/enum_names.h"
+#include "core/option_table.h"
 #include "distill/train/options.h"
 #include "speech/mask.h"
 
 namespace concertina {
 
-enum class UnitSource { kMfcc, kLayer };  // kLayer: hidden states of a trained model
+// kLayer: hidden states of a trained model; kTeacher: of a distillation stage's teacher.
+enum class UnitSource { kMfcc, kLayer, kTeacher };
 template <>
-inline constexpr auto kEnumNames<UnitSource> = name_table("mfcc", "layer");
+inline constexpr auto kEnumNames<UnitSource> = name_table("mfcc", "layer", "teacher");
 
 struct UnitOptions {
   UnitSource features = UnitSource::kMfcc;
@@ -26,8 +28,10 @@ struct UnitOptions {
   int32_t iterations = 15;
   int32_t restarts = 0;
   std::filesystem::path model;  // kLayer
-  int32_t layer = 0;            // kLayer; 1: the first layer's output
+  int32_t layer = 0;            // kLayer, kTeacher; 1: the first layer's output
 };
+const OptionTable<UnitOptions>& pretrain_unit_table();
+const OptionTable<UnitOptions>& stage_unit_table();  // may cluster the teacher's features
 
 struct PretrainOptions {
   TrainOptions train;

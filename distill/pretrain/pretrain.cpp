@@ -69,7 +69,8 @@ StageResult pretrain_teacher(const PretrainOptions& options, const SearchSpace& 
   const PreparedStage stage = prepare(options, space, manifest, context);
 
   const StageData data = stage_data(manifest, blueprint, options.train.batch);
-  const UnitLabels labels = unit_labels(options.units, data, rng.fork("units"), stage, context);
+  const UnitLabels labels =
+      unit_labels(options.units, data, nullptr, rng.fork("units"), stage, context);
   const StageBatches batches =
       stage_batches(data, {options.mask, labels.training, {}, stage.augmentation},
                     {options.mask, labels.validation, {}, {}}, rng, context.shard());

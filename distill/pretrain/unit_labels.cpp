@@ -19,16 +19,17 @@ namespace concertina {
 namespace {
 
 // The part of a config fingerprint that determines the units: the same for a run with more steps.
-std::string units_part(const std::string& fingerprint) {
+std::string units_part(const std::string& fingerprint, const std::string& stage) {
   const auto json = nlohmann::json::parse(fingerprint, nullptr, /*allow_exceptions=*/false);
-  if (!json.is_object() || !json.contains("teacher")) return fingerprint;
-  const nlohmann::json& options = json.at("teacher");
+  if (!json.is_object() || !json.contains(stage)) return fingerprint;
+  const nlohmann::json& options = json.at(stage);
   const nlohmann::json inputs = json.value("inputs", nlohmann::json::object());
   return nlohmann::json{json.value("seed", nlohmann::json()),
                         json.value("data", ""),
                         json.value("dtype", ""),
                         json.value("space", nlohmann::json()),
                         inputs.value("units", ""),
+                        inputs.value("teacher", ""),
                         options.value("units", nlohmann::json()),
                         options.value("batch", nlohmann::json()).value("sources", nlohmann::json())}
       .dump();
@@ -41,12 +42,18 @@ std::optional<UnitLabels> read_labels(const std::filesystem::path& path,
   const auto made_by = file.metadata.find("recipe");
   if (made_by == file.metadata.end()) return std::nullopt;
   const std::string stored = completed_json(made_by->second, fingerprint);
-  if (units_part(stored) != units_part(to_json(fingerprint))) return std::nullopt;
+  if (units_part(stored, fingerprint.name) != units_part(to_json(fingerprint), fingerprint.name))
+    return std::nullopt;
   return UnitLabels{file.tensors.at("labels.training"), file.tensors.at("labels.validation")};
 }
 
-UnitFeatures unit_features(const UnitOptions& options, at::ScalarType dtype, at::Device device) {
-  if (options.layer == 0) return mfcc_features(options);
+UnitFeatures unit_features(const UnitOptions& options, const Supernet* teacher,
+                           at::ScalarType dtype, at::Device device) {
+  if (options.features == UnitSource::kMfcc) return mfcc_features(options);
+  if (options.features == UnitSource::kTeacher) {
+    CONCERTINA_ASSERT(teacher != nullptr);
+    return layer_features(*teacher, options.layer, dtype, device);
+  }
   return layer_features(load_model(options.model), options.layer, dtype, device);
 }
 
@@ -68,14 +75,14 @@ void record_quality(const UnitFit& fit, const StageData& data, const UnitLabels&
 
 }  // namespace
 
-UnitLabels unit_labels(const UnitOptions& options, const StageData& data, const Rng& rng,
-                       const PreparedStage& stage, const StageContext& context) {
+UnitLabels unit_labels(const UnitOptions& options, const StageData& data, const Supernet* teacher,
+                       const Rng& rng, const PreparedStage& stage, const StageContext& context) {
   const std::filesystem::path path = context.folder / "units.safetensors";
   context.communicator->run_on_rank_zero([&] {
     if (read_labels(path, stage.fingerprint)) return;
     log_info("fitting {} units on {} frames of training audio", options.clusters,
              std::min<int64_t>(options.sample_frames, data.training.total_frames()));
-    const UnitFeatures features = unit_features(options, stage.dtype, context.device);
+    const UnitFeatures features = unit_features(options, teacher, stage.dtype, context.device);
     const UnitFit fit = fit_units(data.training, options, features, rng);
     const UnitLabels made{label_frames(data.training, features, fit.centroids),
                           label_frames(data.validation, features, fit.centroids)};

@@ -8,6 +8,7 @@
 #include "core/rng.h"
 #include "distill/pretrain/options.h"
 #include "distill/train/stage.h"
+#include "supernet/model/supernet.h"
 
 namespace concertina {
 
@@ -20,8 +21,8 @@ struct UnitLabels {
 //
 // k-means is fitted and the clips are labelled once, by rank 0, unless the file already has the
 // labels of this fingerprint; all ranks memory-map the file: 60,000 hours are 22 GB of labels,
-// which the processes of a machine share.
-UnitLabels unit_labels(const UnitOptions& options, const StageData& data, const Rng& rng,
-                       const PreparedStage& stage, const StageContext& context);
+// which the processes of a machine share. `teacher`: of a distillation stage, else null.
+UnitLabels unit_labels(const UnitOptions& options, const StageData& data, const Supernet* teacher,
+                       const Rng& rng, const PreparedStage& stage, const StageContext& context);
 
 }  // namespace concertina

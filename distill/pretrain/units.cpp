@@ -146,9 +146,8 @@ UnitFit fit_units(const JoinedClips& clips, const UnitOptions& options,
                   const UnitFeatures& features, const Rng& rng) {
   at::NoGradGuard no_grad;
   if (clips.total_frames() < options.clusters) {
-    throw InputError(
-        fmt::format("teacher.units.clusters is {}, but the training audio has only {} frames",
-                    options.clusters, clips.total_frames()));
+    throw InputError(fmt::format("units.clusters is {}, but the training audio has only {} frames",
+                                 options.clusters, clips.total_frames()));
   }
   std::vector<Group> groups = groups_of(clips);
   Rng order = rng.fork("unit sample");

@@ -7,6 +7,7 @@
 
 #include "core/errors.h"
 #include "core/hash.h"
+#include "supernet/model/unit_head.h"
 #include "supernet/space/search_space_config.h"
 
 namespace concertina {
@@ -22,6 +23,16 @@ void complete_member(Json& json, const std::string& key, const Complete& complet
     json[key] = Json::parse(complete(json[key].dump()));
   } catch (const InputError&) {  // then it is compared as it is
   }
+}
+
+std::string tensors_sha256(const TensorMap& tensors) {
+  std::string digests;
+  for (const auto& [name, tensor] : tensors) {
+    const at::Tensor plain = tensor.to(at::kCPU).contiguous();
+    const std::string_view bytes(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes());
+    digests += fmt::format("{} {}\n", name, sha256(bytes));
+  }
+  return sha256(digests);
 }
 
 }  // namespace
@@ -62,13 +73,13 @@ std::map<std::string, std::string> noise_input(
 }
 
 std::string weights_sha256(const Supernet& model) {
-  std::string digests;
-  for (const auto& [name, tensor] : model.weights()) {
-    const at::Tensor plain = tensor.to(at::kCPU).contiguous();
-    const std::string_view bytes(static_cast<const char*>(plain.const_data_ptr()), plain.nbytes());
-    digests += fmt::format("{} {}\n", name, sha256(bytes));
-  }
-  return sha256(digests);
+  TensorMap weights = model.weights();
+  std::erase_if(weights, [](const auto& item) { return is_of_unit_head(item.first); });
+  return tensors_sha256(weights);
+}
+
+std::string unit_head_sha256(const Supernet& model) {
+  return tensors_sha256(unit_head_of(model.weights()));
 }
 
 }  // namespace concertina

@@ -40,6 +40,8 @@ std::string provenance_json(const std::string& fingerprint, int64_t steps_done);
 std::map<std::string, std::string> noise_input(
     const std::shared_ptr<const Augmentation>& augmentation);
 
-std::string weights_sha256(const Supernet& model);  // of names and values, not of a file
+// Of names and values, not of a file; without a unit head, which only objectives of logits read.
+std::string weights_sha256(const Supernet& model);
+std::string unit_head_sha256(const Supernet& model);
 
 }  // namespace concertina

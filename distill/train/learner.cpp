@@ -177,6 +177,15 @@ Rows Learner::rows_for(const TrainingBatch& batch) const {
   return rows;
 }
 
+Rows Learner::training_rows(const TrainingBatch& batch) const {
+  Rows rows = rows_for(batch);
+  if (!setup_.rows_of_other_clips) return rows;
+  if (batch.speech.waveform.size(0) < 2)
+    throw InputError("rows_of_other_clips needs batches of at least two crops in each process");
+  for (auto& [name, row] : rows) row = row.roll(1, 0);
+  return rows;
+}
+
 StepData Learner::step_data(const TrainingBatch& batch, std::optional<double> progress,
                             const Rng& rng) {
   const SpeechBatch& speech = batch.speech;
@@ -230,6 +239,7 @@ Learner::Draw Learner::draw_for(int64_t step) const {
 
 std::vector<TrainingBatch> Learner::parts_of(const TrainingBatch& batch) const {
   const bool one_by_one = setup_.objective->is_mean_over_clips() && !setup_.masked_only &&
+                          !setup_.rows_of_other_clips &&
                           setup_.regularization == RegularizationOptions();
   const int32_t parts = one_by_one && setup_.device == at::kCPU ? setup_.parts : 1;
   return equal_parts(batch, setup_.student.blueprint(), parts);
@@ -250,6 +260,7 @@ StepLoss Learner::learn(const TrainingBatch& given, int64_t step, GradientReduce
   std::vector<Part> parts;
   for (TrainingBatch& part : parts_of(batch)) {
     StepData data = step_data(part, progress, rng);
+    if (setup_.rows_of_other_clips && data.units.defined()) data.units = data.units.roll(1, 0);
     parts.push_back({std::move(part), std::move(data)});
   }
   while (more_gradients_.size() + 1 < parts.size()) more_gradients_.emplace_back(parameters_);
@@ -274,7 +285,7 @@ StepLoss Learner::learn_part(Part& part, const Draw& draw, int64_t step, Gradien
                              double weight, const Leaves::Added& ready) const {
   const TrainingBatch& batch = part.batch;
   const double share = 1.0 / static_cast<double>(draw.subnets.size());
-  const Rows rows = rows_for(batch);
+  const Rows rows = training_rows(batch);
   TensorMap goal = part.goal = goal_of(*setup_.objective, rows, part.data);
   StepLoss sum;
   sum.by_role = draw.subnets.size() > 1;

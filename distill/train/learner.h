@@ -45,7 +45,10 @@ class Learner {
     RegularizationOptions regularization = {};
     bool recompute_layers = false;  // activation checkpointing
     bool masked_only = false;       // losses are over masked frames
-    int32_t rank = 0;               // of this process: its rows follow those of the ranks before
+    // A control of experiments: in training each row of a batch has the teacher's rows, and units, of the
+    // row before it. Batches then have at least two rows.
+    bool rows_of_other_clips = false;
+    int32_t rank = 0;  // of this process: its rows follow those of the ranks before
     // Equal parts of a batch that are trained on concurrently, with one thread each (CPU, one process):
     // where the objective is a mean over clips, and nothing else depends on the batch.
     int32_t parts = 1;
@@ -109,6 +112,7 @@ class Learner {
   std::vector<TensorSlice> encoder_slices(const Architecture& architecture) const;  // and heads
   void expect_slices(const std::vector<TensorSlice>& slices, GradientReducer& reducer) const;
   Rows rows_for(const TrainingBatch& batch) const;
+  Rows training_rows(const TrainingBatch& batch) const;  // of other clips, where asked
   void observe(const TensorMap& goal, const StepData& step);
   StepData step_data(const TrainingBatch& batch, std::optional<double> progress, const Rng& rng);
 

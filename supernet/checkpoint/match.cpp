@@ -10,6 +10,7 @@
 #include "supernet/checkpoint/names.h"
 #include "supernet/checkpoint/whisper.h"
 #include "supernet/space/slicing.h"
+#include "supernet/space/unit_head_names.h"
 
 namespace concertina {
 namespace {
@@ -33,6 +34,33 @@ std::string why_left_out(const std::string& theirs, const NamesInFile& in_file,
 bool is_float(DType dtype) {
   return dtype == DType::kF64 || dtype == DType::kF32 || dtype == DType::kF16 ||
          dtype == DType::kBF16;
+}
+
+// Adds HuBERT's head of units to the plan, where the file has a whole one for this width. Its bytes.
+uint64_t plan_unit_head(const LayoutMap& tensors, const NamesInFile& in_file, int64_t embed_dim,
+                        TensorPlan& plan, std::set<std::string>& used) {
+  const auto find = [&](const std::string& name) {
+    const auto found = tensors.find(in_file(name));
+    return found != tensors.end() ? found : tensors.find(name);
+  };
+  const auto weight = find("final_proj.weight"), bias = find("final_proj.bias"),
+             codewords = find("label_embs_concat");
+  if (weight == tensors.end() || bias == tensors.end() || codewords == tensors.end()) return 0;
+  const std::vector<int64_t>&rows = weight->second.sizes, &units = codewords->second.sizes;
+  const bool fits = rows.size() == 2 && rows[1] == embed_dim && units.size() == 2 &&
+                    units[1] == rows[0] && bias->second.sizes == std::vector{rows[0]};
+  const bool floats = is_float(weight->second.dtype) && is_float(bias->second.dtype) &&
+                      is_float(codewords->second.dtype);
+  if (!fits || !floats) return 0;
+  uint64_t bytes = 0;
+  for (const auto& [ours, theirs] :
+       {std::pair(kUnitHeadWeight, weight), std::pair(kUnitHeadBias, bias),
+        std::pair(kUnitHeadCodewords, codewords)}) {
+    plan.taken[ours] = theirs->first;
+    used.insert(theirs->first);
+    bytes += theirs->second.numel() * item_size(theirs->second.dtype);
+  }
+  return bytes;
 }
 
 }  // namespace
@@ -70,6 +98,8 @@ TensorPlan match_tensors(const ForeignModel& model, const LayoutMap& tensors,
     bytes += layout.numel() * item_size(layout.dtype);
     plan.taken[ours] = found->first;
   }
+  if (!model.space)
+    bytes += plan_unit_head(tensors, in_file, model.storage.shape.embed_dim(), plan, used);
   for (const auto& [theirs, layout] : tensors) {
     if (used.contains(theirs)) continue;
     const std::string why = why_left_out(theirs, in_file, model.blueprint);

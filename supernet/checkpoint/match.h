@@ -12,7 +12,8 @@
 namespace concertina {
 
 struct TensorPlan {
-  std::map<std::string, std::string> taken;                  // our name: theirs
+  // Our name: theirs. HuBERT's head of units is among them where the file has it.
+  std::map<std::string, std::string> taken;
   std::vector<std::pair<std::string, std::string>> ignored;  // their name (or how many), why
   std::vector<std::string> zeros;  // ours that may be missing: the mask embedding, unused here
 };

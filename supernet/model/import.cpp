@@ -16,12 +16,16 @@
 #include "supernet/container/safetensors_layout.h"
 #include "supernet/model/foreign_space.h"
 #include "supernet/model/model_file.h"
+#include "supernet/model/unit_head.h"
 #include "supernet/model/weight_files.h"
 
 namespace concertina {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr double kHubertTemperature =
+    0.1;  // of all of fairseq's models; files of transformers lack it
 
 ForeignModel model_of_config_next_to(const fs::path& weights) {
   const fs::path config = weights.parent_path() / "config.json";
@@ -61,6 +65,8 @@ TensorMap take_tensors(const TensorPlan& plan, const Found& found) {
   for (const auto& [ours, theirs] : plan.taken) {
     tensors[ours] = found.weights.tensor(theirs).to(at::kFloat).contiguous();
   }
+  if (tensors.contains(kUnitHeadCodewords))
+    tensors[kUnitHeadTemperature] = at::full({1}, kHubertTemperature);
   for (const std::string& ours : plan.zeros) {  // the mask embedding, which inference never reads
     tensors[ours] = at::zeros({found.model.storage.shape.embed_dim()});
   }

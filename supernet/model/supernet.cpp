@@ -6,13 +6,15 @@
 #include <cmath>
 
 #include "core/errors.h"
+#include "supernet/model/unit_head.h"
 #include "supernet/nn/ops.h"
 #include "supernet/nn/whisper.h"
 
 namespace concertina {
 namespace {
 
-void check_weights(const std::vector<TensorSlice>& expected, const TensorMap& weights) {
+void check_weights(const std::vector<TensorSlice>& expected, const TensorMap& weights,
+                   int64_t embed_dim) {
   std::string problems;
   const auto add = [&](const std::string& text) {
     problems += (problems.empty() ? "" : "; ") + text;
@@ -29,8 +31,10 @@ void check_weights(const std::vector<TensorSlice>& expected, const TensorMap& we
     }
   }
   for (const auto& [name, tensor] : weights) {
-    if (!known.contains(name)) add(name + " is not part of this model");
+    if (!known.contains(name) && !is_of_unit_head(name)) add(name + " is not part of this model");
   }
+  if (const std::string problem = unit_head_problem(weights, embed_dim); !problem.empty())
+    add(problem);
   if (!problems.empty())
     throw InputError("the model's tensors do not fit its blueprint: " + problems);
 }
@@ -118,7 +122,8 @@ Supernet::Supernet(SearchSpace space, TensorMap weights, std::string provenance)
       storage_(space_.storage()),
       weights_(std::move(weights)),
       provenance_(std::move(provenance)) {
-  check_weights(tensor_slices(space_.blueprint(), storage_, storage_.shape), weights_);
+  check_weights(tensor_slices(space_.blueprint(), storage_, storage_.shape), weights_,
+                storage_.shape.embed_dim());
 }
 
 Supernet Supernet::random(const SearchSpace& space, const Rng& rng) {
@@ -145,6 +150,7 @@ Subnet Supernet::slice(const Architecture& architecture, at::ScalarType low_prec
     at::Tensor& tensor = tensors.at(slice.name);
     tensor = tensor.to(slice.low_precision ? low_precision : at::kFloat);
   }
+  if (architecture == storage_.shape) tensors.merge(unit_head_of(weights_));
   return make_subnet(blueprint(), architecture, std::move(tensors));
 }
 

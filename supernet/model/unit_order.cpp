@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/errors.h"
+#include "supernet/model/unit_head.h"
 
 namespace concertina {
 namespace {
@@ -107,6 +108,7 @@ UnitOrders order_by(const SearchSpace& space, const UnitScores& scores) {
 Supernet reorder(const Supernet& model, const UnitOrders& orders) {
   TensorMap weights;
   for (const auto& [name, tensor] : model.weights()) {
+    if (is_of_unit_head(name)) continue;
     weights[name] = in_order(model.blueprint(), name, tensor, orders).contiguous();
   }
   return Supernet(model.space(), std::move(weights), model.provenance());
@@ -127,6 +129,7 @@ Supernet with_interleaving(const Supernet& model, bool interleaved) {
                                conv_position(blueprint.positional, embed, channel)));
   }
   TensorMap weights = model.weights();
+  std::erase_if(weights, [](const auto& item) { return is_of_unit_head(item.first); });
   for (auto& [name, tensor] : weights) {
     for (const UnitAxis& axis : unit_axes(model.blueprint(), name)) {
       // The inputs of a conv group keep their positions in it.
@@ -152,7 +155,7 @@ UnitScores magnitude_scores(const Supernet& model) {
     scores[group].assign(static_cast<size_t>(units), 0.0);
   }
   for (const auto& [name, tensor] : model.weights()) {
-    if (tensor.dim() < 2 || !is_trained(name)) continue;
+    if (tensor.dim() < 2 || !is_trained(name) || is_of_unit_head(name)) continue;
     const std::vector<UnitAxis> axes = unit_axes(blueprint, name);
     if (std::ranges::any_of(axes, &UnitAxis::within_group)) continue;  // the positional conv
     for (const UnitAxis& axis : axes) {

@@ -21,12 +21,13 @@ using UnitOrders = std::map<UnitGroup, std::vector<int64_t>>;  // new position -
 // logic_error unless every group has as many scores as units.
 UnitOrders order_by(const SearchSpace& space, const UnitScores& scores);
 
-// The same network with its units permuted. InputError for a tensor that is not in the table (see
+// The same network with its units permuted, without a unit head. InputError for a tensor that is not in the table (see
 // unit_axes).
 Supernet reorder(const Supernet& model, const UnitOrders& orders);
 
 // The same network with its embedding channels permuted to the order of a positional conv with or
-// without interleaved groups: conv groups keep their members. Its hidden states are permuted, too.
+// without interleaved groups: conv groups keep their members. Its hidden states are permuted, too, and a
+// unit head is left out.
 // InputError where embedding channels are tied.
 Supernet with_interleaving(const Supernet& model, bool interleaved);
 

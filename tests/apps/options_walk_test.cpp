@@ -302,7 +302,7 @@ std::vector<std::string> made_known_by(const std::string& key) {
   for (const std::string section : {"stage1.objective.", "stage2.objective."}) {
     if (!key.starts_with(section)) continue;
     std::vector<std::string> assignments;
-    for (const std::string& kind : stage_objectives()) {
+    for (const std::string& kind : objective_names()) {
       const std::vector<OptionRow> rows = objective_kind(kind).list("");
       if (std::ranges::count(rows, key.substr(section.size()), &OptionRow::key) > 0)
         assignments.push_back(section + "kind=" + kind);

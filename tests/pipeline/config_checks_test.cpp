@@ -66,14 +66,27 @@ TEST(ConfigChecks, TeachersToDownload) {
               HasSubstr("give either an existing model or one to download"));
 }
 
+TEST(ConfigChecks, LogitsNeedATeacherWithAUnitHead) {
+  EXPECT_EQ(problems_with({"stage1.objective={kind: logits}"}), "");  // pretraining makes one
+  const std::string needs = "stage1.objective.kind: needs the teacher's logits";
+  EXPECT_THAT(problems_with({"teacher.pretrained=whisper-base", "stage1.objective={kind: logits}"}),
+              HasSubstr(needs));
+  EXPECT_THAT(
+      problems_with({"teacher.pretrained=whisper-base",
+                     "stage1.objective={kind: sum, of: [{kind: layer_mean}, {kind: logits}]}"}),
+      HasSubstr(needs));
+}
+
 TEST(ConfigChecks, MaskedObjectivesAreNotScored) {
   const std::string problems = problems_with(
       {"stage2.objective={kind: masked_pairs}", "search.objectives=[params,distill.l1]"});
   EXPECT_THAT(problems,
               HasSubstr("search.objectives.1: distill.l1 needs an objective without masks"));
-  EXPECT_EQ(problems_with({"stage2.objective={kind: masked_pairs}", "search.record=[]",
-                           "search.objectives=[params,pr.frame_acc]"}),
+  EXPECT_EQ(problems_with({"stage2.objective={kind: masked_pairs}", "stage2.mask.probability=0.4",
+                           "search.record=[]", "search.objectives=[params,pr.frame_acc]"}),
             "");
+  EXPECT_THAT(problems_with({"stage1.objective={kind: masked_pairs}"}),
+              HasSubstr("stage1.mask.probability: expected a number above 0"));
 }
 
 TEST(ConfigChecks, SourcesOfATierThatIsNotThereYet) {

@@ -72,13 +72,12 @@ TEST_F(CropsTest, AugmentationChangesTheWaveformOnly) {
   EXPECT_FALSE(augmented.speech.waveform.equal(plain.speech.waveform));
   EXPECT_FALSE(augmented.clean.defined());  // no teacher is run
 
-  const TrainingBatch taught = crops({kMask, {}, {}, lively()}).at(3);
-  EXPECT_TRUE(taught.speech.waveform.equal(augmented.speech.waveform));
-  EXPECT_TRUE(taught.clean.equal(plain.speech.waveform));
-
-  BatchContents masked_rows{kMask, places, {}, lively()};
-  masked_rows.live_rows = true;  // besides units, or a cache
-  EXPECT_TRUE(crops(masked_rows).at(3).clean.equal(plain.speech.waveform));
+  for (const at::Tensor& units : {at::Tensor(), places}) {
+    const TrainingBatch taught = crops({kMask, units, {}, lively(), /*live_rows=*/true}).at(3);
+    EXPECT_TRUE(taught.speech.waveform.equal(augmented.speech.waveform));
+    EXPECT_TRUE(taught.clean.equal(plain.speech.waveform));
+    EXPECT_EQ(taught.units.defined(), units.defined());
+  }
 }
 
 TEST_F(CropsTest, ShardsTogetherAreOneAugmentedBatch) {

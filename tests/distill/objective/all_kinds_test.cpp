@@ -7,6 +7,7 @@
 #include "distill/objective/layer_pairs.h"
 #include "distill/objective/sum.h"
 #include "distill/train/learner.h"
+#include "supernet/model/unit_head.h"
 #include "tests/distill/tiny.h"
 
 namespace concertina {
@@ -31,9 +32,23 @@ ObjectiveOptions options_of(const std::string& yaml) {
 }
 
 std::unique_ptr<Objective> objective_of(const std::string& yaml) {
-  return make_objective(
-      options_of(yaml),
-      {.teachers = {{3, 32, 8}}, .student_depth = 3, .student_dim = 32, .student_head_dim = 8});
+  return make_objective(options_of(yaml), {.teachers = {{3, 32, 8, 7}},
+                                           .student_depth = 3,
+                                           .student_dim = 32,
+                                           .student_head_dim = 8,
+                                           .units = 7});
+}
+
+Supernet with_unit_head(const Supernet& model) {
+  TensorMap weights = model.weights();
+  const auto waves = [](at::IntArrayRef shape) {
+    return at::sin(at::arange(c10::multiply_integers(shape), at::kFloat) * 1.7).view(shape);
+  };
+  weights.merge(TensorMap{{kUnitHeadWeight, waves({5, 32})},
+                          {kUnitHeadBias, waves({5})},
+                          {kUnitHeadCodewords, waves({7, 5})},
+                          {kUnitHeadTemperature, at::full({1}, 0.1)}});
+  return Supernet(model.space(), std::move(weights));
 }
 
 struct OneBatch : BatchSource {
@@ -54,8 +69,11 @@ class AllKinds : public ::testing::TestWithParam<Case> {
     batch.speech = make_batch(testing::tones(2, 8000, 3));
     batch.speech.lengths.data_ptr<int64_t>()[1] = 6000;
     batch.speech.waveform[1].narrow(0, 6000, 2000).zero_();
-    if (!reads_mask(options_of(GetParam().yaml))) return;
-    batch.speech.mask = at::zeros({2, space.blueprint().frames(8000)}, at::kBool);
+    const at::Tensor frames =
+        at::arange(2 * space.blueprint().frames(8000), at::kLong).view({2, -1});
+    if (traits.reads_units) batch.units = frames.remainder(7);
+    if (!traits.reads_mask) return;
+    batch.speech.mask = at::zeros_like(frames, at::kBool);
     batch.speech.mask.slice(1, 5, 15).fill_(true);
   }
   Rows rows() const {
@@ -63,7 +81,7 @@ class AllKinds : public ::testing::TestWithParam<Case> {
     return teacher_rows(objective_of(GetParam().yaml)->needs().rows, {&net, 1}, net.blueprint,
                         batch.speech);
   }
-  std::unique_ptr<Learner> learner(double in_place) const {
+  std::unique_ptr<Learner> learner(double in_place, int32_t parts = 1) const {
     auto objective = objective_of(GetParam().yaml);
     auto heads = objective->parameters(rng);
     return std::make_unique<Learner>(Learner::Setup{
@@ -73,6 +91,7 @@ class AllKinds : public ::testing::TestWithParam<Case> {
         .sampler = make_sampler({.kind = SamplerKind::kSandwich, .random = 8}, space, 40, rng),
         .teachers = {teacher},
         .in_place = in_place,
+        .parts = parts,
         .statistics = std::make_shared<OneBatch>(batch),
         .steps = 40,
         .rng = rng});
@@ -100,6 +119,7 @@ class AllKinds : public ::testing::TestWithParam<Case> {
     for (auto& [name, tensor] : full) tensor = tensor.clone().requires_grad_();
     const StepData data{.valid = valid_frames(space.blueprint(), given.speech),
                         .mask = given.speech.mask,
+                        .units = given.units,
                         .progress = static_cast<double>(step) / 40,
                         .state = trained->state()};
     const Rows known = rows();
@@ -124,10 +144,11 @@ class AllKinds : public ::testing::TestWithParam<Case> {
       EXPECT_LT((view - plain).abs().max().item<double>(), 1e-4) << name;
     }
   }
+  ObjectiveTraits traits = traits_of(options_of(GetParam().yaml));
   Rng rng{7};
   SearchSpace space = deep_space();
   Supernet student = Supernet::random(space, rng);
-  Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(8));
+  Supernet teacher = with_unit_head(Supernet::random(testing::tiny_teacher(space), Rng(8)));
   TrainingBatch batch;
 };
 
@@ -135,8 +156,28 @@ TEST_P(AllKinds, GradientsEqualAutogradThroughSlices) {
   for (int64_t step = 0; step < 5; ++step) expect_plain_gradients(step, 0, batch);  // 50 subnets
   TrainingBatch cached = batch;
   cached.rows = rows();
-  for (const double in_place : {0.0, 1.0, 0.3}) expect_plain_gradients(9, in_place, cached);
+  expect_plain_gradients(9, 0, cached);
+  if (!traits.in_place) return;
+  for (const double in_place : {1.0, 0.3}) expect_plain_gradients(9, in_place, cached);
   expect_plain_gradients(9, 1, batch);
+}
+
+TEST_P(AllKinds, EqualPartsOfABatchHaveItsGradient) {
+  if (!objective_of(GetParam().yaml)->is_mean_over_clips()) return;
+  TrainingBatch even;
+  even.speech = make_batch(testing::tones(4, 8000, 5));
+  const auto gradient = [&](int32_t parts) {
+    const auto made = learner(/*in_place=*/0.5, parts);
+    const auto alone = single_process_communicator();
+    Gradients gradients(made->parameters());
+    GradientReducer reducer(*alone, made->parameters(), gradients);
+    made->learn(even, 3, reducer);
+    reducer.finish();
+    return gradients.flat.clone();
+  };
+  const at::Tensor whole = gradient(1);
+  EXPECT_LT((gradient(2) - whole).abs().max().item<double>(), 1e-5);
+  EXPECT_GT(whole.abs().max().item<double>(), 1e-3);
 }
 
 TEST_P(AllKinds, AreRestoredFromTheirJson) {
@@ -187,7 +228,17 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"cka_all", "{kind: cka, local: 0.5, global: 0.3, frames: 9, memory: 5}"},
         Case{"prototypes", "{kind: prototypes, count: 8}"},
         Case{"contrastive", "{kind: contrastive, queue: 6}"},
-        Case{"masked_pairs", "{kind: masked_pairs}"},
+        Case{"masked_pairs", "{kind: masked_pairs}"}, Case{"logits", "{kind: logits}"},
+        Case{"logits_smoothed", "{kind: logits, loss: cross_entropy, smoothing: 0.1, head: gelu}"},
+        Case{"masked_units", "{kind: masked_units}"},
+        Case{"masked_units_codewords",
+             "{kind: masked_units, layers: [1, 2], codeword_dim: 4, unmasked_weight: 0}"},
+        Case{"masked_units_relative",
+             "{kind: masked_units, layers: [1], position: relative, codeword_dim: 4}"},
+        Case{
+            "masked_units_and_regression",
+            "{kind: sum, of: [{kind: masked_units, unmasked_weight: 0}, {kind: layer_mean, top: 1, "
+            "weight: [0, 1]}]}"},
         Case{"sum_of_relations",
              "{kind: sum, of: [{kind: attention_scores, weight: [1, 0]}, {kind: temporal_gram}, "
              "{kind: layer_pairs, shared_head: true}, {kind: masked_pairs, weight: 0.2}]}"},
@@ -242,7 +293,7 @@ TEST(ObjectiveOptions, ProblemsNameTheOption) {
   };
   using ::testing::HasSubstr;
   EXPECT_THAT(problems("{kind: layer_men}"), HasSubstr("did you mean 'layer_mean'?"));
-  EXPECT_THAT(problems("{kind: masked_units}"), HasSubstr("kind"));
+  EXPECT_THAT(problems("{kind: masked_units, layers: [0]}"), HasSubstr("layers"));
   EXPECT_THAT(problems("{kind: layer_pairs, top: 3}"), HasSubstr("top"));
   EXPECT_THAT(problems("{kind: layer_pairs, map: pairs, teacher_layers: [1]}"),
               HasSubstr("student_layers: expected one for each of teacher_layers"));
@@ -254,6 +305,7 @@ TEST(ObjectiveOptions, ProblemsNameTheOption) {
   EXPECT_THROW(objective_of("{kind: layer_pairs, map: pairs, teacher_layers: [9], "
                             "student_layers: [1]}"),
                InputError);
+  EXPECT_THROW(objective_of("{kind: masked_units, layers: [4]}"), InputError);
   EXPECT_THROW(make_objective("{\"kind\":\"layer_mean\",\"top\":1}"), InputError);  // no sizes
   EXPECT_THROW(make_objective("[]"), InputError);
 }

@@ -65,6 +65,8 @@ Rows rows_of(const Objective& objective) {
     at::Tensor x;
     if (row.kind == RowKind::kLayerMean) {
       x = value("layer mean", {kBatch, kFrames, kTeacherDim});
+    } else if (row.kind == RowKind::kLogits) {
+      x = value("teacher logits", {kBatch, kFrames, kClusters}) * 4;
     } else if (row.kind == RowKind::kHidden) {
       const std::string name = fmt::format("teacher {}{}", row.layer, row.masked ? " masked" : "");
       x = value(name, {kBatch, kFrames, kTeacherDim}) * (row.layer + 1) + 0.1 * row.layer;

@@ -103,10 +103,29 @@ def layer_mean(student, o, prefix="objective."):
 def masked_units(student, o, prefix="objective."):
     total = 0
     for layer in o["layers"]:
-        logits = student.head(f"{prefix}heads.{layer}", layer, CLUSTERS)
+        width = o.get("codeword_dim", 0)
+        logits = student.head(f"{prefix}heads.{layer}", layer, width or CLUSTERS)
+        if width:  # HuBERT's cosines; frames are mapped back after the cosines
+            x = student.apply(f"{prefix}heads.{layer}", student.hidden[layer], width)
+            codewords = student.parameter(f"{prefix}codewords.{layer}", CLUSTERS, width)
+            cosines = functional.cosine_similarity(x[:, :, None], codewords[None, None], dim=-1)
+            logits = student.base(cosines / o["temperature"])
         entropy = functional.cross_entropy(logits.flatten(0, 1), UNITS.flatten(), reduction="none").view_as(UNITS)
         total = total + mean_where(entropy, MASK & VALID) + o["unmasked_weight"] * mean_where(entropy, ~MASK & VALID)
     return total / len(o["layers"])
+
+
+def logits(student, o, prefix="objective."):
+    theirs = 4 * value("teacher logits", BATCH, FRAMES, CLUSTERS)
+    ours = student.head(prefix + "head", DEPTH, CLUSTERS, o["head"])
+    soft = o["loss"] == "kl"
+    t = o["temperature"] if soft else 1
+    target = (theirs / t).softmax(-1) if soft else functional.one_hot(theirs.argmax(-1), CLUSTERS).double()
+    target = (1 - o["smoothing"]) * target + o["smoothing"] / CLUSTERS
+    each = -(target * (ours / t).log_softmax(-1)).sum(-1)
+    if soft:
+        each = t ** 2 * (each + (target * target.log()).sum(-1))
+    return mean_where(each, VALID)
 
 
 def layers_paired(o):  # teacher layer, student layer, weight
@@ -326,7 +345,7 @@ def weighted_sum(student, o, progress):
     return total
 
 
-KINDS = {"layer_mean": layer_mean, "masked_units": masked_units, "layer_pairs": layer_pairs,
+KINDS = {"layer_mean": layer_mean, "masked_units": masked_units, "logits": logits, "layer_pairs": layer_pairs,
          "prediction_heads": prediction_heads, "hints": hints, "masked_pairs": masked_pairs, "relations": relations,
          "attention_scores": attention_scores, "temporal_gram": temporal_gram, "cka": cka, "prototypes": prototypes,
          "contrastive": contrastive}
@@ -347,6 +366,7 @@ SCORES = {"kind": "attention_scores", **LAYERS, "teacher_head_dim": HEAD_DIM, "s
 GRAM = {"kind": "temporal_gram", **LAYERS, "within_layers": 1.0, "between_layers": 1.0}
 CKA = {"kind": "cka", **LAYERS, **DIMS, "frames": 256, "memory": 5, "distances": 0.3}
 PROTOTYPES = {"kind": "prototypes", "count": 5, "temperature": 0.2, "teacher_depth": TEACHER_DEPTH, **DIMS}
+LOGITS = {"kind": "logits", "units": CLUSTERS, "teacher_depth": TEACHER_DEPTH, "student_dim": STUDENT_DIM}
 CONTRASTIVE = {"kind": "contrastive", "queue": 7, "teacher_depth": TEACHER_DEPTH, **DIMS}
 OBJECTIVES = [
     {**MEAN, "distance": "l1"},
@@ -354,6 +374,13 @@ OBJECTIVES = [
     {**MEAN, "distance": "cosine"},
     {**UNITS_AT, "layers": [3], "unmasked_weight": 0.0},
     {**UNITS_AT, "layers": [1, 3], "unmasked_weight": 0.5},
+    {**UNITS_AT, "layers": [1, 3], "position": "relative", "unmasked_weight": 0.0, "codeword_dim": 4,
+     "temperature": 0.1},
+    {"kind": "sum", "of": [{**UNITS_AT, "layers": [2, 3], "unmasked_weight": 0.0, "weight": [0.5]},
+                           {**MEAN, "distance": "mse", "weight": [1.0]}]},
+    {**LOGITS, "loss": "kl", "temperature": 2.0, "smoothing": 0.0, "head": "linear"},
+    {**LOGITS, "loss": "kl", "temperature": 1.0, "smoothing": 0.2, "head": "gelu"},
+    {**LOGITS, "loss": "cross_entropy", "temperature": 1.0, "smoothing": 0.1, "head": "linear"},
     {**PAIRS, "map": "uniform", "distance": "l1", "channels": "standard"},
     {**PAIRS, "map": "first", "distance": "mse", "channels": "standard"},
     {**PAIRS, "map": "last", "distance": "l1", "channels": "instance", "weights": [0.1, 0.1, 1.0]},
