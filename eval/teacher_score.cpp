@@ -20,7 +20,7 @@
 namespace concertina {
 namespace {
 
-constexpr std::array<double, 5> kShrinkages = {1e-1, 1e-2, 1e-3, 1e-4, 1e-5};  // a tie: stronger
+constexpr std::array<double, 5> kShrinkages = {1, 1e-1, 1e-2, 1e-3, 1e-4};  // a tie: stronger
 
 constexpr double kFlatChannel = 1e-5;  // of a deviation, relative to the largest
 
