@@ -198,7 +198,8 @@ std::pair<at::Tensor, TensorMap> with_invalid_frames(const Objective& objective,
 }
 
 TEST(Golden, InvalidFramesChangeNoBit) {
-  for (const Json& item : golden_values().at("cases")) {
+  const Json golden = golden_values();
+  for (const Json& item : golden.at("cases")) {
     const std::string what = item.at("objective").dump() + " " + item.at("period").dump();
     const auto objective = make_objective(item.at("objective").dump());
     const auto period = item.at("period").get<int64_t>();
