@@ -23,7 +23,8 @@ void TrainingProgress::on_validation(const ValidationReport& report) {
   std::string sizes;
   validation_ = " (dev";
   for (const auto& [name, loss] : report.sizes) {
-    sizes += fmt::format("{}{} {:.3f}", sizes.empty() ? "" : ", ", name, loss.total);
+    sizes += fmt::format("{}{} {:.3f} (standard error {:.3f})", sizes.empty() ? "" : ", ", name,
+                         loss.total, loss.standard_error);
     validation_ += fmt::format(" {:.3f}", loss.total);
   }
   validation_ += ")";

@@ -14,6 +14,7 @@ namespace concertina {
 struct LossValues {
   double total = 0;
   std::vector<std::pair<std::string, double>> terms;
+  double standard_error = 0;  // of a validation's total, from the spread over its batches
 };
 
 LossValues loss_values(const LossBreakdown& loss);  // the host waits for the device

@@ -26,8 +26,14 @@ struct Buffers {
   float* first;
   float* second;
   int16_t* updates;
+  int64_t moments_begin;  // the element that the first moments belong to
   Buffers at(int64_t i) const {
-    return {parameter + i, gradient + i, first + i, second + i, updates + i};
+    return {parameter + i,
+            gradient + i,
+            first + (i - moments_begin),
+            second + (i - moments_begin),
+            updates + i,
+            0};
   }
 };
 
@@ -79,6 +85,24 @@ void update_range(const Buffers& b, const TouchedMask& touched, int64_t begin, i
   }
 }
 
+void count_range(int16_t* updates, const TouchedMask& touched, int64_t begin, int64_t end) {
+  for (int64_t i = begin; i < end; i += kBlock) {
+    const int64_t count = std::min(kBlock, end - i);
+    uint64_t bits = touched.block(i) & (~uint64_t{0} >> (kBlock - count));
+    for (; bits != 0; bits &= bits - 1) {
+      int16_t& each = updates[i + std::countr_zero(bits)];
+      each = incremented(each);
+    }
+  }
+}
+
+// On the CPU, pages that are never written take no memory.
+at::Tensor zero_moments(const Parameters& parameters, ElementRange range) {
+  const int64_t size = range.end - range.begin;
+  if (parameters.flat().is_cpu()) return zeros_like_flat(parameters).narrow(0, 0, size);
+  return at::zeros({size}, parameters.flat().options());
+}
+
 }  // namespace
 
 at::Tensor clip_scale(const at::Tensor& norm, double clip) {
@@ -86,11 +110,12 @@ at::Tensor clip_scale(const at::Tensor& norm, double clip) {
   return at::where(norm > clip, clip / (norm + 1e-6), 1.0);
 }
 
-AdamW::AdamW(const Parameters& parameters, const OptimizerOptions& options)
+AdamW::AdamW(const Parameters& parameters, const OptimizerOptions& options,
+             std::optional<ElementRange> range)
     : options_(options),
-      first_(zeros_like_flat(parameters)),
-      second_(zeros_like_flat(parameters)),
-      updates_(zeros_like_flat(parameters, at::kShort)) {
+      range_(range.value_or(ElementRange{0, parameters.flat().numel()})),
+      state_{zero_moments(parameters, range_), zero_moments(parameters, range_),
+             zeros_like_flat(parameters, at::kShort)} {
   for (int64_t n = 0; n <= kMaxUpdates; ++n) {
     const auto updates = static_cast<double>(std::max<int64_t>(n, 1));
     corrections_.push_back({1 / (1 - std::pow(options.beta1, updates)),
@@ -106,9 +131,13 @@ AdamW::AdamW(const Parameters& parameters, const OptimizerOptions& options)
       if (!lr_scales.defined()) lr_scales = at::ones({parameters.flat().numel()});
       lr_scales.narrow(0, parameter.offset, end - parameter.offset).fill_(parameter.lr_scale);
     }
-    for (int64_t begin = parameter.offset; begin < end; begin += kChunk) {
-      chunks_.push_back(
-          {begin, std::min(end, begin + kChunk), parameter.decay, parameter.lr_scale});
+    for (int64_t begin = parameter.offset; begin < end; begin = chunks_.back().end) {
+      int64_t stop = std::min(end, begin + kChunk);
+      for (const int64_t edge : {range_.end, range_.begin}) {
+        if (begin < edge && edge < stop) stop = edge;
+      }
+      const bool in_range = begin >= range_.begin && begin < range_.end;
+      chunks_.push_back({begin, stop, parameter.decay, parameter.lr_scale, in_range});
     }
   }
   if (parameters.flat().is_cpu()) return;
@@ -139,12 +168,17 @@ void AdamW::step_cpu(const Parameters& parameters, const Gradients& gradients, d
                    static_cast<float>(options_.eps)};
     };
   };
-  const Buffers buffers{parameters.flat().data_ptr<float>(), gradients.flat.const_data_ptr<float>(),
-                        first_.data_ptr<float>(), second_.data_ptr<float>(),
-                        updates_.data_ptr<int16_t>()};
+  const Buffers buffers{
+      parameters.flat().data_ptr<float>(),   gradients.flat.const_data_ptr<float>(),
+      state_.first_moment.data_ptr<float>(), state_.second_moment.data_ptr<float>(),
+      state_.updates.data_ptr<int16_t>(),    range_.begin};
   at::parallel_for(0, static_cast<int64_t>(chunks_.size()), 1, [&](int64_t from, int64_t to) {
     for (int64_t c = from; c < to; ++c) {
       const Chunk& chunk = chunks_[static_cast<size_t>(c)];
+      if (!chunk.in_range) {
+        count_range(buffers.updates, gradients.touched, chunk.begin, chunk.end);
+        continue;
+      }
       update_range(buffers, gradients.touched, chunk.begin, chunk.end, rates(chunk));
     }
   });
@@ -153,29 +187,41 @@ void AdamW::step_cpu(const Parameters& parameters, const Gradients& gradients, d
 void AdamW::step_device(const Parameters& parameters, const Gradients& gradients, double lr,
                         const at::Tensor& scale) {
   at::NoGradGuard no_grad;
-  const at::Tensor finite = scale.isfinite();
   const int64_t numel = parameters.flat().numel();
-  for (int64_t begin = 0; begin < numel; begin += kDevicePart) {
-    const auto part = [&](const at::Tensor& t) {
-      return t.narrow(0, begin, std::min(kDevicePart, numel - begin));
-    };
-    const at::Tensor touched =
-        gradients.touched.of(part(gradients.flat)).to(at::kBool).logical_and_(finite);
-    const at::Tensor gradient = part(gradients.flat) * scale;
-    at::Tensor target = part(parameters.flat()), m = part(first_), v = part(second_);
-    const at::Tensor count = part(updates_).add_(touched).clamp_max_(kMaxUpdates).to(at::kFloat);
-    m.copy_(at::where(touched, at::lerp(gradient, m, options_.beta1), m));
-    v.copy_(at::where(touched, at::lerp(gradient.square(), v, options_.beta2), v));
-    const auto correction = [&](double beta) { return (count * std::log(beta)).expm1_().neg_(); };
-    const at::Tensor root = v.div(correction(options_.beta2)).sqrt_().add_(options_.eps);
-    at::Tensor decay = part(decayed_) * (lr * options_.weight_decay);
-    at::Tensor change = m / correction(options_.beta1) / root * lr;
-    if (lr_scales_.defined()) {
-      decay = decay * part(lr_scales_);
-      change = change * part(lr_scales_);
+  for (const ElementRange span :
+       {ElementRange{0, range_.begin}, range_, ElementRange{range_.end, numel}}) {
+    for (int64_t begin = span.begin; begin < span.end; begin += kDevicePart) {
+      step_part({begin, std::min(begin + kDevicePart, span.end)}, parameters, gradients, lr, scale);
     }
-    target.copy_(at::where(touched, target * (1 - decay) - change, target));
   }
+}
+
+// Of a part that lies inside the range or outside.
+void AdamW::step_part(ElementRange elements, const Parameters& parameters,
+                      const Gradients& gradients, double lr, const at::Tensor& scale) {
+  const int64_t size = elements.end - elements.begin;
+  const auto part = [&](const at::Tensor& t) { return t.narrow(0, elements.begin, size); };
+  const auto moments = [&](const at::Tensor& t) {
+    return t.narrow(0, elements.begin - range_.begin, size);
+  };
+  const at::Tensor touched =
+      gradients.touched.of(part(gradients.flat)).to(at::kBool).logical_and_(scale.isfinite());
+  const at::Tensor updates = part(state_.updates).add_(touched).clamp_max_(kMaxUpdates);
+  if (elements.begin < range_.begin || elements.begin >= range_.end) return;
+  const at::Tensor gradient = part(gradients.flat) * scale, count = updates.to(at::kFloat);
+  at::Tensor target = part(parameters.flat()), m = moments(state_.first_moment),
+             v = moments(state_.second_moment);
+  m.copy_(at::where(touched, at::lerp(gradient, m, options_.beta1), m));
+  v.copy_(at::where(touched, at::lerp(gradient.square(), v, options_.beta2), v));
+  const auto correction = [&](double beta) { return (count * std::log(beta)).expm1_().neg_(); };
+  const at::Tensor root = v.div(correction(options_.beta2)).sqrt_().add_(options_.eps);
+  at::Tensor decay = part(decayed_) * (lr * options_.weight_decay);
+  at::Tensor change = m / correction(options_.beta1) / root * lr;
+  if (lr_scales_.defined()) {
+    decay = decay * part(lr_scales_);
+    change = change * part(lr_scales_);
+  }
+  target.copy_(at::where(touched, target * (1 - decay) - change, target));
 }
 
 }  // namespace concertina

@@ -40,14 +40,15 @@ at::Tensor part(const at::Tensor& flat, const Parameter& parameter) {
   return flat.narrow(0, parameter.offset, count).view(parameter.sizes);
 }
 
-TensorMap pack(const Parameters& parameters, const AdamW& optimizer, const TensorMap& state) {
+TensorMap pack(const Parameters& parameters, const OptimizerState& optimizer,
+               const TensorMap& state) {
   TensorMap tensors;
   for (const auto& [name, tensor] : state) tensors[kState + name] = tensor.to(at::kCPU);
   for (const Parameter& p : parameters.list()) {
     tensors[kWeights + p.name] = parameters.views().at(p.name).to(at::kCPU);
-    tensors[kFirst + p.name] = part(optimizer.first_moment(), p).to(at::kCPU);
-    tensors[kSecond + p.name] = part(optimizer.second_moment(), p).to(at::kCPU);
-    tensors[kUpdates + p.name] = part(optimizer.updates(), p).to(at::kCPU);
+    tensors[kFirst + p.name] = part(optimizer.first_moment, p).to(at::kCPU);
+    tensors[kSecond + p.name] = part(optimizer.second_moment, p).to(at::kCPU);
+    tensors[kUpdates + p.name] = part(optimizer.updates, p).to(at::kCPU);
   }
   return tensors;
 }
@@ -132,15 +133,16 @@ double read_clock(const fs::path& folder) {
 }
 
 // Version 1 counted the updates of the whole model.
-void restore_updates(const Checkpoint& checkpoint, const Parameters& parameters, AdamW& optimizer) {
+void restore_updates(const Checkpoint& checkpoint, const Parameters& parameters,
+                     const OptimizerState& optimizer) {
   if (checkpoint.file.metadata.contains("version")) {
     for (const Parameter& p : parameters.list()) {
-      copy_from(checkpoint.file.tensors, kUpdates + p.name, part(optimizer.updates(), p),
+      copy_from(checkpoint.file.tensors, kUpdates + p.name, part(optimizer.updates, p),
                 checkpoint.path);
     }
     return;
   }
-  at::Tensor updates = optimizer.updates();
+  at::Tensor updates = optimizer.updates;
   updates.fill_(std::min(checkpoint.state.at("updates").get<int64_t>(), AdamW::kMaxUpdates));
 }
 
@@ -152,7 +154,7 @@ CheckpointFolder::CheckpointFolder(fs::path folder, std::string fingerprint, int
 bool CheckpointFolder::empty() const { return checkpoints_in(folder_).empty(); }
 
 void CheckpointFolder::save(const TrainProgress& progress, const Parameters& parameters,
-                            const AdamW& optimizer, const TensorMap& state) const {
+                            const OptimizerState& optimizer, const TensorMap& state) const {
   save_keeping_older(progress, parameters, optimizer, state);
   std::vector<fs::path> old = checkpoints_in(folder_);
   old.resize(old.size() - std::min<size_t>(old.size(), static_cast<size_t>(keep_)));
@@ -161,7 +163,8 @@ void CheckpointFolder::save(const TrainProgress& progress, const Parameters& par
 }
 
 void CheckpointFolder::save_keeping_older(const TrainProgress& progress,
-                                          const Parameters& parameters, const AdamW& optimizer,
+                                          const Parameters& parameters,
+                                          const OptimizerState& optimizer,
                                           const TensorMap& state) const {
   make_directories(folder_);
   const fs::path path = folder_ / fmt::format("step-{:09}.safetensors", progress.state.step);
@@ -175,7 +178,7 @@ void CheckpointFolder::save_keeping_older(const TrainProgress& progress,
 }
 
 std::optional<TrainProgress> CheckpointFolder::restore(const Parameters& parameters,
-                                                       AdamW& optimizer,
+                                                       const OptimizerState& optimizer,
                                                        TensorMap* objective_state) const {
   remove_leftovers(folder_);
   const std::optional<Checkpoint> checkpoint = newest_readable(checkpoints_in(folder_));
@@ -184,8 +187,8 @@ std::optional<TrainProgress> CheckpointFolder::restore(const Parameters& paramet
   at::NoGradGuard no_grad;
   for (const Parameter& p : parameters.list()) {
     copy_from(file.tensors, kWeights + p.name, parameters.views().at(p.name), path);
-    copy_from(file.tensors, kFirst + p.name, part(optimizer.first_moment(), p), path);
-    copy_from(file.tensors, kSecond + p.name, part(optimizer.second_moment(), p), path);
+    copy_from(file.tensors, kFirst + p.name, part(optimizer.first_moment, p), path);
+    copy_from(file.tensors, kSecond + p.name, part(optimizer.second_moment, p), path);
   }
   if (objective_state != nullptr) {
     for (const auto& [name, tensor] : file.tensors) {

@@ -26,15 +26,16 @@ class CheckpointFolder {
   const std::filesystem::path& folder() const { return folder_; }
   bool empty() const;
   // SystemError leaves older ones as they were.
-  void save(const TrainProgress& progress, const Parameters& parameters, const AdamW& optimizer,
-            const TensorMap& state = {}) const;
+  void save(const TrainProgress& progress, const Parameters& parameters,
+            const OptimizerState& optimizer, const TensorMap& state = {}) const;
   // The same, but no older one is removed: they may be needed.
   void save_keeping_older(const TrainProgress& progress, const Parameters& parameters,
-                          const AdamW& optimizer, const TensorMap& state = {}) const;
+                          const OptimizerState& optimizer, const TensorMap& state = {}) const;
   // Reads the newest one; nothing when there is none. A damaged one is renamed to NAME.damaged with
   // a warning and the one before it is read; InputError when none is left, or none fits.
-  // `state`, when given, receives the objective's.
-  std::optional<TrainProgress> restore(const Parameters& parameters, AdamW& optimizer,
+  // The tensors of `optimizer` are filled. `state`, when given, receives the objective's.
+  std::optional<TrainProgress> restore(const Parameters& parameters,
+                                       const OptimizerState& optimizer,
                                        TensorMap* state = nullptr) const;
   // Of the newest readable one, found like restore() does; nothing when there is none.
   struct Newest {

@@ -31,7 +31,7 @@ class SingleProcessCommunicator : public Communicator {
   Wait all_reduce_async(const at::Tensor& /*tensor*/) override {
     return [] {};
   }
-  void broadcast(const at::Tensor& /*tensor*/) override {}
+  void broadcast_from(int32_t /*from*/, const at::Tensor& /*tensor*/) override {}
   void run_on_rank_zero(const std::function<void()>& work) override { work(); }
 };
 
@@ -109,9 +109,12 @@ class GroupCommunicator : public Communicator {
     return [this, work] { with_system_error(lost_message(), [&] { work->wait(); }); };
   }
 
-  void broadcast(const at::Tensor& tensor) override {
+  void broadcast_from(int32_t from, const at::Tensor& tensor) override {
     std::vector<at::Tensor> tensors = {tensor};
-    with_system_error(lost_message(), [&] { backend_of(tensor).broadcast(tensors)->wait(); });
+    c10d::BroadcastOptions options;
+    options.rootRank = from;
+    with_system_error(lost_message(),
+                      [&] { backend_of(tensor).broadcast(tensors, options)->wait(); });
   }
 
   void run_on_rank_zero(const std::function<void()>& work) override {

@@ -27,8 +27,9 @@ class Communicator {
   // Starts to replace a contiguous tensor by its sum over the processes. Calling the result waits
   // for it: on a GPU its stream does, and not the caller. Until then the tensor must not be used.
   virtual Wait all_reduce_async(const at::Tensor& tensor) = 0;
-  // Replaces a contiguous tensor by rank 0's.
-  virtual void broadcast(const at::Tensor& tensor) = 0;
+  // Replaces a contiguous tensor by that of rank `from`.
+  virtual void broadcast_from(int32_t from, const at::Tensor& tensor) = 0;
+  void broadcast(const at::Tensor& tensor) { broadcast_from(0, tensor); }
 
   // Rank 0 runs `work` while the other ranks wait without a timeout, as long as its heartbeats
   // arrive. SystemError on the other ranks when heartbeats stop, or when `work` throws.

@@ -100,6 +100,12 @@ bool all_true(Communicator& communicator, bool value) {
   return votes.item<int64_t>() == communicator.world_size();
 }
 
+bool of_rank_zero(Communicator& communicator, bool value) {
+  const at::Tensor vote = at::full({1}, value ? 1 : 0, at::kLong);
+  communicator.broadcast(vote);
+  return vote.item<int64_t>() == 1;
+}
+
 StopReason common_stop_reason(Communicator& communicator, StopReason own) {
   if (communicator.is_single_process()) return own;
   constexpr StopReason kReasons[] = {StopReason::kInterrupt, StopReason::kTerminate,

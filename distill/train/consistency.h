@@ -21,6 +21,7 @@ std::vector<std::string> all_gather(Communicator& communicator, const std::strin
 // everywhere, but for n.
 TensorMap of_all_processes(Communicator& communicator, const TensorMap& tensors);
 bool all_true(Communicator& communicator, bool value);
+bool of_rank_zero(Communicator& communicator, bool value);  // rank 0's value
 
 // The reason why all processes stop now: a signal to one of them stops all, and has precedence over
 // a time limit.

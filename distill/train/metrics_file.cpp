@@ -59,12 +59,14 @@ void MetricsFile::on_step(const StepReport& report) {
 }
 
 void MetricsFile::on_validation(const ValidationReport& report) {
-  Json totals = Json::object(), terms = Json::object();
+  Json totals = Json::object(), errors = Json::object(), terms = Json::object();
   for (const auto& [name, loss] : report.sizes) {
     totals[name] = loss.total;
+    errors[name] = loss.standard_error;
     terms[name] = terms_of(loss);
   }
-  Json json = {{"step", report.step}, {"validation", totals}, {"terms", terms}};
+  Json json = {
+      {"step", report.step}, {"validation", totals}, {"terms", terms}, {"standard_error", errors}};
   for (const auto& [name, loss] : report.other_sizes) {
     json["validation_" + report.other_weights][name] = loss.total;
   }

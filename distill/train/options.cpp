@@ -66,6 +66,10 @@ const OptionTable<OptimizerOptions>& optimizer_table() {
           .not_in_fingerprint(),
       subsection("rate_scales", &O::rate_scales, rate_scale_table())
           .in_fingerprint_if([](const O& o) { return o.rate_scales != RateScales{}; }),
+      option("sharded", &O::sharded,
+             "with several processes, each keeps AdamW's moments of its part of the weights only "
+             "(ZeRO stage 1): less memory, the same weights")
+          .not_in_fingerprint(),
   };
   return table;
 }

@@ -39,6 +39,7 @@ struct OptimizerOptions {
   double clip = 1.0;   // 0: off
   double guard = 5.0;  // 0: off
   RateScales rate_scales;
+  bool sharded = false;  // moments are divided among processes: distill/train/moment_shards.h
 };
 
 enum class SavedWeights { kWeights, kEma };

@@ -8,6 +8,8 @@
 #include <utility>
 
 #include "core/errors.h"
+#include "core/log.h"
+#include "distill/train/moment_shards.h"
 
 namespace concertina {
 namespace {
@@ -25,12 +27,30 @@ std::string broadcast_text(const std::string& own, double& wall_s, Communicator&
   return {static_cast<const char*>(text.const_data_ptr()), static_cast<size_t>(text.numel())};
 }
 
+std::optional<ElementRange> own_range(const Parameters& parameters, bool sharded,
+                                      const Communicator& communicator) {
+  if (!sharded) return std::nullopt;
+  return moment_range(parameters.flat().numel(), communicator.rank(), communicator.world_size());
+}
+
+double megabytes(int64_t floats) { return static_cast<double>(floats) * sizeof(float) * 1e-6; }
+
 }  // namespace
 
-RunState::RunState(Learner& learner, const TrainOptions& options)
+RunState::RunState(Learner& learner, const TrainOptions& options, Communicator& communicator)
     : learner_(learner),
+      communicator_(communicator),
+      sharded_(options.optimizer.sharded && !communicator.is_single_process()),
       saved_(options.ema.save),
-      optimizer_(learner.parameters(), options.optimizer) {
+      optimizer_(learner.parameters(), options.optimizer,
+                 own_range(learner.parameters(), sharded_, communicator)) {
+  if (sharded_) {
+    const OptimizerState& own = optimizer_.state();
+    log_info(
+        "optimizer.sharded: AdamW's moments take at most {:.1f} MB in this process, instead of "
+        "{:.1f} MB",
+        megabytes(2 * own.first_moment.numel()), megabytes(2 * own.updates.numel()));
+  }
   if (options.ema.decay > 0) average_.emplace(learner.parameters(), options.ema.decay);
 }
 
@@ -47,17 +67,30 @@ std::string_view RunState::other_weights() const {
   return enum_name(saved_ == SavedWeights::kEma ? SavedWeights::kWeights : SavedWeights::kEma);
 }
 
-TrainProgress RunState::restore(const CheckpointFolder& checkpoints, Communicator& communicator) {
+void RunState::step(const Gradients& gradients, double lr, const at::Tensor& scale) {
+  const Parameters& parameters = learner_.parameters();
+  optimizer_.step(parameters, gradients, lr, scale);
+  if (sharded_) share_ranges(communicator_, parameters.flat());
+  if (average_) average_->step(parameters, gradients, optimizer_.state().updates, scale);
+}
+
+TrainProgress RunState::restore(const CheckpointFolder& checkpoints) {
   TrainProgress progress;
-  if (communicator.is_rank_zero()) {
+  OptimizerState optimizer = optimizer_.state();
+  if (communicator_.is_rank_zero()) {
+    if (sharded_) {
+      const int64_t numel = optimizer.updates.numel();
+      optimizer.first_moment = at::zeros({numel}, at::kFloat);
+      optimizer.second_moment = at::zeros({numel}, at::kFloat);
+    }
     TensorMap state;
-    const auto saved = checkpoints.restore(learner_.parameters(), optimizer_, &state);
+    const auto saved = checkpoints.restore(learner_.parameters(), optimizer, &state);
     if (saved) {
       progress = *saved;
       take(std::move(state));
     }
   }
-  if (!communicator.is_single_process()) broadcast(progress, communicator);
+  if (!communicator_.is_single_process()) broadcast(progress, optimizer);
   return progress;
 }
 
@@ -85,29 +118,50 @@ void RunState::take(TensorMap state) {
   learner_.set_state(state);
 }
 
+OptimizerState RunState::whole_optimizer_state() {
+  OptimizerState state = optimizer_.state();
+  if (!sharded_) return state;
+  const int64_t numel = state.updates.numel();
+  state.first_moment = gather_moments(communicator_, state.first_moment, numel);
+  state.second_moment = gather_moments(communicator_, state.second_moment, numel);
+  return state;
+}
+
 void RunState::save(const CheckpointFolder& checkpoints, const TrainProgress& progress) {
-  checkpoints.save(progress, learner_.parameters(), optimizer_, state_tensors());
+  const OptimizerState optimizer = whole_optimizer_state();
+  if (!communicator_.is_rank_zero()) return;
+  checkpoints.save(progress, learner_.parameters(), optimizer, state_tensors());
 }
 
 void RunState::save_keeping_older(const CheckpointFolder& checkpoints,
                                   const TrainProgress& progress) {
-  checkpoints.save_keeping_older(progress, learner_.parameters(), optimizer_, state_tensors());
+  const OptimizerState optimizer = whole_optimizer_state();
+  if (!communicator_.is_rank_zero()) return;
+  checkpoints.save_keeping_older(progress, learner_.parameters(), optimizer, state_tensors());
 }
 
 // All have objective states of the same names and shapes; that of rank 0 may be from a checkpoint.
-void RunState::broadcast(TrainProgress& progress, Communicator& communicator) {
+// `optimizer`: rank 0's, with all moments.
+void RunState::broadcast(TrainProgress& progress, const OptimizerState& optimizer) {
   const std::string own = to_json(progress.state);
-  progress.state = parse_train_state(broadcast_text(own, progress.wall_s, communicator));
-  for (const at::Tensor& tensor :
-       {learner_.parameters().flat(), optimizer_.first_moment(), optimizer_.second_moment(),
-        optimizer_.updates().view(at::kByte)}) {
-    communicator.broadcast(tensor);
-  }
-  if (average_) communicator.broadcast(average_->flat());
+  progress.state = parse_train_state(broadcast_text(own, progress.wall_s, communicator_));
+  communicator_.broadcast(learner_.parameters().flat());
+  const OptimizerState& mine = optimizer_.state();
+  const auto moment = [&](const at::Tensor& whole, const at::Tensor& part) {
+    if (sharded_) {
+      scatter_moments(communicator_, whole, part, mine.updates.numel());
+    } else {
+      communicator_.broadcast(part);
+    }
+  };
+  moment(optimizer.first_moment, mine.first_moment);
+  moment(optimizer.second_moment, mine.second_moment);
+  communicator_.broadcast(mine.updates.view(at::kByte));
+  if (average_) communicator_.broadcast(average_->flat());
   TensorMap state = learner_.state();
   for (auto& [name, tensor] : state) {
     tensor = tensor.clone(at::MemoryFormat::Contiguous);
-    communicator.broadcast(tensor);
+    communicator_.broadcast(tensor);
   }
   learner_.set_state(state);
 }

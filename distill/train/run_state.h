@@ -18,10 +18,14 @@ namespace concertina {
 // Not thread-safe.
 class RunState {
  public:
-  RunState(Learner& learner, const TrainOptions& options);  // `learner` must outlive it
+  // Both must outlive it. Every process makes each call of what follows.
+  RunState(Learner& learner, const TrainOptions& options, Communicator& communicator);
 
-  AdamW& optimizer() { return optimizer_; }
-  WeightAverage* average() { return average_ ? &*average_ : nullptr; }  // null without EMA
+  // One update, of the average too: see AdamW::step. All processes have the same parameters then.
+  void step(const Gradients& gradients, double lr, const at::Tensor& scale);
+  // Whether each process has a part of the moments only (distill/train/moment_shards.h): then
+  // saving needs all processes.
+  bool is_sharded() const { return sharded_; }
 
   // While the result lives, the learner's parameters hold the weights that `ema.save` names, or the
   // others.
@@ -31,16 +35,21 @@ class RunState {
 
   // Rank 0 reads the newest checkpoint and broadcasts it. Without one, everything is as it was and
   // the progress is that of a new run. Errors: those of CheckpointFolder::restore.
-  TrainProgress restore(const CheckpointFolder& checkpoints, Communicator& communicator);
+  TrainProgress restore(const CheckpointFolder& checkpoints);
+  // Rank 0 writes.
   void save(const CheckpointFolder& checkpoints, const TrainProgress& progress);
   void save_keeping_older(const CheckpointFolder& checkpoints, const TrainProgress& progress);
 
  private:
   TensorMap state_tensors();  // of the objective, and the average
   void take(TensorMap state);
-  void broadcast(TrainProgress& progress, Communicator& communicator);
+  void broadcast(TrainProgress& progress, const OptimizerState& optimizer);
+  OptimizerState whole_optimizer_state();
+  WeightAverage* average() { return average_ ? &*average_ : nullptr; }  // null without EMA
 
   Learner& learner_;
+  Communicator& communicator_;
+  bool sharded_;
   SavedWeights saved_;
   AdamW optimizer_;
   std::optional<WeightAverage> average_;

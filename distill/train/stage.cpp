@@ -54,7 +54,9 @@ void check_processes(const std::string& fingerprint, const TrainOptions& options
                      const StageContext& context) {
   const std::string device = c10::DeviceTypeName(context.device.type(), /*lower_case=*/true);
   check_same_settings(*context.communicator, fingerprint,
-                      {{"guard", fmt::format("{}", options.optimizer.guard)}, {"device", device}});
+                      {{"guard", fmt::format("{}", options.optimizer.guard)},
+                       {"sharded", fmt::format("{}", options.optimizer.sharded)},
+                       {"device", device}});
 }
 
 }  // namespace

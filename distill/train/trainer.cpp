@@ -47,7 +47,7 @@ Trainer::Trainer(Setup setup)
     : setup_(std::move(setup)),
       gradients_(setup_.learner.parameters()),
       reducer_(setup_.communicator, setup_.learner.parameters(), gradients_),
-      run_state_(setup_.learner, setup_.options),
+      run_state_(setup_.learner, setup_.options, setup_.communicator),
       guard_(setup_.options.optimizer, setup_.learner.device()) {}
 
 TrainOutcome Trainer::run(StopToken stop) {
@@ -93,7 +93,7 @@ TrainOutcome Trainer::train(StopToken stop) {
     std::vector<TrainingBatch> batches;
     for (int32_t i = 0; i < options.accumulate; ++i) batches.push_back(prefetcher.next());
     step(batches);
-    if (seconds_since(last_save) >= options.checkpoint.minutes * 60) {
+    if (checkpoint_due(seconds_since(last_save))) {
       complete_steps(0);
       if (state.skipped_in_a_row == 0) {
         save();
@@ -117,12 +117,17 @@ TrainOutcome Trainer::train(StopToken stop) {
 }
 
 void Trainer::restore() {
-  progress_ = run_state_.restore(setup_.checkpoints, setup_.communicator);
+  progress_ = run_state_.restore(setup_.checkpoints);
   guard_.restore(progress_.state.mean_loss);
 }
 
+// At all processes at once where all are needed.
+bool Trainer::checkpoint_due(double seconds) const {
+  const bool due = seconds >= setup_.options.checkpoint.minutes * 60;
+  return run_state_.is_sharded() ? of_rank_zero(setup_.communicator, due) : due;
+}
+
 void Trainer::save() {
-  if (!setup_.communicator.is_rank_zero()) return;
   if (progress_.state.skipped_in_a_row > 0) {  // the older ones may be needed
     run_state_.save_keeping_older(setup_.checkpoints, progress_);
   } else {
@@ -141,6 +146,12 @@ void Trainer::save_after_error() noexcept {
     if (!setup_.communicator.is_single_process() && !setup_.learner.device().is_cpu()) return;
     for (; !pending_.empty(); pending_.pop_front()) record(pending_.front());
     state.skipped_in_a_row = 0;
+    if (run_state_.is_sharded()) {
+      return log_warn(
+          "the state after step {} is not saved: with optimizer.sharded that needs all "
+          "processes; --resume continues from the last checkpoint",
+          state.step);
+    }
     if (!setup_.communicator.is_rank_zero() || weights_may_differ_ || state.step == 0) return;
     run_state_.save_keeping_older(setup_.checkpoints, progress_);
     log_warn("the state after step {} is saved in {}; --resume continues from it", state.step,
@@ -184,11 +195,7 @@ void Trainer::step(const std::vector<TrainingBatch>& batches) {
       guard_.gradient_scale(roles, norm, number - learner.sampler().opening_step(number));
   StepReport report;
   report.lr = learning_rate(setup_.options.optimizer, number, setup_.options.steps);
-  AdamW& optimizer = run_state_.optimizer();
-  optimizer.step(learner.parameters(), gradients_, report.lr, scale);
-  if (WeightAverage* average = run_state_.average()) {
-    average->step(learner.parameters(), gradients_, optimizer.updates(), scale);
-  }
+  run_state_.step(gradients_, report.lr, scale);
   if (!observed.empty()) {
     learner.update_state(of_all_processes(setup_.communicator, observed), scale.isfinite());
   }

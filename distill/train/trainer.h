@@ -71,6 +71,7 @@ class Trainer {
   TrainOutcome train(StopToken stop);
   void restore();
   void save();
+  bool checkpoint_due(double seconds) const;  // since the last one
   void save_after_error() noexcept;
   void check_weights();
   void step(const std::vector<TrainingBatch>& batches);

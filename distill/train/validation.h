@@ -15,7 +15,7 @@
 namespace concertina {
 
 // The loss of each size that the sampler trains, by name: means over the frames of about `clips`
-// crops or clips. Every process evaluates its share of the batches; all get the same result.
+// crops or clips, with their standard errors. Every process evaluates its share of the batches; all get the same result.
 std::vector<std::pair<std::string, LossValues>> validation_losses(Learner& learner,
                                                                   const BatchSource& batches,
                                                                   int32_t clips,

@@ -70,6 +70,17 @@ two stopped 1 --resume
 joined 0 stopped
 cmp "$folder/uninterrupted.safetensors" "$folder/stopped/stage1/model.safetensors" || fail "resumed ends elsewhere"
 
+# AdamW's moments divided between the two: the same bytes, the checkpoint's too, also when one resumes what the other began.
+mkdir "$folder/sharded" && cp -r "$smoke/one/teacher" "$folder/sharded"
+two sharded 1 --set stage1.optimizer.sharded=true --max-minutes 0.001
+joined 0 sharded
+grep -q "moments take at most" "$folder/sharded.0.txt" || fail "no word on the memory of moments: $(cat "$folder/sharded.0.txt")"
+two sharded 1 --set stage1.optimizer.sharded=true --resume
+joined 0 sharded
+cmp "$folder/uninterrupted.safetensors" "$folder/sharded/stage1/model.safetensors" || fail "sharded moments end elsewhere"
+printf -v last 'checkpoint/step-%09d.safetensors' "$steps"
+cmp "$folder/stopped/stage1/$last" "$folder/sharded/stage1/$last" || fail "the checkpoint of sharded moments is another"
+
 # Processes that were not given the same refuse to begin; one that hangs ends the others.
 mkdir "$folder/x" && cp -r "$smoke/one/teacher" "$folder/x"
 port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')

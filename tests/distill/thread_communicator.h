@@ -26,7 +26,9 @@ class ThreadCommunicator : public Communicator {
       tensor.copy_(sum);
     };
   }
-  void broadcast(const at::Tensor& tensor) override { tensor.copy_(all_gather(tensor)[0]); }
+  void broadcast_from(int32_t from, const at::Tensor& tensor) override {
+    tensor.copy_(all_gather(tensor)[static_cast<size_t>(from)]);
+  }
   void run_on_rank_zero(const std::function<void()>& work) override {
     if (is_rank_zero()) work();
     group_.barrier.arrive_and_wait();

@@ -7,6 +7,8 @@
 #include <cmath>
 #include <vector>
 
+#include "distill/train/moment_shards.h"
+
 namespace concertina {
 namespace {
 
@@ -83,6 +85,39 @@ TEST(AdamW, ScalesTheLearningRateOfAParameter) {
   EXPECT_TRUE(scaled.at("other").equal(fast.at("other")));
 }
 
+// Two optimisers with a part of the moments each do what one does, to the bit.
+TEST(AdamW, RangesTogetherEqualTheWhole) {
+  OptimizerOptions options;
+  options.weight_decay = 0.1;
+  const Parameters whole = two_parameters(), first = two_parameters(), second = two_parameters();
+  const int64_t numel = whole.flat().numel();
+  const ElementRange left = moment_range(numel, 0, 2), right = moment_range(numel, 1, 2);
+  EXPECT_EQ(left.begin, 0);
+  EXPECT_EQ(left.end, right.begin);
+  EXPECT_EQ(right.end, numel);
+  EXPECT_EQ(left.end % 64, 0);
+  Gradients gradients(whole);
+  AdamW all(whole, options), on_left(first, options, left), on_right(second, options, right);
+  EXPECT_EQ(on_left.state().first_moment.numel() + on_right.state().first_moment.numel(), numel);
+  EXPECT_LT(on_left.state().first_moment.numel(), 0.6 * static_cast<double>(numel));
+  for (uint64_t t = 1; t <= 6; ++t) {
+    gradients.zero();
+    gradients.touched.add(gradients.views.at("matrix").narrow(1, 0, t % 2 == 0 ? 50 : 30));
+    if (t > 2) gradients.touched.add(gradients.views.at("bias"));
+    fill(gradients, t);
+    all.step(whole, gradients, 0.01, number(0.5));
+    on_left.step(first, gradients, 0.01, number(0.5));
+    on_right.step(second, gradients, 0.01, number(0.5));
+  }
+  const at::Tensor joined = at::cat(
+      {first.flat().narrow(0, 0, left.end), second.flat().narrow(0, left.end, numel - left.end)});
+  EXPECT_TRUE(joined.equal(whole.flat()));
+  EXPECT_TRUE(at::cat({on_left.state().second_moment, on_right.state().second_moment})
+                  .equal(all.state().second_moment));
+  EXPECT_TRUE(on_left.state().updates.equal(all.state().updates));
+  EXPECT_TRUE(on_right.state().updates.equal(all.state().updates));
+}
+
 TEST(AdamW, UntouchedElementsDoNotChange) {
   OptimizerOptions options;
   options.weight_decay = 0.5;
@@ -93,7 +128,8 @@ TEST(AdamW, UntouchedElementsDoNotChange) {
   fill(gradients, 1);
   optimizer.step(parameters, gradients, 0.1, number(1));  // momentum everywhere
 
-  const at::Tensor before = parameters.flat().clone(), moment = optimizer.first_moment().clone();
+  const at::Tensor before = parameters.flat().clone(),
+                   moment = optimizer.state().first_moment.clone();
   gradients.zero();
   gradients.views.at("matrix").narrow(1, 0, 30).fill_(1);
   gradients.touched.add(gradients.views.at("matrix").narrow(1, 0, 30));
@@ -102,7 +138,7 @@ TEST(AdamW, UntouchedElementsDoNotChange) {
     return flat.narrow(0, 0, 2000).view({40, 50}).narrow(1, 30, 20);
   };
   EXPECT_TRUE(corner(parameters.flat()).equal(corner(before)));
-  EXPECT_TRUE(corner(optimizer.first_moment()).equal(corner(moment)));
+  EXPECT_TRUE(corner(optimizer.state().first_moment).equal(corner(moment)));
   EXPECT_TRUE(parameters.views().at("bias").equal(before.narrow(0, 2000, 37)));
   EXPECT_FALSE(parameters.flat().equal(before));
 }
@@ -139,11 +175,11 @@ TEST(AdamW, CountsSaturate) {
   AdamW optimizer(parameters, {});
   gradients.touched.add(gradients.flat);
   gradients.flat.fill_(1);
-  at::Tensor updates = optimizer.updates();
+  at::Tensor updates = optimizer.state().updates;
   updates.fill_(AdamW::kMaxUpdates - 1);
   const at::Tensor before = parameters.flat().clone();
   for (int32_t i = 0; i < 3; ++i) optimizer.step(parameters, gradients, 0.01, number(1));
-  EXPECT_TRUE(optimizer.updates().eq(AdamW::kMaxUpdates).all().item<bool>());
+  EXPECT_TRUE(optimizer.state().updates.eq(AdamW::kMaxUpdates).all().item<bool>());
   EXPECT_LT((parameters.flat() - before).abs().max().item<double>(), 0.1);
 }
 

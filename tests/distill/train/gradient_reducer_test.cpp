@@ -15,7 +15,7 @@ class Twin : public Communicator {
     sent.push_back(tensor.storage_offset());
     return [tensor] { tensor.mul_(2); };
   }
-  void broadcast(const at::Tensor& /*tensor*/) override {}
+  void broadcast_from(int32_t /*from*/, const at::Tensor& /*tensor*/) override {}
   void run_on_rank_zero(const std::function<void()>& work) override { work(); }
   std::vector<int64_t> sent;  // where each began in the flat gradient
 };

@@ -1,10 +1,13 @@
 // Two processes of one run, as threads.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <filesystem>
 #include <thread>
 #include <vector>
 
+#include "core/hash.h"
 #include "distill/objective/layer_mean.h"
 #include "distill/train/trainer.h"
 #include "distill/train/validation.h"
@@ -120,15 +123,51 @@ TEST_F(TwoProcesses, AccumulatedBatchesAreWeightedByTheirAudio) {
               {&long_batch, &short_batch, &short_batch, &short_batch});
 }
 
+// ZeRO stage 1: each process has half of the moments, and files and weights have the same bytes.
+TEST_F(TwoProcesses, ShardedMomentsEndInTheSameBytes) {
+  const auto train = [&](int32_t processes, bool sharded, int64_t steps, const char* name) {
+    testing::ThreadGroup group(processes);
+    const auto one = [&](int32_t rank) {
+      const auto trained = learner();
+      const CheckpointFolder checkpoints(folder.path / name, "{}");
+      ThreadCommunicator communicator(group, rank);
+      TrainOptions options = tiny_training(steps);
+      options.optimizer.sharded = sharded;
+      options.ema.decay = 0.9;
+      const OneBatch& batch = rank == 0 ? long_batch : short_batch;
+      Trainer({*trained, batch, long_batch, options, checkpoints, {}, communicator}).run({});
+    };
+    std::vector<std::jthread> others;
+    for (int32_t rank = 1; rank < processes; ++rank) others.emplace_back(one, rank);
+    one(0);
+    others.clear();
+    return sha256_file(folder.path / name / fmt::format("step-{:09}.safetensors", steps));
+  };
+  const std::string expected = train(2, false, 6, "whole");
+  EXPECT_EQ(train(2, true, 6, "sharded"), expected);
+  // A run with other shards, or none, resumes; one batch more makes no difference to three ranks.
+  const std::string next = train(2, false, 9, "whole");
+  EXPECT_EQ(train(2, true, 9, "sharded"), next);
+  train(2, true, 6, "alternating");
+  EXPECT_EQ(train(2, false, 9, "alternating"), next);
+  const std::string by_three = train(3, false, 11, "whole");
+  EXPECT_EQ(train(3, true, 11, "sharded"), by_three);
+}
+
 TEST_F(TwoProcesses, ValidationIsAMeanOverFrames) {
   const auto scored = learner();
   const auto alone = single_process_communicator();
-  const auto loss_on = [&](std::vector<const BatchSource*> batches) {
-    return validation_losses(*scored, BatchList(std::move(batches)), 8, *alone)[0].second.total;
+  const auto losses_on = [&](std::vector<const BatchSource*> batches) {
+    return validation_losses(*scored, BatchList(std::move(batches)), 8, *alone)[0].second;
   };
-  const double one = loss_on({&long_batch}), other = loss_on({&short_batch});
-  ASSERT_GT(std::abs(one - other), 1e-4);
-  EXPECT_NEAR(loss_on({&long_batch, &short_batch}), (one * 6 + other) / 7, 1e-6);
+  const LossValues one = losses_on({&long_batch}), other = losses_on({&short_batch});
+  ASSERT_GT(std::abs(one.total - other.total), 1e-4);
+  EXPECT_EQ(one.standard_error, 0);
+  const LossValues both = losses_on({&long_batch, &short_batch});
+  const double mean = (one.total * 6 + other.total) / 7;
+  EXPECT_NEAR(both.total, mean, 1e-6);
+  const double variance = (6 * std::pow(one.total - mean, 2) + std::pow(other.total - mean, 2)) / 7;
+  EXPECT_NEAR(both.standard_error, std::sqrt(variance), 1e-6);
 }
 
 }  // namespace

@@ -413,7 +413,7 @@ class Checkpoints : public Training {
     TrainState state;
     state.step = step;
     state.mean_loss = {0.1 * static_cast<double>(step)};
-    checkpoints.save({state, wall_s}, parameters, optimizer);
+    checkpoints.save({state, wall_s}, parameters, optimizer.state());
   }
   fs::path file(int64_t step) const {
     return folder.path / fmt::format("step-{:09}.safetensors", step);
@@ -426,7 +426,7 @@ TEST_F(Checkpoints, BytesDoNotDependOnTheWallTime) {
   const std::string bytes = read_text(file(7));
   save(checkpoints, 7, 2.5);
   EXPECT_EQ(bytes, read_text(file(7)));
-  EXPECT_EQ(checkpoints.restore(parameters, optimizer)->wall_s, 2.5);
+  EXPECT_EQ(checkpoints.restore(parameters, optimizer.state())->wall_s, 2.5);
 }
 
 TEST_F(Checkpoints, TheLastOnesAreKept) {
@@ -442,10 +442,10 @@ TEST_F(Checkpoints, ADamagedOneIsSetAsideAndTheOneBeforeIsRead) {
   fs::resize_file(file(3), 100);
   write_atomically(file(2), "");
   EXPECT_EQ(checkpoints.newest()->step, 1);
-  EXPECT_EQ(checkpoints.restore(parameters, optimizer)->state.step, 1);
+  EXPECT_EQ(checkpoints.restore(parameters, optimizer.state())->state.step, 1);
   EXPECT_TRUE(fs::exists(file(3).string() + ".damaged"));
   fs::resize_file(file(1), 100);
-  EXPECT_THROW(checkpoints.restore(parameters, optimizer), InputError);
+  EXPECT_THROW(checkpoints.restore(parameters, optimizer.state()), InputError);
 }
 
 TEST_F(Checkpoints, OfVersion1AreRead) {
@@ -461,11 +461,12 @@ TEST_F(Checkpoints, OfVersion1AreRead) {
        {"recipe", "recipe"},
        {"state",
         R"({"step":9,"updates":8,"audio_s":27,"wall_s":3,"skipped":1,"bad_in_a_row":0})"}});
-  const auto progress = CheckpointFolder(folder.path, "recipe").restore(parameters, optimizer);
+  const auto progress =
+      CheckpointFolder(folder.path, "recipe").restore(parameters, optimizer.state());
   EXPECT_EQ(progress->state.step, 9);
   EXPECT_EQ(progress->state.skipped, 1);
   EXPECT_TRUE(parameters.flat().eq(2).all().item<bool>());
-  EXPECT_TRUE(optimizer.updates().eq(8).all().item<bool>());
+  EXPECT_TRUE(optimizer.state().updates.eq(8).all().item<bool>());
 }
 
 TEST_F(Checkpoints, OfANewerVersionAreRejectedAndKept) {
@@ -476,7 +477,7 @@ TEST_F(Checkpoints, OfANewerVersionAreRejectedAndKept) {
   newer.metadata["version"] = "4";
   write_safetensors(file(2), newer.tensors, newer.metadata);
   EXPECT_THROW(checkpoints.newest(), InputError);
-  EXPECT_THROW(checkpoints.restore(parameters, optimizer), InputError);
+  EXPECT_THROW(checkpoints.restore(parameters, optimizer.state()), InputError);
   EXPECT_TRUE(fs::exists(file(2)));
 }
 
