@@ -12,6 +12,7 @@
 #include "core/hash.h"
 #include "eval/folds.h"
 #include "eval/task.h"
+#include "eval/task_data.h"
 
 namespace concertina {
 namespace {
@@ -57,15 +58,26 @@ struct PhoneData {
   }
 };
 
-std::vector<int64_t> phone_clips(const Manifest& manifest, int32_t every, Split split) {
-  std::vector<int64_t> clips;
-  int64_t training = 0;
+// Of train every n-th clip with labels, of `split` all; then as many as the fidelity says.
+std::vector<int64_t> phone_clips(const Manifest& manifest, const TaskOptions& options,
+                                 Split split) {
+  std::vector<ClipClass> training, scored;
+  int64_t labelled = 0;
   for (size_t i = 0; i < manifest.clips.size(); ++i) {
     const Clip& clip = manifest.clips[i];
     if (clip.phones.empty()) continue;
-    const bool taken = clip.split == Split::kTrain ? training++ % every == 0 : clip.split == split;
-    if (taken && clip.samples >= kShortestClip) clips.push_back(static_cast<int64_t>(i));
+    const bool in_train = clip.split == Split::kTrain;
+    const bool taken = in_train ? labelled++ % options.pr_every == 0 : clip.split == split;
+    if (taken && clip.samples >= kShortestClip)
+      (in_train ? training : scored).emplace_back(static_cast<int64_t>(i), 0);
   }
+  std::vector<int64_t> clips;
+  for (const auto& [index, same] :
+       clips_at_fidelity(manifest, training, options.fidelity, kLeastPhoneTraining))
+    clips.push_back(index);
+  for (const auto& [index, same] :
+       clips_at_fidelity(manifest, scored, options.fidelity, kLeastPhoneScored))
+    clips.push_back(index);
   return clips;
 }
 
@@ -221,7 +233,7 @@ PhoneTask::PhoneTask(PhoneData all, LayerRule layer_rule)
 std::unique_ptr<TaskRun> PhoneTask::start() const { return std::make_unique<PhoneRun>(*this); }
 
 PreparedTask prepare(const Manifest& manifest, const TaskOptions& options, Split split) {
-  PhoneData data = read_phone_data(manifest, phone_clips(manifest, options.pr_every, split));
+  PhoneData data = read_phone_data(manifest, phone_clips(manifest, options, split));
   if (std::string missing = what_is_missing(data, split); !missing.empty())
     return {nullptr, std::move(missing)};
   const std::vector<int64_t> training = data.of(Split::kTrain);
@@ -248,6 +260,11 @@ Facts test_facts(const Manifest& manifest) {
 
 }  // namespace
 
-const TaskKind kPhoneTask = {"pr", "phone labels", prepare, facts_of, test_facts};
+const TaskKind kPhoneTask = {.name = "pr",
+                             .labels = "phone labels",
+                             .prepare = prepare,
+                             .facts = facts_of,
+                             .test_facts = test_facts,
+                             .same_text_leaks = true};
 
 }  // namespace concertina
