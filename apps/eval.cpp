@@ -8,21 +8,38 @@
 #include "apps/latency.h"
 #include "apps/verb.h"
 #include "core/files.h"
+#include "core/option_table.h"
 #include "pipeline/baselines.h"
 
 namespace concertina {
 namespace {
 
 struct EvalArgs {
-  Comparison comparison{.data = "data/manifest.tsv", .tasks = {"all"}};
+  Comparison comparison{.data = "data/manifest.tsv"};
+  std::vector<std::string> tasks = {"all"};
+  Precision dtype = Precision::kAuto;
   std::string split = "test", output;
 };
 
-void evaluate(const EvalArgs& args, const Globals& globals) {
+// What --set says of section `tasks`; the flags, where they are given, say more.
+TaskOptions task_options(const EvalArgs& args, const CLI::App& verb, const Globals& globals) {
+  ConfigFile file = ConfigFile::parse("{}", "--set");
+  for (const std::string& assignment : globals.set) file.set(assignment);
+  TaskOptions options;
+  options.tasks = task_names();
+  task_table().read(file.root().section("tasks"), options);
+  file.finish();
+  const bool all = args.tasks == std::vector<std::string>{"all"};
+  if (verb.count("--tasks") > 0) options.tasks = all ? task_names() : args.tasks;
+  if (verb.count("--dtype") > 0) options.dtype = args.dtype;
+  return options;
+}
+
+void evaluate(const EvalArgs& args, const CLI::App& verb, const Globals& globals) {
   Comparison comparison = args.comparison;
   comparison.seed = globals.seed;
   comparison.split = args.split == "dev" ? Split::kDev : Split::kTest;
-  if (comparison.tasks == std::vector<std::string>{"all"}) comparison.tasks = task_names();
+  comparison.tasks = task_options(args, verb, globals);
   const BaselineTable table = compare_with_baselines(comparison, globals.stop);
   if (!args.output.empty()) write_atomically(args.output, table.to_json(globals.seed));
   fmt::print("{}", globals.json ? table.to_json(globals.seed) : table.text());
@@ -38,7 +55,7 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
       verb->add_option("MODEL", args->comparison.model, "model file (.safetensors)")->required());
   verb->add_option("--arch", args->comparison.architecture, kArchitectureHelp)
       ->capture_default_str();
-  verb->add_option("--tasks", args->comparison.tasks,
+  verb->add_option("--tasks", args->tasks,
                    fmt::format("all, or some of {}", fmt::join(task_names(), ", ")))
       ->delimiter(',')
       ->capture_default_str();
@@ -52,7 +69,7 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
   verb->add_option("--split", args->split, "dev or test")
       ->check(CLI::IsMember({"dev", "test"}))
       ->capture_default_str();
-  add_choice(*verb, "--dtype", args->comparison.dtype,
+  add_choice(*verb, "--dtype", args->dtype,
              "what the encoder computes in; auto: bf16 where the CPU multiplies it in hardware",
              {Precision::kAuto, Precision::kFp32, Precision::kBf16});
   globals.paths.writes(*verb,
@@ -60,9 +77,11 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
                                         "JSON file to write the scores to as well"),
                        FileKind::kJson);
   verb->footer(
-      "Example:\n"
-      "  concertina eval runs/quickstart/teacher/model.safetensors --beside random,mfcc");
-  verb->callback([args, &globals] { evaluate(*args, globals); });
+      "--set takes the options of section tasks (concertina config tasks).\n"
+      "Examples:\n"
+      "  concertina eval runs/quickstart/teacher/model.safetensors --beside random,mfcc\n"
+      "  concertina eval model.safetensors --tasks sid --set tasks.fidelity=0.1");
+  verb->callback([args, verb, &globals] { evaluate(*args, *verb, globals); });
   add_latency_verbs(app, globals);
 }
 

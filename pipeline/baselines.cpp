@@ -41,7 +41,9 @@ std::vector<std::string> metrics_of(const std::vector<ScoredModel>& models) {
 std::string cell(const ScoredModel& model, const std::string& metric) {
   const auto score = std::ranges::find(model.scores, metric, &TaskScore::metric);
   if (score == model.scores.end()) return "-";
-  return fmt::format("{:.1f} [{:.1f}, {:.1f}]", score->value, score->low, score->high);
+  const int32_t digits = score_digits(metric);
+  return fmt::format("{:.{}f} [{:.{}f}, {:.{}f}]", score->value, digits, score->low, digits,
+                     score->high, digits);
 }
 
 Supernet random_of_shape(const Supernet& model, const Architecture& architecture, uint64_t seed) {
@@ -64,6 +66,7 @@ Supernet randomly_initialised(const Supernet& trained, const SearchSpace& space,
 BaselineTable::BaselineTable(const Manifest& manifest, const TaskOptions& options, Split split,
                              StopToken stop)
     : data_(manifest.fingerprint()),
+      fidelity_(options.fidelity),
       tasks_(manifest, options, split, stop),
       split_(split),
       stop_(std::move(stop)) {}
@@ -132,11 +135,9 @@ std::string BaselineTable::to_json(uint64_t seed) const {
   }
   nlohmann::ordered_json left_out = nlohmann::ordered_json::object();
   for (const auto& [task, missing] : tasks_.left_out()) left_out[task] = missing;
-  return nlohmann::ordered_json{{"split", split_name(split_)},
-                                {"seed", seed},
-                                {"data", data_},
-                                {"left_out", left_out},
-                                {"models", models}}
+  return nlohmann::ordered_json{
+             {"split", split_name(split_)}, {"seed", seed},         {"data", data_},
+             {"fidelity", fidelity_},       {"left_out", left_out}, {"models", models}}
              .dump(1) +
          "\n";
 }
@@ -145,13 +146,11 @@ BaselineTable compare_with_baselines(const Comparison& comparison, const StopTok
   const Supernet model = load_model(comparison.model, Reading::kCopied);
   const Architecture architecture = resolve_architecture(model.space(), comparison.architecture);
   const Manifest manifest = read_manifest(comparison.data);
-  TaskOptions options;
-  options.tasks = comparison.tasks;
-  const at::ScalarType dtype = scalar_type(comparison.dtype);
-  BaselineTable table(manifest, options, comparison.split, stop);
+  const at::ScalarType dtype = scalar_type(comparison.tasks.dtype);
+  BaselineTable table(manifest, comparison.tasks, comparison.split, stop);
   if (table.tasks().names().empty())
     throw InputError(fmt::format("{}: none of the tasks {} can be scored", comparison.data,
-                                 fmt::join(options.tasks, ", ")));
+                                 fmt::join(comparison.tasks.tasks, ", ")));
   table.add_subnet(std::filesystem::path(comparison.model).stem().string(),
                    model.slice(architecture, dtype));
   for (const std::string& other : comparison.with) {

@@ -39,6 +39,7 @@ class BaselineTable {
   std::vector<TaskScore> score(const std::string& name, const FeatureExtractor& features) const;
 
   std::string data_;  // the manifest's fingerprint
+  double fidelity_;
   PreparedTasks tasks_;
   Split split_;
   StopToken stop_;
@@ -49,8 +50,7 @@ class BaselineTable {
 struct Comparison {
   std::string model, architecture = "default";  // a file, and which of its members
   std::string data;                             // a manifest
-  Precision dtype = Precision::kAuto;           // what the encoder computes in
-  std::vector<std::string> tasks;
+  TaskOptions tasks;
   Split split = Split::kTest;
   std::vector<std::string> with;  // "random", "mfcc" or model files
   uint64_t seed = 0;              // of the random initialisation
