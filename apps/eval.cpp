@@ -113,9 +113,9 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
       "--set takes the options of section tasks (concertina config tasks).\n"
       "Examples:\n"
       "  concertina eval runs/quickstart/teacher/model.safetensors --beside random,mfcc\n"
+      "  concertina eval model.safetensors --tasks sid --set tasks.fidelity=0.1\n"
       "  concertina eval model.safetensors --tasks pr --trained --teacher teacher.safetensors "
-      "--set "
-      "tasks.teacher_layers=[2,4]");
+      "--set tasks.teacher_layers=[2,4]");
   verb->callback([args, verb, &globals] { evaluate(*args, *verb, globals); });
   add_latency_verbs(app, globals);
 }

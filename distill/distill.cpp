@@ -152,7 +152,8 @@ StageTargets stage_targets(const DistillOptions& options, const Supernet& teache
   const Subnet subnet =
       copy_of(teacher.to(context.device).slice(teacher.space().largest(), stage.dtype));
   const ConfigFingerprint& whole = stage.fingerprint;
-  std::string made_by = fmt::format("{} {} {}", whole.data, whole.inputs.at("teacher"), whole.dtype);
+  std::string made_by =
+      fmt::format("{} {} {}", whole.data, whole.inputs.at("teacher"), whole.dtype);
   const auto unit_head = whole.inputs.find("unit_head");
   if (unit_head != whole.inputs.end()) made_by += " " + unit_head->second;
   const auto source = [&](const JoinedClips& clips) {
@@ -212,9 +213,9 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
   BatchContents validation{.units = units.validation, .targets = targets.validation};
   if (traits_of(options.objective).reads_mask || options.masked_only) validation.mask = mask;
   const bool live_rows = has_live_rows(objective->needs().rows, targets.training.get());
-  const StageBatches batches = stage_batches(
-      data, {mask, units.training, targets.training, stage.augmentation, live_rows}, validation,
-      rng, context.shard());
+  const StageBatches batches =
+      stage_batches(data, {mask, units.training, targets.training, stage.augmentation, live_rows},
+                    validation, rng, context.shard());
   // Of both stages the same.
   const std::shared_ptr<const BatchSource> statistics =
       make_batch_source({data.training,

@@ -8,6 +8,7 @@
 
 #include "eval/latency.h"
 #include "eval/subnet_evaluator.h"
+#include "eval/task_data.h"
 #include "eval/task_kinds.h"
 
 namespace concertina {
@@ -74,7 +75,9 @@ Facts teacher_facts(const ScoreSources& sources) {
 
 Facts task_facts(const ScoreSources& sources, const std::string& task) {
   const TaskOptions& options = sources.tasks;
-  Facts facts = task_kind(task).facts(*sources.manifest, options);
+  const Manifest clips = task_manifest(*sources.manifest, options, task);
+  Facts facts = task_kind(task).facts(clips, options);
+  if (options.fidelity < 1) facts["tasks.fidelity"] = fmt::format("{}", options.fidelity);
   facts.merge(Facts{{"version", kTaskVersion},
                     {"supernet", sources.supernet},
                     {"tasks.clip_seconds", fmt::format("{}", options.clip_seconds)},

@@ -19,17 +19,11 @@ const Clip& clip_at(const Manifest& manifest, int64_t index) {
   return manifest.clips[static_cast<size_t>(index)];
 }
 
-std::string unit_of(const Clip& clip) {
-  if (!clip.group.empty()) return "group " + clip.source + "\t" + clip.group;
-  if (!clip.speaker.empty()) return "speaker " + clip.source + "\t" + clip.speaker;
-  return "clip " + clip.id;
-}
-
 Units units_of(const Manifest& manifest, std::span<const int64_t> clips) {
   Units units, single;
   for (size_t i = 0; i < clips.size(); ++i) {
     const Clip& clip = clip_at(manifest, clips[i]);
-    units[unit_of(clip)].push_back(i);
+    units[fold_unit(clip)].push_back(i);
     single[clip.id].push_back(i);
   }
   return units.size() > 1 ? units : single;
@@ -65,6 +59,12 @@ std::vector<double> hits_of(std::span<const LinearProbe> probes, const at::Tenso
 }
 
 }  // namespace
+
+std::string fold_unit(const Clip& clip) {
+  if (!clip.group.empty()) return "group " + clip.source + "\t" + clip.group;
+  if (!clip.speaker.empty()) return "speaker " + clip.source + "\t" + clip.speaker;
+  return "clip " + clip.id;
+}
 
 std::vector<int32_t> deal_folds(const Manifest& manifest, std::span<const int64_t> clips) {
   std::vector<Fold> folds(kFolds);

@@ -17,6 +17,10 @@ namespace concertina {
 
 inline constexpr int32_t kFolds = 4;
 
+// Clips with equal names stay together: those of one group; without groups, of one speaker; without
+// both, each is its own.
+std::string fold_unit(const Clip& clip);
+
 // The fold, below kFolds, of each of `clips` (indices into the manifest). Clips of one group stay
 // together; without groups, clips of one speaker; where that leaves one unit, single clips. Units
 // are dealt the largest first to the fold that has least of their speakers, so that speakers with

@@ -30,10 +30,14 @@ std::vector<VerificationTrial> by_score(std::span<const VerificationTrial> trial
   return sorted;
 }
 
-// Walks the ROC from "accept all" to "reject all"; `times` says how often each clip counts, empty:
-// once.
-double sorted_equal_error_rate(std::span<const VerificationTrial> sorted,
-                               std::span<const int32_t> times) {
+// Misses and false alarms, as shares, of each threshold from "accept all" to "reject all": equal
+// scores are one point. `times` says how often each clip counts, empty: once. Empty when one kind
+// of trial is missing.
+struct OperatingPoint {
+  double miss = 0, alarm = 1;
+};
+std::vector<OperatingPoint> operating_points(std::span<const VerificationTrial> sorted,
+                                             std::span<const int32_t> times) {
   const auto weight = [&](const VerificationTrial& trial) {
     if (times.empty()) return 1.0;
     return static_cast<double>(times[static_cast<size_t>(trial.first)]) *
@@ -41,25 +45,38 @@ double sorted_equal_error_rate(std::span<const VerificationTrial> sorted,
   };
   double targets = 0, others = 0;
   for (const VerificationTrial& trial : sorted) (trial.target ? targets : others) += weight(trial);
-  if (targets == 0 || others == 0) return 0.5;
+  if (targets == 0 || others == 0) return {};
 
+  std::vector<OperatingPoint> points = {{}};
   double rejected_targets = 0, rejected_others = 0;
-  double miss = 0, alarm = 1;
   for (size_t i = 0; i < sorted.size();) {
     const double score = sorted[i].score;
     for (; i < sorted.size() && sorted[i].score == score; ++i) {
       (sorted[i].target ? rejected_targets : rejected_others) += weight(sorted[i]);
     }
-    const double next_miss = rejected_targets / targets;
-    const double next_alarm = 1 - rejected_others / others;
-    if (next_miss >= next_alarm) {
-      const double gap = alarm - miss, next_gap = next_alarm - next_miss;
-      return miss + (next_miss - miss) * gap / (gap - next_gap);
-    }
-    miss = next_miss;
-    alarm = next_alarm;
+    points.push_back({rejected_targets / targets, 1 - rejected_others / others});
+  }
+  return points;
+}
+
+double equal_error_rate_of(std::span<const OperatingPoint> points) {
+  for (size_t i = 1; i < points.size(); ++i) {
+    const auto [miss, alarm] = points[i - 1];
+    const auto [next_miss, next_alarm] = points[i];
+    if (next_miss < next_alarm) continue;
+    const double gap = alarm - miss, next_gap = next_alarm - next_miss;
+    return miss + (next_miss - miss) * gap / (gap - next_gap);
   }
   return 0.5;
+}
+
+double min_detection_cost_of(std::span<const OperatingPoint> points, DetectionCost cost) {
+  const double miss_cost = cost.c_miss * cost.p_target;
+  const double alarm_cost = cost.c_false_alarm * (1 - cost.p_target);
+  double least = std::min(miss_cost, alarm_cost);
+  for (const auto& [miss, alarm] : points)
+    least = std::min(least, miss_cost * miss + alarm_cost * alarm);
+  return least / std::min(miss_cost, alarm_cost);
 }
 
 }  // namespace
@@ -87,17 +104,23 @@ Interval bootstrap_hit_rate(std::span<const double> hits, std::span<const double
 }
 
 double equal_error_rate(std::span<const VerificationTrial> trials) {
-  return sorted_equal_error_rate(by_score(trials), {});
+  return equal_error_rate_of(operating_points(by_score(trials), {}));
 }
 
-Interval bootstrap_equal_error_rate(std::span<const VerificationTrial> trials, int64_t clips,
-                                    Rng rng, int32_t resamples) {
+double min_detection_cost(std::span<const VerificationTrial> trials, DetectionCost cost) {
+  return min_detection_cost_of(operating_points(by_score(trials), {}), cost);
+}
+
+VerificationIntervals bootstrap_verification(std::span<const VerificationTrial> trials,
+                                             int64_t clips, Rng rng, int32_t resamples) {
   const std::vector<VerificationTrial> sorted = by_score(trials);
-  std::vector<double> rates;
+  std::vector<double> rates, costs;
   for (int32_t r = 0; r < resamples; ++r) {
-    rates.push_back(sorted_equal_error_rate(sorted, draw_with_replacement(clips, rng)));
+    const auto points = operating_points(sorted, draw_with_replacement(clips, rng));
+    rates.push_back(equal_error_rate_of(points));
+    costs.push_back(min_detection_cost_of(points, {}));
   }
-  return percentiles(std::move(rates));
+  return {percentiles(std::move(rates)), percentiles(std::move(costs))};
 }
 
 }  // namespace concertina

@@ -32,8 +32,23 @@ struct VerificationTrial {
 // non-targets, on the line between the two neighbouring points of the ROC; equal scores are one
 // point. 0.5 when one kind is missing.
 double equal_error_rate(std::span<const VerificationTrial> trials);
+// Detection cost of NIST's speaker recognition evaluations.
+struct DetectionCost {
+  double p_target = 0.01;  // share of target trials that is assumed
+  double c_miss = 1, c_false_alarm = 1;
+};
+// The lowest cost over all thresholds, c_miss P_miss p_target + c_false_alarm P_fa (1 - p_target),
+// divided by that of the better system without scores, min(c_miss p_target, c_false_alarm (1 -
+// p_target)): in [0, 1] (NIST SRE 2016 evaluation plan, section 3; as in Kaldi's
+// compute_min_dcf.py). 1 when one kind of trial is missing.
+double min_detection_cost(std::span<const VerificationTrial> trials, DetectionCost cost = {});
+
 // 95 % percentile bootstrap over clips: a clip drawn k times weighs each of its trials k times.
-Interval bootstrap_equal_error_rate(std::span<const VerificationTrial> trials, int64_t clips,
-                                    Rng rng, int32_t resamples = kBootstrapResamples);
+struct VerificationIntervals {
+  Interval equal_error_rate, min_detection_cost;
+};
+VerificationIntervals bootstrap_verification(std::span<const VerificationTrial> trials,
+                                             int64_t clips, Rng rng,
+                                             int32_t resamples = kBootstrapResamples);
 
 }  // namespace concertina

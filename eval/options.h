@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -21,10 +23,14 @@ inline constexpr auto kEnumNames<LayerRule> = name_table("best", "last", "all");
 // `concertina config tasks` describes each option.
 struct TaskOptions {
   std::vector<std::string> tasks = {"pr", "sid", "asv"};
+  double fidelity = 1;
+  std::map<std::string, std::filesystem::path> data;  // by task: files of clips (read_clips)
+  std::vector<std::string> speaker_disjoint = {"ks"};
   int32_t pr_every = 2;
   double clip_seconds = 0;  // 0: all
   int32_t asv_trials = 4000;
   int32_t sid_min_clips = 40;
+  int32_t ks_min_clips = 3;
   LayerRule layers = LayerRule::kBest;
   bool trained = false;
   std::vector<int32_t> teacher_layers;  // of teacher.r2 and teacher.cka; none: the objective's rows

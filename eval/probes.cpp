@@ -59,8 +59,12 @@ System lda_system(const Moments& m, const at::Tensor& shrinkages) {
   const at::Tensor unit = at::eye(m.mean.size(0), m.mean.options());
   const at::Tensor centred = m.class_means - m.mean;
   const at::Tensor between = (centred * m.prior.unsqueeze(1)).t().mm(centred);
-  const at::Tensor within = scaled(m.total - between, m.scale);
-  const at::Tensor level = within.diagonal().mean().clamp_min(kLeastVariance);
+  // Where each class has one frame, what is left are rounding errors; without them the class of the
+  // nearest mean is chosen.
+  const bool varies = m.n > m.prior.count_nonzero().item<double>();
+  const at::Tensor within = varies ? scaled(m.total - between, m.scale) : at::zeros_like(m.total);
+  const at::Tensor level =
+      varies ? within.diagonal().mean().clamp_min(kLeastVariance) : at::ones({}, m.total.options());
   return {(1 - shrinkages) * within + shrinkages * level * unit, (centred * m.scale).t()};
 }
 

@@ -9,6 +9,7 @@
 
 #include "core/errors.h"
 #include "eval/task.h"
+#include "eval/task_data.h"
 
 namespace concertina {
 namespace {
@@ -96,9 +97,9 @@ at::Tensor stacked(const TrialSet& set, const std::map<int64_t, at::Tensor>& mea
   return at::stack(rows);
 }
 
-struct Moments {
+struct PooledMoments {
   at::Tensor mean, scale;  // [L, D] float, of the training clips
-  explicit Moments(const at::Tensor& training) {
+  explicit PooledMoments(const at::Tensor& training) {
     const at::Tensor clips = training.to(at::kDouble);
     const at::Tensor average = clips.mean(0);
     const at::Tensor variance = clips.square().mean(0) - average.square();
@@ -107,7 +108,7 @@ struct Moments {
   }
 };
 
-at::Tensor pooled(const at::Tensor& clips, const Moments& moments, const Setting& setting) {
+at::Tensor pooled(const at::Tensor& clips, const PooledMoments& moments, const Setting& setting) {
   const at::Tensor plain = clips.select(1, setting.layer);
   if (setting.pooling == Pooling::kPlain) return plain;
   const at::Tensor centred = plain - moments.mean[setting.layer];
@@ -142,27 +143,31 @@ class VerificationRun : public TaskRun {
 
   std::vector<TaskScore> scores(Intervals intervals) const override {
     const at::Tensor training = stacked(task_.training, means_);
-    const Moments moments(training);
+    const PooledMoments moments(training);
     const Setting best = chosen(training, moments);
     const auto trials =
         compared(task_.scored, pooled(stacked(task_.scored, means_), moments, best));
-    TaskScore score{.metric = "asv.eer",
-                    .value = 100 * equal_error_rate(trials),
-                    .setting = fmt::format("{}, {}, chosen on {} trials of train",
-                                           layer_name(best.layer, task_.rule),
-                                           name_of(best.pooling), task_.training.trials.size())};
+    const std::string setting =
+        fmt::format("{}, {}, chosen on {} trials of train", layer_name(best.layer, task_.rule),
+                    name_of(best.pooling), task_.training.trials.size());
+    TaskScore rate{
+        .metric = "asv.eer", .value = 100 * equal_error_rate(trials), .setting = setting};
+    TaskScore cost{
+        .metric = "asv.min_dcf", .value = min_detection_cost(trials), .setting = setting};
     if (intervals == Intervals::kBootstrap) {
-      const Interval interval =
-          bootstrap_equal_error_rate(trials, static_cast<int64_t>(task_.scored.clips.size()),
-                                     Rng(0).fork("bootstrap asv.eer"));
-      score.low = 100 * interval.low;
-      score.high = 100 * interval.high;
+      const auto [of_rate, of_cost] =
+          bootstrap_verification(trials, static_cast<int64_t>(task_.scored.clips.size()),
+                                 Rng(0).fork("bootstrap asv.eer"));
+      rate.low = 100 * of_rate.low;
+      rate.high = 100 * of_rate.high;
+      cost.low = of_cost.low;
+      cost.high = of_cost.high;
     }
-    return {score};
+    return {rate, cost};
   }
 
  private:
-  Setting chosen(const at::Tensor& training, const Moments& moments) const {
+  Setting chosen(const at::Tensor& training, const PooledMoments& moments) const {
     double least = 2;
     Setting best;
     for (int64_t l = 0; l < training.size(1); ++l) {
@@ -186,15 +191,18 @@ std::unique_ptr<TaskRun> VerificationTask::start() const {
   return std::make_unique<VerificationRun>(*this);
 }
 
-TrialSet trials_of(const Manifest& manifest, const SpeakerClips& picked, int64_t of_each_kind,
+TrialSet trials_of(const Manifest& manifest, const SpeakerClips& picked, const TaskOptions& options,
                    Split split) {
-  TrialSet set;
-  for (const auto& [index, speaker] : picked.clips) {
-    const Clip& clip = manifest.clips[static_cast<size_t>(index)];
-    if (clip.split != split || clip.samples < kShortestTrialClip) continue;
-    set.clips.push_back({index, speaker, clip.group});
+  std::vector<ClipClass> clips;
+  for (const ClipClass& each : picked.clips) {
+    const Clip& clip = manifest.clips[static_cast<size_t>(each.first)];
+    if (clip.split == split && clip.samples >= kShortestTrialClip) clips.push_back(each);
   }
-  set.trials = draw_trials(set.clips, of_each_kind, split);
+  TrialSet set;
+  const LeastClips least = split == Split::kTrain ? kLeastTraining : kLeastScored;
+  for (const auto& [index, speaker] : clips_at_fidelity(manifest, clips, options.fidelity, least))
+    set.clips.push_back({index, speaker, manifest.clips[static_cast<size_t>(index)].group});
+  set.trials = draw_trials(set.clips, options.asv_trials, split);
   return set;
 }
 
@@ -217,11 +225,11 @@ std::string what_is_missing(const TrialSet& set, Split split) {
   return "";
 }
 
-PreparedTask prepare(const Manifest& manifest, const TaskOptions& options, Split split) {
+PreparedTask prepare_asv(const Manifest& manifest, const TaskOptions& options, Split split) {
   const SpeakerClips picked = pick_speakers(manifest, options.sid_min_clips);
   if (!picked.missing.empty()) return {nullptr, picked.missing};
-  TrialSet training = trials_of(manifest, picked, options.asv_trials, Split::kTrain);
-  TrialSet scored = trials_of(manifest, picked, options.asv_trials, split);
+  TrialSet training = trials_of(manifest, picked, options, Split::kTrain);
+  TrialSet scored = trials_of(manifest, picked, options, split);
   for (const auto& [set, part] : {std::pair(&training, Split::kTrain), std::pair(&scored, split)}) {
     if (std::string missing = what_is_missing(*set, part); !missing.empty())
       return {nullptr, std::move(missing)};
@@ -231,7 +239,7 @@ PreparedTask prepare(const Manifest& manifest, const TaskOptions& options, Split
       ""};
 }
 
-Facts facts_of(const Manifest& manifest, const TaskOptions& options) {
+Facts asv_facts(const Manifest& manifest, const TaskOptions& options) {
   Facts facts = speaker_facts(manifest, options);
   facts["tasks.asv_trials"] = fmt::format("{}", options.asv_trials);
   return facts;
@@ -239,7 +247,11 @@ Facts facts_of(const Manifest& manifest, const TaskOptions& options) {
 
 }  // namespace
 
-const TaskKind kVerificationTask = {"asv", "several speakers with several groups each", prepare,
-                                    facts_of, nullptr};
+const TaskKind kVerificationTask = {.name = "asv",
+                                    .labels = "several speakers with several groups each",
+                                    .prepare = prepare_asv,
+                                    .facts = asv_facts,
+                                    .test_facts = nullptr,
+                                    .same_text_leaks = false};
 
 }  // namespace concertina

@@ -11,7 +11,8 @@
 namespace concertina {
 
 const std::vector<TaskKind>& task_kinds() {
-  static const std::vector<TaskKind> kinds = {kPhoneTask, kSpeakerTask, kVerificationTask};
+  static const std::vector<TaskKind> kinds = {kPhoneTask, kKeywordTask, kSpeakerTask,
+                                              kVerificationTask};
   return kinds;
 }
 

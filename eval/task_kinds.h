@@ -18,15 +18,18 @@ struct PreparedTask;  // eval/task.h
 struct TaskKind {
   std::string_view name;    // prefix of its metrics
   std::string_view labels;  // what it needs in train and in the scored split: "phone labels"
-  // `split` is scored; train fits and chooses the settings.
+  // Of the task's own clips (eval/task_data.h), which need not outlive the call. `split` is scored;
+  // train fits and chooses the settings.
   PreparedTask (*prepare)(const Manifest& manifest, const TaskOptions& options, Split split);
   // What its dev scores depend on besides the model: its own options, and hashes of data and labels.
   Facts (*facts)(const Manifest& manifest, const TaskOptions& options);
   // What its test scores depend on besides: labels of test clips that `facts` leaves out. Null: none.
   Facts (*test_facts)(const Manifest& manifest);
+  // Whether a transcript that is in train and in the scored split gives labels away.
+  bool same_text_leaks;
 };
 
-extern const TaskKind kPhoneTask, kSpeakerTask, kVerificationTask;
+extern const TaskKind kPhoneTask, kKeywordTask, kSpeakerTask, kVerificationTask;
 
 const std::vector<TaskKind>& task_kinds();
 const TaskKind& task_kind(const std::string& name);  // InputError with the nearest name

@@ -12,11 +12,12 @@
 #include "core/hash.h"
 #include "eval/folds.h"
 #include "eval/task.h"
+#include "eval/task_data.h"
 
 namespace concertina {
 namespace {
 
-constexpr std::array<ProbeKind, 2> kKinds = {ProbeKind::kRidge, ProbeKind::kLda};
+constexpr std::array<ProbeKind, 2> kPhoneProbes = {ProbeKind::kRidge, ProbeKind::kLda};
 constexpr int64_t kNoLabel = -1;
 
 bool is_pause(const std::string& label) {
@@ -63,15 +64,26 @@ struct PhoneData {
   }
 };
 
-std::vector<int64_t> phone_clips(const Manifest& manifest, int32_t every, Split split) {
-  std::vector<int64_t> clips;
-  int64_t training = 0;
+// Of train every n-th clip with labels, of `split` all; then as many as the fidelity says.
+std::vector<int64_t> phone_clips(const Manifest& manifest, const TaskOptions& options,
+                                 Split split) {
+  std::vector<ClipClass> training, scored;
+  int64_t labelled = 0;
   for (size_t i = 0; i < manifest.clips.size(); ++i) {
     const Clip& clip = manifest.clips[i];
     if (clip.phones.empty()) continue;
-    const bool taken = clip.split == Split::kTrain ? training++ % every == 0 : clip.split == split;
-    if (taken && clip.samples >= kShortestClip) clips.push_back(static_cast<int64_t>(i));
+    const bool in_train = clip.split == Split::kTrain;
+    const bool taken = in_train ? labelled++ % options.pr_every == 0 : clip.split == split;
+    if (taken && clip.samples >= kShortestClip)
+      (in_train ? training : scored).emplace_back(static_cast<int64_t>(i), 0);
   }
+  std::vector<int64_t> clips;
+  for (const auto& [index, same] :
+       clips_at_fidelity(manifest, training, options.fidelity, kLeastPhoneTraining))
+    clips.push_back(index);
+  for (const auto& [index, same] :
+       clips_at_fidelity(manifest, scored, options.fidelity, kLeastPhoneScored))
+    clips.push_back(index);
   return clips;
 }
 
@@ -158,9 +170,9 @@ class PhoneRun : public TaskRun {
 
   std::vector<TaskScore> scores(Intervals intervals) const override {
     std::vector<TaskScore> scores;
-    for (size_t k = 0; k < kKinds.size(); ++k) {
+    for (size_t k = 0; k < kPhoneProbes.size(); ++k) {
       const std::string setting = chosen_[k].setting(layer_name(chosen_[k].layer, task_.rule));
-      const std::string suffix = kKinds[k] == ProbeKind::kLda ? "_lda" : "";
+      const std::string suffix = kPhoneProbes[k] == ProbeKind::kLda ? "_lda" : "";
       scores.push_back(score_of("pr.frame_acc" + suffix, all_[k], setting, intervals));
       scores.push_back(score_of("pr.nonpause_acc" + suffix, speech_[k], setting, intervals));
     }
@@ -177,7 +189,7 @@ class PhoneRun : public TaskRun {
   }
 
   void choose() {
-    chosen_ = choose_probes(kKinds, static_cast<int64_t>(sums_.size()), [&](int64_t layer) {
+    chosen_ = choose_probes(kPhoneProbes, static_cast<int64_t>(sums_.size()), [&](int64_t layer) {
       return std::move(sums_[static_cast<size_t>(layer)]);
     });
     sums_.clear();
@@ -188,7 +200,7 @@ class PhoneRun : public TaskRun {
     const at::Tensor speech = task_.speech_class.index_select(0, target);
     const at::Tensor counted = at::stack({at::ones_like(speech), speech}).to(at::kFloat);  // [2, n]
     const at::Tensor totals = counted.sum(1);
-    for (size_t k = 0; k < kKinds.size(); ++k) {
+    for (size_t k = 0; k < kPhoneProbes.size(); ++k) {
       const at::Tensor guesses = chosen_[k].probe.scores(layers[chosen_[k].layer]).argmax(1);
       const at::Tensor hits = counted.mv(guesses.eq(target).to(at::kFloat));  // [2]
       push(all_[k], hits[0], totals[0]);
@@ -203,8 +215,8 @@ class PhoneRun : public TaskRun {
 
   const PhoneTask& task_;
   std::vector<FoldSums> sums_;       // one for each layer
-  std::vector<ChosenProbe> chosen_;  // in the order of kKinds
-  std::array<ClipHits, kKinds.size()> all_, speech_;
+  std::vector<ChosenProbe> chosen_;  // in the order of kPhoneProbes
+  std::array<ClipHits, kPhoneProbes.size()> all_, speech_;
 };
 
 PhoneTask::PhoneTask(PhoneData all, LayerRule layer_rule)
@@ -224,8 +236,8 @@ PhoneTask::PhoneTask(PhoneData all, LayerRule layer_rule)
 
 std::unique_ptr<TaskRun> PhoneTask::start() const { return std::make_unique<PhoneRun>(*this); }
 
-PreparedTask prepare(const Manifest& manifest, const TaskOptions& options, Split split) {
-  PhoneData data = read_phone_data(manifest, phone_clips(manifest, options.pr_every, split));
+PreparedTask prepare_pr(const Manifest& manifest, const TaskOptions& options, Split split) {
+  PhoneData data = read_phone_data(manifest, phone_clips(manifest, options, split));
   if (std::string missing = what_is_missing(data, split); !missing.empty())
     return {nullptr, std::move(missing)};
   const std::vector<int64_t> training = data.of(Split::kTrain);
@@ -234,7 +246,7 @@ PreparedTask prepare(const Manifest& manifest, const TaskOptions& options, Split
   return {std::make_unique<PhoneTask>(std::move(data), options.layers), ""};
 }
 
-Facts facts_of(const Manifest& manifest, const TaskOptions& options) {
+Facts pr_facts(const Manifest& manifest, const TaskOptions& options) {
   const std::string data = hash_of_clips(manifest, [&](const Clip& clip) {
     if (clip.phones.empty() || clip.split == Split::kTest) return std::string();
     return fmt::format("{}\t{}\t{}\t{}\t{}", audio_of(clip), clip.source, clip.speaker, clip.group,
@@ -252,6 +264,11 @@ Facts test_facts(const Manifest& manifest) {
 
 }  // namespace
 
-const TaskKind kPhoneTask = {"pr", "phone labels", prepare, facts_of, test_facts};
+const TaskKind kPhoneTask = {.name = "pr",
+                             .labels = "phone labels",
+                             .prepare = prepare_pr,
+                             .facts = pr_facts,
+                             .test_facts = test_facts,
+                             .same_text_leaks = true};
 
 }  // namespace concertina

@@ -4,12 +4,17 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
+#include <set>
+#include <unordered_map>
 
 #include "core/errors.h"
 #include "core/log.h"
+#include "eval/leaks.h"
 #include "eval/task.h"
 #include "eval/task_audio.h"
+#include "eval/task_data.h"
 #include "eval/trained_run.h"
 
 namespace concertina {
@@ -17,11 +22,38 @@ namespace {
 
 constexpr int64_t kBatchSamples = 60 * kTaskSampleRate;  // padding included
 
-PreparedTask prepare_or_log(const std::string& name, const Manifest& manifest,
+PreparedTask prepare_or_log(const std::string& name, const Manifest& clips,
                             const TaskOptions& options, Split split) {
-  PreparedTask prepared = task_kind(name).prepare(manifest, options, split);
+  PreparedTask prepared = task_kind(name).prepare(clips, options, split);
   if (!prepared.task) log_warn("task {} is left out: {}", name, prepared.missing);
   return prepared;
+}
+
+std::vector<int64_t> wanted_clips(const Task& task, const Manifest& clips) {
+  std::vector<int64_t> wanted;
+  for (int64_t clip = 0; clip < std::ssize(clips.clips); ++clip) {
+    if (task.wants(clip)) wanted.push_back(clip);
+  }
+  return wanted;
+}
+
+std::vector<LeakKind> leaks_of(const std::string& task, const TaskOptions& options) {
+  std::vector<LeakKind> kinds = {LeakKind::kAudio, LeakKind::kGroup};
+  if (std::ranges::count(options.speaker_disjoint, task) > 0) kinds.push_back(LeakKind::kSpeaker);
+  if (task_kind(task).same_text_leaks) kinds.push_back(LeakKind::kText);
+  return kinds;
+}
+
+// A warning for each kind of leak; an InputError where train and the scored split share audio.
+void check_leaks(const std::string& name, const Task& task, const Manifest& clips,
+                 const TaskOptions& options) {
+  const std::vector<Leak> leaks =
+      find_leaks(clips, wanted_clips(task, clips), leaks_of(name, options));
+  for (const std::string& sentence : leak_sentences(leaks)) {
+    if (leaks.front().kind == LeakKind::kAudio)
+      throw InputError(fmt::format("task {}: {}", name, sentence));
+    log_warn("task {}: {}", name, sentence);
+  }
 }
 
 using ClipBatch = std::vector<int64_t>;
@@ -41,29 +73,68 @@ std::vector<ClipBatch> length_sorted_batches(const TaskAudio& audio, std::vector
   return batches;
 }
 
+// Clips of all tasks: those of one id and one file are one clip.
+class ClipPool {
+ public:
+  explicit ClipPool(const Manifest& corpus) : all_{corpus.folder, {}, corpus.written} {
+    for (const Clip& clip : corpus.clips) add(corpus, clip);
+  }
+  // Its index in all().
+  int64_t add(const Manifest& clips, const Clip& clip) {
+    const auto [place, fresh] = index_.emplace(
+        fmt::format("{}\t{}", clip.id, clips.audio_path(clip).string()), std::ssize(all_.clips));
+    if (!fresh) return place->second;
+    all_.clips.push_back(clip);
+    if (clips.folder != all_.folder)
+      all_.clips.back().path = std::filesystem::absolute(clips.audio_path(clip)).string();
+    return place->second;
+  }
+  const Manifest& all() const { return all_; }
+
+ private:
+  Manifest all_;
+  std::unordered_map<std::string, int64_t> index_;
+};
+
+// A clip that a task takes features of: in the pool and in the task's manifest.
+struct Taken {
+  int64_t in_pool = 0, in_task = 0;
+  bool training = false;
+};
+
 }  // namespace
 
 struct PreparedTasks::Data {
+  // One of the two passes over the clips: those that train a task, then those that are scored. A
+  // clip that does both, in two tasks, is encoded in both.
+  struct Pass {
+    std::vector<std::unordered_map<int64_t, int64_t>> clip_of;  // by task: pool to its manifest
+    std::vector<ClipBatch> batches;
+  };
   std::vector<std::unique_ptr<const Task>> tasks;
   LayerRule layers = LayerRule::kBest;
   bool trained = false;
   std::optional<TaskAudio> audio;
-  std::vector<ClipBatch> training, scored;
+  std::array<Pass, 2> passes;
 
-  void take_clips(const Manifest& manifest, const TaskOptions& options, const StopToken& stop) {
-    std::vector<int64_t> of_train, of_split;
-    for (size_t i = 0; i < manifest.clips.size(); ++i) {
-      const auto clip = static_cast<int64_t>(i);
-      const bool wanted =
-          std::ranges::any_of(tasks, [&](const auto& task) { return task->wants(clip); });
-      const bool in_train = manifest.clips[i].split == Split::kTrain;
-      if (wanted) (in_train ? of_train : of_split).push_back(clip);
+  // `taken`: of each task.
+  void take_clips(const ClipPool& pool, const std::vector<std::vector<Taken>>& taken,
+                  const TaskOptions& options, const StopToken& stop) {
+    std::array<std::set<int64_t>, 2> clips;
+    for (Pass& pass : passes) pass.clip_of.resize(taken.size());
+    for (size_t task = 0; task < taken.size(); ++task) {
+      for (const Taken& clip : taken[task]) {
+        const size_t pass = clip.training ? 0 : 1;
+        clips[pass].insert(clip.in_pool);
+        passes[pass].clip_of[task].emplace(clip.in_pool, clip.in_task);
+      }
     }
-    std::vector<int64_t> all = of_train;
-    all.insert(all.end(), of_split.begin(), of_split.end());
-    audio.emplace(manifest, all, options.clip_seconds, kTaskAudioBytes, stop);
-    training = length_sorted_batches(*audio, std::move(of_train));
-    scored = length_sorted_batches(*audio, std::move(of_split));
+    std::vector<int64_t> all(clips[0].begin(), clips[0].end());
+    std::ranges::set_difference(clips[1], clips[0], std::back_inserter(all));
+    audio.emplace(pool.all(), all, options.clip_seconds, kTaskAudioBytes, stop);
+    for (size_t pass = 0; pass < passes.size(); ++pass)
+      passes[pass].batches =
+          length_sorted_batches(*audio, {clips[pass].begin(), clips[pass].end()});
   }
 };
 
@@ -71,16 +142,25 @@ PreparedTasks::PreparedTasks(const Manifest& manifest, TaskOptions options, Spli
                              const StopToken& stop) {
   CONCERTINA_ASSERT(split != Split::kTrain);
   auto data = std::make_unique<Data>();
+  ClipPool pool(manifest);
+  std::vector<std::vector<Taken>> taken;
   for (const std::string& name : options.tasks) {
-    PreparedTask prepared = prepare_or_log(name, manifest, options, split);
-    if (prepared.task) {
-      names_.push_back(name);
-      data->tasks.push_back(std::move(prepared.task));
-    } else {
+    const Manifest clips = task_manifest(manifest, options, name);
+    PreparedTask prepared = prepare_or_log(name, clips, options, split);
+    if (!prepared.task) {
       left_out_.emplace_back(name, std::move(prepared.missing));
+      continue;
     }
+    check_leaks(name, *prepared.task, clips, options);
+    std::vector<Taken>& of_task = taken.emplace_back();
+    for (const int64_t index : wanted_clips(*prepared.task, clips)) {
+      const Clip& clip = clips.clips[static_cast<size_t>(index)];
+      of_task.push_back({pool.add(clips, clip), index, clip.split == Split::kTrain});
+    }
+    names_.push_back(name);
+    data->tasks.push_back(std::move(prepared.task));
   }
-  data->take_clips(manifest, options, stop);
+  data->take_clips(pool, taken, options, stop);
   data->layers = options.layers;
   data->trained = options.trained;
   data_ = std::move(data);
@@ -96,20 +176,21 @@ std::vector<TaskScore> PreparedTasks::score(const FeatureExtractor& features, In
   std::vector<std::unique_ptr<TaskRun>> runs;
   for (const auto& task : data_->tasks)
     runs.push_back(data_->trained ? start_with_trained_probe(*task, stop) : task->start());
-  const auto give = [&](int64_t clip, const ClipFeatures& all) {
+  const auto give = [&](const Data::Pass& pass, int64_t clip, const ClipFeatures& all) {
     const ClipFeatures eligible{eligible_layers(all.layers, data_->layers), all.period_s,
                                 all.centre_s};
     for (size_t i = 0; i < runs.size(); ++i) {
-      if (data_->tasks[i]->wants(clip)) runs[i]->add(clip, eligible);
+      const auto own = pass.clip_of[i].find(clip);
+      if (own != pass.clip_of[i].end()) runs[i]->add(own->second, eligible);
     }
   };
-  for (const auto* part : {&data_->training, &data_->scored}) {
-    for (const ClipBatch& batch : *part) {
+  for (const Data::Pass& pass : data_->passes) {
+    for (const ClipBatch& batch : pass.batches) {
       stop.throw_if_interrupted("nothing of this score was saved");
       std::vector<std::vector<float>> audio;
       for (const int64_t clip : batch) audio.push_back(data_->audio->read(clip));
       const std::vector<ClipFeatures> encoded = features(audio);
-      for (size_t i = 0; i < batch.size(); ++i) give(batch[i], encoded[i]);
+      for (size_t i = 0; i < batch.size(); ++i) give(pass, batch[i], encoded[i]);
     }
   }
   std::vector<TaskScore> scores;
@@ -135,7 +216,8 @@ std::vector<std::string> available_tasks(const Manifest& manifest, const TaskOpt
                                          Split split) {
   std::vector<std::string> names;
   std::ranges::copy_if(options.tasks, std::back_inserter(names), [&](const std::string& name) {
-    return prepare_or_log(name, manifest, options, split).task != nullptr;
+    return prepare_or_log(name, task_manifest(manifest, options, name), options, split).task !=
+           nullptr;
   });
   return names;
 }

@@ -1,6 +1,6 @@
-// Proxy tasks on frozen features with closed-form probes: phone recognition (pr), speaker
-// identification (sid) and speaker verification (asv). Settings (layer, shrinkage, pooling) are
-// chosen inside train, scores are given on dev or test: neither chooses anything.
+// Proxy tasks on frozen features with closed-form probes: phone recognition (pr), keyword spotting
+// (ks), speaker identification (sid) and speaker verification (asv). Settings (layer, shrinkage,
+// pooling) are chosen inside train, scores are given on dev or test: neither chooses anything.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +37,7 @@ enum class Intervals { kNone, kBootstrap };
 
 struct TaskScore {
   std::string metric;  // in the registry, study/metric.h
-  double value = 0;    // per cent
+  double value = 0;    // in the metric's unit
   // 95 % bootstrap interval over clips (utterances); NaN where none was asked for.
   double low = std::numeric_limits<double>::quiet_NaN();
   double high = std::numeric_limits<double>::quiet_NaN();
@@ -54,8 +54,11 @@ inline constexpr int64_t kTaskAudioBytes = int64_t{1} << 29;  // 4.7 h
 class PreparedTasks {
  public:
   // `split`: kDev or kTest. A task that the manifest makes impossible is left out with a line in
-  // the log that says which column is missing or wrong; InputError for a task that does not exist
-  // and for files that cannot be read. Interrupted when a stop was asked for.
+  // the log that says which column is missing or wrong, and what train and the split share although
+  // they should not (eval/leaks.h) with a warning; InputError where that is the same audio, for a
+  // task that does not exist and for files that cannot be read. Interrupted when a stop was asked
+  // for. options.data gives a task clips of its own; options.fidelity leaves a share of the clips
+  // (docs/eval.md has both).
   PreparedTasks(const Manifest& manifest, TaskOptions options, Split split,
                 const StopToken& stop = {});
   ~PreparedTasks();
@@ -66,10 +69,10 @@ class PreparedTasks {
   // Task and sentence of those that are not.
   const std::vector<std::pair<std::string, std::string>>& left_out() const { return left_out_; }
 
-  // All tasks for one feature extractor. Each clip is encoded once for all tasks. Interrupted when
-  // a stop was asked for. Runs in inference mode. A run takes memory for its sums: for pr kFolds *
-  // L * D * D doubles, for sid and asv a pooled clip's [L, 3 D] floats; for a trained probe see
-  // trained_run.h.
+  // All tasks for one feature extractor. Each clip is encoded once for all tasks; twice where one
+  // task trains on it and another scores it. Interrupted when a stop was asked for. Runs in
+  // inference mode. A run takes memory for its sums: for pr kFolds * L * D * D doubles, for sid, ks
+  // and asv a pooled clip's [L, 3 D] floats; for a trained probe see trained_run.h.
   std::vector<TaskScore> score(const FeatureExtractor& features, Intervals intervals,
                                const StopToken& stop) const;
 

@@ -46,7 +46,9 @@ std::string cell(const ScoredModel& model, const std::string& metric) {
   const auto score = std::ranges::find(model.scores, metric, &TaskScore::metric);
   if (score == model.scores.end()) return "-";
   if (std::isnan(score->low)) return metric_number(metric, score->value);
-  return fmt::format("{:.1f} [{:.1f}, {:.1f}]", score->value, score->low, score->high);
+  const int32_t digits = score_digits(metric);
+  return fmt::format("{:.{}f} [{:.{}f}, {:.{}f}]", score->value, digits, score->low, digits,
+                     score->high, digits);
 }
 
 Supernet random_of_shape(const Supernet& model, const Architecture& architecture, uint64_t seed) {
@@ -109,6 +111,7 @@ Supernet randomly_initialised(const Supernet& trained, const SearchSpace& space,
 BaselineTable::BaselineTable(const Manifest& manifest, const TaskOptions& options, Split split,
                              StopToken stop)
     : data_(manifest.fingerprint()),
+      fidelity_(options.fidelity),
       tasks_(manifest, options, split, stop),
       split_(split),
       stop_(std::move(stop)) {}
@@ -193,11 +196,9 @@ std::string BaselineTable::to_json(uint64_t seed, ClipScores clips) const {
   }
   nlohmann::ordered_json left_out = nlohmann::ordered_json::object();
   for (const auto& [task, missing] : tasks_.left_out()) left_out[task] = missing;
-  return nlohmann::ordered_json{{"split", split_name(split_)},
-                                {"seed", seed},
-                                {"data", data_},
-                                {"left_out", left_out},
-                                {"models", models}}
+  return nlohmann::ordered_json{
+             {"split", split_name(split_)}, {"seed", seed},         {"data", data_},
+             {"fidelity", fidelity_},       {"left_out", left_out}, {"models", models}}
              .dump(1) +
          "\n";
 }

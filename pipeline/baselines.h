@@ -50,6 +50,7 @@ class BaselineTable {
   void add_teacher_scores(const FeatureExtractor& features);  // to those of the last model
 
   std::string data_;  // the manifest's fingerprint
+  double fidelity_;
   PreparedTasks tasks_;
   Split split_;
   StopToken stop_;

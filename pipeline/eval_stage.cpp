@@ -48,7 +48,7 @@ Stage make_eval_stage(const Pipeline& pipeline) {
   const Workspace& workspace = pipeline.workspace;
   return {
       .name = "eval",
-      .settings = pipeline.section("tasks"),
+      .settings = pipeline.section("tasks") + content_hash(config.tasks.data),
       .inputs = {"stage2"},
       .outputs = {workspace.scores()},
       .run = [&](const RunContext& context) { score_baselines(config, workspace, context.stop); }};

@@ -12,6 +12,7 @@
 #include "core/log.h"
 #include "core/progress.h"
 #include "eval/latency.h"
+#include "eval/task_data.h"
 #include "eval/task_kinds.h"
 #include "pipeline/front_text.h"
 #include "pipeline/study_setup.h"
@@ -58,9 +59,11 @@ class TestScorer {
     std::erase_if(facts, [&](const auto& metric) { return !is_scored(metric.first); });
     nlohmann::json json = {{"data", inputs_.manifest->fingerprint()}, {"metrics", facts}};
     for (const std::string& task : tasks_.tasks) {
+      const Manifest clips = task_manifest(*inputs_.manifest, tasks_, task);
+      if (tasks_.data.contains(task)) json["data of " + task] = clips.fingerprint();
       const TaskKind& kind = task_kind(task);
       if (kind.test_facts == nullptr) continue;
-      for (const auto& [name, value] : kind.test_facts(*inputs_.manifest)) json[name] = value;
+      for (const auto& [name, value] : kind.test_facts(clips)) json[name] = value;
     }
     return json.dump();
   }

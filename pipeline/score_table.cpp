@@ -31,8 +31,10 @@ std::vector<std::string> metrics_of(const ordered_json& models) {
 std::string cell(const ordered_json& model, const std::string& metric) {
   for (const auto& score : model.at("scores")) {
     if (score.at("metric") != metric) continue;
-    return fmt::format("{:.1f} ({:.1f} to {:.1f})", score.at("value").get<double>(),
-                       score.at("low").get<double>(), score.at("high").get<double>());
+    const int32_t digits = score_digits(metric);
+    return fmt::format("{:.{}f} ({:.{}f} to {:.{}f})", score.at("value").get<double>(), digits,
+                       score.at("low").get<double>(), digits, score.at("high").get<double>(),
+                       digits);
   }
   return "-";
 }
@@ -88,6 +90,11 @@ std::string control_note(const std::vector<NamedScores>& models) {
   return fmt::format(
       "Random initialisation is no worse than {} in {}: these scores are not informative.", name,
       fmt::join(metrics, " and "));
+}
+
+int32_t score_digits(const std::string& metric) {
+  const Metric* known = find_metric(metric);
+  return known != nullptr && known->format == NumberFormat::kNumber ? 3 : 1;
 }
 
 ReportTable read_score_table(const std::filesystem::path& scores) {

@@ -103,8 +103,8 @@ Stage make_search_stage(const Pipeline& pipeline) {
   const Workspace& workspace = pipeline.workspace;
   return {
       .name = "search",  // also scores what the report names
-      .settings =
-          pipeline.section("search") + pipeline.section("tasks") + pipeline.section("report"),
+      .settings = pipeline.section("search") + pipeline.section("tasks") +
+                  pipeline.section("report") + content_hash(config.tasks.data),
       .inputs = {"latency"},
       .outputs = {workspace.study()},
       .run =

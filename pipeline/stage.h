@@ -3,6 +3,7 @@
 
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -30,5 +31,6 @@ struct Stage {
 // SHA-256 of a file that a config names, for Stage::settings: such files count by their content. ""
 // for "".
 std::string content_hash(const std::filesystem::path& path);
+std::string content_hash(const std::map<std::string, std::filesystem::path>& files);  // by name
 
 }  // namespace concertina

@@ -19,6 +19,12 @@ std::string content_hash(const std::filesystem::path& path) {
   return path.empty() ? "" : sha256_file(path);
 }
 
+std::string content_hash(const std::map<std::string, std::filesystem::path>& files) {
+  std::string hashes;
+  for (const auto& [name, path] : files) hashes += fmt::format("{} {}\n", name, content_hash(path));
+  return hashes;
+}
+
 Stamps::Stamps(std::filesystem::path folder) : folder_(std::move(folder)) {
   remove_abandoned(folder_);
 }

@@ -5,8 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <cmath>
-#include <cstdlib>
+#include <unordered_map>
 #include <unordered_set>
 
 #include "core/errors.h"
@@ -91,6 +90,7 @@ const std::vector<Column>& columns() {
       text_column<&Clip::language>("language"),
       text_column<&Clip::text>("text"),
       text_column<&Clip::phones>("phones"),
+      text_column<&Clip::keyword>("keyword"),
       text_column<&Clip::source>("source"),
       text_column<&Clip::group>("group"),
       {"split", false, [](const Clip& clip) { return std::string(split_name(clip.split)); },
@@ -123,10 +123,12 @@ std::string sound_of(const Clip& clip, const std::filesystem::path& path,
   return fmt::format("\t{} bytes of {}", size, time.time_since_epoch().count());
 }
 
-std::vector<const Column*> read_header(std::string_view line, const std::filesystem::path& path) {
+using Header = std::vector<const Column*>;
+
+Header read_header(std::string_view line, const std::filesystem::path& path) {
   std::vector<std::string> names;
   for (const Column& column : columns()) names.push_back(column.name);
-  std::vector<const Column*> result;
+  Header result;
   for (const std::string_view field : split_text(line, '\t')) {
     const auto found = std::find(names.begin(), names.end(), field);
     if (found == names.end()) {
@@ -138,13 +140,82 @@ std::vector<const Column*> read_header(std::string_view line, const std::filesys
     result.push_back(&columns()[static_cast<size_t>(found - names.begin())]);
   }
   for (const Column& column : columns()) {
-    const auto count = std::count(result.begin(), result.end(), &column);
-    if (count > 1)
+    if (std::count(result.begin(), result.end(), &column) > 1)
       throw InputError(fmt::format("{}:1: duplicate column '{}'", path.string(), column.name));
-    if (count == 0 && column.required)
-      throw InputError(fmt::format("{}:1: column '{}' is missing", path.string(), column.name));
   }
   return result;
+}
+
+bool has(const Header& header, std::string_view name) {
+  return std::any_of(header.begin(), header.end(),
+                     [&](const Column* column) { return column->name == name; });
+}
+
+void require(const Header& header, const Column& column, const std::filesystem::path& path) {
+  if (!has(header, column.name))
+    throw InputError(fmt::format("{}:1: column '{}' is missing", path.string(), column.name));
+}
+
+// The text of a file of clips, its header taken off.
+struct Rows {
+  std::filesystem::path path;
+  std::string bytes;
+  std::string_view rest;
+  Header header;
+
+  explicit Rows(const std::filesystem::path& from) : path(from), bytes(read_text(from)) {
+    rest = bytes;
+    if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);  // a byte-order mark
+    if (rest.empty()) throw InputError(path.string() + ": not a manifest: empty (0 bytes)");
+    header = read_header(take_line(rest), path);
+  }
+  Rows(const Rows&) = delete;
+  Rows& operator=(const Rows&) = delete;
+
+  // The clips of all rows: `start` makes one of a row's id, the columns are read into it.
+  template <class Start>
+  std::vector<Clip> read(const Start& start) {
+    const auto id_at =
+        static_cast<size_t>(std::find_if(header.begin(), header.end(),
+                                         [](const Column* c) { return c->name == "id"; }) -
+                            header.begin());
+    std::vector<Clip> clips;
+    std::unordered_set<std::string> ids;
+    for (int64_t line = 2; !rest.empty(); ++line) {
+      const auto fields = split_text(take_line(rest), '\t');
+      if (fields.size() == 1 && fields[0].empty()) continue;
+      if (fields.size() != header.size()) {
+        throw InputError(fmt::format("{}:{}: {} columns where the header has {}", path.string(),
+                                     line, fields.size(), header.size()));
+      }
+      Clip& clip = clips.emplace_back(start(fields[id_at], Place{path, line, "id"}));
+      for (size_t i = 0; i < fields.size(); ++i)
+        header[i]->read(clip, fields[i], {path, line, header[i]->name});
+      if (!ids.insert(clip.id).second)
+        fail({path, line, "id"}, fmt::format("duplicate value '{}'", clip.id));
+    }
+    return clips;
+  }
+};
+
+Manifest manifest_of(Rows& rows) {
+  for (const Column& column : columns()) {
+    if (column.required) require(rows.header, column, rows.path);
+  }
+  Manifest manifest{rows.path.parent_path(), {}, std::filesystem::last_write_time(rows.path)};
+  manifest.clips = rows.read([](std::string_view, const Place&) { return Clip(); });
+  return manifest;
+}
+
+using ClipsById = std::unordered_map<std::string_view, const Clip*>;
+
+Clip clip_with_id(const ClipsById& clips, std::string_view id, const Place& at) {
+  const auto found = clips.find(id);
+  if (found != clips.end()) return *found->second;
+  std::vector<std::string> known;
+  for (const auto& [name, clip] : clips) known.emplace_back(name);
+  std::sort(known.begin(), known.end());
+  fail(at, fmt::format("the corpus has no clip '{}'{}", id, did_you_mean(id, known)));
 }
 
 }  // namespace
@@ -173,27 +244,26 @@ std::string Manifest::fingerprint() const {
 }
 
 Manifest read_manifest(const std::filesystem::path& path) {
-  const std::string bytes = read_text(path);
-  std::string_view rest = bytes;
-  if (rest.starts_with("\xEF\xBB\xBF")) rest.remove_prefix(3);  // a byte-order mark
-  if (rest.empty()) throw InputError(path.string() + ": not a manifest: empty (0 bytes)");
-  const auto header = read_header(take_line(rest), path);
-  Manifest manifest{path.parent_path(), {}, std::filesystem::last_write_time(path)};
-  std::unordered_set<std::string> ids;
-  for (int64_t line = 2; !rest.empty(); ++line) {
-    const auto fields = split_text(take_line(rest), '\t');
-    if (fields.size() == 1 && fields[0].empty()) continue;
-    if (fields.size() != header.size()) {
-      throw InputError(fmt::format("{}:{}: {} columns where the header has {}", path.string(), line,
-                                   fields.size(), header.size()));
+  Rows rows(path);
+  return manifest_of(rows);
+}
+
+Manifest read_clips(const std::filesystem::path& path, const Manifest& corpus) {
+  Rows rows(path);
+  if (has(rows.header, "path") || has(rows.header, "samples")) return manifest_of(rows);
+  require(rows.header, columns().front(), path);  // id
+  ClipsById by_id;
+  for (const Clip& clip : corpus.clips) by_id.emplace(clip.id, &clip);
+  Manifest list{corpus.folder, {}, corpus.written};
+  list.clips =
+      rows.read([&](std::string_view id, const Place& at) { return clip_with_id(by_id, id, at); });
+  if (has(rows.header, "phones")) {
+    const std::filesystem::path folder = std::filesystem::absolute(path).parent_path();
+    for (Clip& clip : list.clips) {
+      if (!clip.phones.empty()) clip.phones = (folder / clip.phones).string();
     }
-    Clip& clip = manifest.clips.emplace_back();
-    for (size_t i = 0; i < fields.size(); ++i)
-      header[i]->read(clip, fields[i], {path, line, header[i]->name});
-    if (!ids.insert(clip.id).second)
-      fail({path, line, "id"}, fmt::format("duplicate value '{}'", clip.id));
   }
-  return manifest;
+  return list;
 }
 
 void write_manifest(const Manifest& manifest, const std::filesystem::path& path) {
@@ -213,37 +283,6 @@ std::string tsv_field(std::string text) {
   std::replace_if(
       text.begin(), text.end(), [](char c) { return c == '\t' || c == '\n' || c == '\r'; }, ' ');
   return text;
-}
-
-std::vector<PhoneSegment> read_phones(const std::filesystem::path& path) {
-  const std::string bytes = read_text(path);
-  std::string_view rest = bytes;
-  // festvox writes settings above a line "#"; a file without one is labels only.
-  const bool has_header = bytes.starts_with("#\n") || bytes.find("\n#\n") != std::string::npos;
-  bool in_labels = !has_header;
-  std::vector<PhoneSegment> segments;
-  for (int64_t line = 1; !rest.empty(); ++line) {
-    const std::string text(take_line(rest));
-    if (!in_labels) {
-      in_labels = text == "#";
-      continue;
-    }
-    if (text.find_first_not_of(" \t") == std::string::npos) continue;
-    char* end = nullptr;
-    PhoneSegment segment{std::strtod(text.c_str(), &end), ""};
-    const size_t label = text.find_last_of(" \t") + 1;
-    segment.label = text.substr(label);
-    const bool sound = end != text.c_str() && end < text.c_str() + label &&
-                       !segment.label.empty() && std::isfinite(segment.end_s) &&
-                       segment.end_s >= (segments.empty() ? 0.0 : segments.back().end_s);
-    if (!sound) {
-      throw InputError(fmt::format(
-          "{}:{}: expected 'END-TIME 125 PHONE' with end times that do not fall, found '{}'",
-          path.string(), line, text.substr(0, 60)));
-    }
-    segments.push_back(std::move(segment));
-  }
-  return segments;
 }
 
 }  // namespace concertina

@@ -1,6 +1,6 @@
 // manifest.tsv: one clip per row. Tab-separated with a header; columns: id path samples speaker
-// language text phones source group split hash. Paths are relative to the manifest's folder. Tabs
-// and newlines in text become spaces.
+// language text phones keyword source group split hash. Paths are relative to the manifest's folder.
+// Tabs and newlines in text become spaces.
 #pragma once
 
 #include <cstdint>
@@ -23,6 +23,7 @@ struct Clip {
   std::string language;  // ISO 639-1, "" when unknown
   std::string text;      // "" when unknown
   std::string phones;    // path of a phone label file (see read_phones), "" when none
+  std::string keyword;   // the word or phrase that is the whole clip, "" when it is none
   std::string source;    // the package or folder it came from
   std::string group;     // never divided between splits: dialogue file, utterance, chapter
   Split split = Split::kTrain;
@@ -45,6 +46,11 @@ struct Manifest {
 };
 
 Manifest read_manifest(const std::filesystem::path& path);  // InputError names line and column
+// A file of clips for one purpose: a manifest, or a list of clips of `corpus`. A list has neither
+// `path` nor `samples`: its rows name clips of the corpus by `id`, its other columns replace the
+// corpus's, and clips that it does not name are left out. Paths of a list's column `phones` are
+// relative to the list's folder. InputError names line and column.
+Manifest read_clips(const std::filesystem::path& path, const Manifest& corpus);
 void write_manifest(const Manifest& manifest, const std::filesystem::path& path);
 std::string tsv_field(std::string text);  // tabs and line breaks become spaces
 

@@ -43,6 +43,10 @@ constexpr std::array kMetrics = {
     per_cent("sid.acc_ridge", kUp),
     per_cent("sid.acc_wsum", kUp),
     per_cent("asv.eer", kDown),
+    Metric{"asv.min_dcf", kDown, "", NumberFormat::kNumber, ScoredOn::kClips},
+    per_cent("ks.acc", kUp),  // LDA
+    per_cent("ks.acc_ridge", kUp),
+    per_cent("ks.acc_wsum", kUp),
     time("latency.mean_ms", ScoredOn::kClock),
     time("latency.p50_ms", ScoredOn::kClock),
     time("latency.p95_ms", ScoredOn::kClock),

@@ -28,6 +28,14 @@ std::string why_not_speech(const fs::path& name, const fs::path& file) {
   return "";
 }
 
+// "en 7" of digits/7.g722.
+std::string digit_keyword(const fs::path& name, const std::string& language) {
+  const std::string stem = name.stem().string();
+  const bool digit =
+      name.parent_path() == "digits" && stem.size() == 1 && stem[0] >= '0' && stem[0] <= '9';
+  return digit ? fmt::format("{} {}", language, stem) : "";
+}
+
 }  // namespace
 
 PackageClips read_asterisk(const fs::path& unpacked, const std::string& package) {
@@ -52,6 +60,7 @@ PackageClips read_asterisk(const fs::path& unpacked, const std::string& package)
     raw.clip.language = speaker.substr(0, speaker.find('_'));
     raw.clip.source = package;
     raw.clip.group = id;
+    raw.clip.keyword = digit_keyword(name, raw.clip.language);
     raw.decode = [file] { return read_audio(file); };
     result.clips.push_back(std::move(raw));
   }

@@ -30,8 +30,8 @@ inline constexpr int64_t kHalfSecond = kClipSampleRate / 2;  // samples
 // dev, 9 test.
 PackageClips read_festvox(const std::filesystem::path& unpacked, const std::string& package);
 
-// Asterisk prompts: sounds/xx_YY_gender_Name/**.g722, one speaker per package; ids only, no text.
-// All train. silence/ and clips under half a second (tones, clicks, cut words) are skipped and
+// Asterisk prompts: sounds/xx_YY_gender_Name/**.g722, one speaker per package; ids only, no text;
+// the keyword of digits/0 to 9 is the language and the digit. All train. silence/ and clips under half a second (tones, clicks, cut words) are skipped and
 // listed.
 PackageClips read_asterisk(const std::filesystem::path& unpacked, const std::string& package);
 

@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <iterator>
 #include <map>
+#include <utility>
 
 #include "core/errors.h"
 #include "speech/readers/readers.h"
@@ -7,20 +10,46 @@
 namespace concertina {
 namespace {
 
+// The English voices of hedgewars-data say the same phrases, each in a file of its name; calls of
+// pain and effort are no phrases. Their split is by voice: nine, of which two are dev and two test.
+std::vector<SoundFiles> hedgewars_voices() {
+  const auto english = [](const std::string& voices, Split split) {
+    return std::vector<SoundFiles>{
+        {"(" + voices + R"()/(?:Ow|Ooff|Ouch|Hmm|Laugh|Jump|Poison\w+)\d*\.ogg)", "en",
+         "hedgewars-$1", "", "", split},
+        {"(" + voices + R"()/(.+)\.ogg)", "en", "hedgewars-$1", "", "$2", split}};
+  };
+  std::vector<SoundFiles> files = {{R"(Robot/.+\.ogg)", "", "", "vocoded"},
+                                   {R"((\w+?_([a-z]{2}))/.+\.ogg)", "$2", "hedgewars-$1"}};
+  for (const auto& [voices, split] :
+       {std::pair("Mobster|Singer", Split::kDev), std::pair("Pirate|Surfer", Split::kTest),
+        std::pair(R"(\w+)", Split::kTrain)})
+    std::ranges::move(english(voices, split), std::back_inserter(files));
+  return files;
+}
+
 const std::map<std::string, SoundFolder>& sound_folders() {
   const SoundFiles tones = {R"((?:.+/)?(?:beep|beeperr|\w+-2tone|tt-monkeys)\.\w+)", "", "",
                             "not speech"};
+  // digits/0 to digits/9: the keyword is the language and the digit.
+  const auto digits = [](const std::string& extension, const std::string& language,
+                         const std::string& speaker) {
+    return SoundFiles{R"(digits/(\d)\)" + extension, language, speaker, "", language + " $1"};
+  };
   // 7 to 13 % of the samples of these sets are at full scale.
   const std::string clipped = "clipped";
   static const std::map<std::string, SoundFolder> all = {
       {"asterisk-prompt-es-co",
-       {"usr/share/asterisk/sounds/es", {tones, {R"(.+\.gsm)", "es", "es_CO"}}}},
+       {"usr/share/asterisk/sounds/es",
+        {tones, digits(".gsm", "es", "es_CO"), {R"(.+\.gsm)", "es", "es_CO"}}}},
       {"asterisk-prompt-fr-armelle",
-       {"usr/share/asterisk/sounds/fr", {tones, {R"(.+\.gsm)", "fr", "fr_FR_f_Armelle"}}}},
+       {"usr/share/asterisk/sounds/fr",
+        {tones, digits(".gsm", "fr", "fr_FR_f_Armelle"), {R"(.+\.gsm)", "fr", "fr_FR_f_Armelle"}}}},
       {"asterisk-prompt-it-menardi-wav",
        {"usr/share/asterisk/sounds/it_IT_f_Menardi",
         {tones,
          {R"(silence/.+\.wav)", "", "", "silence, not speech"},
+         digits(".wav", "it", "it_IT_f_Menardi"),
          {R"(.+\.wav)", "it", "it_IT_f_Menardi"}}}},
       {"drascula",
        {"usr/share/scummvm/drascula/en",
@@ -35,11 +64,7 @@ const std::map<std::string, SoundFolder>& sound_folders() {
       {"fillets-ng-data-nl",
        {"usr/share/games/fillets-ng/sound", {{R"(.+/nl/.+\.ogg)", "nl", ""}}}},
       {"gcin-voice", {"usr/share/gcin-voice/ogg", {{R"(.+/(\d)\.ogg)", "zh", "gcin-$1"}}}},
-      {"hedgewars-data",
-       {"usr/share/games/hedgewars/Data/Sounds/voices",
-        {{R"(Robot/.+\.ogg)", "", "", "vocoded"},
-         {R"((\w+?_([a-z]{2}))/.+\.ogg)", "$2", "hedgewars-$1"},
-         {R"((\w+)/.+\.ogg)", "en", "hedgewars-$1"}}}},
+      {"hedgewars-data", {"usr/share/games/hedgewars/Data/Sounds/voices", hedgewars_voices()}},
       {"klettres-data",
        {"usr/share/klettres",
         {{R"(tn/.+\.ogg)", "", "", clipped},

@@ -61,15 +61,17 @@ struct Rule {
 };
 
 struct Match {
-  std::string language, speaker, why_skipped;
+  std::string language, speaker, why_skipped, keyword;
+  Split split;
 };
 
 std::optional<Match> match_of(const std::string& file, const std::vector<Rule>& rules) {
   std::smatch groups;
   for (const Rule& rule : rules) {
     if (std::regex_match(file, groups, rule.pattern)) {
-      return Match{groups.format(rule.files->language), groups.format(rule.files->speaker),
-                   rule.files->why_skipped};
+      const SoundFiles& files = *rule.files;
+      return Match{groups.format(files.language), groups.format(files.speaker), files.why_skipped,
+                   groups.format(files.keyword), files.split};
     }
   }
   return std::nullopt;
@@ -82,6 +84,8 @@ RawClip clip_of(const fs::path& path, const std::string& id, const std::string& 
   raw.clip.path = fmt::format("audio/{}.wav", id);
   raw.clip.speaker = match.speaker;
   raw.clip.language = match.language;
+  raw.clip.keyword = match.keyword;
+  raw.clip.split = match.split;
   raw.clip.source = package;
   raw.clip.group = id;
   raw.min_samples = kHalfSecond;

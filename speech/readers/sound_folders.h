@@ -11,12 +11,14 @@
 namespace concertina {
 
 // The files below a folder whose path relative to it matches `pattern` as a whole (ECMAScript).
-// `language` and `speaker` may have $1 to $9, what a group of the pattern matched.
+// `language`, `speaker` and `keyword` may have $1 to $9, what a group of the pattern matched.
 struct SoundFiles {
   std::string pattern;
   std::string language;
   std::string speaker;
-  std::string why_skipped;  // when not "", the files are only listed
+  std::string why_skipped = {};  // when not "", the files are only listed
+  std::string keyword = {};
+  Split split = Split::kTrain;
 };
 
 struct SoundFolder {
@@ -25,7 +27,7 @@ struct SoundFolder {
   std::vector<SoundFiles> files;
 };
 
-// Clips named by their path in the folder without its extension, all train, each a group of its own.
+// Clips named by their path in the folder without its extension, each a group of its own.
 // By extension: .gsm raw GSM 06.10 at 8 kHz, .ALS unsigned 8-bit at 11025 Hz, others as read_audio.
 // Links are not followed. Clips under half a second, and files whose name has control characters or
 // gives an id that another has, are skipped and listed. InputError when the folder is missing or

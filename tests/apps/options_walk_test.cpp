@@ -297,6 +297,20 @@ TEST_F(OptionsWalk, ResultsDoNotReplaceInputs) {
   EXPECT_GT(checked, 40);
 }
 
+TEST_F(OptionsWalk, EvalTakesTheOptionsOfTasksByName) {
+  const auto errors_of = [&](const std::string& assignment, int code = 2) {
+    const Outcome outcome =
+        run({"eval", input("model.safetensors"), "--data", input("m.tsv"), "--set", assignment});
+    EXPECT_EQ(outcome.code, code) << assignment;
+    return outcome.errors;
+  };
+  EXPECT_THAT(errors_of("tasks.fidelty=0.1"), ::testing::HasSubstr("did you mean 'fidelity'?"));
+  EXPECT_THAT(errors_of("tasks.fidelity=2"), ::testing::HasSubstr("expected 0.001 to 1"));
+  EXPECT_THAT(errors_of("stage1.steps=2"), ::testing::HasSubstr("unknown key"));
+  // The option counts: this file of clips is missing.
+  EXPECT_THAT(errors_of("tasks.data.sid=gone.tsv", 3), ::testing::HasSubstr("gone.tsv"));
+}
+
 // Assignments that make `key` an option: the kinds of objectives that have it, or none.
 std::vector<std::string> made_known_by(const std::string& key) {
   for (const std::string section : {"stage1.objective.", "stage2.objective."}) {

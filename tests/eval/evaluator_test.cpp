@@ -290,6 +290,22 @@ TEST_F(FingerprintTest, HoldsOnlyTheOptionsThatAreUsed) {
   EXPECT_EQ(changed(), Names{});
 }
 
+TEST_F(FingerprintTest, AnotherFidelityIsAnotherMetric) {
+  sources_.tasks.fidelity = 0.1;
+  EXPECT_EQ(changed(), (Names{"asv", "pr", "sid"}));
+  EXPECT_EQ(metric_fingerprints(sources_).at("sid.acc").at("tasks.fidelity"), "0.1");
+}
+
+TEST_F(FingerprintTest, SeesTheClipsOfATaskOfItsOwn) {
+  const std::filesystem::path list = manifest_.folder / "sid.tsv";
+  std::ofstream(list) << "id\tsplit\ns0d0\ttrain\ns1d0\tdev\n";
+  sources_.tasks.data["sid"] = list;
+  EXPECT_EQ(changed(), Names{"sid"});
+  const Fingerprints before = metric_fingerprints(sources_);
+  std::ofstream(list) << "id\tsplit\ns0d0\tdev\ns1d0\ttrain\n";
+  EXPECT_NE(metric_fingerprints(sources_), before);
+}
+
 TEST_F(FingerprintTest, NamesLibTorchAndTheCpuOfWhatIsComputed) {
   for (const auto& [metric, facts] : before_) {
     const bool computed = metric != "params" && metric != "macs";

@@ -122,5 +122,18 @@ TEST(Probes, ClassesNeverSeenAreNeverGuessedAndDeadFeaturesDoNoHarm) {
   }
 }
 
+TEST(LinearProbe, WithOneFrameOfEachClassTheNearestMeanIsChosen) {
+  const Data all = gaussians(200, 8, 1);
+  ProbeSums sums(kClasses);
+  std::vector<at::Tensor> firsts;
+  for (int64_t c = 0; c < kClasses; ++c)
+    firsts.push_back(all.x[all.y.eq(c).nonzero()[0].item<int64_t>()]);
+  const Data one{at::stack(firsts), at::arange(kClasses)};
+  sums.add(one.x, one.y);
+  for (const LinearProbe& probe :
+       solve_probes(sums, ProbeKind::kLda, default_shrinkages(ProbeKind::kLda)))
+    EXPECT_EQ(accuracy(probe, one), 1) << probe.shrinkage;
+}
+
 }  // namespace
 }  // namespace concertina

@@ -83,6 +83,7 @@ TEST(Stages, SettingsAreThoseThatTheirResultsDependOn) {
   EXPECT_EQ(changed_by("latency.points=11"), Changed{"latency"});
   EXPECT_EQ(changed_by("search.trials=13"), Changed{"search"});
   EXPECT_EQ(changed_by("tasks.pr_every=3"), (Changed{"search", "eval"}));
+  EXPECT_EQ(changed_by("tasks.fidelity=0.1"), (Changed{"search", "eval"}));
   EXPECT_EQ(changed_by("report.budgets.0.params=70k"), (Changed{"search", "report"}))
       << "the search scores what the report names";
 }

@@ -26,6 +26,7 @@ Clip clip_named(const std::string& id) {
   clip.language = "ru";
   clip.text = "да\tи\nнет";
   clip.phones = "phones/" + id + ".lab";
+  clip.keyword = "yes";
   clip.source = "festvox-ru";
   clip.group = id;
   clip.split = Split::kTest;
@@ -42,6 +43,7 @@ TEST(Manifest, ReadsWhatItWrote) {
   EXPECT_EQ(clip.text, "да и нет");
   EXPECT_EQ(clip.samples, 960000);
   EXPECT_EQ(clip.language, "ru");
+  EXPECT_EQ(clip.keyword, "yes");
   EXPECT_EQ(clip.source, "festvox-ru");
   EXPECT_EQ(clip.split, Split::kTest);
   EXPECT_EQ(manifest.audio_path(clip), folder / "audio/b/c.wav");
@@ -133,6 +135,58 @@ TEST(Manifest, NamesLineAndColumnOfWhatIsWrong) {
   EXPECT_THAT(message("id\tpath\n"), HasSubstr("column 'samples' is missing"));
   EXPECT_THAT(message(""), HasSubstr("empty (0 bytes)"));
   EXPECT_THROW(read_manifest(folder / "missing.tsv"), SystemError);
+}
+
+// A corpus of clips a, b and c in folder /corpus.
+Manifest small_corpus() { return {"/corpus", {clip_named("a"), clip_named("b"), clip_named("c")}}; }
+
+TEST(ClipList, ReplacesTheColumnsThatItHas) {
+  const TempFolder folder;
+  write_file(folder / "sid.tsv", "split\tid\tspeaker\ntrain\tc\tann\ndev\ta\t\n");
+  const Manifest list = read_clips(folder / "sid.tsv", small_corpus());
+  ASSERT_EQ(list.clips.size(), 2U);
+  EXPECT_EQ(list.clips[0].id, "c");
+  EXPECT_EQ(list.clips[0].split, Split::kTrain);
+  EXPECT_EQ(list.clips[0].speaker, "ann");
+  EXPECT_EQ(list.clips[0].language, "ru");
+  EXPECT_EQ(list.clips[0].samples, 960000);
+  EXPECT_EQ(list.clips[1].split, Split::kDev);
+  EXPECT_EQ(list.clips[1].speaker, "");
+  EXPECT_EQ(list.audio_path(list.clips[0]), "/corpus/audio/c.wav");
+  EXPECT_EQ(list.phones_path(list.clips[0]), "/corpus/phones/c.lab");
+}
+
+TEST(ClipList, FindsItsPhonesBesideItself) {
+  const TempFolder folder;
+  write_file(folder / "pr.tsv", "id\tphones\nb\tb.lab\na\t\n");
+  const Manifest list = read_clips(folder / "pr.tsv", small_corpus());
+  EXPECT_EQ(list.phones_path(list.clips.at(0)), folder / "b.lab");
+  EXPECT_EQ(list.clips.at(1).phones, "");
+}
+
+TEST(ClipList, WithPathsItIsAManifestOfItsOwn) {
+  const TempFolder folder;
+  write_file(folder / "m.tsv", "id\tpath\tsamples\tkeyword\na\tx.wav\t7\tstop\n");
+  const Manifest own = read_clips(folder / "m.tsv", small_corpus());
+  ASSERT_EQ(own.clips.size(), 1U);
+  EXPECT_EQ(own.audio_path(own.clips[0]), folder / "x.wav");
+  EXPECT_EQ(own.clips[0].keyword, "stop");
+  EXPECT_EQ(own.clips[0].language, "");
+}
+
+TEST(ClipList, NamesLineAndColumnOfWhatIsWrong) {
+  const TempFolder folder;
+  const auto message = [&](const std::string& text) {
+    write_file(folder / "l.tsv", text);
+    return message_of<InputError>([&] { read_clips(folder / "l.tsv", small_corpus()); });
+  };
+  EXPECT_THAT(message("id\tsplit\na\tdev\nd\tdev\n"),
+              HasSubstr("l.tsv:3: column 'id': the corpus has no clip 'd'"));
+  EXPECT_THAT(message("id\tsplit\na\tdev\na\tdev\n"),
+              HasSubstr("l.tsv:3: column 'id': duplicate value 'a'"));
+  EXPECT_THAT(message("id\tsplit\na\tdove\n"), HasSubstr("l.tsv:2: column 'split': 'dove'"));
+  EXPECT_THAT(message("speaker\tsplit\na\tdev\n"), HasSubstr("column 'id' is missing"));
+  EXPECT_THAT(message("id\tsamples\na\t5\n"), HasSubstr("column 'path' is missing"));
 }
 
 TEST(Manifest, AByteOrderMarkIsNoPartOfTheHeader) {

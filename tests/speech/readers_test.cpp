@@ -125,6 +125,7 @@ TEST(Asterisk, TakesSpeakerAndLanguageFromTheFolder) {
   EXPECT_EQ(clip.speaker, "fr_CA_f_June");
   EXPECT_EQ(clip.language, "fr");
   EXPECT_EQ(clip.path, "audio/pkg/digits/1.wav");
+  EXPECT_EQ(clip.keyword, "fr 1");
   EXPECT_EQ(clips.at("pkg/hello").decode().samples.size(), 16000U);
   ASSERT_EQ(result.skipped.size(), 2U);
   EXPECT_EQ(result.skipped[0].reason, "shorter than half a second");

@@ -151,6 +151,33 @@ TEST_F(ReferenceTest, Hedgewars) {
             "British/Ow1 en hedgewars-British\nDefault_es/Ow1 es hedgewars-Default_es\n");
 }
 
+TEST_F(ReferenceTest, HedgewarsPhrasesAreKeywordsOfEnglishVoicesAndDividedByVoice) {
+  for (const char* file : {"British/Byebye.ogg", "British/Laugh.ogg", "Default_es/Byebye.ogg",
+                           "Mobster/Byebye.ogg", "Pirate/Byebye.ogg", "Pirate/Ow2.ogg"})
+    write_file(folder_ / "usr/share/games/hedgewars/Data/Sounds/voices" / file, "x");
+  std::string text;
+  for (const RawClip& raw : read_sound_files(folder_.path(), "hedgewars-data").clips) {
+    const Clip& clip = raw.clip;
+    text += clip.speaker + " " + clip.keyword + " " + std::string(split_name(clip.split)) + "\n";
+  }
+  EXPECT_EQ(
+      text,
+      "hedgewars-British Byebye train\nhedgewars-British  train\nhedgewars-Default_es  train\n"
+      "hedgewars-Mobster Byebye dev\nhedgewars-Pirate Byebye test\nhedgewars-Pirate  test\n");
+}
+
+TEST_F(ReferenceTest, DigitsAreKeywordsOfTheirLanguage) {
+  const std::string folder = "usr/share/asterisk/sounds/es";
+  for (const char* file : {"digits/7.gsm", "digits/17.gsm", "digits/es.gsm", "7.gsm"})
+    write_file(folder_ / folder / file, "x");
+  std::string text;
+  for (const RawClip& raw : read_sound_files(folder_.path(), "asterisk-prompt-es-co").clips)
+    text += raw.clip.id + "=" + raw.clip.keyword + " " + raw.clip.speaker + "\n";
+  EXPECT_EQ(text,
+            "asterisk-prompt-es-co/7= es_CO\nasterisk-prompt-es-co/digits/17= es_CO\n"
+            "asterisk-prompt-es-co/digits/7=es 7 es_CO\nasterisk-prompt-es-co/digits/es= es_CO\n");
+}
+
 TEST_F(ReferenceTest, Klettres) {
   EXPECT_EQ(labels("klettres-data", "usr/share/klettres",
                    {"en_GB/alpha/a.ogg", "nds/alpha/a.ogg", "tn/alpha/a.ogg", "pics/a.png"}),
