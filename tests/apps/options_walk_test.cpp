@@ -311,19 +311,26 @@ TEST_F(OptionsWalk, EvalTakesTheOptionsOfTasksByName) {
   EXPECT_THAT(errors_of("tasks.data.sid=gone.tsv", 3), ::testing::HasSubstr("gone.tsv"));
 }
 
-// Assignments that make `key` an option: the kinds of objectives that have it, or none.
-std::vector<std::string> made_known_by(const std::string& key) {
+// An assignment that makes `row` an option, and the option's bounds there.
+struct Known {
+  std::string assignment;
+  Bounds bounds;
+};
+
+// The kinds of objectives that have it, each with bounds of its own, or none.
+std::vector<Known> made_known_by(const OptionRow& row) {
   for (const std::string section : {"stage1.objective.", "stage2.objective."}) {
-    if (!key.starts_with(section)) continue;
-    std::vector<std::string> assignments;
+    if (!row.key.starts_with(section)) continue;
+    std::vector<Known> known;
     for (const std::string& kind : objective_names()) {
-      const std::vector<OptionRow> rows = objective_kind(kind).list("");
-      if (std::ranges::count(rows, key.substr(section.size()), &OptionRow::key) > 0)
-        assignments.push_back(section + "kind=" + kind);
+      for (const OptionRow& own : objective_kind(kind).list("")) {
+        if (own.key == row.key.substr(section.size()) && own.bounds)
+          known.push_back({section + "kind=" + kind, *own.bounds});
+      }
     }
-    return assignments;
+    return known;
   }
-  return {"sort.score=magnitude"};
+  return {{"sort.score=magnitude", *row.bounds}};
 }
 
 // Every number of a pipeline file has bounds, and a value outside them is named.
@@ -335,16 +342,15 @@ TEST_F(OptionsWalk, ConfigNumbersHaveBounds) {
     file.set(assignment);
     PipelineConfig::parse(file);
   };
-  const auto expect_rejected = [&](const std::string& key, const std::string& value) {
-    for (const std::string& before : made_known_by(key)) {
-      try {
-        parse(before, key + "=" + value);
-        ADD_FAILURE() << key << "=" << value << " was taken with " << before;
-      } catch (const InputError& error) {
-        EXPECT_THAT(error.what(), ::testing::AllOf(::testing::HasSubstr(key + ": expected"),
-                                                   ::testing::HasSubstr("found")))
-            << before;
-      }
+  const auto expect_rejected = [&](const std::string& key, const std::string& before,
+                                   const std::string& value) {
+    try {
+      parse(before, key + "=" + value);
+      ADD_FAILURE() << key << "=" << value << " was taken with " << before;
+    } catch (const InputError& error) {
+      EXPECT_THAT(error.what(), ::testing::AllOf(::testing::HasSubstr(key + ": expected"),
+                                                 ::testing::HasSubstr("found")))
+          << before;
     }
   };
   int64_t numbers = 0;
@@ -352,12 +358,14 @@ TEST_F(OptionsWalk, ConfigNumbersHaveBounds) {
     if (!number.is_number) continue;
     ++numbers;
     ASSERT_TRUE(number.bounds) << number.key << " has no bounds";
-    ASSERT_FALSE(made_known_by(number.key).empty()) << number.key;
-    const double low = number.bounds->low, high = number.bounds->high;
-    for (const std::string& value :
-         {std::to_string(low - 1), std::to_string(2 * high + 1), std::string("nan"),
-          std::string(".inf"), std::string("-.inf"), std::string("''"), std::string("[]")}) {
-      expect_rejected(number.key, value);
+    const std::vector<Known> known = made_known_by(number);
+    ASSERT_FALSE(known.empty()) << number.key;
+    for (const auto& [before, bounds] : known) {
+      for (const std::string& value :
+           {std::to_string(bounds.low - 1), std::to_string(2 * bounds.high + 1), std::string("nan"),
+            std::string(".inf"), std::string("-.inf"), std::string("''"), std::string("[]")}) {
+        expect_rejected(number.key, before, value);
+      }
     }
   }
   EXPECT_GT(numbers, 60);

@@ -197,11 +197,11 @@ TEST_F(Training, ValidationHasTargetsOfTheKindThatACacheHas) {
                           "dev"},
       CacheDtype::kFp16, StopToken());
   const auto loss = [&](std::shared_ptr<const Targets> targets) {
-    const auto batches = make_batch_source({data.validation,
-                                            space.blueprint(),
-                                            options.train.batch,
-                                            {.targets = std::move(targets)},
-                                            Rng(where.seed).fork("stage1").fork("validation")});
+    BatchContents contents;
+    contents.targets = std::move(targets);
+    const BatchInputs inputs{data.validation, space.blueprint(), options.train.batch, contents,
+                             Rng(where.seed).fork("stage1").fork("validation")};
+    const auto batches = make_batch_source(inputs);
     return validation_losses(learner, *batches, 30, *where.communicator)[0].second.total;
   };
   EXPECT_NEAR(reported, loss(cache), 1e-4 * reported);
