@@ -13,7 +13,7 @@ json() {  # json PYTHON_CONDITION ARGUMENTS...: stdout is JSON; the condition ho
   local condition=$1
   shift
   if ! "$program" "$@" --json --quiet >"$work/stdout" 2>"$work/stderr" ||
-    ! python3 -c 'import json, sys; x = json.load(open(sys.argv[1])); assert eval(sys.argv[2]), x' "$work/stdout" "$condition" 2>>"$work/stderr"; then
+    ! python3 -c 'import json, sys; x = json.load(open(sys.argv[1])); assert eval("(" + sys.argv[2] + ")"), x' "$work/stdout" "$condition" 2>>"$work/stderr"; then
     printf 'FAILED: concertina %s --json\n' "$*"
     tail -3 "$work/stderr" | cut -c1-300 | sed 's/^/  | /'
     failures=$((failures + 1))
