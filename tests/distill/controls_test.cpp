@@ -40,6 +40,7 @@ TEST_F(FreshHeads, AreNotThoseOfThePreviousStage) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   DistillOptions options = distill_defaults(1);
   options.train = testing::tiny_training(2);
+  options.objective = layer_mean_options({.top = 2});
   distill_stage(options, {1, space, teacher, nullptr, manifest}, context("stage1"));
   const ModelWithHeads previous = load_model_with_heads(folder.path / "stage1");
   options.init = StudentInit::kPreviousStage;

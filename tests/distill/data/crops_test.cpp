@@ -139,7 +139,7 @@ TEST_F(CropsTest, BatchesAreMadeOnAFewThreadsWithoutOpenMpTeams) {
 
 TEST_F(CropsTest, WholeClipsKeepTheirPadding) {
   const WholeClipSource plain = whole_clips({kMask, {}, {}, {}});
-  const WholeClipSource augmented = whole_clips({kMask, {}, {}, lively()});
+  const WholeClipSource augmented = whole_clips({kMask, {}, {}, lively(), /*live_rows=*/true});
   for (int64_t step = 0; step < 3; ++step) {
     const TrainingBatch clean = plain.at(step), noisy = augmented.at(step);
     EXPECT_TRUE(noisy.clean.equal(clean.speech.waveform));
@@ -170,7 +170,7 @@ TEST_F(CropsTest, TheTeacherReceivesTheCleanAudio) {
                    .heads = std::move(heads),
                    .sampler = make_sampler({}, space, 1, Rng(3)),
                    .teachers = {teacher}});
-  TrainingBatch batch = crops({{}, {}, {}, lively()}).at(3);
+  TrainingBatch batch = crops({{}, {}, {}, lively(), /*live_rows=*/true}).at(3);
   const auto loss = [&] { return learner.evaluate(batch, {space.largest()}).front().total; };
   const double denoising = loss();
   const Subnet net = teacher.slice(space.largest());
