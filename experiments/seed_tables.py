@@ -127,10 +127,10 @@ def scores_of(out, tasks="pr,sid,asv", data="data/manifest.tsv"):
     return scores
 
 
-def table_of(scores, title, metrics):
-    """Markdown of {name: scores_of() of each seed}, for all sizes; `title` heads the column of names."""
+def table_of(scores, title, metrics, sizes=SIZES):
+    """Markdown of {name: scores_of() of each seed}, for the sizes; `title` heads the column of names."""
     lines = [f"| size | {title} | {' | '.join(metrics.values())} | distill L1 |", "|---|---|" + "---|" * (len(metrics) + 1)]
-    for size in SIZES:
+    for size in sizes:
         for name, of_seeds in scores.items():
             cells = [score_cell(of_seeds, size, metric) for metric in metrics]
             loss = mean_and_range(values_of(of_seeds, size, "loss"), 3)

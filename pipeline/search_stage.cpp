@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <chrono>
+#include <nlohmann/json.hpp>
 
 #include "core/errors.h"
+#include "core/hash.h"
 #include "core/log.h"
 #include "core/progress.h"
 #include "core/threads.h"
@@ -76,6 +78,14 @@ StopToken with_cap(const StopToken& stop, double max_minutes) {
       std::chrono::duration<double, std::ratio<60>>(max_minutes)));
 }
 
+// What the study holds but for the files that the report notes in it.
+std::optional<std::string> study_content(const std::filesystem::path& study) {
+  if (!std::filesystem::exists(study)) return std::nullopt;
+  auto content = nlohmann::json::parse(StudyFile::open_read_only(study).dump_json(true));
+  content.erase("artefacts");
+  return sha256(content.dump());
+}
+
 }  // namespace
 
 void search_subnets(const PipelineConfig& config, const Workspace& workspace, const StopToken& stop,
@@ -109,7 +119,8 @@ Stage make_search_stage(const Pipeline& pipeline) {
       .outputs = {workspace.study()},
       .run =
           [&](const RunContext& context) { search_subnets(config, workspace, context.stop, {}); },
-      .prepare = [&] { set_aside_other_study(config, workspace); }};
+      .prepare = [&] { set_aside_other_study(config, workspace); },
+      .content = [&] { return study_content(workspace.study()); }};
 }
 
 }  // namespace concertina

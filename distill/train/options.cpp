@@ -180,6 +180,16 @@ const OptionTable<SamplerOptions>& sampler_table() {
              "teacher's")
           .within({0.001, 1})
           .in_fingerprint_if([](const O& o) { return o.in_place && o.in_place_weight != 1; }),
+      option("largest_every", &O::largest_every,
+             "the largest subnet is trained in one of so many steps; sandwich and pareto")
+          .within({1, 10000})
+          .in_fingerprint_if([](const O& o) { return o.largest_every > 1; })
+          .require(
+              [](const O& o) {
+                return o.largest_every == 1 || (!o.in_place && (o.kind == SamplerKind::kSandwich ||
+                                                                o.kind == SamplerKind::kPareto));
+              },
+              "expected 1 with in_place, and with kinds other than sandwich and pareto"),
       option("candidates", &O::candidates,
              "subnets drawn per bin of MACs, of which pareto keeps the largest")
           .within({1, 10000})

@@ -89,6 +89,7 @@ struct SamplerOptions {
   int32_t random = 1;
   bool in_place = false;
   double in_place_weight = 1;
+  int32_t largest_every = 1;
   int32_t candidates = 4;
   double progressive = 0;
 };

@@ -54,8 +54,10 @@ class MixedSampler : public SubnetSampler {
   std::vector<SampledSubnet> draw(int64_t step) const override {
     const int32_t stage = stage_of(step);
     std::vector<SampledSubnet> subnets;
-    if (has_first(options_.kind)) subnets.push_back(first_);
-    if (has_first(options_.kind) && stage == 0) return subnets;
+    const bool only_first = has_first(options_.kind) && stage == 0;
+    if (only_first || (has_first(options_.kind) && step % options_.largest_every == 0))
+      subnets.push_back(first_);
+    if (only_first) return subnets;
     if (has_smallest(options_.kind)) subnets.push_back({"smallest", shrinking_.smallest(stage)});
     Rng rng = rng_.fork("subnets", static_cast<uint64_t>(step));
     for (int32_t i = 1; i <= random_of(options_); ++i) {

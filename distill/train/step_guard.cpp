@@ -14,6 +14,10 @@ namespace {
 
 constexpr double kLossDecay = 0.98;
 
+at::Tensor of_roles(const at::Tensor& means, int64_t roles) {
+  return means.slice(0, means.numel() - roles);
+}
+
 }  // namespace
 
 StepGuard::StepGuard(const OptimizerOptions& options, at::Device device)
@@ -28,15 +32,21 @@ void StepGuard::restore(const std::vector<double>& means) {
 at::Tensor StepGuard::gradient_scale(const at::Tensor& losses, const at::Tensor& norm,
                                      int64_t steps_since_opening) {
   const int64_t seen = steps_since_opening;
-  if (seen == 0 || means_.sizes() != losses.sizes()) means_ = at::zeros_like(losses);
-  const at::Tensor fresh = means_ == 0;
+  const int64_t more = losses.numel() - means_.numel();
+  if (seen == 0 || (more > 0 && means_.numel() < 2))
+    means_ = at::zeros_like(losses);
+  else if (more > 0)
+    means_ = at::cat({losses.new_zeros({more}), means_});
+  at::Tensor means = of_roles(means_, losses.numel());
+  const at::Tensor fresh = means == 0;
   at::Tensor good = losses.isfinite().all().logical_and(norm.isfinite());
   if (guard_ > 0 && seen >= kGuardAfter) {
-    good = good.logical_and(fresh.logical_or(losses <= means_ * guard_).all());
+    good = good.logical_and(fresh.logical_or(losses <= means * guard_).all());
   }
   const double weight = std::max(1 / static_cast<double>(seen + 1), 1 - kLossDecay);
-  const at::Tensor mean = at::where(fresh, losses, means_ * (1 - weight) + losses * weight);
-  means_ = at::where(good, mean, means_);
+  const at::Tensor mean = at::where(fresh, losses, means * (1 - weight) + losses * weight);
+  means = at::where(good, mean, means);
+  means_ = at::cat({means_.slice(0, 0, means_.numel() - losses.numel()), means});
   return at::where(good, clip_scale(norm, clip_), std::numeric_limits<double>::quiet_NaN());
 }
 

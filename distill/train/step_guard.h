@@ -15,7 +15,8 @@
 namespace concertina {
 
 // Keeps a running mean of each role's loss (largest, smallest, random1, ...: SampledSubnet) over
-// the steps that were applied. Not thread-safe.
+// the steps that were applied. Steps without the largest (sampler.largest_every) have one role less,
+// the first. Not thread-safe.
 class StepGuard {
  public:
   StepGuard(const OptimizerOptions& options, at::Device device);
@@ -28,7 +29,7 @@ class StepGuard {
   // running means are reset.
   at::Tensor gradient_scale(const at::Tensor& losses, const at::Tensor& norm,
                             int64_t steps_since_opening);
-  const at::Tensor& means() const { return means_; }  // [roles] fp64
+  const at::Tensor& means() const { return means_; }  // fp64, of the roles seen so far
 
   static constexpr int64_t kGuardAfter = 20;  // steps before losses are compared with the mean
 

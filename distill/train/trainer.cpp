@@ -229,17 +229,19 @@ void Trainer::record(PendingStep& step) {
   const double seconds = values.front();
   const double* norm_and_scale = values.data() + 2 + report.loss.terms.size();
   const double* means = norm_and_scale + 2;
+  const double* end = values.data() + values.size();
   report.grad_norm = norm_and_scale[0];
   report.skipped = std::isnan(norm_and_scale[1]);
   if (report.skipped) {
     ++state.skipped;
     ++state.skipped_in_a_row;
-    skip_reason_ = skip_reason(report.loss, step.by_role, means, setup_.options.optimizer.guard,
-                               report.grad_norm);
+    const auto roles = step.by_role ? static_cast<int64_t>(report.loss.terms.size()) : 1;
+    skip_reason_ = skip_reason(report.loss, step.by_role, end - roles,
+                               setup_.options.optimizer.guard, report.grad_norm);
     log_warn("step {} skipped: {}", report.step, skip_reason_);
   } else {
     state.skipped_in_a_row = 0;
-    state.mean_loss.assign(means, values.data() + values.size());
+    state.mean_loss.assign(means, end);
   }
   const double wall = seconds_since(std::max(step.start, last_recorded_)), speed = seconds / wall;
   last_recorded_ = Clock::now();

@@ -7,7 +7,7 @@
 
 namespace concertina {
 
-// kAuto: bf16 on CUDA and where the CPU multiplies bf16 in hardware, else fp32.
+// kAuto: bf16 where the device multiplies it in hardware (GPUs from compute capability 8), else fp32.
 at::ScalarType scalar_type(Precision precision, at::Device device = at::kCPU);
 
 }  // namespace concertina

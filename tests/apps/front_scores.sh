@@ -58,4 +58,19 @@ says "$work/scored.txt" "evaluations on test so far: $((before + 1))"
 says "$work/now.txt" "on test  distill.l1"
 "$program" search configs/smoke.yaml --out "$work/run" --resume --score "$key" >/dev/null 2>&1
 [ "$(looks)" = "$((before + 1))" ] || fail "what was scored already was scored again"
+
+# Latencies measured after the search leave the model that the search used, and the error that the report quotes, as they are.
+frozen() { "$program" report "$study" -o "$work/page.html" >/dev/null && grep -o 'Latency model: [^<]*held-out subnets' "$work/page.html"; }
+times() { "$program" latency export "$study" --json | python3 -c 'import json, sys; print(len(json.load(sys.stdin)))'; }
+error=$(frozen) points=$(times)
+"$program" latency profile "$work/run/stage2/model.safetensors" -o "$study" --points 6 --seconds 1 >/dev/null 2>&1
+[ "$(times)" -gt "$points" ] || fail "latency profile measured nothing"
+[ "$(frozen)" = "$error" ] || fail "the report's held-out error of the frozen model changed: $error, $(frozen)"
+
+# The report is made again from what was added to the study, once.
+for expected in "report: started" "report: unchanged, skipped"; do
+  "$program" run configs/smoke.yaml --out "$work/run" >/dev/null 2>"$work/log.txt"
+  says "$work/log.txt" "$expected"
+  says "$work/log.txt" "search: unchanged, skipped"
+done
 echo "front scores: passed"

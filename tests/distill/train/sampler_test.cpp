@@ -34,6 +34,17 @@ TEST(Sampler, DrawsTheSubnetsOfItsKind) {
   EXPECT_EQ(sampler->draw(3)[1].architecture, space.smallest());
 }
 
+TEST(Sampler, TrainsTheLargestInOneOfSoManySteps) {
+  const SearchSpace space = testing::tiny_space();
+  const auto sampler =
+      make_sampler({.kind = SamplerKind::kSandwich, .largest_every = 3}, space, 10, Rng(1));
+  for (int64_t step = 0; step < 7; ++step) {
+    const auto subnets = sampler->draw(step);
+    EXPECT_EQ(subnets.size(), step % 3 == 0 ? 3U : 2U);
+    EXPECT_EQ(subnets[0].role, step % 3 == 0 ? "largest" : "smallest");
+  }
+}
+
 TEST(Sampler, ShrinksProgressively) {
   const SearchSpace space = testing::tiny_space();
   const auto sampler = make_sampler(

@@ -42,6 +42,14 @@ TEST_F(Guarded, TheFirstLossesOfAMeanHaveEqualWeight) {
   EXPECT_TRUE(counts({4.0}, kLate));
 }
 
+TEST_F(Guarded, KeepsTheMeansOfRolesThatAStepLacks) {
+  for (int64_t seen = 0; seen < kLate; ++seen)
+    EXPECT_TRUE(seen % 4 == 0 ? counts({0.01, 1.0, 2.0}, seen) : counts({1.0, 2.0}, seen));
+  EXPECT_FALSE(counts({0.06, 1.0, 2.0}, kLate));
+  EXPECT_FALSE(counts({6.0, 2.0}, kLate + 1));
+  EXPECT_TRUE(counts({4.0, 8.0}, kLate + 2));
+}
+
 TEST_F(Guarded, ResumesWithTheMeansOfACheckpoint) {
   guard.restore({0.01, 1.0});
   EXPECT_FALSE(counts({0.06, 1.0}, 100));
