@@ -7,6 +7,7 @@
 
 #include "pipeline/front_scores.h"
 #include "pipeline/text_table.h"
+#include "pipeline/workspace.h"
 
 namespace concertina {
 namespace {
@@ -44,11 +45,13 @@ std::string time_line(const SubnetResults& results) {
 std::string missing_line(const SubnetResults& results, const Architecture& architecture,
                          const std::string& command) {
   if (results.complete()) return "";
-  return fmt::format("  missing  {}: {} '{}'\n",
-                     !results.test.empty() ? "a measured latency"
-                     : results.time        ? "scores on test"
-                                           : "scores on test and a measured latency",
-                     command, architecture.key());
+  const std::string_view what = !results.test.empty() ? "a measured latency"
+                                : results.time        ? "scores on test"
+                                                      : "scores on test and a measured latency";
+  const std::string how =
+      command.empty() ? "`concertina eval` and `concertina bench` make them of the extracted subnet"
+                      : fmt::format("{} '{}'", command, architecture.key());
+  return fmt::format("  missing  {}: {}\n", what, how);
 }
 
 std::string terms_line(const FrontResults& results, const Budget& budget) {
@@ -88,10 +91,11 @@ Json results_json(const SubnetResults& results) {
 }
 
 std::string score_command(const StudyFile& study, const std::filesystem::path& path) {
+  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
+  if (!std::filesystem::exists(Workspace{folder}.student(2))) return "";
   std::string config = "CONFIG";
   for (const Artefact& artefact : study.artefacts())
     if (artefact.name == kPipelineArtefact) config = artefact.path;
-  const std::filesystem::path folder = path.has_parent_path() ? path.parent_path() : ".";
   return fmt::format("concertina search {} --out {} --resume --score", config, folder.string());
 }
 

@@ -14,7 +14,8 @@ namespace concertina {
 // known is null or left out.
 nlohmann::ordered_json results_json(const SubnetResults& results);
 
-// The command that scores a subnet of this study, up to the subnet's key.
+// The command that scores a subnet of this study, up to the subnet's key; "" where the run's supernet
+// is not beside the study.
 std::string score_command(const StudyFile& study, const std::filesystem::path& path);
 
 // Indented lines: scores on test with intervals and settings; the measured latency with its

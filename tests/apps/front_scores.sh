@@ -52,6 +52,9 @@ before=$(looks)
 [ "$before" -ge 1 ] || fail "the search recorded no evaluation on test"
 "$program" pareto "$study" "${only[@]}" --best >"$work/missing.txt"
 says "$work/missing.txt" "missing  scores on test and a measured latency: concertina search configs/smoke.yaml --out $work/run --resume --score '$key'"
+mkdir "$work/alone" && cp "$study" "$work/alone/study.db"
+"$program" pareto "$work/alone/study.db" "${only[@]}" --best >"$work/alone.txt"
+says "$work/alone.txt" "missing  scores on test and a measured latency: .concertina eval. and .concertina bench."
 "$program" search configs/smoke.yaml --out "$work/run" --resume --score "$key" >"$work/scored.txt" 2>/dev/null
 says "$work/scored.txt" "evaluations on test so far: $((before + 1))"
 "$program" pareto "$study" "${only[@]}" --best >"$work/now.txt"
