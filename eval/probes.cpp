@@ -11,7 +11,7 @@ namespace concertina {
 namespace {
 
 constexpr double kLeastVariance = 1e-12;
-constexpr double kNoVariance = 1e-10;  // of a feature, relative to the largest: it carries nothing
+constexpr double kNoVariance = 1e-10;  // relative to the largest
 
 struct Moments {
   double n = 0;
@@ -29,9 +29,7 @@ Moments moments_of(const ProbeSums& sums) {
   m.class_means = sums.class_sums() / sums.class_counts().clamp_min(1).unsqueeze(1);
   m.prior = sums.class_counts() / m.n;
   m.total = sums.gram() / m.n - at::outer(m.mean, m.mean);
-  const at::Tensor variance = m.total.diagonal();
-  m.scale = at::where(variance > kNoVariance * variance.max(), variance.clamp_min(0).rsqrt(),
-                      at::zeros_like(variance));
+  m.scale = unit_variance_scale(m.total.diagonal());
   return m;
 }
 
@@ -94,6 +92,11 @@ at::Tensor biases(const Moments& m, const at::Tensor& shift, const at::Tensor& w
 
 }  // namespace
 
+at::Tensor unit_variance_scale(const at::Tensor& variance) {
+  return at::where(variance > kNoVariance * variance.max(), variance.clamp_min(0).rsqrt(),
+                   at::zeros_like(variance));
+}
+
 ProbeSums::ProbeSums(int64_t classes, at::Tensor shift)
     : classes_(classes),
       shift_(std::move(shift)),
@@ -134,6 +137,16 @@ ProbeSums ProbeSums::operator-(const ProbeSums& part) const {
   rest.class_sums_ = class_sums_ - part.class_sums_;
   rest.class_counts_ = class_counts_ - part.class_counts_;
   return rest;
+}
+
+ProbeSums ProbeSums::projected(const at::Tensor& projection) const {
+  if (!shift_.defined()) return *this;
+  ProbeSums sums(classes_, shift_.matmul(projection));
+  if (!gram_.defined()) return sums;
+  sums.gram_ = projection.t().mm(gram_).mm(projection);
+  sums.class_sums_ = class_sums_.mm(projection);
+  sums.class_counts_ = class_counts_;
+  return sums;
 }
 
 double ProbeSums::count() const { return class_counts_.sum().item<double>(); }

@@ -122,6 +122,22 @@ TEST(Probes, ClassesNeverSeenAreNeverGuessedAndDeadFeaturesDoNoHarm) {
   }
 }
 
+TEST(Probes, ProjectedSumsAreTheSumsOfProjectedFeatures) {
+  const Data data = gaussians(600, 2, 9);
+  at::Generator draws = at::make_generator<at::CPUGeneratorImpl>(5);
+  const at::Tensor projection = at::empty({kWidth, 5}).normal_(0, 1, draws);
+  const ProbeSums projected = sums_of(data, 100).projected(projection.to(at::kDouble));
+  const ProbeSums direct = sums_of({data.x.mm(projection), data.y}, 100);
+  EXPECT_LT(relative(projected.gram(), direct.gram()), 1e-3);
+  EXPECT_EQ(projected.count(), direct.count());
+  for (const ProbeKind kind : {ProbeKind::kRidge, ProbeKind::kLda}) {
+    const auto a = solve_probes(projected, kind, std::array{1e-2}).front();
+    const auto b = solve_probes(direct, kind, std::array{1e-2}).front();
+    const at::Tensor x = data.x.mm(projection);
+    EXPECT_LT(relative(a.scores(x), b.scores(x)), 1e-3);
+  }
+}
+
 TEST(LinearProbe, WithOneFrameOfEachClassTheNearestMeanIsChosen) {
   const Data all = gaussians(200, 8, 1);
   ProbeSums sums(kClasses);
