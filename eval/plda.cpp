@@ -59,7 +59,7 @@ at::Tensor Plda::log_ratios(const at::Tensor& a, const at::Tensor& b) const {
   // A coordinate has variance 1 + B; of one speaker, the two have covariance B.
   const at::Tensor total = 1 + between, determinant = 1 + 2 * between;
   const at::Tensor squares = a.square() + b.square();
-  const at::Tensor one_speaker = (total * squares - 2 * between * a * b) / determinant;
+  const at::Tensor one_speaker = (total * squares - 2 * between * (a * b)) / determinant;
   return (total.log() - 0.5 * determinant.log() + 0.5 * (squares / total - one_speaker)).sum(1);
 }
 

@@ -79,8 +79,8 @@ TEST(Tasks, EachLayerHasTheScoreThatItIsChosenBy) {
       score_tasks(corpus.manifest(), subnet_features(supernet.slice(supernet.space().largest())),
                   toy_options(), Split::kTest, {});
   for (const TaskScore& score : scores) {
-    const bool chooses =
-        score.metric != "asv.min_dcf" && score.metric.find("nonpause") == std::string::npos;
+    const bool chooses = !score.metric.starts_with("asv.min_dcf") &&
+                         score.metric.find("nonpause") == std::string::npos;
     ASSERT_EQ(score.layers.size(), chooses ? 5u : 0u) << score.metric;
     if (!chooses) continue;
     const bool lower = find_metric(score.metric)->direction == Direction::kMinimise;
@@ -119,7 +119,7 @@ TEST(Tasks, PldaComparesTheSameTrialsAsTheCosine) {
   const TaskScore &cosine = scores[0], &plda = scores[2];
   EXPECT_EQ(plda.metric, "asv.eer_plda");
   EXPECT_EQ(scores[3].metric, "asv.min_dcf_plda");
-  EXPECT_LT(plda.value, 40);
+  EXPECT_LT(plda.value, 45);
   EXPECT_TRUE(plda.setting.ends_with("chosen on 3 folds of train's speakers")) << plda.setting;
   ASSERT_EQ(plda.trials.size(), cosine.trials.size());
   for (size_t i = 0; i < plda.trials.size(); ++i) {

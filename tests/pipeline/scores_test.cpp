@@ -181,7 +181,7 @@ TEST_F(SuperbFile, ErrorsNamePlaceAndNearestMetric) {
       {"model\tPR\n", "no model in it"},
       {"", "no model in it"},
       {R"({"m": {"PR": "x"}})", "PR of 'm' is \"x\", which is no number"},
-      {R"({"m": {"pr": 1}})", "'PR'"},
+      {R"({"m": {"SF-CE": 1}})", "'SF-CER'"},
       {"{", "parse error"}};
   for (const auto& [text, part] : cases) {
     write_atomically(folder_ / "bad", text);
