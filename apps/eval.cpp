@@ -1,5 +1,5 @@
-// concertina eval: scores of a model, compared with its random initialisation, MFCC features and
-// other models.
+// concertina eval: scores of a model beside its teacher, features without learning, its random
+// initialisation and other models.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -7,11 +7,13 @@
 #include <sstream>
 
 #include "apps/latency.h"
+#include "apps/task_flags.h"
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
-#include "core/option_table.h"
 #include "pipeline/baselines.h"
+#include "pipeline/score_page.h"
+#include "pipeline/score_table.h"
 
 namespace concertina {
 namespace {
@@ -20,24 +22,9 @@ struct EvalArgs {
   Comparison comparison{.data = "data/manifest.tsv"};
   std::vector<std::string> tasks = {"all"};
   Precision dtype = Precision::kAuto;
-  std::string split = "test", members, output;
+  std::string split = "test", members, output, page;
   bool trained = false, clips = false;
 };
-
-// What --set says of section `tasks`; the flags, where they are given, say more.
-TaskOptions task_options(const EvalArgs& args, const CLI::App& verb, const Globals& globals) {
-  ConfigFile file = ConfigFile::parse("{}", "--set");
-  for (const std::string& assignment : globals.set) file.set(assignment);
-  TaskOptions options;
-  options.tasks = task_names();
-  task_table().read(file.root().section("tasks"), options);
-  file.finish();
-  const bool all = args.tasks == std::vector<std::string>{"all"};
-  if (verb.count("--tasks") > 0) options.tasks = all ? task_names() : args.tasks;
-  if (verb.count("--dtype") > 0) options.dtype = args.dtype;
-  if (args.trained) options.trained = true;
-  return options;
-}
 
 std::vector<std::string> members_in(const std::string& file) {
   std::vector<std::string> members;
@@ -49,16 +36,32 @@ std::vector<std::string> members_in(const std::string& file) {
   return members;
 }
 
+// Without --beside: the baselines that say what a score is worth; of many members, only they.
+std::vector<std::string> compared_with(const EvalArgs& args, const CLI::App& verb) {
+  if (verb.count("--beside") > 0)
+    return args.comparison.with == std::vector<std::string>{"none"} ? std::vector<std::string>()
+                                                                    : args.comparison.with;
+  if (!args.members.empty()) return {};
+  std::vector<std::string> with = {"mfcc", "fbank", "random"};
+  if (!args.comparison.teacher.empty()) with.insert(with.begin(), "teacher");
+  return with;
+}
+
 void evaluate(const EvalArgs& args, const CLI::App& verb, const Globals& globals) {
   Comparison comparison = args.comparison;
   comparison.seed = globals.seed;
   comparison.split = args.split == "dev" ? Split::kDev : Split::kTest;
-  comparison.tasks = task_options(args, verb, globals);
+  comparison.tasks = task_options(args.tasks, verb, globals);
+  if (verb.count("--dtype") > 0) comparison.tasks.dtype = args.dtype;
+  if (args.trained) comparison.tasks.trained = true;
   if (!args.members.empty()) comparison.members = members_in(args.members);
-  const ClipScores clips = args.clips ? ClipScores::kListed : ClipScores::kNone;
-  const BaselineTable table = compare_with_baselines(comparison, globals.stop);
-  if (!args.output.empty()) write_atomically(args.output, table.to_json(globals.seed, clips));
-  fmt::print("{}", globals.json ? table.to_json(globals.seed, clips) : table.text());
+  comparison.with = compared_with(args, verb);
+  const Scores scores = compare_with_baselines(comparison, globals.stop);
+  const std::string json = to_json(scores, args.clips ? ClipScores::kListed : ClipScores::kNone);
+  if (!args.output.empty()) write_atomically(args.output, json);
+  if (!args.page.empty())
+    write_atomically(args.page, score_page(scores, "Scores of " + args.comparison.model));
+  fmt::print("{}", globals.json ? json : score_text(scores));
 }
 
 }  // namespace
@@ -85,7 +88,8 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
   globals.paths.reads(
       verb->add_option(
               "--beside", args->comparison.with,
-              "what to compare with: random (its random initialisation), mfcc, or model files")
+              "what to compare with: teacher (of --teacher), mfcc, fbank, random (its random "
+              "initialisation), model files, or none; without it the first four, none with --archs")
           ->delimiter(','));
   verb->add_flag("--trained", args->trained,
                  "also train SUPERB's probe, a weighted sum of layers and a linear head: metrics "
@@ -98,7 +102,7 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
                                        "a stage's objective.safetensors, for --teacher")
                           ->needs("--teacher"));
   verb->add_flag("--clips", args->clips,
-                 "list hits and totals of every clip with the accuracies, in JSON");
+                 "list hits and totals or trials of every clip in JSON, for scores compare");
   verb->add_option("--split", args->split, "dev or test")
       ->check(CLI::IsMember({"dev", "test"}))
       ->capture_default_str();
@@ -109,10 +113,13 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
                        verb->add_option("-o,--out,--output", args->output,
                                         "JSON file to write the scores to as well"),
                        FileKind::kJson);
+  globals.paths.writes(*verb,
+                       verb->add_option("--html", args->page, "HTML page to write the scores to"),
+                       FileKind::kPage);
   verb->footer(
       "--set takes the options of section tasks (concertina config tasks).\n"
       "Examples:\n"
-      "  concertina eval runs/quickstart/teacher/model.safetensors --beside random,mfcc\n"
+      "  concertina eval model.safetensors --teacher teacher.safetensors --html scores.html\n"
       "  concertina eval model.safetensors --tasks sid --set tasks.fidelity=0.1\n"
       "  concertina eval model.safetensors --tasks pr --trained --teacher teacher.safetensors "
       "--set tasks.teacher_layers=[2,4]");

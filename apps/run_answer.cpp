@@ -41,7 +41,7 @@ void print_next_steps(const PipelineConfig& config, const Workspace& workspace) 
       "  concertina pareto {0} --max-params 1M\n"
       "  concertina extract {2} --study {0} --max-params 1M -o small.safetensors\n"
       "  concertina encode {1} AUDIO.wav -o features.npy\n"
-      "  concertina eval {1} --data {4} --beside random,mfcc\n",
+      "  concertina eval {1} --data {4}\n",
       study, subnet, supernet, workspace.report().string(), corpus_manifest(config).string());
 }
 

@@ -225,6 +225,8 @@ std::unique_ptr<CLI::App> make_program(Globals& globals) {
   add_bench_verb(*app, globals);
   add_encode_verbs(*app, globals);
   add_eval_verbs(*app, globals);
+  add_scores_verbs(*app, globals);
+  add_attack_verb(*app, globals);
   add_config_verb(*app, globals);
   add_doctor_verb(*app, globals);
   return app;

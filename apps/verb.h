@@ -75,6 +75,8 @@ void add_encode_verbs(CLI::App& app, Globals& globals);   // encode
 void add_train_verbs(CLI::App& app, Globals& globals);    // pretrain, train
 void add_targets_verbs(CLI::App& app, Globals& globals);  // targets list, targets remove
 void add_eval_verbs(CLI::App& app, Globals& globals);     // eval, latency
+void add_scores_verbs(CLI::App& app, Globals& globals);   // scores
+void add_attack_verb(CLI::App& app, Globals& globals);    // attack
 void add_search_verbs(CLI::App& app, Globals& globals);   // search
 void add_study_verbs(CLI::App& app, Globals& globals);    // study, pareto, report
 void add_run_verbs(CLI::App& app, Globals& globals);      // run

@@ -17,7 +17,7 @@ namespace {
 
 constexpr int32_t kBaselineCoefficients = 20;
 constexpr int64_t kBaselineContext = 8;
-constexpr int64_t kBaselineStep = 2;  // 10 ms frames of the MFCC in one frame of the baseline
+constexpr int64_t kBaselineStep = 2;  // 10 ms frames of the signal in one frame of a baseline
 
 // [F, D] -> [T, (2 * context + 1) * D], every `step`-th frame with its neighbours `step` apart;
 // ends are repeated.
@@ -65,14 +65,52 @@ std::vector<float> samples_of(const Blueprint& blueprint, const Piece& piece,
   return {clip.begin() + first, clip.begin() + end};
 }
 
+at::Tensor waveform_of(const std::vector<float>& samples) {
+  return at::from_blob(const_cast<float*>(samples.data()),
+                       {1, static_cast<int64_t>(samples.size())}, at::kFloat);
+}
+
+// frames [T, D], every kBaselineStep-th of those of `options`.
+ClipFeatures baseline_of(const at::Tensor& frames, const MelOptions& options) {
+  const double rate = options.sample_rate;
+  return {frames.unsqueeze(0), static_cast<double>(kBaselineStep * options.hop) / rate,
+          options.window / 2.0 / rate};
+}
+
 ClipFeatures mfcc_baseline(const std::vector<float>& samples) {
   const MelOptions options{.bins = 40};
-  const at::Tensor waveform = at::from_blob(const_cast<float*>(samples.data()),
-                                            {1, static_cast<int64_t>(samples.size())}, at::kFloat);
-  const at::Tensor frames = mfcc(waveform, kBaselineCoefficients, options).squeeze(0);
-  const double rate = options.sample_rate;
-  return {with_context(frames, kBaselineStep, kBaselineContext).unsqueeze(0),
-          static_cast<double>(kBaselineStep * options.hop) / rate, options.window / 2.0 / rate};
+  const at::Tensor frames = mfcc(waveform_of(samples), kBaselineCoefficients, options).squeeze(0);
+  return baseline_of(with_context(frames, kBaselineStep, kBaselineContext), options);
+}
+
+// The slope of a line through 5 frames, sum_k k x[t + k] / sum_k k^2; ends are repeated.
+at::Tensor differences_over_time(const at::Tensor& frames) {
+  constexpr int64_t kReach = 2;
+  const int64_t n = frames.size(0);
+  at::Tensor slope = at::zeros_like(frames);
+  double squares = 0;
+  for (int64_t k = -kReach; k <= kReach; ++k) {
+    slope += frames.index_select(0, (at::arange(n) + k).clamp(0, n - 1)) * static_cast<double>(k);
+    squares += static_cast<double>(k * k);
+  }
+  return slope / squares;
+}
+
+ClipFeatures fbank_baseline(const std::vector<float>& samples) {
+  const MelOptions options{.bins = 80};
+  const at::Tensor frames = log_mel(waveform_of(samples), options).squeeze(0);
+  const at::Tensor first = differences_over_time(frames);
+  const at::Tensor all = at::cat({frames, first, differences_over_time(first)}, 1);
+  return baseline_of(all.slice(0, 0, std::nullopt, kBaselineStep).contiguous(), options);
+}
+
+FeatureExtractor each_clip(ClipFeatures (*features_of_clip)(const std::vector<float>&)) {
+  return [features_of_clip](const std::vector<std::vector<float>>& clips) {
+    const c10::InferenceMode guard;
+    std::vector<ClipFeatures> features;
+    std::ranges::transform(clips, std::back_inserter(features), features_of_clip);
+    return features;
+  };
 }
 
 std::vector<ClipFeatures> encoded(const Subnet& subnet,
@@ -129,13 +167,8 @@ FeatureExtractor subnet_features(Subnet subnet) {
   };
 }
 
-FeatureExtractor mfcc_baseline_features() {
-  return [](const std::vector<std::vector<float>>& clips) {
-    const c10::InferenceMode guard;
-    std::vector<ClipFeatures> features;
-    std::ranges::transform(clips, std::back_inserter(features), mfcc_baseline);
-    return features;
-  };
-}
+FeatureExtractor mfcc_baseline_features() { return each_clip(mfcc_baseline); }
+
+FeatureExtractor fbank_baseline_features() { return each_clip(fbank_baseline); }
 
 }  // namespace concertina

@@ -103,9 +103,13 @@ Fingerprints metric_fingerprints(const ScoreSources& sources) {
     const Facts facts = task_facts(sources, task);
     for (const Metric& metric : known_metrics()) {
       const bool trained = is_trained_metric(metric.name);
-      if (!metric.name.starts_with(task + ".") || (trained && !sources.tasks.trained)) continue;
+      const bool matched = is_matched_metric(metric.name);
+      if (!metric.name.starts_with(task + ".") || (trained && !sources.tasks.trained) ||
+          (matched && sources.tasks.probe_width == 0))
+        continue;
       Facts& own = all[std::string(metric.name)] = facts;
       if (trained) own["trained probe"] = kTrainedVersion;
+      if (matched) own["tasks.probe_width"] = fmt::format("{}", sources.tasks.probe_width);
     }
   }
   return all;

@@ -4,11 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <map>
 #include <optional>
 #include <utility>
 
 #include "core/errors.h"
+#include "core/rng.h"
 
 namespace concertina {
 namespace {
@@ -131,26 +133,75 @@ std::vector<double> FoldSums::held_out_accuracies(ProbeKind kind,
   return accuracies;
 }
 
-std::string ChosenProbe::setting(const std::string& layer_name) const {
-  return fmt::format("{}, shrinkage {:g}, chosen on {} folds of train", layer_name, probe.shrinkage,
-                     folds);
+FoldSums FoldSums::projected(const at::Tensor& projection) const {
+  FoldSums result(classes_, every_);
+  result.seen_ = seen_;
+  const at::Tensor single = projection.to(at::kFloat);
+  for (const Fold& fold : folds_) {
+    Fold& added =
+        result.folds_.emplace_back(Fold{fold.sums.projected(projection), {}, fold.labels});
+    for (const at::Tensor& features : fold.features) added.features.push_back(features.mm(single));
+  }
+  return result;
 }
 
+at::Tensor gaussian_projection(const ProbeSums& sums, int64_t width) {
+  const at::Tensor mean = sums.class_sums().sum(0) / sums.count();
+  const at::Tensor variance = sums.gram().diagonal() / sums.count() - mean.square();
+  const at::Tensor scale = unit_variance_scale(variance);
+  Rng rng = Rng(0).fork("probe projection", static_cast<uint64_t>(width));
+  at::Tensor projection = at::empty({variance.size(0), width}, at::kDouble);
+  double* values = projection.mutable_data_ptr<double>();
+  for (int64_t i = 0; i < projection.numel(); ++i) values[i] = rng.normal();
+  return projection * scale.unsqueeze(1) / std::sqrt(static_cast<double>(width));
+}
+
+std::string ChosenProbe::setting(const std::string& layer_name) const {
+  const std::string projected = width > 0 ? fmt::format(" projected to {} channels", width) : "";
+  return fmt::format("{}{}, shrinkage {:g}, chosen on {} folds of train", layer_name, projected,
+                     probe.shrinkage, folds);
+}
+
+namespace {
+
+// Keeps, of one kind of probe, the best layer so far.
+void try_layer(const FoldSums& sums, ProbeKind kind, int64_t layer, double& highest,
+               ChosenProbe& chosen) {
+  const std::span<const double> shrinkages = default_shrinkages(kind);
+  const std::vector<double> accuracies = sums.held_out_accuracies(kind, shrinkages);
+  const auto best = std::ranges::max_element(accuracies);
+  chosen.accuracies.push_back(*best);
+  if (*best <= highest) return;
+  highest = *best;
+  const double shrinkage = shrinkages[static_cast<size_t>(best - accuracies.begin())];
+  chosen.layer = layer;
+  chosen.folds = sums.used();
+  chosen.probe = solve_probes(sums.all(), kind, std::array{shrinkage}).front();
+}
+
+}  // namespace
+
 std::vector<ChosenProbe> choose_probes(std::span<const ProbeKind> kinds, int64_t layers,
-                                       const std::function<FoldSums(int64_t)>& sums_of) {
-  std::vector<ChosenProbe> chosen(kinds.size());
-  std::vector<double> highest(kinds.size(), -1.0);
+                                       const std::function<FoldSums(int64_t)>& sums_of,
+                                       int64_t width) {
+  const size_t count = width > 0 ? 2 * kinds.size() : kinds.size();
+  std::vector<ChosenProbe> chosen(count);
+  std::vector<double> highest(count, -1.0);
   for (int64_t l = 0; l < layers; ++l) {
     const FoldSums sums = sums_of(l);
+    for (size_t k = 0; k < kinds.size(); ++k) try_layer(sums, kinds[k], l, highest[k], chosen[k]);
+    if (width == 0) continue;
+    const ProbeSums all = sums.all();
+    const bool wider = all.gram().size(0) > width;
+    const at::Tensor projection = wider ? gaussian_projection(all, width) : at::Tensor();
+    const FoldSums narrow = wider ? sums.projected(projection) : sums;
     for (size_t k = 0; k < kinds.size(); ++k) {
-      const std::span<const double> shrinkages = default_shrinkages(kinds[k]);
-      const std::vector<double> accuracies = sums.held_out_accuracies(kinds[k], shrinkages);
-      const auto best = std::ranges::max_element(accuracies);
-      if (*best <= highest[k]) continue;
-      highest[k] = *best;
-      const double shrinkage = shrinkages[static_cast<size_t>(best - accuracies.begin())];
-      chosen[k] = {l, sums.used(),
-                   solve_probes(sums.all(), kinds[k], std::array{shrinkage}).front()};
+      const size_t at = kinds.size() + k;
+      const double before = highest[at];
+      try_layer(narrow, kinds[k], l, highest[at], chosen[at]);
+      if (highest[at] == before) continue;
+      chosen[at].width = wider ? width : 0;
+      if (wider) chosen[at].probe.weight = projection.to(at::kFloat).mm(chosen[at].probe.weight);
     }
   }
   return chosen;

@@ -38,7 +38,9 @@ class FoldSums {
   void add(int32_t fold, const at::Tensor& features, const at::Tensor& labels);  // as ProbeSums'
 
   ProbeSums all() const;  // of what was added; at least one frame
-  int64_t used() const;   // folds that something was added to
+  // The same frames with features x P, P [D, W] double.
+  FoldSums projected(const at::Tensor& projection) const;
+  int64_t used() const;  // folds that something was added to
   // Accuracy, 0 to 1, of the probe of each shrinkage on frames that its fit did not see: 0 when all
   // frames are of one fold.
   std::vector<double> held_out_accuracies(ProbeKind kind, std::span<const double> shrinkages) const;
@@ -53,16 +55,25 @@ class FoldSums {
   std::vector<Fold> folds_;
 };
 
+// [D, width] double: features are scaled to unit variance and mapped by a fixed Gaussian matrix, of
+// which the first rows are those of narrower features. The same in every run.
+at::Tensor gaussian_projection(const ProbeSums& sums, int64_t width);
+
 struct ChosenProbe {
   int64_t layer = 0, folds = 0;
-  LinearProbe probe;  // fitted on all folds
+  int64_t width = 0;  // of the projection that it reads; 0: the features themselves
+  LinearProbe probe;  // fitted on all folds; acts on the features themselves in both cases
+  std::vector<double> accuracies;  // of each layer, 0 to 1: held out, with its best shrinkage
   // "layer 2, shrinkage 0.001, chosen on 4 folds of train"
   std::string setting(const std::string& layer_name) const;
 };
 
 // For each kind, in order, the layer and the shrinkage with the highest held-out accuracy; of equal
 // ones the lower layer and the stronger shrinkage. `sums_of(layer)` is called once per layer.
+// Where `width` is not 0, the same again of probes that read a projection of each layer to that
+// width, if it has more channels: a wider layer helps a probe even untrained.
 std::vector<ChosenProbe> choose_probes(std::span<const ProbeKind> kinds, int64_t layers,
-                                       const std::function<FoldSums(int64_t)>& sums_of);
+                                       const std::function<FoldSums(int64_t)>& sums_of,
+                                       int64_t width = 0);
 
 }  // namespace concertina

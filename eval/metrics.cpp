@@ -79,6 +79,24 @@ double min_detection_cost_of(std::span<const OperatingPoint> points, DetectionCo
   return least / std::min(miss_cost, alarm_cost);
 }
 
+// `differences`: of the resamples.
+PairedTest paired_test(double difference, std::vector<double> differences) {
+  const auto not_above = std::ranges::count_if(differences, [](double d) { return d <= 0; });
+  const auto not_below = std::ranges::count_if(differences, [](double d) { return d >= 0; });
+  const auto rare = static_cast<double>(std::min(not_above, not_below) + 1);
+  const double p = std::min(1.0, 2 * rare / static_cast<double>(differences.size() + 1));
+  return {difference, percentiles(std::move(differences)), p};
+}
+
+double hit_rate_of_draw(const ClipCounts& clips, std::span<const int32_t> times) {
+  double hit = 0, total = 0;
+  for (size_t i = 0; i < times.size(); ++i) {
+    hit += times[i] * clips.hits[i];
+    total += times[i] * clips.totals[i];
+  }
+  return total > 0 ? hit / total : 0;
+}
+
 }  // namespace
 
 double hit_rate(std::span<const double> hits, std::span<const double> totals) {
@@ -121,6 +139,34 @@ VerificationIntervals bootstrap_verification(std::span<const VerificationTrial> 
     costs.push_back(min_detection_cost_of(points, {}));
   }
   return {percentiles(std::move(rates)), percentiles(std::move(costs))};
+}
+
+PairedTest paired_hit_rates(ClipCounts a, ClipCounts b, Rng rng, int32_t resamples) {
+  CONCERTINA_ASSERT(a.hits.size() == b.hits.size());
+  std::vector<double> differences;
+  for (int32_t r = 0; r < resamples && !a.hits.empty(); ++r) {
+    const auto times = draw_with_replacement(static_cast<int64_t>(a.hits.size()), rng);
+    differences.push_back(hit_rate_of_draw(a, times) - hit_rate_of_draw(b, times));
+  }
+  return paired_test(hit_rate(a.hits, a.totals) - hit_rate(b.hits, b.totals),
+                     std::move(differences));
+}
+
+PairedVerification paired_verification(std::span<const VerificationTrial> a,
+                                       std::span<const VerificationTrial> b, int64_t clips, Rng rng,
+                                       int32_t resamples) {
+  CONCERTINA_ASSERT(a.size() == b.size());
+  const std::vector<VerificationTrial> first = by_score(a), second = by_score(b);
+  std::vector<double> rates, costs;
+  for (int32_t r = 0; r < resamples; ++r) {
+    const std::vector<int32_t> times = draw_with_replacement(clips, rng);
+    const auto of_first = operating_points(first, times),
+               of_second = operating_points(second, times);
+    rates.push_back(equal_error_rate_of(of_first) - equal_error_rate_of(of_second));
+    costs.push_back(min_detection_cost_of(of_first, {}) - min_detection_cost_of(of_second, {}));
+  }
+  return {paired_test(equal_error_rate(a) - equal_error_rate(b), std::move(rates)),
+          paired_test(min_detection_cost(a) - min_detection_cost(b), std::move(costs))};
 }
 
 }  // namespace concertina

@@ -51,4 +51,27 @@ VerificationIntervals bootstrap_verification(std::span<const VerificationTrial> 
                                              int64_t clips, Rng rng,
                                              int32_t resamples = kBootstrapResamples);
 
+// Two systems on the same clips: a resample draws the same clips for both (Efron and Tibshirani
+// 1993, chapter 16).
+struct PairedTest {
+  double difference = 0;  // the first less the second
+  Interval interval;      // 95 % percentile bootstrap
+  // Two-sided: twice the share of resamples whose difference is not on the side of `difference`,
+  // (count + 1) / (resamples + 1), at most 1.
+  double p = 1;
+};
+// Of hit_rate(). All of one size.
+struct ClipCounts {
+  std::span<const double> hits, totals;
+};
+PairedTest paired_hit_rates(ClipCounts a, ClipCounts b, Rng rng,
+                            int32_t resamples = kBootstrapResamples);
+// The same trials with the scores of each system.
+struct PairedVerification {
+  PairedTest equal_error_rate, min_detection_cost;
+};
+PairedVerification paired_verification(std::span<const VerificationTrial> a,
+                                       std::span<const VerificationTrial> b, int64_t clips, Rng rng,
+                                       int32_t resamples = kBootstrapResamples);
+
 }  // namespace concertina

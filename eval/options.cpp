@@ -70,6 +70,10 @@ const OptionTable<TaskOptions>& task_table() {
              "hidden states that probes read: the layer selected on train, the last, or the mean"),
       option("trained", &O::trained,
              "also train SUPERB's probe on each task of classification: metrics that end in _wsum"),
+      option("probe_width", &O::probe_width,
+             "also probe random projections of each layer to this many channels: metrics that end "
+             "in _matched; 0: none")
+          .within({0, 65536}),
       option(
           "teacher_layers", &O::teacher_layers,
           "of teacher.r2 and teacher.cka, 0: the input of the first; none: what stage2.objective "

@@ -33,6 +33,7 @@ struct TaskOptions {
   int32_t ks_min_clips = 3;
   LayerRule layers = LayerRule::kBest;
   bool trained = false;
+  int32_t probe_width = 0;              // 0: no probes on projections
   std::vector<int32_t> teacher_layers;  // of teacher.r2 and teacher.cka; none: the objective's rows
   double teacher_seconds = 240;
   Precision dtype = Precision::kAuto;

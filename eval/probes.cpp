@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <tuple>
 #include <utility>
 
 #include "core/errors.h"
@@ -11,7 +12,7 @@ namespace concertina {
 namespace {
 
 constexpr double kLeastVariance = 1e-12;
-constexpr double kNoVariance = 1e-10;  // of a feature, relative to the largest: it carries nothing
+constexpr double kNoVariance = 1e-10;  // relative to the largest
 
 struct Moments {
   double n = 0;
@@ -29,9 +30,7 @@ Moments moments_of(const ProbeSums& sums) {
   m.class_means = sums.class_sums() / sums.class_counts().clamp_min(1).unsqueeze(1);
   m.prior = sums.class_counts() / m.n;
   m.total = sums.gram() / m.n - at::outer(m.mean, m.mean);
-  const at::Tensor variance = m.total.diagonal();
-  m.scale = at::where(variance > kNoVariance * variance.max(), variance.clamp_min(0).rsqrt(),
-                      at::zeros_like(variance));
+  m.scale = unit_variance_scale(m.total.diagonal());
   return m;
 }
 
@@ -68,9 +67,21 @@ System lda_system(const Moments& m, const at::Tensor& shrinkages) {
   return {(1 - shrinkages) * within + shrinkages * level * unit, (centred * m.scale).t()};
 }
 
+// Cholesky factors. Where frames are fewer than features, the rounding of fp32 products can exceed the
+// weakest shrinkages: those matrices get more of the identity.
+at::Tensor factors_of(at::Tensor matrices) {
+  auto [factors, info] = at::linalg_cholesky_ex(matrices);
+  for (double extra = 1e-6; extra <= 1 && info.any().item<bool>(); extra *= 10) {
+    const at::Tensor failed = info.ne(0).to(at::kDouble).view({-1, 1, 1});
+    matrices = matrices + extra * failed * at::eye(matrices.size(1), matrices.options());
+    std::tie(factors, info) = at::linalg_cholesky_ex(matrices);
+  }
+  return factors;
+}
+
 // [K, D, C] that act on raw features.
 at::Tensor solve(const Moments& m, const System& system) {
-  const at::Tensor factors = at::linalg_cholesky(system.matrices);
+  const at::Tensor factors = factors_of(system.matrices);
   const int64_t count = system.matrices.size(0);
   const at::Tensor solved =
       at::cholesky_solve(system.right.expand({count, -1, -1}).contiguous(), factors);
@@ -93,6 +104,11 @@ at::Tensor biases(const Moments& m, const at::Tensor& shift, const at::Tensor& w
 }
 
 }  // namespace
+
+at::Tensor unit_variance_scale(const at::Tensor& variance) {
+  return at::where(variance > kNoVariance * variance.max(), variance.clamp_min(0).rsqrt(),
+                   at::zeros_like(variance));
+}
 
 ProbeSums::ProbeSums(int64_t classes, at::Tensor shift)
     : classes_(classes),
@@ -134,6 +150,16 @@ ProbeSums ProbeSums::operator-(const ProbeSums& part) const {
   rest.class_sums_ = class_sums_ - part.class_sums_;
   rest.class_counts_ = class_counts_ - part.class_counts_;
   return rest;
+}
+
+ProbeSums ProbeSums::projected(const at::Tensor& projection) const {
+  if (!shift_.defined()) return *this;
+  ProbeSums sums(classes_, shift_.matmul(projection));
+  if (!gram_.defined()) return sums;
+  sums.gram_ = projection.t().mm(gram_).mm(projection);
+  sums.class_sums_ = class_sums_.mm(projection);
+  sums.class_counts_ = class_counts_;
+  return sums;
 }
 
 double ProbeSums::count() const { return class_counts_.sum().item<double>(); }

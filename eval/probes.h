@@ -33,6 +33,8 @@ class ProbeSums {
   // Both about the same shift, as are the results.
   ProbeSums operator+(const ProbeSums& other) const;
   ProbeSums operator-(const ProbeSums& part) const;
+  // Of features x P, P [D, W] double: the sums need not be taken again.
+  ProbeSums projected(const at::Tensor& projection) const;
 
   int64_t classes() const { return classes_; }
   double count() const;  // frames seen
@@ -47,6 +49,10 @@ class ProbeSums {
   int64_t classes_;
   at::Tensor shift_, gram_, class_sums_, class_counts_;
 };
+
+// [D]: 1 / standard deviation for variances [D]; 0 for a feature that carries nothing, whose variance
+// is 1e-10 of the largest or less.
+at::Tensor unit_variance_scale(const at::Tensor& variance);
 
 struct LinearProbe {
   double shrinkage = 0;

@@ -39,6 +39,7 @@ bool SubnetEvaluator::gives(std::string_view metric) const {
   if (metric == kDistillMetric) return parts_.distill != nullptr;
   if (is_teacher_metric(metric)) return parts_.teacher != nullptr;
   if (is_trained_metric(metric) && !parts_.tasks.trained) return false;
+  if (is_matched_metric(metric) && parts_.tasks.probe_width == 0) return false;
   return tasks_ && std::ranges::count(tasks_->names(), task_of(metric)) > 0;
 }
 
@@ -138,6 +139,8 @@ GroupResult SubnetEvaluator::score_group(const WorkGroup& group, const StopToken
 }
 
 bool is_trained_metric(std::string_view metric) { return metric.ends_with("_wsum"); }
+
+bool is_matched_metric(std::string_view metric) { return metric.ends_with("_matched"); }
 
 void use_one_thread() { at::set_num_threads(1); }
 

@@ -59,6 +59,9 @@ void use_one_thread();
 
 bool is_trained_metric(std::string_view metric);  // of a trained probe: "pr.frame_acc_wsum"
 
+// Of a probe on a random projection (TaskOptions::probe_width): "pr.frame_acc_matched".
+bool is_matched_metric(std::string_view metric);
+
 // The tasks behind those of `metrics` that are task metrics, in the order of task_names().
 std::vector<std::string> tasks_behind(const std::vector<std::string>& metrics);
 

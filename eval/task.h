@@ -3,6 +3,7 @@
 #pragma once
 
 #include <ATen/ATen.h>
+#include <fmt/format.h>
 
 #include <cstdint>
 #include <memory>
@@ -10,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "eval/folds.h"
 #include "eval/metrics.h"
 #include "eval/task_kinds.h"
 #include "eval/tasks.h"
@@ -42,6 +44,10 @@ class Task {
   virtual ~Task() = default;
   virtual bool wants(int64_t clip) const = 0;  // index into the manifest
   virtual std::unique_ptr<TaskRun> start() const = 0;
+  // What it tells apart, for the table of scores: "22 speakers".
+  virtual std::string content() const {
+    return class_count() > 0 ? fmt::format("{} classes", class_count()) : "";
+  }
 
   // The metric of a trained probe; "": the task is none of classification, and has none of the
   // others.
@@ -81,5 +87,8 @@ struct ClipHits {
 };
 TaskScore score_of(const std::string& metric, const ClipHits& hits, std::string setting,
                    Intervals intervals);
+// With the setting of a probe and what each layer had on folds of train.
+TaskScore score_of(const std::string& metric, const ClipHits& hits, const ChosenProbe& probe,
+                   LayerRule rule, Intervals intervals);
 
 }  // namespace concertina

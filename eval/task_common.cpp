@@ -93,6 +93,13 @@ TaskScore score_of(const std::string& metric, const ClipHits& hits, std::string 
   return score;
 }
 
+TaskScore score_of(const std::string& metric, const ClipHits& hits, const ChosenProbe& probe,
+                   LayerRule rule, Intervals intervals) {
+  TaskScore score = score_of(metric, hits, probe.setting(layer_name(probe.layer, rule)), intervals);
+  for (const double accuracy : probe.accuracies) score.layers.push_back(100 * accuracy);
+  return score;
+}
+
 Facts speaker_facts(const Manifest& manifest, const TaskOptions& options) {
   const std::string data = hash_of_clips(manifest, [](const Clip& clip) {
     if (clip.speaker.empty() || clip.group.empty()) return std::string();

@@ -134,10 +134,11 @@ std::string what_is_missing(const PhoneData& data, Split split) {
 }
 
 struct PhoneTask : Task {
-  PhoneTask(PhoneData all, LayerRule layer_rule);
+  PhoneTask(PhoneData all, const TaskOptions& options);
   bool wants(int64_t clip) const override { return data.clips.contains(clip); }
   std::string trained_metric() const override { return "pr.frame_acc_wsum"; }
   int64_t class_count() const override { return classes; }
+  std::string content() const override { return fmt::format("{} phones", classes); }
   ClipLabels labels(int64_t clip, const ClipFeatures& features) const override {
     const LabelledClip& labelled = data.clips.at(clip);
     return {labelled.split == Split::kTrain, labelled.fold, labelled.frame_classes(features)};
@@ -146,6 +147,7 @@ struct PhoneTask : Task {
 
   PhoneData data;
   LayerRule rule;
+  int64_t width = 0;  // TaskOptions::probe_width
   int64_t classes = 0;
   int64_t every = 1;        // of training frames, kept to choose the probes' settings on
   at::Tensor speech_class;  // [classes] 1 where the class is no pause
@@ -170,11 +172,16 @@ class PhoneRun : public TaskRun {
 
   std::vector<TaskScore> scores(Intervals intervals) const override {
     std::vector<TaskScore> scores;
-    for (size_t k = 0; k < kPhoneProbes.size(); ++k) {
-      const std::string setting = chosen_[k].setting(layer_name(chosen_[k].layer, task_.rule));
-      const std::string suffix = kPhoneProbes[k] == ProbeKind::kLda ? "_lda" : "";
-      scores.push_back(score_of("pr.frame_acc" + suffix, all_[k], setting, intervals));
-      scores.push_back(score_of("pr.nonpause_acc" + suffix, speech_[k], setting, intervals));
+    for (size_t k = 0; k < chosen_.size(); ++k) {
+      const bool lda = kPhoneProbes[k % kPhoneProbes.size()] == ProbeKind::kLda;
+      const bool matched = k >= kPhoneProbes.size();
+      const std::string suffix = std::string(lda ? "_lda" : "") + (matched ? "_matched" : "");
+      scores.push_back(
+          score_of("pr.frame_acc" + suffix, all_[k], chosen_[k], task_.rule, intervals));
+      if (matched) continue;
+      scores.push_back(
+          score_of("pr.nonpause_acc" + suffix, speech_[k], chosen_[k], task_.rule, intervals));
+      scores.back().layers.clear();  // the settings are those of all frames
     }
     return scores;
   }
@@ -189,10 +196,12 @@ class PhoneRun : public TaskRun {
   }
 
   void choose() {
-    chosen_ = choose_probes(kPhoneProbes, static_cast<int64_t>(sums_.size()), [&](int64_t layer) {
-      return std::move(sums_[static_cast<size_t>(layer)]);
-    });
+    chosen_ = choose_probes(
+        kPhoneProbes, static_cast<int64_t>(sums_.size()),
+        [&](int64_t layer) { return std::move(sums_[static_cast<size_t>(layer)]); }, task_.width);
     sums_.clear();
+    all_.resize(chosen_.size());
+    speech_.resize(chosen_.size());
   }
 
   void test(const at::Tensor& layers, const at::Tensor& target) {
@@ -200,7 +209,7 @@ class PhoneRun : public TaskRun {
     const at::Tensor speech = task_.speech_class.index_select(0, target);
     const at::Tensor counted = at::stack({at::ones_like(speech), speech}).to(at::kFloat);  // [2, n]
     const at::Tensor totals = counted.sum(1);
-    for (size_t k = 0; k < kPhoneProbes.size(); ++k) {
+    for (size_t k = 0; k < chosen_.size(); ++k) {
       const at::Tensor guesses = chosen_[k].probe.scores(layers[chosen_[k].layer]).argmax(1);
       const at::Tensor hits = counted.mv(guesses.eq(target).to(at::kFloat));  // [2]
       push(all_[k], hits[0], totals[0]);
@@ -215,12 +224,15 @@ class PhoneRun : public TaskRun {
 
   const PhoneTask& task_;
   std::vector<FoldSums> sums_;       // one for each layer
-  std::vector<ChosenProbe> chosen_;  // in the order of kPhoneProbes
-  std::array<ClipHits, kPhoneProbes.size()> all_, speech_;
+  std::vector<ChosenProbe> chosen_;  // in the order of kPhoneProbes, then those on projections
+  std::vector<ClipHits> all_, speech_;
 };
 
-PhoneTask::PhoneTask(PhoneData all, LayerRule layer_rule)
-    : data(std::move(all)), rule(layer_rule), classes(static_cast<int64_t>(data.labels.size())) {
+PhoneTask::PhoneTask(PhoneData all, const TaskOptions& options)
+    : data(std::move(all)),
+      rule(options.layers),
+      width(options.probe_width),
+      classes(static_cast<int64_t>(data.labels.size())) {
   std::vector<int64_t> speech;
   std::ranges::transform(data.labels, std::back_inserter(speech),
                          [](const std::string& label) { return is_pause(label) ? 0 : 1; });
@@ -243,7 +255,7 @@ PreparedTask prepare_pr(const Manifest& manifest, const TaskOptions& options, Sp
   const std::vector<int64_t> training = data.of(Split::kTrain);
   const std::vector<int32_t> folds = deal_folds(manifest, training);
   for (size_t i = 0; i < training.size(); ++i) data.clips.at(training[i]).fold = folds[i];
-  return {std::make_unique<PhoneTask>(std::move(data), options.layers), ""};
+  return {std::make_unique<PhoneTask>(std::move(data), options), ""};
 }
 
 Facts pr_facts(const Manifest& manifest, const TaskOptions& options) {

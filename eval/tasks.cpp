@@ -136,6 +136,21 @@ struct PreparedTasks::Data {
       passes[pass].batches =
           length_sorted_batches(*audio, {clips[pass].begin(), clips[pass].end()});
   }
+
+  void count(TaskData& data, size_t task, const Manifest& all) const {
+    for (size_t pass = 0; pass < passes.size(); ++pass) {
+      const bool training = pass == 0;
+      for (const ClipBatch& batch : passes[pass].batches) {
+        for (const int64_t clip : batch) {
+          if (!passes[pass].clip_of[task].contains(clip)) continue;
+          ++(training ? data.training_clips : data.scored_clips);
+          (training ? data.training_seconds : data.scored_seconds) +=
+              static_cast<double>(audio->length(clip)) / kTaskSampleRate;
+          if (!training) data.scored_ids.push_back(all.clips[static_cast<size_t>(clip)].id);
+        }
+      }
+    }
+  }
 };
 
 PreparedTasks::PreparedTasks(const Manifest& manifest, TaskOptions options, Split split,
@@ -163,6 +178,10 @@ PreparedTasks::PreparedTasks(const Manifest& manifest, TaskOptions options, Spli
   data->take_clips(pool, taken, options, stop);
   data->layers = options.layers;
   data->trained = options.trained;
+  for (size_t i = 0; i < names_.size(); ++i) {
+    task_data_.push_back({.task = names_[i], .content = data->tasks[i]->content()});
+    data->count(task_data_.back(), i, pool.all());
+  }
   data_ = std::move(data);
 }
 
@@ -171,6 +190,12 @@ PreparedTasks::PreparedTasks(PreparedTasks&&) noexcept = default;
 PreparedTasks& PreparedTasks::operator=(PreparedTasks&&) noexcept = default;
 
 std::vector<TaskScore> PreparedTasks::score(const FeatureExtractor& features, Intervals intervals,
+                                            const StopToken& stop) const {
+  return score(features, features, intervals, stop);
+}
+
+std::vector<TaskScore> PreparedTasks::score(const FeatureExtractor& of_training,
+                                            const FeatureExtractor& of_scored, Intervals intervals,
                                             const StopToken& stop) const {
   const c10::InferenceMode guard;
   std::vector<std::unique_ptr<TaskRun>> runs;
@@ -185,6 +210,7 @@ std::vector<TaskScore> PreparedTasks::score(const FeatureExtractor& features, In
     }
   };
   for (const Data::Pass& pass : data_->passes) {
+    const FeatureExtractor& features = &pass == &data_->passes[0] ? of_training : of_scored;
     for (const ClipBatch& batch : pass.batches) {
       stop.throw_if_interrupted("nothing of this score was saved");
       std::vector<std::vector<float>> audio;

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/stop.h"
+#include "eval/metrics.h"
 #include "eval/options.h"
 #include "speech/manifest.h"
 #include "study/trial.h"
@@ -31,7 +32,11 @@ using FeatureExtractor =
     std::function<std::vector<ClipFeatures>(const std::vector<std::vector<float>>& clips)>;
 
 FeatureExtractor subnet_features(Subnet subnet);  // all hidden states at the base frame period
-FeatureExtractor mfcc_baseline_features();        // 20 MFCC with +-8 frames of context, one "layer"
+// Features without learning, of one "layer": 20 MFCC with +-8 frames of context, and SUPERB's
+// baseline, 80 log-mel energies with first and second differences over 5 frames of 10 ms. Not
+// normalised by clip, as s3prl has it: a clip's mean over time would be 0 for all speakers.
+FeatureExtractor mfcc_baseline_features();
+FeatureExtractor fbank_baseline_features();
 
 enum class Intervals { kNone, kBootstrap };
 
@@ -43,8 +48,25 @@ struct TaskScore {
   double high = std::numeric_limits<double>::quiet_NaN();
   std::string setting;  // "layer 1, shrinkage 0.001, chosen on 4 folds of train"
   // Of an accuracy: hits and frames or clips that count, of each clip that was scored, in the order
-  // of scoring; the same clips in the same order for all models. Empty for other metrics.
+  // of TaskData::scored_ids, the same for all models. Of teacher.r2: explained and all squared
+  // deviations. Empty for other metrics.
   std::vector<double> hits, totals;
+  // Of verification: the trials with their scores, the same ones for all models, and how many clips
+  // they are drawn from. Empty for other metrics.
+  std::vector<VerificationTrial> trials;
+  int64_t trial_clips = 0;
+  // Of each layer that the probe may read: the score, in the metric's unit, that the layer is
+  // chosen by, on clips of train that the fit did not see. Empty where no layer is chosen.
+  std::vector<double> layers;
+};
+
+// What a task trains and is scored on.
+struct TaskData {
+  std::string task;
+  std::string content;  // "51 phones", "22 speakers"
+  int64_t training_clips = 0, scored_clips = 0;
+  double training_seconds = 0, scored_seconds = 0;
+  std::vector<std::string> scored_ids;
 };
 
 // What scoring needs of a manifest, read once: labels, folds, trials, and up to kTaskAudioBytes of
@@ -68,6 +90,7 @@ class PreparedTasks {
   const std::vector<std::string>& names() const { return names_; }  // of the tasks that are scored
   // Task and sentence of those that are not.
   const std::vector<std::pair<std::string, std::string>>& left_out() const { return left_out_; }
+  const std::vector<TaskData>& data() const { return task_data_; }  // of the tasks of names()
 
   // All tasks for one feature extractor. Each clip is encoded once for all tasks; twice where one
   // task trains on it and another scores it. Interrupted when a stop was asked for. Runs in
@@ -75,11 +98,17 @@ class PreparedTasks {
   // and asv a pooled clip's [L, 3 D] floats; for a trained probe see trained_run.h.
   std::vector<TaskScore> score(const FeatureExtractor& features, Intervals intervals,
                                const StopToken& stop) const;
+  // The same with other features of the clips that are scored: with noise, where probes are trained
+  // without.
+  std::vector<TaskScore> score(const FeatureExtractor& of_training,
+                               const FeatureExtractor& of_scored, Intervals intervals,
+                               const StopToken& stop) const;
 
  private:
   struct Data;
   std::vector<std::string> names_;
   std::vector<std::pair<std::string, std::string>> left_out_;
+  std::vector<TaskData> task_data_;
   std::unique_ptr<const Data> data_;
 };
 

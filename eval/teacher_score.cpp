@@ -22,23 +22,6 @@ namespace {
 
 constexpr std::array<double, 5> kShrinkages = {1, 1e-1, 1e-2, 1e-3, 1e-4};  // a tie: stronger
 
-constexpr double kFlatChannel = 1e-5;  // of a deviation, relative to the largest
-
-std::string row_text(const Row& row) {
-  const std::string name = name_of(row);
-  return name.substr(name.find('/') + 1);
-}
-
-// [T, M] of a clip, at the teacher's frames.
-at::Tensor rows_side_by_side(const Subnet& teacher, const std::vector<Row>& rows,
-                             const std::vector<float>& samples) {
-  const SpeechBatch batch = make_batch(std::span(&samples, 1));
-  const Rows all = teacher_rows(rows, {&teacher, 1}, teacher.blueprint, batch);
-  std::vector<at::Tensor> parts;
-  for (const Row& row : rows) parts.push_back(all.at(name_of(row)).squeeze(0));
-  return at::cat(parts, 1).to(at::kFloat).contiguous();
-}
-
 // Mean over rows of what each gives: the metric and how it was chosen.
 struct RowMean {
   double sum = 0;
@@ -103,89 +86,22 @@ struct TeacherScore::LayerSums {
   }
 };
 
-bool is_teacher_metric(std::string_view metric) {
-  return metric == kTeacherR2 || metric == kTeacherCka || metric == kRankMe;
-}
-
-TeacherScore::TeacherScore(const Subnet& teacher, std::vector<Row> rows, const Manifest& manifest,
-                           Split split, const TeacherScoreOptions& options, const StopToken& stop) {
-  if (rows.empty())
-    throw InputError(
-        "teacher.r2, teacher.cka and rankme need rows of a teacher: the objective has none without "
-        "masks (option tasks.teacher_layers names layers)");
-  period_s_ = teacher.blueprint.base_frame_period_us() * 1e-6;
-  centre_s_ = first_centre(teacher.blueprint) / teacher.blueprint.sample_rate;
-  const c10::InferenceMode guard;
-  read_clips(manifest, split, options);
-  run_teacher(teacher, rows, stop);
-  standardise();
-}
-
-void TeacherScore::read_clips(const Manifest& manifest, Split split,
-                              const TeacherScoreOptions& options) {
-  const auto drawn = [&](Split part, double seconds) {
-    return weighted_clips(manifest, part,
-                          {seconds, kTeacherClipSeconds, options.source_weight, options.seed});
-  };
-  std::vector<int64_t> clips = drawn(Split::kTrain, options.seconds);
-  std::vector<int32_t> folds = deal_folds(manifest, clips);
-  for (const int64_t clip : drawn(split, options.seconds / 2)) {
-    clips.push_back(clip);
-    folds.push_back(kFolds);
-  }
-  const TaskAudio audio(manifest, clips, kTeacherClipSeconds, 0, {});
-  for (size_t i = 0; i < clips.size(); ++i) clips_.push_back({audio.read(clips[i]), folds[i], {}});
-  // As tasks batch them: like lengths together.
-  std::ranges::stable_sort(clips_, std::ranges::greater{},
-                           [](const TeacherClip& clip) { return clip.samples.size(); });
-}
-
-void TeacherScore::run_teacher(const Subnet& teacher, const std::vector<Row>& rows,
-                               const StopToken& stop) {
-  for (TeacherClip& clip : clips_) {
-    stop.throw_if_interrupted("nothing of this score was saved");
-    clip.rows = rows_side_by_side(teacher, rows, clip.samples);
-  }
-  const SpeechBatch shortest = make_batch(std::span(&clips_.back().samples, 1));
-  const Rows first = teacher_rows(rows, {&teacher, 1}, teacher.blueprint, shortest);
-  int64_t column = 0;
-  for (const Row& row : rows) {
-    const int64_t width = first.at(name_of(row)).size(2);
-    blocks_.push_back({row_text(row), column, width, 0});
-    column += width;
-  }
-}
-
-at::Tensor TeacherScore::rows_of(bool training) const {
-  std::vector<at::Tensor> rows;
-  for (const TeacherClip& clip : clips_) {
-    if ((clip.fold < kFolds) == training) rows.push_back(clip.rows);
-  }
-  return at::cat(rows);
-}
-
-void TeacherScore::standardise() {
-  const at::Tensor all = rows_of(true);
-  const at::Tensor mean = all.mean(0), deviation = all.std(0, false);
-  // A channel that is constant in train is 0: nothing is asked of it.
-  const at::Tensor spread = deviation.masked_fill(deviation < kFlatChannel * deviation.max(),
-                                                  std::numeric_limits<float>::infinity());
-  for (TeacherClip& clip : clips_) clip.rows = (clip.rows - mean) / spread;
-  const at::Tensor scored = rows_of(false);
-  for (RowBlock& block : blocks_)
-    block.gram_norm = centred_gram_norm(scored.narrow(1, block.first, block.width));
-}
-
-void TeacherScore::add(std::vector<LayerSums>& layers, const TeacherClip& clip,
-                       const ClipFeatures& features) const {
+at::Tensor TeacherScore::rows_for(const TeacherClip& clip, const ClipFeatures& features) const {
   if (std::abs(features.period_s - period_s_) > 1e-9)
     throw InputError(fmt::format("its frames are {:g} ms and the teacher's {:g} ms",
                                  1e3 * features.period_s, 1e3 * period_s_));
   const auto shift = static_cast<int64_t>(std::lround((features.centre_s - centre_s_) / period_s_));
-  const int64_t frames = std::min(features.layers.size(1), clip.rows.size(0) - shift);
-  if (frames <= 0) return;
+  const int64_t frames =
+      std::max<int64_t>(0, std::min(features.layers.size(1), clip.rows.size(0) - shift));
   // As teacher_rows(): its first frame repeated where the student's are before it.
-  const at::Tensor rows = clip.rows.index_select(0, (at::arange(frames) + shift).clamp_min(0));
+  return clip.rows.index_select(0, (at::arange(frames) + shift).clamp_min(0));
+}
+
+void TeacherScore::add(std::vector<LayerSums>& layers, const TeacherClip& clip,
+                       const ClipFeatures& features) const {
+  const at::Tensor rows = rows_for(clip, features);
+  const int64_t frames = rows.size(0);
+  if (frames == 0) return;
   if (layers.empty()) layers.resize(static_cast<size_t>(features.layers.size(0)));
   for (size_t l = 0; l < layers.size(); ++l) {
     const at::Tensor x = features.layers[static_cast<int64_t>(l)].narrow(0, 0, frames);
@@ -198,10 +114,20 @@ void TeacherScore::add(std::vector<LayerSums>& layers, const TeacherClip& clip,
   }
 }
 
-TaskScore TeacherScore::r2(const std::vector<LayerSums>& layers) const {
+// The regression of one row, and what its errors are compared with.
+struct TeacherScore::RowFit {
+  RowBlock block;
+  int64_t layer = 0;
+  RidgeFit fit;
+  at::Tensor shift, mean;  // of the features; of the row on the scored split
+  double spread = 0;       // sum of squared deviations there
+};
+
+TaskScore TeacherScore::r2(const std::vector<LayerSums>& layers, const ScoredClips& clips) const {
   std::vector<at::Tensor> errors;
   std::ranges::transform(layers, std::back_inserter(errors), &LayerSums::held_out_errors);
   RowMean mean;
+  std::vector<RowFit> fits;
   for (const RowBlock& block : blocks_) {
     const auto of_block = [&](const PairedSums& sums) {
       return narrow_targets(sums, block.first, block.width);
@@ -216,8 +142,37 @@ TaskScore TeacherScore::r2(const std::vector<LayerSums>& layers) const {
     const double value = spread > 0 ? 1 - error / spread : 0;
     mean.add(value, fmt::format("{} from layer {}, shrinkage {:g}: {:.3f}", block.name,
                                 chosen.layer, chosen.shrinkage, value));
+    if (spread > 0)
+      fits.push_back({block, static_cast<int64_t>(chosen.layer), fit, scored.shift,
+                      scored.y / scored.count, spread});
   }
-  return mean.score(kTeacherR2);
+  TaskScore score = mean.score(kTeacherR2);
+  if (!clips.empty()) add_clips(fits, clips, score);
+  return score;
+}
+
+void TeacherScore::add_clips(const std::vector<RowFit>& fits, const ScoredClips& clips,
+                             TaskScore& score) const {
+  const auto share = 1.0 / static_cast<double>(blocks_.size());
+  for (const auto& [clip, features] : clips) {
+    const at::Tensor rows = rows_for(*clip, features).to(at::kDouble);
+    double explained = 0, all = 0;
+    for (const RowFit& of : fits) {
+      const at::Tensor x =
+          features.layers[of.layer].narrow(0, 0, rows.size(0)).to(at::kDouble) - of.shift;
+      const at::Tensor y = rows.narrow(1, of.block.first, of.block.width);
+      const double error = (y - x.mm(of.fit.weight) - of.fit.bias).square().sum().item<double>();
+      const double deviation = (y - of.mean).square().sum().item<double>();
+      explained += share * (deviation - error) / of.spread;
+      all += share * deviation / of.spread;
+    }
+    score.hits.push_back(explained);
+    score.totals.push_back(all);
+  }
+  const Interval interval =
+      bootstrap_hit_rate(score.hits, score.totals, Rng(0).fork("bootstrap teacher.r2"));
+  score.low = interval.low;
+  score.high = interval.high;
 }
 
 TaskScore TeacherScore::cka(const std::vector<LayerSums>& layers) const {
@@ -244,10 +199,11 @@ TaskScore TeacherScore::cka(const std::vector<LayerSums>& layers) const {
   return mean.score(kTeacherCka);
 }
 
-std::vector<TaskScore> TeacherScore::score(const FeatureExtractor& features,
-                                           const StopToken& stop) const {
+std::vector<TaskScore> TeacherScore::score(const FeatureExtractor& features, const StopToken& stop,
+                                           Intervals intervals) const {
   const c10::InferenceMode guard;
   std::vector<LayerSums> layers;
+  ScoredClips scored;
   constexpr auto kBatch = static_cast<size_t>(60 / kTeacherClipSeconds);  // clips: a minute at most
   for (size_t first = 0; first < clips_.size(); first += kBatch) {
     stop.throw_if_interrupted("nothing of this score was saved");
@@ -255,27 +211,18 @@ std::vector<TaskScore> TeacherScore::score(const FeatureExtractor& features,
     std::vector<std::vector<float>> audio;
     for (size_t i = first; i < end; ++i) audio.push_back(clips_[i].samples);
     const std::vector<ClipFeatures> encoded = features(audio);
-    for (size_t i = first; i < end; ++i) add(layers, clips_[i], encoded[i - first]);
+    for (size_t i = first; i < end; ++i) {
+      add(layers, clips_[i], encoded[i - first]);
+      if (intervals == Intervals::kBootstrap && clips_[i].fold == kFolds)
+        scored.emplace_back(&clips_[i], encoded[i - first]);
+    }
   }
   if (layers.empty() || layers.front().scored.count == 0 || layers.front().training().count == 0)
     throw InputError("the clips are too short for teacher.r2, teacher.cka and rankme");
   TaskScore rank{.metric = kRankMe,
                  .value = rankme(layers.back().scored),
                  .setting = fmt::format("layer {}", layers.size() - 1)};
-  return {r2(layers), cka(layers), std::move(rank)};
-}
-
-std::vector<Row> clean_rows(const Objective& objective) {
-  std::vector<Row> rows = objective.needs().rows;
-  std::erase_if(rows, &Row::masked);
-  return rows;
-}
-
-std::vector<Row> hidden_rows(const std::vector<int32_t>& layers, const Subnet& teacher) {
-  std::vector<Row> rows;
-  for (const int32_t layer : layers) rows.push_back({.layer = layer});
-  if (rows.empty()) rows.push_back({.layer = teacher.architecture.depth()});
-  return rows;
+  return {r2(layers, scored), cka(layers), std::move(rank)};
 }
 
 }  // namespace concertina

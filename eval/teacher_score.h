@@ -41,10 +41,13 @@ class TeacherScore {
   TeacherScore(const Subnet& teacher, std::vector<Row> rows, const Manifest& manifest, Split split,
                const TeacherScoreOptions& options, const StopToken& stop = {});
 
-  // teacher.r2, teacher.cka and rankme, without intervals. Layers and shrinkage are chosen on folds
-  // of train; the split is scored only. A pass takes layers * (kFolds + 1) * D * (D + the sum of the
-  // rows' widths) doubles.
-  std::vector<TaskScore> score(const FeatureExtractor& features, const StopToken& stop) const;
+  // teacher.r2, teacher.cka and rankme. Layers and shrinkage are chosen on folds of train; the split
+  // is scored only. A pass takes layers * (kFolds + 1) * D * (D + the sum of the rows' widths)
+  // doubles. With intervals teacher.r2 has one, and hits and totals of each clip (explained and all
+  // squared deviations, a mean over rows), for which the features of scored clips are kept, D floats
+  // for each layer and frame. The others have none: a resample repeats clips, which lowers a rank.
+  std::vector<TaskScore> score(const FeatureExtractor& features, const StopToken& stop,
+                               Intervals intervals = Intervals::kNone) const;
 
  private:
   struct TeacherClip {
@@ -58,14 +61,19 @@ class TeacherScore {
     double gram_norm = 0;  // of the scored split
   };
   struct LayerSums;
+  struct RowFit;
+  using ScoredClips = std::vector<std::pair<const TeacherClip*, ClipFeatures>>;
 
   void read_clips(const Manifest& manifest, Split split, const TeacherScoreOptions& options);
   void run_teacher(const Subnet& teacher, const std::vector<Row>& rows, const StopToken& stop);
   void standardise();
   at::Tensor rows_of(bool training) const;  // [n, M], the clips' one after the other
+  // [T, M]: the teacher's frame for each of the features' that has one.
+  at::Tensor rows_for(const TeacherClip& clip, const ClipFeatures& features) const;
   void add(std::vector<LayerSums>& layers, const TeacherClip& clip,
            const ClipFeatures& features) const;
-  TaskScore r2(const std::vector<LayerSums>& layers) const;
+  TaskScore r2(const std::vector<LayerSums>& layers, const ScoredClips& clips) const;
+  void add_clips(const std::vector<RowFit>& fits, const ScoredClips& clips, TaskScore& score) const;
   TaskScore cka(const std::vector<LayerSums>& layers) const;
 
   std::vector<TeacherClip> clips_;

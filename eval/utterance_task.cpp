@@ -57,15 +57,17 @@ struct UtteranceTask : Task {
   std::unique_ptr<TaskRun> start() const override;
   std::string trained_metric() const override { return name + ".acc_wsum"; }
   int64_t class_count() const override { return classes; }
+  std::string content() const override { return fmt::format("{} {}s", classes, column); }
   ClipLabels labels(int64_t index, const ClipFeatures&) const override {
     const Use& use = uses.at(index);
     return {use.training, use.fold, at::tensor(std::vector<int64_t>{use.label}, at::kLong)};
   }
 
-  std::string name;
+  std::string name, column;
   std::map<int64_t, Use> uses;  // by index into the manifest
   int64_t classes = 0;
   LayerRule rule = LayerRule::kBest;
+  int64_t width = 0;  // TaskOptions::probe_width
 };
 
 class UtteranceRun : public TaskRun {
@@ -86,14 +88,17 @@ class UtteranceRun : public TaskRun {
 
   std::vector<TaskScore> scores(Intervals intervals) const override {
     constexpr std::array<ProbeKind, 2> kClipProbes = {ProbeKind::kLda, ProbeKind::kRidge};
-    const std::vector<ChosenProbe> chosen =
-        choose_probes(kClipProbes, training_.clips.front().size(0),
-                      [&](int64_t layer) { return training_.fold_sums(layer, task_.classes); });
+    constexpr std::array<const char*, 4> kNames = {".acc", ".acc_ridge", ".acc_matched",
+                                                   ".acc_ridge_matched"};
+    const std::vector<ChosenProbe> chosen = choose_probes(
+        kClipProbes, training_.clips.front().size(0),
+        [&](int64_t layer) { return training_.fold_sums(layer, task_.classes); },
+        2 * task_.width);  // mean and deviation
     std::vector<TaskScore> scores;
     for (const ChosenProbe& each : chosen) {
       const ClipHits hits = clip_hits(each.probe, scored_.layer(each.layer), scored_.labels());
-      scores.push_back(score_of(task_.name + (scores.empty() ? ".acc" : ".acc_ridge"), hits,
-                                each.setting(layer_name(each.layer, task_.rule)), intervals));
+      scores.push_back(
+          score_of(task_.name + kNames.at(scores.size()), hits, each, task_.rule, intervals));
     }
     return scores;
   }
@@ -169,8 +174,10 @@ PreparedTask utterance_task(const Manifest& manifest, const UtteranceClasses& cl
 
   auto task = std::make_unique<UtteranceTask>();
   task->name = classes.task;
+  task->column = classes.column;
   task->classes = static_cast<int64_t>(classes.names.size());
   task->rule = options.layers;
+  task->width = options.probe_width;
   std::vector<int64_t> training;
   for (const ClipClass& clip : parts.training) training.push_back(clip.first);
   const std::vector<int32_t> folds = deal_folds(manifest, training);

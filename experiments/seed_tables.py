@@ -121,7 +121,7 @@ def scores_of(out, tasks="pr,sid,asv", data="data/manifest.tsv"):
     for size in SIZES:
         file = out / f"{size}.json"
         if not file.exists():
-            run("eval", out / "stage2/model.safetensors", "--arch", size, "--tasks", tasks, "--data", data, "-o", file)
+            run("eval", out / "stage2/model.safetensors", "--arch", size, "--tasks", tasks, "--beside", "none", "--data", data, "-o", file)
         model = json.loads(file.read_text())["models"][0]
         scores[size] = {score["metric"]: score for score in model["scores"]} | {"loss": {"value": losses[size]}}
     return scores

@@ -5,18 +5,13 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <iterator>
-#include <nlohmann/json.hpp>
 
 #include "core/errors.h"
 #include "core/format.h"
 #include "core/log.h"
 #include "core/mapped_file.h"
 #include "distill/objective/objective_file.h"
-#include "pipeline/score_table.h"
-#include "pipeline/text_table.h"
-#include "study/metric.h"
 #include "supernet/model/model_file.h"
 #include "supernet/nn/precision.h"
 #include "supernet/space/cost.h"
@@ -30,25 +25,6 @@ bool same_tensors(const TensorMap& a, const TensorMap& b) {
     return x.first == y.first && x.second.sizes() == y.second.sizes() &&
            at::equal(x.second, y.second);
   });
-}
-
-std::vector<std::string> metrics_of(const std::vector<ScoredModel>& models) {
-  std::vector<std::string> metrics;
-  for (const ScoredModel& model : models) {
-    for (const TaskScore& score : model.scores) {
-      if (std::ranges::count(metrics, score.metric) == 0) metrics.push_back(score.metric);
-    }
-  }
-  return metrics;
-}
-
-std::string cell(const ScoredModel& model, const std::string& metric) {
-  const auto score = std::ranges::find(model.scores, metric, &TaskScore::metric);
-  if (score == model.scores.end()) return "-";
-  if (std::isnan(score->low)) return metric_number(metric, score->value);
-  const int32_t digits = score_digits(metric);
-  return fmt::format("{:.{}f} [{:.{}f}, {:.{}f}]", score->value, digits, score->low, digits,
-                     score->high, digits);
 }
 
 Supernet random_of_shape(const Supernet& model, const Architecture& architecture, uint64_t seed) {
@@ -82,6 +58,19 @@ void add_random(BaselineTable& table, const Comparison& comparison, const Supern
   const Supernet random = randomly_initialised(model, model.space(), comparison.seed);
   for (const auto& [name, member] : members)
     table.add_member(name + " random", random, member, dtype);
+}
+
+void add_other(BaselineTable& table, const std::string& other, const Comparison& comparison,
+               const Supernet& model, const NamedMembers& members, at::ScalarType dtype) {
+  if (other == "random") return add_random(table, comparison, model, members, dtype);
+  if (other == "mfcc") return table.add_features(other, mfcc_baseline_features());
+  if (other == "fbank") return table.add_features(other, fbank_baseline_features());
+  if (other == "teacher" && comparison.teacher.empty())
+    throw InputError("--beside teacher needs --teacher FILE");
+  const bool teacher = other == "teacher";
+  const Supernet loaded = load_model(teacher ? comparison.teacher : other, Reading::kCopied);
+  const SearchSpace& space = loaded.space();
+  table.add_member(other, loaded, teacher ? space.largest() : space.default_architecture(), dtype);
 }
 
 std::shared_ptr<const TeacherScore> teacher_score_of(const Comparison& comparison,
@@ -142,7 +131,8 @@ void BaselineTable::add_subnet(const std::string& name, const Subnet& subnet) {
 void BaselineTable::add_teacher_scores(const FeatureExtractor& features) {
   std::vector<TaskScore>& scores = models_.back().scores;
   if (!teacher_ || std::ranges::any_of(scores, is_teacher_metric, &TaskScore::metric)) return;
-  std::ranges::move(teacher_->score(features, stop_), std::back_inserter(scores));
+  std::ranges::move(teacher_->score(features, stop_, Intervals::kBootstrap),
+                    std::back_inserter(scores));
 }
 
 void BaselineTable::add_member(const std::string& name, const Supernet& model,
@@ -151,59 +141,22 @@ void BaselineTable::add_member(const std::string& name, const Supernet& model,
   add_teacher_scores(subnet_features(model.slice(member)));
 }
 
-void BaselineTable::add_mfcc() {
-  models_.push_back({"mfcc", "", 0, score("mfcc", mfcc_baseline_features())});
-  add_teacher_scores(mfcc_baseline_features());
+void BaselineTable::add_features(const std::string& name, const FeatureExtractor& features) {
+  models_.push_back({name, "", 0, score(name, features)});
+  add_teacher_scores(features);
 }
 
-std::string BaselineTable::text() const {
-  const std::vector<std::string> metrics = metrics_of(models_);
-  std::vector<std::vector<std::string>> rows = {{"model", "params"}};
-  rows[0].insert(rows[0].end(), metrics.begin(), metrics.end());
-  for (const ScoredModel& model : models_) {
-    std::vector<std::string> row = {
-        model.name, model.params > 0 ? format_count(static_cast<double>(model.params)) : "-"};
-    for (const std::string& metric : metrics) row.push_back(cell(model, metric));
-    rows.push_back(std::move(row));
-  }
-  std::vector<NamedScores> named;
-  for (const ScoredModel& model : models_) {
-    named.emplace_back(model.name, std::map<std::string, double>());
-    for (const TaskScore& score : model.scores) named.back().second[score.metric] = score.value;
-  }
-  const std::string note = control_note(named);
-  return text_table(rows) + (note.empty() ? "" : note + "\n");
+Scores BaselineTable::scores(uint64_t seed) const {
+  return {.split = split_,
+          .seed = seed,
+          .data = data_,
+          .fidelity = fidelity_,
+          .tasks = tasks_.data(),
+          .left_out = tasks_.left_out(),
+          .models = models_};
 }
 
-std::string BaselineTable::to_json(uint64_t seed, ClipScores clips) const {
-  nlohmann::ordered_json models = nlohmann::ordered_json::array();
-  for (const ScoredModel& model : models_) {
-    nlohmann::ordered_json scores = nlohmann::ordered_json::array();
-    for (const TaskScore& s : model.scores) {
-      scores.push_back({{"metric", s.metric},
-                        {"value", s.value},
-                        {"low", s.low},
-                        {"high", s.high},
-                        {"setting", s.setting}});
-      if (clips == ClipScores::kNone || s.hits.empty()) continue;
-      scores.back()["hits"] = s.hits;
-      scores.back()["totals"] = s.totals;
-    }
-    models.push_back({{"name", model.name},
-                      {"params", model.params},
-                      {"architecture", model.architecture},
-                      {"scores", scores}});
-  }
-  nlohmann::ordered_json left_out = nlohmann::ordered_json::object();
-  for (const auto& [task, missing] : tasks_.left_out()) left_out[task] = missing;
-  return nlohmann::ordered_json{
-             {"split", split_name(split_)}, {"seed", seed},         {"data", data_},
-             {"fidelity", fidelity_},       {"left_out", left_out}, {"models", models}}
-             .dump(1) +
-         "\n";
-}
-
-BaselineTable compare_with_baselines(const Comparison& comparison, const StopToken& stop) {
+Scores compare_with_baselines(const Comparison& comparison, const StopToken& stop) {
   const Supernet model = load_model(comparison.model, Reading::kCopied);
   const NamedMembers members = members_to_score(comparison, model.space());
   const Manifest manifest = read_manifest(comparison.data);
@@ -215,17 +168,9 @@ BaselineTable compare_with_baselines(const Comparison& comparison, const StopTok
   if (!comparison.teacher.empty())
     table.score_against(teacher_score_of(comparison, manifest, stop));
   for (const auto& [name, member] : members) table.add_member(name, model, member, dtype);
-  for (const std::string& other : comparison.with) {
-    if (other == "random") {
-      add_random(table, comparison, model, members, dtype);
-    } else if (other == "mfcc") {
-      table.add_mfcc();
-    } else {
-      const Supernet loaded = load_model(other, Reading::kCopied);
-      table.add_member(other, loaded, loaded.space().default_architecture(), dtype);
-    }
-  }
-  return table;
+  for (const std::string& other : comparison.with)
+    add_other(table, other, comparison, model, members, dtype);
+  return table.scores(comparison.seed);
 }
 
 }  // namespace concertina

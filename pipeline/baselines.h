@@ -1,5 +1,5 @@
-// A table of models scored by the same probes: a model and its baselines (its random
-// initialisation, MFCC features, other models).
+// Models scored by the same probes: a model and its baselines (features without learning, its random
+// initialisation, its teacher, other models).
 #pragma once
 
 #include <memory>
@@ -9,18 +9,10 @@
 
 #include "eval/tasks.h"
 #include "eval/teacher_score.h"
+#include "pipeline/scores.h"
 #include "supernet/model/supernet.h"
 
 namespace concertina {
-
-struct ScoredModel {
-  std::string name;
-  std::string architecture;  // key; "" for MFCC
-  int64_t params = 0;        // 0 for MFCC
-  std::vector<TaskScore> scores;
-};
-
-enum class ClipScores { kNone, kListed };  // hits and totals of each clip in JSON
 
 // Random weights for `space`, drawn like a teacher's initial weights; what is computed from data
 // rather than trained (log-mel statistics) comes from `trained`.
@@ -31,19 +23,16 @@ Supernet randomly_initialised(const Supernet& trained, const SearchSpace& space,
 class BaselineTable {
  public:
   BaselineTable(const Manifest& manifest, const TaskOptions& options, Split split, StopToken stop);
-  // From here on models are scored against a teacher too, in fp32, without intervals.
+  // From here on models are scored against a teacher too, in fp32.
   void score_against(std::shared_ptr<const TeacherScore> teacher) { teacher_ = std::move(teacher); }
   void add_subnet(const std::string& name, const Subnet& subnet);
   // add_subnet() of a member, and its scores against the teacher.
   void add_member(const std::string& name, const Supernet& model, const Architecture& member,
                   at::ScalarType dtype);
-  void add_mfcc();
+  void add_features(const std::string& name, const FeatureExtractor& features);
 
   const PreparedTasks& tasks() const { return tasks_; }
-  const std::vector<ScoredModel>& models() const { return models_; }
-  std::string text() const;  // aligned columns with 95 % intervals
-  std::string to_json(uint64_t seed,
-                      ClipScores clips = ClipScores::kNone) const;  // docs/formats.md
+  Scores scores(uint64_t seed) const;  // `seed`: of the random initialisation
 
  private:
   std::vector<TaskScore> score(const std::string& name, const FeatureExtractor& features) const;
@@ -67,13 +56,13 @@ struct Comparison {
   std::string teacher;    // a model file: scores against it; "": none
   std::string objective;  // an objective file: against the rows that it regresses
   Split split = Split::kTest;
-  // "random", "mfcc" or model files. With `members`, random is one supernet of random weights, of
-  // which the same members are scored.
+  // "teacher", "mfcc", "fbank", "random" or model files. With `members`, random is one supernet of
+  // random weights, of which the same members are scored.
   std::vector<std::string> with;
   uint64_t seed = 0;  // of the random initialisation
 };
 // InputError when a file is invalid, the member is not in the model's space or no task can be
 // scored.
-BaselineTable compare_with_baselines(const Comparison& comparison, const StopToken& stop);
+Scores compare_with_baselines(const Comparison& comparison, const StopToken& stop);
 
 }  // namespace concertina

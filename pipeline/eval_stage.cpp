@@ -6,6 +6,7 @@
 #include "pipeline/baselines.h"
 #include "pipeline/corpus_stage.h"
 #include "pipeline/pipeline.h"
+#include "pipeline/score_table.h"
 #include "pipeline/stage.h"
 #include "supernet/model/model_file.h"
 #include "supernet/nn/precision.h"
@@ -28,7 +29,7 @@ void score_baselines(const PipelineConfig& config, const Workspace& workspace,
     log_info("eval: no task can be scored on this corpus, so there are no scores");
   const at::ScalarType dtype = scalar_type(config.tasks.dtype);  // one for all columns
   table.add_subnet("teacher", teacher.slice(teacher.space().largest(), dtype));
-  table.add_mfcc();
+  table.add_features("mfcc", mfcc_baseline_features());
   const Supernet untrained = randomly_initialised(supernet, supernet.space(), config.seed);
   const std::vector<Member> members = {{"largest", supernet.space().largest()},
                                        {"default", supernet.space().default_architecture()},
@@ -37,8 +38,9 @@ void score_baselines(const PipelineConfig& config, const Workspace& workspace,
     table.add_subnet(member.name, supernet.slice(member.architecture, dtype));
     table.add_subnet(member.name + " untrained", untrained.slice(member.architecture, dtype));
   }
-  write_atomically(workspace.scores(), table.to_json(config.seed));
-  log_info("eval: scores on test in {}\n{}", workspace.scores().string(), table.text());
+  const Scores scores = table.scores(config.seed);
+  write_atomically(workspace.scores(), to_json(scores));
+  log_info("eval: scores on test in {}\n{}", workspace.scores().string(), score_text(scores));
 }
 
 }  // namespace

@@ -56,7 +56,7 @@ void write_report(const PipelineConfig& config, const Workspace& workspace) {
   inputs.budgets = config.budgets;
   add_training(workspace, inputs);
   if (std::filesystem::exists(workspace.scores()))
-    inputs.tables.push_back(read_score_table(workspace.scores()));
+    inputs.tables.push_back(score_table(read_scores(workspace.scores())));
   write_atomically(workspace.report(), render_report(study, inputs));
   log_info("report: {}", workspace.report().string());
 }

@@ -4,49 +4,23 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <cmath>
 
-#include "core/errors.h"
-#include "core/files.h"
 #include "core/format.h"
+#include "pipeline/proxy_score.h"
+#include "pipeline/text_table.h"
 #include "study/metric.h"
 
 namespace concertina {
 namespace {
 
-using nlohmann::ordered_json;
-
-// Every metric that any model was scored on, in the order of their first appearance.
-std::vector<std::string> metrics_of(const ordered_json& models) {
-  std::vector<std::string> metrics;
-  for (const auto& model : models) {
-    for (const auto& score : model.at("scores")) {
-      const std::string metric = score.at("metric");
-      if (std::ranges::count(metrics, metric) == 0) metrics.push_back(metric);
-    }
-  }
-  return metrics;
-}
-
-std::string cell(const ordered_json& model, const std::string& metric) {
-  for (const auto& score : model.at("scores")) {
-    if (score.at("metric") != metric) continue;
-    const int32_t digits = score_digits(metric);
-    return fmt::format("{:.{}f} ({:.{}f} to {:.{}f})", score.at("value").get<double>(), digits,
-                       score.at("low").get<double>(), digits, score.at("high").get<double>(),
-                       digits);
-  }
-  return "-";
-}
-
-std::vector<NamedScores> named_scores(const ordered_json& models) {
-  std::vector<NamedScores> named;
-  for (const auto& model : models) {
-    named.emplace_back(model.at("name"), std::map<std::string, double>());
-    for (const auto& score : model.at("scores"))
-      named.back().second[score.at("metric")] = score.at("value").get<double>();
-  }
-  return named;
+std::string score_cell(const ScoredModel& model, const std::string& metric) {
+  const TaskScore* score = find_score(model, metric);
+  if (score == nullptr) return "-";
+  if (std::isnan(score->low)) return metric_number(metric, score->value);
+  const int32_t digits = score_digits(metric);
+  return fmt::format("{:.{}f} [{:.{}f}, {:.{}f}]", score->value, digits, score->low, digits,
+                     score->high, digits);
 }
 
 bool is_no_worse(const std::string& metric, double a, double b) {
@@ -54,55 +28,92 @@ bool is_no_worse(const std::string& metric, double a, double b) {
   return known != nullptr && (known->direction == Direction::kMinimise ? a <= b : a >= b);
 }
 
-ReportTable table_of(const ordered_json& scores) {
-  const ordered_json& models = scores.at("models");
-  const std::vector<std::string> metrics = metrics_of(models);
-  ReportTable table{.title = "Scores on test, with 95 % bootstrap intervals over clips",
-                    .columns = {"model", "params"},
-                    .rows = {},
-                    .note = control_note(named_scores(models))};
-  table.columns.insert(table.columns.end(), metrics.begin(), metrics.end());
-  for (const auto& model : models) {
-    const double params = model.value("params", 0.0);
-    std::vector<std::string> row = {model.at("name"), params > 0 ? format_count(params) : "-"};
-    for (const std::string& metric : metrics) row.push_back(cell(model, metric));
-    table.rows.push_back(std::move(row));
+using Rows = std::vector<std::vector<std::string>>;
+
+Rows transposed(const Rows& rows) {
+  Rows turned(rows.front().size());
+  for (const auto& row : rows) {
+    for (size_t i = 0; i < row.size(); ++i) turned[i].push_back(row[i]);
   }
-  return table;
+  return turned;
+}
+
+void add_proxy_scores(const ProxyScores& proxy, ReportTable& table) {
+  table.columns.emplace_back(kProxyScore);
+  for (size_t i = 0; i < table.rows.size(); ++i)
+    table.rows[i].push_back(proxy.of_models[i] ? fmt::format("{:.0f}", *proxy.of_models[i]) : "-");
+  table.note = proxy_note(proxy) + "." + (table.note.empty() ? "" : " " + table.note);
+}
+
+std::string amount(int64_t clips, double seconds) {
+  return fmt::format("{} {}, {:.1f} min", clips, clips == 1 ? "clip" : "clips", seconds / 60);
 }
 
 }  // namespace
 
-std::string control_note(const std::vector<NamedScores>& models) {
-  const auto random = std::ranges::find(models, "random", &NamedScores::first);
-  if (random == models.end() || random == models.begin()) return "";
-  const auto& [name, scores] = models.front();
+ReportTable score_table(const Scores& scores) {
+  const std::vector<std::string> metrics = metrics_of(scores);
+  ReportTable table{.title = fmt::format("Scores on {}, with 95 % bootstrap intervals over clips",
+                                         split_name(scores.split)),
+                    .columns = {"model", "params"},
+                    .rows = {},
+                    .note = control_note(scores)};
+  table.columns.insert(table.columns.end(), metrics.begin(), metrics.end());
+  for (const ScoredModel& model : scores.models) {
+    std::vector<std::string> row = {
+        model.name, model.params > 0 ? format_count(static_cast<double>(model.params)) : "-"};
+    for (const std::string& metric : metrics) row.push_back(score_cell(model, metric));
+    table.rows.push_back(std::move(row));
+  }
+  if (const auto proxy = proxy_scores(scores)) add_proxy_scores(*proxy, table);
+  return table;
+}
+
+std::string score_text(const Scores& scores) {
+  const ReportTable table = score_table(scores);
+  Rows rows = {table.columns};
+  rows.insert(rows.end(), table.rows.begin(), table.rows.end());
+  if (rows.size() < table.columns.size()) rows = transposed(rows);
+  std::string text = text_table(rows);
+  const std::vector<std::string> measured = measured_lines(scores);
+  if (!measured.empty()) text += fmt::format("\n{}\n", fmt::join(measured, "\n"));
+  return table.note.empty() ? text : text + table.note + "\n";
+}
+
+std::vector<std::string> measured_lines(const Scores& scores) {
+  std::vector<std::string> lines;
+  for (const TaskData& task : scores.tasks) {
+    lines.push_back(fmt::format("{}: {}; train {}; {} {}", task.task, task.content,
+                                amount(task.training_clips, task.training_seconds),
+                                split_name(scores.split),
+                                amount(task.scored_clips, task.scored_seconds)));
+  }
+  for (const auto& [task, why] : scores.left_out)
+    lines.push_back(fmt::format("{}: left out, {}", task, why));
+  return lines;
+}
+
+std::string control_note(const Scores& scores) {
+  const ScoredModel* random = find_model(scores, "random");
+  if (random == nullptr || random == &scores.models.front()) return "";
+  const ScoredModel& first = scores.models.front();
   std::vector<std::string> metrics;
-  for (const auto& [metric, value] : scores) {
-    const auto control = random->second.find(metric);
-    if (control != random->second.end() && is_no_worse(metric, control->second, value)) {
-      metrics.push_back(fmt::format("{} ({} against {})", metric,
-                                    metric_text(metric, control->second),
-                                    metric_text(metric, value)));
-    }
+  for (const TaskScore& score : first.scores) {
+    const TaskScore* control = find_score(*random, score.metric);
+    if (control == nullptr || !is_no_worse(score.metric, control->value, score.value)) continue;
+    metrics.push_back(fmt::format("{} ({} against {})", score.metric,
+                                  metric_text(score.metric, control->value),
+                                  metric_text(score.metric, score.value)));
   }
   if (metrics.empty()) return "";
   return fmt::format(
-      "Random initialisation is no worse than {} in {}: these scores are not informative.", name,
-      fmt::join(metrics, " and "));
+      "Random initialisation is no worse than {} in {}: these scores are not informative.",
+      first.name, fmt::join(metrics, " and "));
 }
 
 int32_t score_digits(const std::string& metric) {
   const Metric* known = find_metric(metric);
   return known != nullptr && known->format == NumberFormat::kNumber ? 3 : 1;
-}
-
-ReportTable read_score_table(const std::filesystem::path& scores) {
-  try {
-    return table_of(ordered_json::parse(read_text(scores)));
-  } catch (const ordered_json::exception& error) {
-    throw InputError(fmt::format("{}: not a table of scores: {}", scores.string(), error.what()));
-  }
 }
 
 }  // namespace concertina

@@ -197,4 +197,20 @@ std::string training_figure(const TrainingCurve& curve) {
   return render_chart(chart);
 }
 
+std::string line_figure(const LineChart& lines) {
+  Chart chart;
+  chart.description = lines.title;
+  chart.width = 420, chart.height = 260;
+  chart.x = {lines.x, plain};
+  chart.y = {lines.y, plain};
+  for (size_t i = 0; i < lines.lines.size(); ++i) {
+    const NamedLine& line = lines.lines[i];
+    chart.lines.push_back({styled(i), line.points, line.name});
+    for (const auto& [x, y] : line.points)
+      chart.marks.push_back({x, y, fmt::format("dot s{}", i % 5),
+                             fmt::format("{}: {} {:g}, {:.4g}", line.name, lines.x, x, y), 2.5});
+  }
+  return render_chart(chart);
+}
+
 }  // namespace concertina

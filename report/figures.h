@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "report/page.h"
 #include "report/training_curve.h"
 #include "study/budget.h"
 #include "study/front_results.h"
@@ -27,5 +28,6 @@ std::string hypervolume_figure(std::span<const GenerationRecord> generations);
 std::string latency_figure(std::span<const LatencyPoint> points,
                            const std::optional<LatencyModelRecord>& record);
 std::string training_figure(const TrainingCurve& curve);
+std::string line_figure(const LineChart& chart);  // a mark for each point
 
 }  // namespace concertina

@@ -70,6 +70,12 @@ std::string shell_quoted(const std::string& text) {
 
 }  // namespace
 
+std::string fact_list(const std::vector<std::pair<std::string, std::string>>& facts) {
+  std::string out = "<dl class=\"facts\">\n";
+  for (const auto& [name, value] : facts) out += fact(name, value);
+  return out + "</dl>\n";
+}
+
 std::string html_table(const ReportTable& table) {
   std::vector<bool> numeric(table.columns.size(), !table.rows.empty());
   for (const auto& row : table.rows) {
@@ -117,23 +123,22 @@ std::string front_table(const StudyHeader& header, std::span<const Trial> front,
 
 std::string facts_list(const StudyHeader& header, const StudyFile& study, int64_t trials,
                        int64_t complete, int64_t front_size) {
-  std::string out = "<dl class=\"facts\">\n";
-  out +=
-      fact("trials", complete == trials ? fmt::format("{}", trials)
-                                        : fmt::format("{} ({} failed)", trials, trials - complete));
-  out += fact("on the front", fmt::format("{}", front_size));
+  std::vector<std::pair<std::string, std::string>> facts = {
+      {"trials", complete == trials ? fmt::format("{}", trials)
+                                    : fmt::format("{} ({} failed)", trials, trials - complete)},
+      {"on the front", fmt::format("{}", front_size)}};
   if (const auto last = study.last_generation()) {
-    out += fact("generations", fmt::format("{}", last->number + 1));
-    out += fact("hypervolume", fmt::format("{:.4g}", last->hypervolume));
+    facts.emplace_back("generations", fmt::format("{}", last->number + 1));
+    facts.emplace_back("hypervolume", fmt::format("{:.4g}", last->hypervolume));
     const std::string reference = reference_point_text(header);
-    if (!reference.empty()) out += fact("its reference point", reference);
+    if (!reference.empty()) facts.emplace_back("its reference point", reference);
   }
-  out += fact("evaluations on test", fmt::format("{}", study.looks().size()));
-  out += fact("seed", fmt::format("{}", header.seed));
-  if (!header.device.empty()) out += fact("device", header.device);
-  if (!header.data.empty()) out += fact("data", header.data.substr(0, 16));
-  out += fact("model", model_path(header));
-  return out + "</dl>\n";
+  facts.emplace_back("evaluations on test", fmt::format("{}", study.looks().size()));
+  facts.emplace_back("seed", fmt::format("{}", header.seed));
+  if (!header.device.empty()) facts.emplace_back("device", header.device);
+  if (!header.data.empty()) facts.emplace_back("data", header.data.substr(0, 16));
+  facts.emplace_back("model", model_path(header));
+  return fact_list(facts);
 }
 
 std::string choice_cards(const StudyHeader& header, std::span<const Choice> choices) {

@@ -3,12 +3,16 @@
 
 #include <span>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "report/figures.h"
 #include "report/report.h"
 
 namespace concertina {
 
+// Names and values in one line.
+std::string fact_list(const std::vector<std::pair<std::string, std::string>>& facts);
 std::string html_table(const ReportTable& table);  // numeric columns are right-aligned
 std::string front_table(const StudyHeader& header, std::span<const Trial> front,
                         const FrontResults& results, std::span<const Choice> choices);

@@ -36,17 +36,25 @@ constexpr std::array kMetrics = {
     // all frames.
     per_cent("pr.frame_acc", kUp),
     per_cent("pr.frame_acc_lda", kUp),
-    per_cent("pr.frame_acc_wsum", kUp),  // SUPERB's trained probe
+    per_cent("pr.frame_acc_wsum", kUp),     // SUPERB's trained probe
+    per_cent("pr.frame_acc_matched", kUp),  // of random projections to one width
+    per_cent("pr.frame_acc_lda_matched", kUp),
     per_cent("pr.nonpause_acc", kUp),
     per_cent("pr.nonpause_acc_lda", kUp),
     per_cent("sid.acc", kUp),  // LDA
     per_cent("sid.acc_ridge", kUp),
     per_cent("sid.acc_wsum", kUp),
+    per_cent("sid.acc_matched", kUp),
+    per_cent("sid.acc_ridge_matched", kUp),
     per_cent("asv.eer", kDown),
     Metric{"asv.min_dcf", kDown, "", NumberFormat::kNumber, ScoredOn::kClips},
+    per_cent("asv.eer_plda", kDown),
+    Metric{"asv.min_dcf_plda", kDown, "", NumberFormat::kNumber, ScoredOn::kClips},
     per_cent("ks.acc", kUp),  // LDA
     per_cent("ks.acc_ridge", kUp),
     per_cent("ks.acc_wsum", kUp),
+    per_cent("ks.acc_matched", kUp),
+    per_cent("ks.acc_ridge_matched", kUp),
     time("latency.mean_ms", ScoredOn::kClock),
     time("latency.p50_ms", ScoredOn::kClock),
     time("latency.p95_ms", ScoredOn::kClock),

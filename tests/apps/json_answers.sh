@@ -46,7 +46,21 @@ json 'len(x["models"]) == 4 and x["models"][2]["name"] == x["models"][0]["name"]
   {"teacher.r2", "teacher.cka", "rankme"} <= {s["metric"] for s in x["models"][3]["scores"]} and
   all("hits" not in s or len(s["hits"]) == len(s["totals"]) for s in x["models"][0]["scores"])' \
   eval "$model" --data data/smoke/manifest.tsv --archs "$work/archs" --beside random --trained --clips \
-  --teacher "$one/teacher/model.safetensors" --set tasks.teacher_seconds=5 --set tasks.teacher_layers=[1]
+  --teacher "$one/teacher/model.safetensors" --set tasks.teacher_seconds=5 --set tasks.teacher_layers=[1] -o "$work/scores.json"
+json 'all(0 < row["p"] <= 1 and row["low"] <= row["difference"] <= row["high"] and row["clips"] > 1 for row in x) and
+  len({row["second"] for row in x}) == 3 and "teacher.r2" in {row["metric"] for row in x}' scores compare "$work/scores.json"
+printf 'model\tPR\tKS\nm\t5.41\t96.3\n' >"$work/superb.tsv"
+json 'x[0]["tasks"] == 2 and x[0]["overall"] is None and 900 < x[0]["superb_s"] < 1000' scores superb "$work/superb.tsv"
+awk -F'\t' 'BEGIN { OFS = FS; print "id", "split", "keyword" }
+  NR > 1 && ($10 == "train" && a++ < 12 || $10 == "test" && b++ < 6) { print $1, $10, n++ % 2 ? "yes" : "no" }' data/smoke/manifest.tsv >"$work/ks.tsv"
+json '[m["name"] for m in x["models"]][1:] == ["teacher", "mfcc", "fbank", "random"] and x["tasks"][0]["content"] == "2 keywords" and
+  x["tasks"][0]["scored_clips"] == 6 and {"ks.acc_matched", "teacher.r2"} <= {s["metric"] for s in x["models"][4]["scores"]}' \
+  eval "$model" --data data/smoke/manifest.tsv --tasks ks --set "tasks.data={ks: $work/ks.tsv}" --set tasks.probe_width=8 \
+  --teacher "$one/teacher/model.safetensors" --set tasks.teacher_seconds=5 --html "$work/scores.html"
+grep -q "</html>" "$work/scores.html" || { echo "FAILED: eval --html writes no page"; failures=$((failures + 1)); }
+json '[(row["target"], row["source"]) for row in x["rows"]] == [("smallest", s) for s in ("clean", "gaussian", "smallest")] and
+  x["rows"][2]["deviation"] > x["rows"][1]["deviation"]' \
+  attack "$model" --arch smallest --data data/smoke/manifest.tsv --tasks ks --set "tasks.data={ks: $work/ks.tsv}" --steps 3
 json 'x["clips"] > 0' corpus show data/smoke/manifest.tsv
 json 'all(row["state"] == "up to date" for row in x)' run configs/smoke.yaml --out "$one" --set search.workers=1 --dry-run
 json 'len(x["front"]) >= 1 and len(x["budgets"]) == 2 and x["subnet"].endswith("subnet.safetensors")' run configs/smoke.yaml --out "$one" --set search.workers=1

@@ -87,6 +87,11 @@ class OptionsWalk : public ::testing::Test {
 
   std::string input(const std::string& name) const { return (root_ / "inputs" / name).string(); }
 
+  static std::string scores() {
+    return R"({"models": [{"name": "a", "scores": [{"metric": "ks.acc", "value": 50, "low": 0, "high": 100,
+      "hits": [1, 0], "totals": [1, 1]}]}]})";
+  }
+
   // One second of 16 kHz mono 16-bit silence.
   static std::string silence() {
     constexpr char kHeader[] =
@@ -105,6 +110,8 @@ class OptionsWalk : public ::testing::Test {
     StudyFile::create(input("study.db"), header);
     write_atomically(input("a.wav"), silence());
     write_atomically(input("m.tsv"), "id\tpath\tsamples\na\ta.wav\t16000\n");
+    write_atomically(input("scores.json"), scores());
+    write_atomically(input("superb.tsv"), "model\tPR\nm\t5\n");
     write_atomically(input("metrics.jsonl"), "{\"step\": 1}\n");
     std::string config = read_text(fs::path(CONCERTINA_SOURCE_DIR) / "configs/smoke.yaml");
     const std::string from = "spaces/tiny.yaml";
@@ -121,7 +128,9 @@ class OptionsWalk : public ::testing::Test {
         {"MODEL", "model.safetensors"}, {"CHECKPOINT", "model.safetensors"},
         {"SPACE", "model.safetensors"}, {"STUDY", "study.db"},
         {"CONFIG", "c.yaml"},           {"AUDIO", "a.wav"},
-        {"MANIFEST", "m.tsv"},          {"PATH", "a.wav"}};
+        {"MANIFEST", "m.tsv"},          {"PATH", "a.wav"},
+        {"SCORES", "scores.json"},      {"OTHER", "scores.json"},
+        {"RESULTS", "superb.tsv"}};
     static const std::map<std::string, std::string> kValues = {
         {"--out", "out"},       {"--root", "root"}, {"--format", "pt"},
         {"--arch", "smallest"}, {"--stage", "1"},   {"NAME", "no-such-model"}};
@@ -137,7 +146,7 @@ class OptionsWalk : public ::testing::Test {
     if (path == Words{"bench"}) return {{"--seconds", "0.2"}, {"--repetitions", "1"}};
     if (path == Words{"latency", "profile"}) return {{"--points", "1"}, {"--seconds", "0.2"}};
     if (path == Words{"corpus", "fetch"}) return {{"--from", input("none")}};
-    if (path == Words{"eval"}) return {{"--data", input("m.tsv")}};
+    if (path == Words{"eval"} || path == Words{"attack"}) return {{"--data", input("m.tsv")}};
     if (path == Words{"extract"}) return {{"--arch", "smallest"}};
     if (path == Words{"model", "sort"}) return {{"--score", "magnitude"}};
     return {};

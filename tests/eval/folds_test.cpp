@@ -119,6 +119,43 @@ TEST(Folds, TheLayerThatSeparatesClassesIsChosen) {
   }
 }
 
+// Classes are told apart by noise in many channels: the more of them, the better. Projected to one
+// width, a layer with more channels of the same has no advantage left.
+TEST(Folds, ProjectionsToOneWidthDoNotRewardMoreChannels) {
+  at::Generator draws = at::make_generator<at::CPUGeneratorImpl>(3);
+  const at::Tensor labels = at::randint(kClasses, {800}, draws, at::kLong);
+  const at::Tensor means = at::empty({kClasses, 96}).normal_(0, 0.25, draws);
+  const at::Tensor wide = means.index_select(0, labels) + at::empty({800, 96}).normal_(0, 1, draws);
+  const auto chosen_of = [&](const at::Tensor& x) {
+    constexpr std::array kKinds = {ProbeKind::kLda};
+    return choose_probes(
+        kKinds, 1,
+        [&](int64_t) {
+          FoldSums sums(kClasses);
+          for (int32_t fold = 0; fold < kFolds; ++fold)
+            sums.add(fold, x.narrow(0, 200 * fold, 200), labels.narrow(0, 200 * fold, 200));
+          return sums;
+        },
+        12);
+  };
+  const auto many = chosen_of(wide), few = chosen_of(wide.narrow(1, 0, 12));
+  ASSERT_EQ(many.size(), 2u);
+  EXPECT_EQ(many[0].width, 0);
+  EXPECT_EQ(many[1].width, 12);
+  EXPECT_GT(many[0].accuracies[0], few[0].accuracies[0] + 0.1);
+  EXPECT_GT(many[0].accuracies[0], many[1].accuracies[0] + 0.1);
+  EXPECT_NEAR(many[1].accuracies[0], few[1].accuracies[0], 0.2);
+  EXPECT_EQ(few[1].width, 0) << "no wider than the projection: the features themselves";
+  EXPECT_TRUE(at::equal(few[0].probe.weight, few[1].probe.weight));
+  // The probe acts on all channels.
+  EXPECT_EQ(many[1].probe.weight.size(0), 96);
+  const double right =
+      many[1].probe.scores(wide).argmax(1).eq(labels).to(at::kDouble).mean().item<double>();
+  EXPECT_GT(right, many[1].accuracies[0] - 0.05);
+  EXPECT_NE(many[1].setting("layer 0").find("layer 0 projected to 12 channels, "),
+            std::string::npos);
+}
+
 Manifest speakers_with_groups() {
   Manifest manifest;
   for (int32_t speaker = 0; speaker < 3; ++speaker) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
@@ -98,6 +99,60 @@ TEST(HitRate, BootstrapIsSeededAndAsWideAsTheory) {
 
 TEST(HitRate, WeighsClipsByTheirFrames) {
   EXPECT_DOUBLE_EQ(hit_rate(std::vector<double>{1, 0}, std::vector<double>{1, 3}), 0.25);
+}
+
+TEST(Paired, OneSystemDoesNotDifferFromItself) {
+  const std::vector<double> hits = {1, 0, 1, 1, 0}, totals(5, 1.0);
+  const PairedTest test = paired_hit_rates({hits, totals}, {hits, totals}, Rng(1));
+  EXPECT_EQ(test.difference, 0);
+  EXPECT_EQ(test.interval.low, 0);
+  EXPECT_EQ(test.interval.high, 0);
+  EXPECT_EQ(test.p, 1);
+}
+
+// 1,000 clips, of which the first system alone gets 60 and the second alone 30: the standard error of
+// the difference is sqrt(0.09 - 0.03^2) / sqrt(1000), and p that of a normal 3.18 deviations off.
+TEST(Paired, IntervalAndPAreThoseOfTheDifferencesOfClips) {
+  std::vector<double> a(1000, 0.0), b(1000, 0.0);
+  const std::vector<double> totals(1000, 1.0);
+  for (size_t i = 0; i < 560; ++i) a[i] = 1;
+  for (size_t i = 60; i < 590; ++i) b[i] = 1;
+  const PairedTest test = paired_hit_rates({a, totals}, {b, totals}, Rng(1), 20000);
+  EXPECT_NEAR(test.difference, 0.03, 1e-12);
+  const double error = std::sqrt((0.09 - 0.0009) / 1000);
+  EXPECT_NEAR(test.interval.low, 0.03 - 1.96 * error, 0.0012);
+  EXPECT_NEAR(test.interval.high, 0.03 + 1.96 * error, 0.0012);
+  EXPECT_NEAR(test.p, 0.00147, 0.0012);
+  const Interval alone = bootstrap_hit_rate(a, totals, Rng(1));
+  EXPECT_GT(alone.high - alone.low, 1.5 * (test.interval.high - test.interval.low));
+  const PairedTest other = paired_hit_rates({b, totals}, {a, totals}, Rng(1), 20000);
+  EXPECT_EQ(other.difference, -test.difference);
+  EXPECT_EQ(other.p, test.p);
+}
+
+TEST(Paired, ClipsWeighTheirFrames) {
+  const std::vector<double> a = {1, 8}, b = {2, 4}, totals = {2, 8};
+  EXPECT_NEAR(paired_hit_rates({a, totals}, {b, totals}, Rng(1)).difference, 0.3, 1e-12);
+}
+
+TEST(Paired, VerificationScoresEachTrialByBoth) {
+  Rng rng(4);
+  std::vector<VerificationTrial> a, b;
+  for (int32_t i = 0; i < 1200; ++i) {
+    const bool target = i % 2 == 0;
+    const double noise = rng.normal();
+    a.push_back({rng.below(100), rng.below(100), target, noise + (target ? 2.0 : 0)});
+    b.push_back(a.back());
+    b.back().score = noise + 0.05 * rng.normal() + (target ? 1.2 : 0);
+  }
+  const PairedVerification test = paired_verification(a, b, 100, Rng(5), 400);
+  EXPECT_DOUBLE_EQ(test.equal_error_rate.difference, equal_error_rate(a) - equal_error_rate(b));
+  EXPECT_LT(test.equal_error_rate.interval.high, 0);
+  EXPECT_LT(test.equal_error_rate.p, 0.02);
+  EXPECT_DOUBLE_EQ(test.min_detection_cost.difference,
+                   min_detection_cost(a) - min_detection_cost(b));
+  const PairedVerification same = paired_verification(a, a, 100, Rng(5), 50);
+  EXPECT_EQ(same.equal_error_rate.p, 1);
 }
 
 }  // namespace

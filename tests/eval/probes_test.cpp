@@ -122,6 +122,39 @@ TEST(Probes, ClassesNeverSeenAreNeverGuessedAndDeadFeaturesDoNoHarm) {
   }
 }
 
+TEST(Probes, ProjectedSumsAreTheSumsOfProjectedFeatures) {
+  const Data data = gaussians(600, 2, 9);
+  at::Generator draws = at::make_generator<at::CPUGeneratorImpl>(5);
+  const at::Tensor projection = at::empty({kWidth, 5}).normal_(0, 1, draws);
+  const ProbeSums projected = sums_of(data, 100).projected(projection.to(at::kDouble));
+  const ProbeSums direct = sums_of({data.x.mm(projection), data.y}, 100);
+  EXPECT_LT(relative(projected.gram(), direct.gram()), 1e-3);
+  EXPECT_EQ(projected.count(), direct.count());
+  for (const ProbeKind kind : {ProbeKind::kRidge, ProbeKind::kLda}) {
+    const auto a = solve_probes(projected, kind, std::array{1e-2}).front();
+    const auto b = solve_probes(direct, kind, std::array{1e-2}).front();
+    const at::Tensor x = data.x.mm(projection);
+    EXPECT_LT(relative(a.scores(x), b.scores(x)), 1e-3);
+  }
+}
+
+// Twelve frames of 600 features that nearly agree: the largest eigenvalue is so large that the
+// rounding of fp32 products makes others negative by more than the weakest shrinkage.
+TEST(Probes, FewFramesOfManyFeaturesHaveAProbe) {
+  at::Generator draws = at::make_generator<at::CPUGeneratorImpl>(2);
+  const at::Tensor labels = at::arange(12).remainder(2);
+  const at::Tensor common = at::empty({12, 1}).normal_(0, 1, draws) + 4 * labels.unsqueeze(1);
+  const at::Tensor x = 1000 * (common + 1e-3 * at::empty({12, 600}).normal_(0, 1, draws));
+  ProbeSums sums(2);
+  for (int64_t i = 0; i < 12; ++i) sums.add(x.narrow(0, i, 1), labels.narrow(0, i, 1));
+  for (const ProbeKind kind : {ProbeKind::kRidge, ProbeKind::kLda}) {
+    for (const LinearProbe& probe : solve_probes(sums, kind, default_shrinkages(kind))) {
+      EXPECT_TRUE(probe.weight.isfinite().all().item<bool>()) << probe.shrinkage;
+      EXPECT_GT(accuracy(probe, {x, labels}), 0.9) << probe.shrinkage;
+    }
+  }
+}
+
 TEST(LinearProbe, WithOneFrameOfEachClassTheNearestMeanIsChosen) {
   const Data all = gaussians(200, 8, 1);
   ProbeSums sums(kClasses);

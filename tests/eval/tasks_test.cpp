@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
+#include <set>
 
 #include "core/errors.h"
 #include "tests/eval/toy_corpus.h"
@@ -40,6 +41,92 @@ TEST(Tasks, MfccBaselineSolvesTheToyCorpus) {
     EXPECT_GE(score.high, score.value - 1e-9) << score.metric;
     EXPECT_FALSE(score.setting.empty());
   }
+}
+
+TEST(Tasks, SayWhatTheyWereMeasuredOn) {
+  const testing::ToyCorpus corpus("measured");
+  const PreparedTasks prepared(corpus.manifest(), toy_options(), Split::kTest);
+  const auto scores = prepared.score(mfcc_baseline_features(), Intervals::kNone, {});
+  ASSERT_EQ(prepared.data().size(), 3u);
+  const TaskData& phones = prepared.data()[0];
+  EXPECT_EQ(phones.task, "pr");
+  EXPECT_EQ(phones.content, "4 phones");
+  EXPECT_EQ(prepared.data()[1].content, "3 speakers");
+  EXPECT_TRUE(prepared.data()[2].content.starts_with("3 speakers, ")) << prepared.data()[2].content;
+  double seconds = 0;
+  int64_t training = 0;
+  std::set<std::string> test;
+  for (const Clip& clip : corpus.manifest().clips) {
+    training += clip.split == Split::kTrain ? 1 : 0;
+    if (clip.split != Split::kTest) continue;
+    seconds += static_cast<double>(clip.samples) / 16000;
+    test.insert(clip.id);
+  }
+  EXPECT_EQ(phones.training_clips, training);
+  EXPECT_EQ(phones.scored_clips, std::ssize(test));
+  EXPECT_NEAR(phones.scored_seconds, seconds, 1e-9);
+  EXPECT_EQ(std::set<std::string>(phones.scored_ids.begin(), phones.scored_ids.end()), test);
+  EXPECT_EQ(scores.front().hits.size(), phones.scored_ids.size());
+  const auto eer = std::ranges::find(scores, "asv.eer", &TaskScore::metric);
+  EXPECT_EQ(100 * equal_error_rate(eer->trials), eer->value);
+  EXPECT_EQ(eer->trial_clips, prepared.data()[2].scored_clips);
+}
+
+TEST(Tasks, EachLayerHasTheScoreThatItIsChosenBy) {
+  const testing::ToyCorpus corpus("layers");
+  const Supernet supernet = testing::perturbed(testing::small_space(testing::mel_blueprint()), 1);
+  const auto scores =
+      score_tasks(corpus.manifest(), subnet_features(supernet.slice(supernet.space().largest())),
+                  toy_options(), Split::kTest, {});
+  for (const TaskScore& score : scores) {
+    const bool chooses = !score.metric.starts_with("asv.min_dcf") &&
+                         score.metric.find("nonpause") == std::string::npos;
+    ASSERT_EQ(score.layers.size(), chooses ? 5u : 0u) << score.metric;
+    if (!chooses) continue;
+    const bool lower = find_metric(score.metric)->direction == Direction::kMinimise;
+    const auto best =
+        lower ? std::ranges::min_element(score.layers) : std::ranges::max_element(score.layers);
+    const std::string layer = fmt::format("layer {},", best - score.layers.begin());
+    EXPECT_TRUE(score.setting.starts_with(layer)) << score.metric << ": " << score.setting;
+  }
+}
+
+TEST(Tasks, ProbesOnProjectionsComeBesideThePlainOnesAndChangeNothing) {
+  const testing::ToyCorpus corpus("matched");
+  TaskOptions options = toy_options();
+  const auto plain =
+      score_tasks(corpus.manifest(), mfcc_baseline_features(), options, Split::kTest, {});
+  options.probe_width = 32;
+  const auto both =
+      score_tasks(corpus.manifest(), mfcc_baseline_features(), options, Split::kTest, {});
+  EXPECT_EQ(both.size(), plain.size() + 4);
+  for (const TaskScore& score : plain) EXPECT_EQ(value_of(both, score.metric), score.value);
+  for (const char* metric : {"pr.frame_acc_matched", "pr.frame_acc_lda_matched", "sid.acc_matched",
+                             "sid.acc_ridge_matched"}) {
+    EXPECT_GT(value_of(both, metric), 50) << metric;
+    ASSERT_NE(find_metric(metric), nullptr) << metric;
+  }
+}
+
+// Speakers of the toy corpus differ in pitch: PLDA learns the direction, with more of them.
+TEST(Tasks, PldaComparesTheSameTrialsAsTheCosine) {
+  const testing::ToyCorpus corpus("plda", 6, 15);
+  TaskOptions options = toy_options();
+  options.tasks = {"asv"};
+  const auto scores =
+      score_tasks(corpus.manifest(), mfcc_baseline_features(), options, Split::kTest, {});
+  ASSERT_EQ(scores.size(), 4u);
+  const TaskScore &cosine = scores[0], &plda = scores[2];
+  EXPECT_EQ(plda.metric, "asv.eer_plda");
+  EXPECT_EQ(scores[3].metric, "asv.min_dcf_plda");
+  EXPECT_LT(plda.value, 45);
+  EXPECT_TRUE(plda.setting.ends_with("chosen on 3 folds of train's speakers")) << plda.setting;
+  ASSERT_EQ(plda.trials.size(), cosine.trials.size());
+  for (size_t i = 0; i < plda.trials.size(); ++i) {
+    EXPECT_EQ(plda.trials[i].first, cosine.trials[i].first);
+    EXPECT_EQ(plda.trials[i].target, cosine.trials[i].target);
+  }
+  EXPECT_EQ(plda.layers.size(), 1u);
 }
 
 TEST(Tasks, EveryScoreIsAListedMetric) {
@@ -147,44 +234,6 @@ TEST(Tasks, AnUnknownTaskNamesTheNearest) {
     FAIL();
   } catch (const InputError& error) {
     EXPECT_NE(std::string(error.what()).find("'sid'"), std::string::npos) << error.what();
-  }
-}
-
-TEST(Features, SubnetLayersComeBackAtBaseFramesForEveryPeriod) {
-  const Supernet supernet = testing::perturbed(testing::small_space(testing::mel_blueprint()), 1);
-  std::vector<std::vector<float>> clips(2);
-  Rng rng(3);
-  for (size_t i = 0; i < clips.size(); ++i) {
-    for (size_t n = 0; n < 16000 + 5000 * i; ++n)
-      clips[i].push_back(static_cast<float>(0.1 * rng.normal()));
-  }
-  for (const Architecture& architecture :
-       {supernet.space().smallest(), supernet.space().largest()}) {
-    const auto features = subnet_features(supernet.slice(architecture))(clips);
-    for (size_t i = 0; i < clips.size(); ++i) {
-      const int64_t frames = supernet.blueprint().frames(static_cast<int64_t>(clips[i].size()));
-      EXPECT_EQ(features[i].layers.sizes(),
-                (std::vector<int64_t>{architecture.depth() + 1, frames, architecture.embed_dim()}));
-      EXPECT_NEAR(features[i].centre_s, 280.0 / 16000, 1e-12);
-    }
-    const auto alone = subnet_features(supernet.slice(architecture))({clips[0]});
-    EXPECT_LT(testing::max_difference(alone[0].layers, features[0].layers), 1e-4);
-  }
-}
-
-TEST(Features, LayerRulesChooseWhatTheySay) {
-  const testing::ToyCorpus corpus("rules");
-  const Supernet supernet = testing::perturbed(testing::small_space(testing::mel_blueprint()), 1);
-  TaskOptions options = toy_options();
-  options.tasks = {"pr"};
-  const std::map<LayerRule, std::string> names = {{LayerRule::kLast, "last layer"},
-                                                  {LayerRule::kAll, "mean of layers"},
-                                                  {LayerRule::kBest, "layer "}};
-  for (const auto& [rule, name] : names) {
-    options.layers = rule;
-    const auto features = subnet_features(supernet.slice(supernet.space().largest()));
-    const auto scores = score_tasks(corpus.manifest(), features, options, Split::kTest, {});
-    EXPECT_TRUE(scores[0].setting.starts_with(name)) << scores[0].setting;
   }
 }
 

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <numeric>
 #include <set>
 
 #include "core/errors.h"
@@ -102,6 +104,24 @@ TEST_F(TeacherScoreTest, EqualsARegressionOnTheFrames) {
   const at::Tensor expected =
       a.t().mm(centred).square().sum() / (a.t().mm(a).norm() * centred.t().mm(centred).norm());
   EXPECT_NEAR(cka.value, expected.item<double>(), 1e-4) << cka.setting;
+}
+
+TEST_F(TeacherScoreTest, ClipsGiveAnIntervalAndAddUpToTheValue) {
+  const SearchSpace space = testing::small_space(testing::mel_blueprint());
+  const Subnet student = testing::perturbed(space, 7).slice(space.smallest());
+  const TeacherScore score = of(teacher_, hidden_rows({1, 2}, teacher_));
+  const FeatureExtractor features = subnet_features(student);
+  const TaskScore alone = named(score.score(features, {}), kTeacherR2);
+  const auto all = score.score(features, {}, Intervals::kBootstrap);
+  const TaskScore r2 = named(all, kTeacherR2);
+  EXPECT_EQ(r2.value, alone.value);
+  EXPECT_TRUE(alone.hits.empty() && std::isnan(alone.low));
+  ASSERT_GT(r2.hits.size(), 1u);
+  EXPECT_NEAR(hit_rate(r2.hits, r2.totals), r2.value, 1e-4);
+  EXPECT_NEAR(std::accumulate(r2.totals.begin(), r2.totals.end(), 0.0), 1, 1e-4);
+  EXPECT_LT(r2.low, r2.value);
+  EXPECT_GT(r2.high, r2.value);
+  EXPECT_TRUE(std::isnan(named(all, kRankMe).low));
 }
 
 TEST_F(TeacherScoreTest, FallsForFramesOfAnotherTime) {

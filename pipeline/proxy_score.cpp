@@ -1,0 +1,71 @@
+#include "pipeline/proxy_score.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "eval/superb.h"
+#include "study/metric.h"
+
+namespace concertina {
+namespace {
+
+std::string task_of(const std::string& metric) { return metric.substr(0, metric.find('.')); }
+
+bool is_of_a_task(const Scores& scores, const std::string& metric) {
+  return std::ranges::count(scores.tasks, task_of(metric), &TaskData::task) > 0;
+}
+
+// Whether the ceiling is better than the baseline.
+bool anchors(const std::string& metric, double baseline, double ceiling) {
+  const Metric* known = find_metric(metric);
+  if (known == nullptr) return false;
+  return known->direction == Direction::kMinimise ? ceiling < baseline : ceiling > baseline;
+}
+
+std::optional<double> score_between(const ScoredModel& model, const ScoredModel& baseline,
+                                    const ScoredModel& ceiling,
+                                    const std::vector<std::string>& metrics) {
+  std::vector<AnchoredMetric> anchored;
+  for (const std::string& metric : metrics) {
+    const TaskScore* score = find_score(model, metric);
+    if (score == nullptr || !std::isfinite(score->value)) return std::nullopt;
+    anchored.push_back({task_of(metric), score->value, find_score(baseline, metric)->value,
+                        find_score(ceiling, metric)->value});
+  }
+  return anchored_score(anchored);
+}
+
+}  // namespace
+
+std::optional<ProxyScores> proxy_scores(const Scores& scores) {
+  const ScoredModel* baseline = find_model(scores, "fbank");
+  if (baseline == nullptr) baseline = find_model(scores, "mfcc");
+  const ScoredModel* ceiling = find_model(scores, "teacher");
+  if (baseline == nullptr || ceiling == nullptr) return std::nullopt;
+  ProxyScores proxy{baseline->name, ceiling->name, {}, {}, {}};
+  for (const TaskScore& score : ceiling->scores) {
+    const TaskScore* low = find_score(*baseline, score.metric);
+    if (low == nullptr || !is_of_a_task(scores, score.metric)) continue;
+    (anchors(score.metric, low->value, score.value) ? proxy.metrics : proxy.left_out)
+        .push_back(score.metric);
+  }
+  if (proxy.metrics.empty()) return std::nullopt;
+  for (const ScoredModel& model : scores.models)
+    proxy.of_models.push_back(score_between(model, *baseline, *ceiling, proxy.metrics));
+  return proxy;
+}
+
+std::string proxy_note(const ProxyScores& scores) {
+  std::string note =
+      fmt::format("{0}: 1000 (score - {1}) / ({2} - {1}), a mean over tasks of means over metrics",
+                  kProxyScore, scores.baseline, scores.ceiling);
+  if (!scores.left_out.empty())
+    note += fmt::format("; without {}, where the {} is no better than {}",
+                        fmt::join(scores.left_out, ", "), scores.ceiling, scores.baseline);
+  return note;
+}
+
+}  // namespace concertina
