@@ -29,6 +29,7 @@ struct TaskOptions {
   int32_t pr_every = 2;
   double clip_seconds = 0;  // 0: all
   int32_t asv_trials = 4000;
+  int32_t abx_triples = 5000;
   int32_t sid_min_clips = 40;
   int32_t ks_min_clips = 3;
   LayerRule layers = LayerRule::kBest;

@@ -29,7 +29,8 @@ struct TaskKind {
   bool same_text_leaks;
 };
 
-extern const TaskKind kPhoneTask, kKeywordTask, kSpeakerTask, kVerificationTask;
+extern const TaskKind kPhoneTask, kKeywordTask, kSpeakerTask, kVerificationTask, kAbxTask,
+    kAbxAcrossTask;
 
 const std::vector<TaskKind>& task_kinds();
 const TaskKind& task_kind(const std::string& name);  // InputError with the nearest name

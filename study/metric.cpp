@@ -44,6 +44,8 @@ constexpr std::array kMetrics = {
     per_cent("sid.acc_wsum", kUp),
     per_cent("asv.eer", kDown),
     Metric{"asv.min_dcf", kDown, "", NumberFormat::kNumber, ScoredOn::kClips},
+    per_cent("abx.error", kDown),  // of phones, within speakers
+    per_cent("abx_across.error", kDown),
     per_cent("ks.acc", kUp),  // LDA
     per_cent("ks.acc_ridge", kUp),
     per_cent("ks.acc_wsum", kUp),
