@@ -65,6 +65,10 @@ const OptionTable<TaskOptions>& task_table() {
           .within({1, 10000000}),
       option("abx_triples", &O::abx_triples, "of abx and abx_across: compared triples of phones")
           .within({1, 10000000}),
+      option("qbe_queries", &O::qbe_queries, "of qbe: clips of a few words that are searched")
+          .within({1, 1000000}),
+      option("qbe_documents", &O::qbe_documents, "of qbe: clips that they are searched in")
+          .within({2, 1000000}),
       option("sid_min_clips", &O::sid_min_clips, "speakers with fewer clips are left out")
           .within({1, 1000000}),
       option("ks_min_clips", &O::ks_min_clips, "keywords with fewer clips in train are left out")

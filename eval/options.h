@@ -30,6 +30,8 @@ struct TaskOptions {
   double clip_seconds = 0;  // 0: all
   int32_t asv_trials = 4000;
   int32_t abx_triples = 5000;
+  int32_t qbe_queries = 100;
+  int32_t qbe_documents = 500;
   int32_t sid_min_clips = 40;
   int32_t ks_min_clips = 3;
   LayerRule layers = LayerRule::kBest;

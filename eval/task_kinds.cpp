@@ -12,7 +12,8 @@ namespace concertina {
 
 const std::vector<TaskKind>& task_kinds() {
   static const std::vector<TaskKind> kinds = {kPhoneTask,        kKeywordTask, kSpeakerTask,
-                                              kVerificationTask, kAbxTask,     kAbxAcrossTask};
+                                              kVerificationTask, kAbxTask,     kAbxAcrossTask,
+                                              kQueryTask};
   return kinds;
 }
 

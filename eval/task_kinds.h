@@ -30,7 +30,7 @@ struct TaskKind {
 };
 
 extern const TaskKind kPhoneTask, kKeywordTask, kSpeakerTask, kVerificationTask, kAbxTask,
-    kAbxAcrossTask;
+    kAbxAcrossTask, kQueryTask;
 
 const std::vector<TaskKind>& task_kinds();
 const TaskKind& task_kind(const std::string& name);  // InputError with the nearest name

@@ -46,6 +46,7 @@ constexpr std::array kMetrics = {
     Metric{"asv.min_dcf", kDown, "", NumberFormat::kNumber, ScoredOn::kClips},
     per_cent("abx.error", kDown),  // of phones, within speakers
     per_cent("abx_across.error", kDown),
+    Metric{"qbe.mtwv", kUp, "", NumberFormat::kNumber, ScoredOn::kClips},
     per_cent("ks.acc", kUp),  // LDA
     per_cent("ks.acc_ridge", kUp),
     per_cent("ks.acc_wsum", kUp),
