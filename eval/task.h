@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/stop.h"
 #include "eval/metrics.h"
 #include "eval/task_kinds.h"
 #include "eval/tasks.h"
@@ -43,6 +44,8 @@ class Task {
   virtual bool wants(int64_t clip) const = 0;  // index into the manifest
   virtual std::unique_ptr<TaskRun> start() const = 0;
 
+  // A run that trains its own probe, for tasks that have no other; null: trained_metric() says more.
+  virtual std::unique_ptr<TaskRun> start_trained(const StopToken&) const { return nullptr; }
   // The metric of a trained probe; "": the task is none of classification, and has none of the
   // others.
   virtual std::string trained_metric() const { return ""; }

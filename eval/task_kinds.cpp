@@ -11,9 +11,9 @@
 namespace concertina {
 
 const std::vector<TaskKind>& task_kinds() {
-  static const std::vector<TaskKind> kinds = {kPhoneTask,        kKeywordTask, kSpeakerTask,
-                                              kVerificationTask, kAbxTask,     kAbxAcrossTask,
-                                              kQueryTask};
+  static const std::vector<TaskKind> kinds = {
+      kPhoneTask,     kKeywordTask, kSpeakerTask,       kVerificationTask, kAbxTask,
+      kAbxAcrossTask, kQueryTask,   kPhoneSequenceTask, kRecognitionTask};
   return kinds;
 }
 

@@ -1,6 +1,6 @@
-// Proxy tasks on frozen features with closed-form probes: phone recognition (pr), keyword spotting
-// (ks), speaker identification (sid) and speaker verification (asv). Settings (layer, shrinkage,
-// pooling) are chosen inside train, scores are given on dev or test: neither chooses anything.
+// Proxy tasks on frozen features (docs/eval.md; eval/task_kinds.h lists them), most with probes in
+// closed form or none. Settings (layer, shrinkage, pooling) are chosen inside train, scores are given
+// on dev or test: neither chooses anything.
 #pragma once
 
 #include <cstdint>
@@ -43,7 +43,8 @@ struct TaskScore {
   double high = std::numeric_limits<double>::quiet_NaN();
   std::string setting;  // "layer 1, shrinkage 0.001, chosen on 4 folds of train"
   // Of an accuracy: hits and frames or clips that count, of each clip that was scored, in the order
-  // of scoring; the same clips in the same order for all models. Empty for other metrics.
+  // of scoring; the same clips in the same order for all models. Of an error rate through CTC: edits
+  // and reference symbols. Empty for other metrics.
   std::vector<double> hits, totals;
 };
 
@@ -72,7 +73,8 @@ class PreparedTasks {
   // All tasks for one feature extractor. Each clip is encoded once for all tasks; twice where one
   // task trains on it and another scores it. Interrupted when a stop was asked for. Runs in
   // inference mode. A run takes memory for its sums: for pr kFolds * L * D * D doubles, for sid, ks
-  // and asv a pooled clip's [L, 3 D] floats; for a trained probe see trained_run.h.
+  // and asv a pooled clip's [L, 3 D] floats, for abx and qbe frames of train in all layers; for a
+  // trained probe see trained_run.h, for one trained with CTC sequence_task.h.
   std::vector<TaskScore> score(const FeatureExtractor& features, Intervals intervals,
                                const StopToken& stop) const;
 

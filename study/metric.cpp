@@ -47,6 +47,10 @@ constexpr std::array kMetrics = {
     per_cent("abx.error", kDown),  // of phones, within speakers
     per_cent("abx_across.error", kDown),
     Metric{"qbe.mtwv", kUp, "", NumberFormat::kNumber, ScoredOn::kClips},
+    // SUPERB's PR and ASR: probes trained with CTC.
+    per_cent("per.per_wsum", kDown),
+    per_cent("asr.wer_wsum", kDown),
+    per_cent("asr.cer_wsum", kDown),
     per_cent("ks.acc", kUp),  // LDA
     per_cent("ks.acc_ridge", kUp),
     per_cent("ks.acc_wsum", kUp),

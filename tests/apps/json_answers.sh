@@ -45,7 +45,7 @@ printf 'smallest\n\nlargest\n' >"$work/archs"
 json 'len(x["models"]) == 4 and x["models"][2]["name"] == x["models"][0]["name"] + " random" and
   {"teacher.r2", "teacher.cka", "rankme"} <= {s["metric"] for s in x["models"][3]["scores"]} and
   all("hits" not in s or len(s["hits"]) == len(s["totals"]) for s in x["models"][0]["scores"])' \
-  eval "$model" --data data/smoke/manifest.tsv --archs "$work/archs" --beside random --trained --clips \
+  eval "$model" --data data/smoke/manifest.tsv --archs "$work/archs" --beside random --tasks pr,ks,sid,asv --trained --clips \
   --teacher "$one/teacher/model.safetensors" --set tasks.teacher_seconds=5 --set tasks.teacher_layers=[1]
 json 'x["clips"] > 0' corpus show data/smoke/manifest.tsv
 json 'all(row["state"] == "up to date" for row in x)' run configs/smoke.yaml --out "$one" --set search.workers=1 --dry-run
