@@ -54,6 +54,14 @@ constexpr std::array kMetrics = {
     per_cent("ks.acc", kUp),  // LDA
     per_cent("ks.acc_ridge", kUp),
     per_cent("ks.acc_wsum", kUp),
+    per_cent("ic.acc", kUp),  // LDA
+    per_cent("ic.acc_ridge", kUp),
+    per_cent("ic.acc_wsum", kUp),
+    per_cent("sf.f1_wsum", kUp),  // slot filling through CTC: types, and characters of values
+    per_cent("sf.cer_wsum", kDown),
+    per_cent("lid.acc", kUp),  // LDA
+    per_cent("lid.acc_ridge", kUp),
+    per_cent("lid.acc_wsum", kUp),
     time("latency.mean_ms", ScoredOn::kClock),
     time("latency.p50_ms", ScoredOn::kClock),
     time("latency.p95_ms", ScoredOn::kClock),
