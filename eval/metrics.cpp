@@ -9,21 +9,6 @@
 namespace concertina {
 namespace {
 
-Interval percentiles(std::vector<double> values) {
-  if (values.empty()) return {};
-  std::ranges::sort(values);
-  const auto at = [&](double share) {
-    return values[static_cast<size_t>(std::lround(share * static_cast<double>(values.size() - 1)))];
-  };
-  return {at(0.025), at(0.975)};
-}
-
-std::vector<int32_t> draw_with_replacement(int64_t n, Rng& rng) {
-  std::vector<int32_t> times(static_cast<size_t>(n), 0);
-  for (int64_t i = 0; i < n; ++i) ++times[static_cast<size_t>(rng.below(n))];
-  return times;
-}
-
 std::vector<VerificationTrial> by_score(std::span<const VerificationTrial> trials) {
   std::vector<VerificationTrial> sorted(trials.begin(), trials.end());
   std::ranges::stable_sort(sorted, {}, &VerificationTrial::score);
@@ -99,6 +84,21 @@ double hit_rate_of_draw(const ClipCounts& clips, std::span<const int32_t> times)
 
 }  // namespace
 
+Interval percentile_interval(std::vector<double> values) {
+  if (values.empty()) return {};
+  std::ranges::sort(values);
+  const auto at = [&](double share) {
+    return values[static_cast<size_t>(std::lround(share * static_cast<double>(values.size() - 1)))];
+  };
+  return {at(0.025), at(0.975)};
+}
+
+std::vector<int32_t> draw_with_replacement(int64_t n, Rng& rng) {
+  std::vector<int32_t> times(static_cast<size_t>(n), 0);
+  for (int64_t i = 0; i < n; ++i) ++times[static_cast<size_t>(rng.below(n))];
+  return times;
+}
+
 double hit_rate(std::span<const double> hits, std::span<const double> totals) {
   CONCERTINA_ASSERT(hits.size() == totals.size());
   const double total = std::accumulate(totals.begin(), totals.end(), 0.0);
@@ -118,7 +118,7 @@ Interval bootstrap_hit_rate(std::span<const double> hits, std::span<const double
     }
     rates.push_back(total > 0 ? hit / total : 0);
   }
-  return percentiles(std::move(rates));
+  return percentile_interval(std::move(rates));
 }
 
 double equal_error_rate(std::span<const VerificationTrial> trials) {
@@ -138,7 +138,7 @@ VerificationIntervals bootstrap_verification(std::span<const VerificationTrial> 
     rates.push_back(equal_error_rate_of(points));
     costs.push_back(min_detection_cost_of(points, {}));
   }
-  return {percentiles(std::move(rates)), percentiles(std::move(costs))};
+  return {percentile_interval(std::move(rates)), percentile_interval(std::move(costs))};
 }
 
 PairedTest paired_hit_rates(ClipCounts a, ClipCounts b, Rng rng, int32_t resamples) {

@@ -15,6 +15,10 @@ struct Interval {
 
 inline constexpr int32_t kBootstrapResamples = 1000;
 
+// For bootstraps: from the 2.5th to the 97.5th percentile, and how often each of n clips is drawn.
+Interval percentile_interval(std::vector<double> values);
+std::vector<int32_t> draw_with_replacement(int64_t n, Rng& rng);
+
 // Share of hits over all clips: sum(hits) / sum(totals); 0 when there is nothing.
 double hit_rate(std::span<const double> hits, std::span<const double> totals);
 // 95 % percentile bootstrap (Efron 1979) of hit_rate over whole clips.

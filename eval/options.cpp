@@ -56,12 +56,19 @@ const OptionTable<TaskOptions>& task_table() {
       option("speaker_disjoint", &O::speaker_disjoint,
              "tasks whose dev and test should have no speaker of train: a warning where they do")
           .one_of(task_names()),
-      option("pr_every", &O::pr_every, "pr trains on every n-th utterance").within({1, 1000000}),
+      option("pr_every", &O::pr_every, "pr, abx and per train on every n-th utterance")
+          .within({1, 1000000}),
       option("clip_seconds", &O::clip_seconds, "longest part of a clip that is encoded; 0: all")
           .within({0, 3600})
           .unit("s"),
       option("asv_trials", &O::asv_trials, "target trials, and as many non-target ones")
           .within({1, 10000000}),
+      option("abx_triples", &O::abx_triples, "of abx and abx_across: compared triples of phones")
+          .within({1, 10000000}),
+      option("qbe_queries", &O::qbe_queries, "of qbe: clips of a few words that are searched")
+          .within({1, 1000000}),
+      option("qbe_documents", &O::qbe_documents, "of qbe: clips that they are searched in")
+          .within({2, 1000000}),
       option("sid_min_clips", &O::sid_min_clips, "speakers with fewer clips are left out")
           .within({1, 1000000}),
       option("ks_min_clips", &O::ks_min_clips, "keywords with fewer clips in train are left out")

@@ -25,10 +25,13 @@ struct TaskOptions {
   std::vector<std::string> tasks = {"pr", "sid", "asv"};
   double fidelity = 1;
   std::map<std::string, std::filesystem::path> data;  // by task: files of clips (read_clips)
-  std::vector<std::string> speaker_disjoint = {"ks"};
+  std::vector<std::string> speaker_disjoint = {"ks", "lid", "ic"};
   int32_t pr_every = 2;
   double clip_seconds = 0;  // 0: all
   int32_t asv_trials = 4000;
+  int32_t abx_triples = 5000;
+  int32_t qbe_queries = 100;
+  int32_t qbe_documents = 500;
   int32_t sid_min_clips = 40;
   int32_t ks_min_clips = 3;
   LayerRule layers = LayerRule::kBest;

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/stop.h"
 #include "eval/folds.h"
 #include "eval/metrics.h"
 #include "eval/task_kinds.h"
@@ -49,6 +50,8 @@ class Task {
     return class_count() > 0 ? fmt::format("{} classes", class_count()) : "";
   }
 
+  // A run that trains its own probe, for tasks that have no other; null: trained_metric() says more.
+  virtual std::unique_ptr<TaskRun> start_trained(const StopToken&) const { return nullptr; }
   // The metric of a trained probe; "": the task is none of classification, and has none of the
   // others.
   virtual std::string trained_metric() const { return ""; }

@@ -11,8 +11,10 @@
 namespace concertina {
 
 const std::vector<TaskKind>& task_kinds() {
-  static const std::vector<TaskKind> kinds = {kPhoneTask, kKeywordTask, kSpeakerTask,
-                                              kVerificationTask};
+  static const std::vector<TaskKind> kinds = {
+      kPhoneTask,       kKeywordTask,   kSpeakerTask, kVerificationTask,
+      kAbxTask,         kAbxAcrossTask, kQueryTask,   kPhoneSequenceTask,
+      kRecognitionTask, kLanguageTask,  kIntentTask,  kSlotTask};
   return kinds;
 }
 

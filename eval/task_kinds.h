@@ -27,9 +27,13 @@ struct TaskKind {
   Facts (*test_facts)(const Manifest& manifest);
   // Whether a transcript that is in train and in the scored split gives labels away.
   bool same_text_leaks;
+  // Its only probe is trained by gradients: without TaskOptions::trained it is left out.
+  bool trained_only = false;
 };
 
-extern const TaskKind kPhoneTask, kKeywordTask, kSpeakerTask, kVerificationTask;
+extern const TaskKind kPhoneTask, kKeywordTask, kSpeakerTask, kVerificationTask, kAbxTask,
+    kAbxAcrossTask, kQueryTask, kPhoneSequenceTask, kRecognitionTask, kLanguageTask, kIntentTask,
+    kSlotTask;
 
 const std::vector<TaskKind>& task_kinds();
 const TaskKind& task_kind(const std::string& name);  // InputError with the nearest name

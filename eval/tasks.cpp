@@ -24,7 +24,10 @@ constexpr int64_t kBatchSamples = 60 * kTaskSampleRate;  // padding included
 
 PreparedTask prepare_or_log(const std::string& name, const Manifest& clips,
                             const TaskOptions& options, Split split) {
-  PreparedTask prepared = task_kind(name).prepare(clips, options, split);
+  const TaskKind& kind = task_kind(name);
+  if (kind.trained_only && !options.trained)
+    return {nullptr, "its probe is trained, which eval --trained and tasks.trained ask for"};
+  PreparedTask prepared = kind.prepare(clips, options, split);
   if (!prepared.task) log_warn("task {} is left out: {}", name, prepared.missing);
   return prepared;
 }

@@ -1,6 +1,6 @@
-// Proxy tasks on frozen features with closed-form probes: phone recognition (pr), keyword spotting
-// (ks), speaker identification (sid) and speaker verification (asv). Settings (layer, shrinkage,
-// pooling) are chosen inside train, scores are given on dev or test: neither chooses anything.
+// Proxy tasks on frozen features (docs/eval.md; eval/task_kinds.h lists them), most with probes in
+// closed form or none. Settings (layer, shrinkage, pooling) are chosen inside train, scores are given
+// on dev or test: neither chooses anything.
 #pragma once
 
 #include <cstdint>
@@ -49,7 +49,7 @@ struct TaskScore {
   std::string setting;  // "layer 1, shrinkage 0.001, chosen on 4 folds of train"
   // Of an accuracy: hits and frames or clips that count, of each clip that was scored, in the order
   // of TaskData::scored_ids, the same for all models. Of teacher.r2: explained and all squared
-  // deviations. Empty for other metrics.
+  // deviations; of an error rate through CTC: edits and reference symbols. Empty for other metrics.
   std::vector<double> hits, totals;
   // Of verification: the trials with their scores, the same ones for all models, and how many clips
   // they are drawn from. Empty for other metrics.
@@ -95,7 +95,8 @@ class PreparedTasks {
   // All tasks for one feature extractor. Each clip is encoded once for all tasks; twice where one
   // task trains on it and another scores it. Interrupted when a stop was asked for. Runs in
   // inference mode. A run takes memory for its sums: for pr kFolds * L * D * D doubles, for sid, ks
-  // and asv a pooled clip's [L, 3 D] floats; for a trained probe see trained_run.h.
+  // and asv a pooled clip's [L, 3 D] floats, for abx and qbe frames of train in all layers; for a
+  // trained probe see trained_run.h, for one trained with CTC sequence_task.h.
   std::vector<TaskScore> score(const FeatureExtractor& features, Intervals intervals,
                                const StopToken& stop) const;
   // The same with other features of the clips that are scored: with noise, where probes are trained

@@ -1,12 +1,7 @@
 // SUPERB's probe, trained by gradients: a softmax-weighted sum of a frozen encoder's layers and a linear
 // head, with cross-entropy (Yang et al. 2021; s3prl's Featurizer). Rows are frames, or clips that were
 // averaged over time: the mean of a linear head's input is the head's mean, so both are one problem.
-//
-//   z = sum_l softmax(a)_l x_l,   logits = W z + b
-//
-// Channels are standardised by one mean and one deviation for all layers, which changes the head's
-// parameters and not what it can express: the weights of the layers sum to 1. Gradients are written
-// out, so that it runs in inference mode. Deterministic for a seed and a number of threads.
+// Deterministic for a seed and a number of threads.
 #pragma once
 
 #include <ATen/ATen.h>
@@ -15,6 +10,7 @@
 #include <vector>
 
 #include "core/stop.h"
+#include "eval/probe_training.h"
 
 namespace concertina {
 
@@ -33,33 +29,13 @@ struct ProbeRows {
   int64_t classes = 0;
 };
 
-struct TrainedProbe {
-  at::Tensor layer_weights;                           // [L] float, sum 1
-  at::Tensor weight;                                  // [D, C] float, of raw features
-  at::Tensor bias;                                    // [C] float
-  double rate = 0;                                    // learning rate
-  at::Tensor scores(const at::Tensor& layers) const;  // [L, n, D] float -> [n, C]
-};
-
 // Adam without weight decay, from zero weights, the rate falling linearly to 0. The learning rate is the
 // one with most hits on held-out rows after search_steps without them; the first where none is held out or
 // none is left. Interrupted when a stop was asked for.
 TrainedProbe fit_trained_probe(const ProbeRows& rows, const TrainedProbeOptions& options,
                                const StopToken& stop = {});
 
-// What is trained: (z - mean) / spread is what the head reads.
-struct ProbeParameters {
-  at::Tensor layer_logits;  // [L]
-  at::Tensor weight, bias;  // [D, C], [C]
-};
-struct ChannelScale {
-  at::Tensor mean, spread;  // [D]
-};
-struct ProbeGradients {
-  double loss = 0;  // mean cross-entropy of the rows
-  ProbeParameters of;
-};
-// For rows [L, n, D] float with labels [n].
+// For rows [L, n, D] float with labels [n]; the loss is their mean cross-entropy.
 ProbeGradients probe_gradients(const at::Tensor& layers, const at::Tensor& labels,
                                const ProbeParameters& parameters, const ChannelScale& scale);
 

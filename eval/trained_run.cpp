@@ -1,7 +1,5 @@
 #include "eval/trained_run.h"
 
-#include <fmt/format.h>
-
 #include <iterator>
 #include <optional>
 #include <utility>
@@ -92,16 +90,8 @@ class TrainedRun : public TaskRun {
   std::vector<TaskScore> scores(Intervals intervals) const override {
     std::vector<TaskScore> scores = closed_form_->scores(intervals);
     CONCERTINA_ASSERT(probe_.has_value());
-    const at::Tensor& weights = probe_->layer_weights;
-    const auto largest = weights.argmax().item<int64_t>();
-    scores.push_back(score_of(
-        task_.trained_metric(), hits_,
-        fmt::format(
-            "weighted sum of {} layers, most of layer {} ({:.2f}); Adam, {} steps, rate {:g} "
-            "chosen on a fold of train",
-            weights.size(0), largest, weights[largest].item<double>(), options_.steps,
-            probe_->rate),
-        intervals));
+    scores.push_back(
+        score_of(task_.trained_metric(), hits_, probe_setting(*probe_, options_.steps), intervals));
     return scores;
   }
 
@@ -118,6 +108,7 @@ class TrainedRun : public TaskRun {
 }  // namespace
 
 std::unique_ptr<TaskRun> start_with_trained_probe(const Task& task, const StopToken& stop) {
+  if (auto own = task.start_trained(stop)) return own;
   if (task.trained_metric().empty()) return task.start();
   return std::make_unique<TrainedRun>(task, stop);
 }

@@ -195,6 +195,7 @@ void check_corpus(ConfigSection root, const PipelineConfig& config) {
   metrics.insert(metrics.end(), search.record.begin(), search.record.end());
   TaskOptions tasks = config.tasks;
   tasks.tasks = tasks_behind(metrics);
+  tasks.trained = std::ranges::any_of(metrics, is_trained_metric);
   if (!manifest || tasks.tasks.empty()) return;
   const Names available = available_tasks(*manifest, tasks, Split::kDev);
   ConfigSection section = root.section("search");

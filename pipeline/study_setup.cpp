@@ -94,8 +94,8 @@ TaskOptions tasks_for(const PipelineConfig& config, const Manifest& manifest,
                       const std::vector<std::string>& metrics, Split split) {
   TaskOptions options = config.tasks;
   options.tasks = tasks_behind(metrics);
-  options.tasks = available_tasks(manifest, options, split);
   options.trained = std::ranges::any_of(metrics, is_trained_metric);
+  options.tasks = available_tasks(manifest, options, split);
   return options;
 }
 

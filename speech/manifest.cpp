@@ -91,6 +91,8 @@ const std::vector<Column>& columns() {
       text_column<&Clip::text>("text"),
       text_column<&Clip::phones>("phones"),
       text_column<&Clip::keyword>("keyword"),
+      text_column<&Clip::intent>("intent"),
+      text_column<&Clip::slots>("slots"),
       text_column<&Clip::source>("source"),
       text_column<&Clip::group>("group"),
       {"split", false, [](const Clip& clip) { return std::string(split_name(clip.split)); },

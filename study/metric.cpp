@@ -50,11 +50,30 @@ constexpr std::array kMetrics = {
     Metric{"asv.min_dcf", kDown, "", NumberFormat::kNumber, ScoredOn::kClips},
     per_cent("asv.eer_plda", kDown),
     Metric{"asv.min_dcf_plda", kDown, "", NumberFormat::kNumber, ScoredOn::kClips},
+    per_cent("abx.error", kDown),  // of phones, within speakers
+    per_cent("abx_across.error", kDown),
+    Metric{"qbe.mtwv", kUp, "", NumberFormat::kNumber, ScoredOn::kClips},
+    // SUPERB's PR and ASR: probes trained with CTC.
+    per_cent("per.per_wsum", kDown),
+    per_cent("asr.wer_wsum", kDown),
+    per_cent("asr.cer_wsum", kDown),
     per_cent("ks.acc", kUp),  // LDA
     per_cent("ks.acc_ridge", kUp),
     per_cent("ks.acc_wsum", kUp),
     per_cent("ks.acc_matched", kUp),
     per_cent("ks.acc_ridge_matched", kUp),
+    per_cent("ic.acc", kUp),  // LDA
+    per_cent("ic.acc_ridge", kUp),
+    per_cent("ic.acc_wsum", kUp),
+    per_cent("ic.acc_matched", kUp),
+    per_cent("ic.acc_ridge_matched", kUp),
+    per_cent("sf.f1_wsum", kUp),  // slot filling through CTC: types, and characters of values
+    per_cent("sf.cer_wsum", kDown),
+    per_cent("lid.acc", kUp),  // LDA
+    per_cent("lid.acc_ridge", kUp),
+    per_cent("lid.acc_wsum", kUp),
+    per_cent("lid.acc_matched", kUp),
+    per_cent("lid.acc_ridge_matched", kUp),
     time("latency.mean_ms", ScoredOn::kClock),
     time("latency.p50_ms", ScoredOn::kClock),
     time("latency.p95_ms", ScoredOn::kClock),

@@ -27,6 +27,8 @@ Clip clip_named(const std::string& id) {
   clip.text = "да\tи\nнет";
   clip.phones = "phones/" + id + ".lab";
   clip.keyword = "yes";
+  clip.intent = "agree";
+  clip.slots = "<answer>да</answer> и нет";
   clip.source = "festvox-ru";
   clip.group = id;
   clip.split = Split::kTest;
@@ -44,6 +46,8 @@ TEST(Manifest, ReadsWhatItWrote) {
   EXPECT_EQ(clip.samples, 960000);
   EXPECT_EQ(clip.language, "ru");
   EXPECT_EQ(clip.keyword, "yes");
+  EXPECT_EQ(clip.intent, "agree");
+  EXPECT_EQ(clip.slots, "<answer>да</answer> и нет");
   EXPECT_EQ(clip.source, "festvox-ru");
   EXPECT_EQ(clip.split, Split::kTest);
   EXPECT_EQ(manifest.audio_path(clip), folder / "audio/b/c.wav");
