@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "report/depth_width_section.h"
 #include "report/figures.h"
 #include "report/tables.h"
 #include "report/text.h"
@@ -210,6 +211,9 @@ std::string render_report(const StudyFile& study, const ReportInputs& inputs) {
                          : results(header, found, trials, front, inputs);
   for (const ReportTable& table : inputs.tables)
     page += section(table.title, table.note, html_table(table));
+  if (inputs.depth_width)
+    page += section("Deep versus wide", depth_width_note(*inputs.depth_width),
+                    depth_width_body(*inputs.depth_width));
   page += measurements(study, inputs) + provenance(header, inputs);
   return page + "</body>\n</html>\n";
 }
