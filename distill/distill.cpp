@@ -20,6 +20,7 @@
 #include "distill/objective/objective_file.h"
 #include "distill/pretrain/unit_labels.h"
 #include "distill/train/mel_statistics.h"
+#include "supernet/model/visible_input.h"
 #include "supernet/space/search_space_config.h"
 
 namespace concertina {
@@ -194,6 +195,15 @@ void check_needs(const DistillOptions& options, const DistillInputs& inputs,
   const std::string no_layer = layer_head_problem(inputs.space);
   if (traits.head_layer && !no_layer.empty())
     throw InputError(fmt::format("{}.objective: head_layer: {}", stage, no_layer));
+  if (options.drop_masked != DropMasked::kNone) {
+    std::string problem = drop_masked_problem(inputs.space);
+    if (options.drop_masked == DropMasked::kBoth) {
+      for (const Supernet& teacher : all_teachers(inputs)) {
+        if (problem.empty()) problem = drop_masked_problem(teacher.space());
+      }
+    }
+    if (!problem.empty()) throw InputError(fmt::format("{}.drop_masked: {}", stage, problem));
+  }
   if (traits.reads_units && !options.units)
     throw InputError(fmt::format("{}.units is missing: the objective predicts units", stage));
   if (traits.reads_mask && options.mask.probability <= 0) {
@@ -273,6 +283,7 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
                    .regularization = train.regularization,
                    .recompute_layers = train.recompute_layers,
                    .masked_only = options.masked_only,
+                   .drop_masked = options.drop_masked,
                    .rows_of_other_clips = options.rows_of_other_clips,
                    .rank = context.shard().index,
                    .parts = context.communicator->is_single_process() ? at::get_num_threads() : 1,

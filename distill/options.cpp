@@ -69,6 +69,27 @@ OptionTable<O> make_table(int32_t stage) {
           .in_fingerprint_if([](const O& o) { return o.masked_only; })
           .require([](const O& o) { return !o.masked_only || o.mask.probability > 0; },
                    "expected mask.probability above 0 with it"),
+      option("drop_masked", &O::drop_masked,
+             "masked frames are not encoded: the layers of the student, or of student and "
+             "teachers (DMAE), run over the other frames, and the loss is over these. Validation "
+             "has no masks")
+          .in_fingerprint_if([](const O& o) { return o.drop_masked != DropMasked::kNone; })
+          .require(
+              [](const O& o) {
+                return o.drop_masked == DropMasked::kNone || o.mask.probability > 0;
+              },
+              "expected mask.probability above 0 with it")
+          .require(
+              [](const O& o) {
+                return o.drop_masked == DropMasked::kNone ||
+                       (!o.masked_only && !traits_of(o.objective).reads_mask);
+              },
+              "expected an objective over frames that are not masked")
+          .require(
+              [](const O& o) {
+                return o.drop_masked != DropMasked::kBoth || o.cache == CacheDtype::kNone;
+              },
+              "expected no cache with `both`: the teacher's frames change with the mask"),
       option(
           "fresh_heads", &O::fresh_heads,
           "prediction heads start anew with init: previous, too, so that methods can be compared "

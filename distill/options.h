@@ -9,6 +9,7 @@
 #include "core/enum_names.h"
 #include "distill/objective/options.h"
 #include "distill/pretrain/options.h"
+#include "distill/train/drop_masked.h"
 #include "distill/train/options.h"
 #include "speech/mask.h"
 
@@ -32,6 +33,7 @@ struct DistillOptions {
   SamplerOptions sampler;
   MaskOptions mask{.probability = 0, .length = 10};
   bool masked_only = false;  // the loss is over masked frames
+  DropMasked drop_masked = DropMasked::kNone;
   bool fresh_heads = false;  // init: previous takes no prediction heads
   bool rows_of_other_clips = false;
   CacheDtype cache = CacheDtype::kNone;

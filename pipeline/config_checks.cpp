@@ -19,6 +19,7 @@
 #include "pipeline/pretrained.h"
 #include "speech/corpus.h"
 #include "supernet/model/model_file.h"
+#include "supernet/model/visible_input.h"
 
 namespace concertina {
 namespace {
@@ -175,6 +176,9 @@ void check_teacher(ConfigSection root, const PipelineConfig& config) {
     ConfigSection objective = root.section(name).section("objective");
     if (const auto problem = objective_problem(stage->objective, teachers))
       detail::report_problem(objective, problem->first, problem->second);
+    if (const std::string why = drop_masked_problem(config.space);
+        stage->drop_masked != DropMasked::kNone && !why.empty())
+      root.section(name).problem("drop_masked", why);
     const std::string no_layer = layer_head_problem(config.space);
     if (traits_of(stage->objective).head_layer && !no_layer.empty())
       objective.problem(objective.has("head_layer") ? "head_layer" : "of", no_layer);
