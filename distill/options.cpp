@@ -51,6 +51,10 @@ OptionTable<O> make_table(int32_t stage) {
           .require(
               [stage](const O& o) { return stage > 1 || o.init != StudentInit::kPreviousStage; },
               "expected teacher or random: stage 1 has no stage before it"),
+      option("clips", &O::clips,
+             "list of the training clips (`corpus select`), which stand in for all of the corpus's")
+          .relative_to_file()
+          .not_in_fingerprint(),  // the data's has them
       subsection("sampler", &O::sampler, sampler_table())
           .require(
               [](const O& o) { return !o.sampler.in_place || traits_of(o.objective).in_place; },

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -30,6 +31,7 @@ struct DistillOptions {
   ObjectiveOptions objective;
   std::optional<UnitOptions> units;  // where the objective predicts units
   StudentInit init = StudentInit::kTeacher;
+  std::filesystem::path clips;  // list of the training clips; "": all
   SamplerOptions sampler;
   MaskOptions mask{.probability = 0, .length = 10};
   bool masked_only = false;  // the loss is over masked frames
