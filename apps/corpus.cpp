@@ -1,7 +1,8 @@
-// corpus fetch | scan | show
+// corpus fetch | scan | show | select
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -9,9 +10,15 @@
 #include <set>
 
 #include "apps/verb.h"
+#include "core/errors.h"
 #include "core/log.h"
+#include "distill/clip_states.h"
+#include "speech/audio.h"
 #include "speech/corpus.h"
 #include "speech/manifest.h"
+#include "speech/selection.h"
+#include "supernet/model/model_file.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -177,6 +184,96 @@ void add_show(CLI::App& corpus, Globals& globals) {
   verb->callback([path, &globals] { show(*path, globals.json); });
 }
 
+struct SelectArgs {
+  std::string manifest, model, arch = "default", out;
+  SelectBy by = SelectBy::kRandom;
+  double minutes = 60;
+};
+
+std::vector<size_t> training_clips(const Manifest& manifest) {
+  std::vector<size_t> clips;
+  for (size_t i = 0; i < manifest.clips.size(); ++i) {
+    if (manifest.clips[i].split == Split::kTrain) clips.push_back(i);
+  }
+  if (clips.empty()) throw InputError("the manifest has no training clip");
+  return clips;
+}
+
+// Positions in `clips`.
+ClipOrder order_of(const SelectArgs& args, const Manifest& manifest,
+                   const std::vector<size_t>& clips, const std::vector<double>& seconds,
+                   const Globals& globals) {
+  const Rng rng = Rng(globals.seed).fork("corpus select");
+  if (args.by == SelectBy::kRandom) return random_order(clips.size(), rng);
+  if (args.model.empty())
+    throw InputError(fmt::format("--by {} needs a student: give --model", enum_name(args.by)));
+  const Supernet model = load_model(args.model);
+  const Subnet student = model.slice(resolve_architecture(model.space(), args.arch));
+  const ClipStates states = clip_states(student, manifest, clips, {}, rng, globals.stop);
+  if (args.by == SelectBy::kUncertainty) return highest_first(states.uncertainty);
+  // No more than the shortest clips that fill the budget.
+  std::vector<double> sorted = seconds;
+  std::ranges::sort(sorted);
+  size_t most = 0;
+  for (double total = 0; most < sorted.size() && total <= args.minutes * 60; ++most)
+    total += sorted[most];
+  const at::Tensor& features = states.features;
+  return k_centre_order({features.const_data_ptr<float>(), static_cast<size_t>(features.numel())},
+                        static_cast<size_t>(features.size(1)), most, rng.fork("k-centre"));
+}
+
+void select_clips(const SelectArgs& args, const Globals& globals) {
+  const Manifest manifest = read_manifest(args.manifest);
+  const std::vector<size_t> clips = training_clips(manifest);
+  std::vector<double> seconds;
+  for (const size_t clip : clips)
+    seconds.push_back(static_cast<double>(manifest.clips[clip].samples) / kClipSampleRate);
+  const ClipOrder order = order_of(args, manifest, clips, seconds, globals);
+  std::vector<size_t> taken;
+  double total = 0;
+  for (const size_t position : within_budget(order, seconds, args.minutes * 60)) {
+    taken.push_back(clips[position]);
+    total += seconds[position];
+  }
+  if (taken.empty())
+    throw InputError(fmt::format("--minutes {:g}: the first clip chosen is longer", args.minutes));
+  write_clip_list(manifest, taken, args.out);
+  if (globals.json) {
+    fmt::print("{}\n", nlohmann::json{{"file", args.out},
+                                      {"clips", taken.size()},
+                                      {"minutes", total / 60},
+                                      {"by", enum_name(args.by)}}
+                           .dump(2));
+    return;
+  }
+  fmt::print("{} of {} training clips, {:.1f} minutes, written to {}\n", taken.size(), clips.size(),
+             total / 60, args.out);
+}
+
+void add_select(CLI::App& corpus, Globals& globals) {
+  auto* verb = corpus.add_subcommand(
+      "select", "choose training clips for a budget of audio, for the option clips of a stage");
+  const auto args = std::make_shared<SelectArgs>();
+  globals.paths.reads(verb->add_option("MANIFEST", args->manifest, "manifest (.tsv)")->required());
+  add_number(*verb, "--minutes", args->minutes, {0.01, 1e7}, "budget of audio")
+      ->capture_default_str();
+  add_choice(*verb, "--by", args->by,
+             "at random; k_centre: far from each other in the student's states; uncertainty: where "
+             "its frames lie between clusters",
+             {SelectBy::kRandom, SelectBy::kKCentre, SelectBy::kUncertainty});
+  globals.paths.reads(verb->add_option("--model", args->model, "the student (.safetensors)"));
+  verb->add_option("--arch", args->arch, kArchitectureHelp)->capture_default_str();
+  globals.paths.writes(
+      *verb, verb->add_option("-o,--out", args->out, "list of clips to write")->required(),
+      FileKind::kManifest);
+  verb->footer(
+      "The clips of a smaller budget are among those of a larger one of the same seed.\n\n"
+      "Example:\n"
+      "  concertina corpus select data/manifest.tsv --minutes 15 --by k_centre --model "
+      "runs/quickstart/stage1/model.safetensors -o clips.tsv");
+  verb->callback([args, &globals] { select_clips(*args, globals); });
+}
+
 }  // namespace
 
 void add_corpus_verbs(CLI::App& app, Globals& globals) {
@@ -186,6 +283,7 @@ void add_corpus_verbs(CLI::App& app, Globals& globals) {
   add_fetch(*corpus, globals);
   add_scan(*corpus, globals);
   add_show(*corpus, globals);
+  add_select(*corpus, globals);
 }
 
 }  // namespace concertina

@@ -13,6 +13,8 @@
 #include "core/errors.h"
 #include "core/hash.h"
 #include "core/log.h"
+#include "distill/objective/layer_head.h"
+#include "distill/objective/objective_file.h"
 #include "pipeline/budget_answers.h"
 #include "pipeline/front_text.h"
 #include "supernet/model/model_file.h"
@@ -82,10 +84,21 @@ std::string study_beside(const std::string& model) {
 
 struct ExtractArgs {
   std::string model, arch, study, out;
+  std::string head, objective;  // the teacher whose head layer is kept; "": none
   Precision dtype = Precision::kFp32;
   BudgetFlags budget;
   bool force = false;
 };
+
+// With the head layer of a teacher, from the objective.safetensors beside the model unless one is given.
+Supernet with_head(const Supernet& supernet, const Architecture& architecture,
+                   const ExtractArgs& args) {
+  const std::filesystem::path beside =
+      std::filesystem::path(args.model).parent_path() / "objective.safetensors";
+  const TrainedObjective trained =
+      load_objective(args.objective.empty() ? beside : std::filesystem::path(args.objective));
+  return with_layer_head(supernet, architecture, *trained.objective, trained.heads, args.head);
+}
 
 void run_extract(const ExtractArgs& args, const Globals& globals) {
   if (!args.study.empty() && !args.budget.given())
@@ -99,8 +112,10 @@ void run_extract(const ExtractArgs& args, const Globals& globals) {
   if (!study.empty()) chosen = best_of(study, args.model, args.budget, args.force);
   const Architecture architecture =
       chosen ? chosen->architecture : asked_for(supernet.space(), args.arch, args.force);
-  save_model(supernet.extract(architecture), args.out, scalar_type(args.dtype));
-  Json json = cost_json(supernet.blueprint(), supernet.storage(), architecture);
+  const Supernet extracted =
+      args.head.empty() ? supernet.extract(architecture) : with_head(supernet, architecture, args);
+  save_model(extracted, args.out, scalar_type(args.dtype));
+  Json json = cost_json(extracted.blueprint(), extracted.storage(), extracted.storage().shape);
   json["file"] = args.out;
   json["bytes"] = std::filesystem::file_size(args.out);
   if (chosen) json.update(chosen->json);
@@ -119,7 +134,10 @@ void add_extract_verb(CLI::App& app, Globals& globals) {
       "  concertina extract runs/quickstart/stage2/model.safetensors --arch smallest -o "
       "small.safetensors\n"
       "  concertina extract runs/quickstart/stage2/model.safetensors --max-params 2M "
-      "-o small.safetensors");
+      "-o small.safetensors\n"
+      "  concertina extract runs/cerberus/stage2/model.safetensors --arch default --head whisper "
+      "-o "
+      "whisper.safetensors");
   globals.paths.reads(
       extract->add_option("MODEL", args->model, "supernet (.safetensors)")->required());
   extract->add_option("--arch", args->arch, kArchitectureHelp);
@@ -135,6 +153,15 @@ void add_extract_verb(CLI::App& app, Globals& globals) {
       extract->add_option("-o,--out,--output", args->out, "model file to write (.safetensors)")
           ->required(),
       FileKind::kModel);
+  CLI::Option* head =
+      extract->add_option("--head", args->head,
+                          "name of a teacher: with the encoder layer that was trained on top for "
+                          "it (`head_layer: true` of an objective)");
+  globals.paths.reads(
+      extract
+          ->add_option("--objective", args->objective,
+                       "objective.safetensors with that layer; by default the one beside MODEL")
+          ->needs(head));
   add_storage_dtype(*extract, args->dtype);
   extract->callback([args, &globals] { run_extract(*args, globals); });
 }

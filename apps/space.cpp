@@ -1,4 +1,4 @@
-// concertina space: show, profile, sample
+// concertina space: show, profile, sample, shapes
 #include <fmt/format.h>
 
 #include <memory>
@@ -6,7 +6,10 @@
 
 #include "apps/cost_text.h"
 #include "apps/verb.h"
+#include "core/errors.h"
+#include "study/metric.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/equal_shapes.h"
 #include "supernet/space/resolve.h"
 #include "supernet/space/search_space_config.h"
 
@@ -33,6 +36,56 @@ void print_samples(const SearchSpace& space, int64_t count, const Globals& globa
     }
   }
   if (globals.json) fmt::print("\n]\n");
+}
+
+void print_shapes(const SearchSpace& space, const EqualShapesOptions& options,
+                  const Globals& globals) {
+  const std::vector<EqualShape> shapes = equal_shapes(space, options);
+  if (!globals.json) {
+    for (const EqualShape& shape : shapes) fmt::print("{}\n", shape.architecture.key());
+    return;
+  }
+  Json list = Json::array();
+  for (const auto& [architecture, params] : shapes) {
+    list.push_back({{"architecture", architecture.key()},
+                    {"depth", architecture.depth()},
+                    {"width", architecture.embed_dim()},
+                    {"params", params}});
+  }
+  fmt::print("{}\n", list.dump(2));
+}
+
+void add_shapes(CLI::App& space, Globals& globals) {
+  struct ShapesArgs {
+    std::string path, params;
+    EqualShapesOptions options;
+  };
+  const auto args = std::make_shared<ShapesArgs>();
+  CLI::App* shapes = space.add_subcommand(
+      "shapes",
+      "members with equal parameters, from wide and shallow to narrow and deep, one key "
+      "a line");
+  shapes->footer(
+      "For eval --archs and report --depth-width (docs/eval.md).\n\nExample:\n"
+      "  concertina space shapes runs/quickstart/stage2/model.safetensors --params 2M");
+  shapes->add_option("SPACE", args->path, "search space (.yaml) or model (.safetensors)")
+      ->required();
+  shapes->add_option("--params", args->params,
+                     "parameters of all, e.g. 2M; by default the number that has the most shapes");
+  add_number(*shapes, "--tolerance", args->options.tolerance, {0, 1},
+             "largest share by which parameters differ from it")
+      ->capture_default_str();
+  add_number(*shapes, "-n", args->options.count, {2, 1000}, "shapes at most")
+      ->capture_default_str();
+  shapes->callback([args, &globals] {
+    if (!args->params.empty()) {
+      const double params = parse_metric("params", args->params);
+      if (!(params >= 1 && params <= 1e12))
+        throw InputError(fmt::format("--params {}: expected 1 to 1T parameters", args->params));
+      args->options.params = static_cast<int64_t>(params);
+    }
+    print_shapes(space_of(args->path), args->options, globals);
+  });
 }
 
 }  // namespace
@@ -73,6 +126,7 @@ void add_space_verbs(CLI::App& app, Globals& globals) {
   sample->add_option("SPACE", args->path, "search space (.yaml) or model (.safetensors)")
       ->required();
   add_number(*sample, "-n", args->count, {1, 1e9}, "number of members")->capture_default_str();
+  add_shapes(*space, globals);
   sample->callback([args, &globals] { print_samples(space_of(args->path), args->count, globals); });
 }
 

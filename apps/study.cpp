@@ -34,7 +34,7 @@ struct ParetoArgs {
 };
 
 struct ReportArgs {
-  std::string study, out = "report.html", title;
+  std::string study, out = "report.html", title, depth_width;
   std::vector<std::string> budgets, metrics;
 };
 
@@ -103,12 +103,17 @@ void report(const ReportArgs& args, const Globals& globals) {
   if (!args.title.empty()) inputs.title = args.title;
   for (const std::string& budget : args.budgets) inputs.budgets.push_back(parse_budget(budget));
   for (const std::string& metrics : args.metrics) add_stage(metrics, inputs);
+  Json answer = {{"study", args.study}, {"trials", study.trial_count()}};
+  if (!args.depth_width.empty()) {
+    inputs.depth_width =
+        depth_width_of(scored_shapes(read_text(args.depth_width), args.depth_width), globals.seed);
+    if (globals.json) answer["depth_width"] = Json::parse(to_json(*inputs.depth_width));
+  }
   const std::string page = render_report(study, inputs);
   if (is_stdout(args.out))
     fmt::print("{}", page);
   else
-    write_and_print(args.out, page, {{"study", args.study}, {"trials", study.trial_count()}},
-                    globals);
+    write_and_print(args.out, page, answer, globals);
 }
 
 void add_study_group(CLI::App& app, Globals& globals) {
@@ -183,6 +188,10 @@ void add_report(CLI::App& app, Globals& globals) {
   verb->add_option(
       "--metrics", args->metrics,
       "training curve and settings of a stage: NAME=FOLDER/metrics.jsonl (repeatable)");
+  globals.paths.reads(verb->add_option(
+      "--depth-width", args->depth_width,
+      "scores of subnets with equal parameters (`space shapes`), as `eval --archs FILE --clips -o` "
+      "writes them: content and speaker tasks over depth and width; with --json also as data"));
   verb->callback([args, &globals] { report(*args, globals); });
 }
 

@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <nlohmann/json.hpp>
 #include <type_traits>
 
@@ -206,10 +207,17 @@ std::string completed_object(const std::string& json,
   return object.dump();
 }
 
+// An item of a list is a key of digits: "of.1.kind".
 void report_problem(ConfigSection section, const std::string& key, const std::string& message) {
   const size_t dot = key.find('.');
   if (dot == std::string::npos) return section.problem(key, message);
-  report_problem(section.section(key.substr(0, dot)), key.substr(dot + 1), message);
+  const std::string first = key.substr(0, dot), rest = key.substr(dot + 1);
+  if (std::isdigit(static_cast<unsigned char>(rest.front())) == 0)
+    return report_problem(section.section(first), rest, message);
+  const size_t end = rest.find('.');
+  const size_t item = std::stoul(rest.substr(0, end));
+  if (end == std::string::npos) return section.problem(first, item, message);
+  report_problem(section.list(first).at(item), rest.substr(end + 1), message);
 }
 
 std::string dotted(const std::string& prefix, const std::string& key) {

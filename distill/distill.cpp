@@ -20,35 +20,44 @@
 #include "distill/objective/objective_file.h"
 #include "distill/pretrain/unit_labels.h"
 #include "distill/train/mel_statistics.h"
-#include "supernet/model/unit_head.h"
+#include "supernet/model/visible_input.h"
 #include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
 
-std::unique_ptr<Objective> stage_objective(const DistillOptions& options, const SearchSpace& space,
-                                           const Supernet& teacher) {
-  const Architecture shape = teacher.space().largest(), student = space.storage().shape;
-  const int32_t head_dim = teacher.blueprint().head_dim;
-  const auto units = static_cast<int32_t>(unit_count(teacher.weights()));
-  return make_objective(options.objective,
-                        {.teachers = {{shape.depth(), shape.embed_dim(), head_dim, units}},
-                         .student_depth = student.depth(),
-                         .student_dim = student.embed_dim(),
-                         .student_head_dim = space.blueprint().head_dim,
-                         .units = options.units ? options.units->clusters : 0});
+const std::string kMoreTeachers = "teachers.";  // in the fingerprint's inputs, before the name
+
+std::vector<TeacherSize> teacher_sizes(const DistillInputs& inputs) {
+  std::vector<TeacherSize> sizes = {size_of(inputs.teacher)};
+  for (const NamedTeacher& more : inputs.more_teachers)
+    sizes.push_back(size_of(more.model, more.name));
+  return sizes;
 }
 
-void check_frames(const Blueprint& student, const Blueprint& teacher) {
-  if (student.base_frame_period_us() == teacher.base_frame_period_us() &&
-      student.sample_rate == teacher.sample_rate) {
-    return;
+std::unique_ptr<Objective> stage_objective(const DistillOptions& options,
+                                           const DistillInputs& inputs) {
+  const SearchSpace& space = inputs.space;
+  const Architecture student = space.storage().shape;
+  return make_objective(options.objective, {.teachers = teacher_sizes(inputs),
+                                            .student_depth = student.depth(),
+                                            .student_dim = student.embed_dim(),
+                                            .student_head_dim = space.blueprint().head_dim,
+                                            .units = options.units ? options.units->clusters : 0,
+                                            .layer_head = layer_head_sizes(space)});
+}
+
+std::vector<Supernet> all_teachers(const DistillInputs& inputs) {
+  std::vector<Supernet> all = {inputs.teacher};
+  for (const NamedTeacher& more : inputs.more_teachers) all.push_back(more.model);
+  return all;
+}
+
+void check_frames(const DistillInputs& inputs) {
+  for (const Supernet& teacher : all_teachers(inputs)) {
+    const std::string problem = frames_problem(inputs.space.blueprint(), teacher.blueprint());
+    if (!problem.empty()) throw InputError(problem);
   }
-  throw InputError(
-      fmt::format("the teacher gives a frame every {} us at {} Hz, the student's space every {} us "
-                  "at {} Hz: both must agree",
-                  teacher.base_frame_period_us(), teacher.sample_rate,
-                  student.base_frame_period_us(), student.sample_rate));
 }
 
 // Those of the teacher where it has the same front end, else measured on the training crops.
@@ -111,9 +120,14 @@ PreparedStage prepare(const DistillOptions& options, const DistillInputs& inputs
       .completed_options = [stage = inputs.stage](const std::string& json) {
         return distill_table(stage).completed_json(json, distill_defaults(stage));
       }};
+  const bool reads_logits = traits_of(options.objective).reads_logits;
   fingerprint.inputs["teacher"] = weights_sha256(inputs.teacher);
-  if (traits_of(options.objective).reads_logits)
-    fingerprint.inputs["unit_head"] = unit_head_sha256(inputs.teacher);
+  if (reads_logits) fingerprint.inputs["unit_head"] = unit_head_sha256(inputs.teacher);
+  for (const auto& [teacher, model] : inputs.more_teachers) {
+    fingerprint.inputs[kMoreTeachers + teacher] = weights_sha256(model);
+    if (reads_logits)
+      fingerprint.inputs[kMoreTeachers + teacher + ".head"] = unit_head_sha256(model);
+  }
   if (options.units && !options.units->model.empty())
     fingerprint.inputs["units"] = sha256_file(options.units->model);
   if (options.init == StudentInit::kPreviousStage) {
@@ -142,33 +156,53 @@ std::shared_ptr<const Targets> open_cache(const TargetSource& source, CacheDtype
   return cache ? cache : open();
 }
 
-StageTargets stage_targets(const DistillOptions& options, const Supernet& teacher,
+// What the rows of a cache depend on.
+std::string made_by(const ConfigFingerprint& whole) {
+  std::string text = fmt::format("{} {} {}", whole.data, whole.inputs.at("teacher"), whole.dtype);
+  for (const auto& [input, hash] : whole.inputs) {
+    if (input == "unit_head") text += " " + hash;
+    if (input.starts_with(kMoreTeachers)) text += fmt::format(" {} {}", input, hash);
+  }
+  return text;
+}
+
+StageTargets stage_targets(const DistillOptions& options, const DistillInputs& inputs,
                            const Objective& objective, const StageData& data,
                            const PreparedStage& stage, const StageContext& context) {
   if (options.cache == CacheDtype::kNone) return {};
   std::vector<Row> rows = objective.needs().rows;
   std::erase_if(rows, [](const Row& row) { return row.masked; });
   if (rows.empty()) return {};
-  const Subnet subnet =
-      copy_of(teacher.to(context.device).slice(teacher.space().largest(), stage.dtype));
-  const ConfigFingerprint& whole = stage.fingerprint;
-  std::string made_by =
-      fmt::format("{} {} {}", whole.data, whole.inputs.at("teacher"), whole.dtype);
-  const auto unit_head = whole.inputs.find("unit_head");
-  if (unit_head != whole.inputs.end()) made_by += " " + unit_head->second;
+  std::vector<Subnet> teachers;
+  for (const Supernet& teacher : all_teachers(inputs)) {
+    teachers.push_back(
+        copy_of(teacher.to(context.device).slice(teacher.space().largest(), stage.dtype)));
+  }
   const auto source = [&](const JoinedClips& clips) {
-    return TargetSource{clips, {subnet}, data.blueprint, rows, options.train.batch, made_by};
+    return TargetSource{
+        clips, teachers, data.blueprint, rows, options.train.batch, made_by(stage.fingerprint)};
   };
   return {open_cache(source(data.training), options.cache, context),
           std::make_shared<const WindowTargets>(source(data.validation), options.cache)};
 }
 
 // InputError when the options of a stage do not give what its objective needs.
-void check_needs(const DistillOptions& options, const Supernet& teacher, const std::string& stage) {
+void check_needs(const DistillOptions& options, const DistillInputs& inputs,
+                 const std::string& stage) {
   const ObjectiveTraits traits = traits_of(options.objective);
-  if (traits.reads_logits && unit_count(teacher.weights()) == 0) {
-    throw InputError(
-        fmt::format("{}.objective needs logits, but the teacher's file has no unit head", stage));
+  if (const auto problem = objective_problem(options.objective, teacher_sizes(inputs)))
+    throw InputError(fmt::format("{}.objective.{}: {}", stage, problem->first, problem->second));
+  const std::string no_layer = layer_head_problem(inputs.space);
+  if (traits.head_layer && !no_layer.empty())
+    throw InputError(fmt::format("{}.objective: head_layer: {}", stage, no_layer));
+  if (options.drop_masked != DropMasked::kNone) {
+    std::string problem = drop_masked_problem(inputs.space);
+    if (options.drop_masked == DropMasked::kBoth) {
+      for (const Supernet& teacher : all_teachers(inputs)) {
+        if (problem.empty()) problem = drop_masked_problem(teacher.space());
+      }
+    }
+    if (!problem.empty()) throw InputError(fmt::format("{}.drop_masked: {}", stage, problem));
   }
   if (traits.reads_units && !options.units)
     throw InputError(fmt::format("{}.units is missing: the objective predicts units", stage));
@@ -185,6 +219,18 @@ bool has_live_rows(const std::vector<Row>& rows, const Targets* cache) {
 
 }  // namespace
 
+std::string frames_problem(const Blueprint& student, const Blueprint& teacher) {
+  if (student.base_frame_period_us() == teacher.base_frame_period_us() &&
+      student.sample_rate == teacher.sample_rate) {
+    return "";
+  }
+  return fmt::format(
+      "the teacher gives a frame every {} us at {} Hz, the student's space every {} us at {} Hz: "
+      "both must agree",
+      teacher.base_frame_period_us(), teacher.sample_rate, student.base_frame_period_us(),
+      student.sample_rate);
+}
+
 StageResult distill_stage(const DistillOptions& options, const DistillInputs& inputs,
                           const StageContext& context) {
   const std::string name = fmt::format("stage{}", inputs.stage);
@@ -194,17 +240,16 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
   CONCERTINA_ASSERT(inputs.previous != nullptr || options.init != StudentInit::kPreviousStage);
   check_audio(blueprint);
   check_regularization(train.regularization, blueprint);
-  check_frames(blueprint, inputs.teacher.blueprint());
+  check_frames(inputs);
   const PreparedStage stage = prepare(options, inputs, name, context);
 
-  check_needs(options, inputs.teacher, name);
-  auto objective = stage_objective(options, inputs.space, inputs.teacher);
+  check_needs(options, inputs, name);
+  auto objective = stage_objective(options, inputs);
   auto heads = initial_heads(options, *objective, inputs.previous, rng);
   const StageData data = stage_data(inputs.manifest, blueprint, train.batch);
   std::optional<MaskOptions> mask;
   if (options.mask.probability > 0) mask = options.mask;
-  const StageTargets targets =
-      stage_targets(options, inputs.teacher, *objective, data, stage, context);
+  const StageTargets targets = stage_targets(options, inputs, *objective, data, stage, context);
   UnitLabels units;
   if (objective->needs().units) {  // of both stages the same
     units = unit_labels(*options.units, data, &inputs.teacher, Rng(context.seed).fork("units"),
@@ -232,12 +277,13 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
                    .objective = std::move(objective),
                    .heads = std::move(heads),
                    .sampler = make_sampler(options.sampler, inputs.space, train.steps, rng),
-                   .teachers = {inputs.teacher},
+                   .teachers = all_teachers(inputs),
                    .in_place = options.sampler.in_place ? options.sampler.in_place_weight : 0,
                    .rate_scales = train.optimizer.rate_scales,
                    .regularization = train.regularization,
                    .recompute_layers = train.recompute_layers,
                    .masked_only = options.masked_only,
+                   .drop_masked = options.drop_masked,
                    .rows_of_other_clips = options.rows_of_other_clips,
                    .rank = context.shard().index,
                    .parts = context.communicator->is_single_process() ? at::get_num_threads() : 1,

@@ -3,11 +3,18 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <vector>
 
 #include "distill/options.h"
 #include "distill/train/stage.h"
 
 namespace concertina {
+
+struct NamedTeacher {
+  std::string name;
+  Supernet model;
+};
 
 struct DistillInputs {
   int32_t stage = 1;
@@ -15,10 +22,14 @@ struct DistillInputs {
   const Supernet& teacher;
   const ModelWithHeads* previous = nullptr;  // may be null unless the options ask for it
   const Manifest& manifest;
+  std::vector<NamedTeacher> more_teachers = {};  // that the objective names
 };
 
+// Why a teacher's frames cannot be mapped to the student's; "": they can.
+std::string frames_problem(const Blueprint& student, const Blueprint& teacher);
+
 // The student has the whole space's storage in both stages; only the sampler differs. Mel
-// statistics always come from the teacher. Errors: InputError for options that do not fit, else as
+// statistics, units and initial weights always come from the first teacher. Errors: InputError for options that do not fit, else as
 // Trainer::run.
 StageResult distill_stage(const DistillOptions& options, const DistillInputs& inputs,
                           const StageContext& context);

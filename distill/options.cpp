@@ -51,6 +51,10 @@ OptionTable<O> make_table(int32_t stage) {
           .require(
               [stage](const O& o) { return stage > 1 || o.init != StudentInit::kPreviousStage; },
               "expected teacher or random: stage 1 has no stage before it"),
+      option("clips", &O::clips,
+             "list of the training clips (`corpus select`), which stand in for all of the corpus's")
+          .relative_to_file()
+          .not_in_fingerprint(),  // the data's has them
       subsection("sampler", &O::sampler, sampler_table())
           .require(
               [](const O& o) { return !o.sampler.in_place || traits_of(o.objective).in_place; },
@@ -69,6 +73,27 @@ OptionTable<O> make_table(int32_t stage) {
           .in_fingerprint_if([](const O& o) { return o.masked_only; })
           .require([](const O& o) { return !o.masked_only || o.mask.probability > 0; },
                    "expected mask.probability above 0 with it"),
+      option("drop_masked", &O::drop_masked,
+             "masked frames are not encoded: the layers of the student, or of student and "
+             "teachers (DMAE), run over the other frames, and the loss is over these. Validation "
+             "has no masks")
+          .in_fingerprint_if([](const O& o) { return o.drop_masked != DropMasked::kNone; })
+          .require(
+              [](const O& o) {
+                return o.drop_masked == DropMasked::kNone || o.mask.probability > 0;
+              },
+              "expected mask.probability above 0 with it")
+          .require(
+              [](const O& o) {
+                return o.drop_masked == DropMasked::kNone ||
+                       (!o.masked_only && !traits_of(o.objective).reads_mask);
+              },
+              "expected an objective over frames that are not masked")
+          .require(
+              [](const O& o) {
+                return o.drop_masked != DropMasked::kBoth || o.cache == CacheDtype::kNone;
+              },
+              "expected no cache with `both`: the teacher's frames change with the mask"),
       option(
           "fresh_heads", &O::fresh_heads,
           "prediction heads start anew with init: previous, too, so that methods can be compared "

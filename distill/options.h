@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -9,6 +10,7 @@
 #include "core/enum_names.h"
 #include "distill/objective/options.h"
 #include "distill/pretrain/options.h"
+#include "distill/train/drop_masked.h"
 #include "distill/train/options.h"
 #include "speech/mask.h"
 
@@ -29,9 +31,11 @@ struct DistillOptions {
   ObjectiveOptions objective;
   std::optional<UnitOptions> units;  // where the objective predicts units
   StudentInit init = StudentInit::kTeacher;
+  std::filesystem::path clips;  // list of the training clips; "": all
   SamplerOptions sampler;
   MaskOptions mask{.probability = 0, .length = 10};
   bool masked_only = false;  // the loss is over masked frames
+  DropMasked drop_masked = DropMasked::kNone;
   bool fresh_heads = false;  // init: previous takes no prediction heads
   bool rows_of_other_clips = false;
   CacheDtype cache = CacheDtype::kNone;

@@ -30,7 +30,7 @@ at::Tensor read_crops(const JoinedClips& clips, int64_t first, int64_t count, in
 
 }  // namespace
 
-DistillScore::DistillScore(const Subnet& teacher, const Blueprint& student,
+DistillScore::DistillScore(std::span<const Subnet> teachers, const Blueprint& student,
                            TrainedObjective trained, const Manifest& manifest, Split split,
                            const DistillScoreOptions& options)
     : trained_(std::move(trained)) {
@@ -42,17 +42,16 @@ DistillScore::DistillScore(const Subnet& teacher, const Blueprint& student,
         "masks and units");
   }
   const c10::InferenceMode guard;
-  const int32_t frame_samples = teacher.blueprint.base_frame_samples();
-  const auto frames =
-      static_cast<int64_t>(options.seconds * teacher.blueprint.sample_rate / frame_samples);
+  const int32_t frame_samples = student.base_frame_samples();
+  const auto frames = static_cast<int64_t>(options.seconds * student.sample_rate / frame_samples);
   const JoinedClips clips(manifest, split, frame_samples, options.source_weight);
   const Rng rng = Rng(options.seed).fork(fmt::format("distill score {}", split_name(split)));
   for (int32_t first = 0; first < options.crops; first += kBatchCrops) {
     const int64_t count = std::min(kBatchCrops, options.crops - first);
     SpeechBatch speech = make_batch(read_crops(clips, first, count, frames, frame_samples, rng));
     StepData step{.valid = valid_frames(student, speech), .state = trained_.state};
-    TensorMap goal = goal_of(*trained_.objective,
-                             teacher_rows(needs.rows, {&teacher, 1}, student, speech), step);
+    TensorMap goal =
+        goal_of(*trained_.objective, teacher_rows(needs.rows, teachers, student, speech), step);
     batches_.push_back({std::move(speech), std::move(goal), std::move(step)});
   }
 }

@@ -8,6 +8,7 @@
 #include <map>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "distill/objective/objective_file.h"
@@ -31,8 +32,12 @@ class DistillScore {
  public:
   // InputError when the split has less audio than one crop or the objective takes no target from a
   // teacher.
-  DistillScore(const Subnet& teacher, const Blueprint& student, TrainedObjective trained,
+  DistillScore(std::span<const Subnet> teachers, const Blueprint& student, TrainedObjective trained,
                const Manifest& manifest, Split split, const DistillScoreOptions& options);
+  DistillScore(const Subnet& teacher, const Blueprint& student, TrainedObjective trained,
+               const Manifest& manifest, Split split, const DistillScoreOptions& options)
+      : DistillScore(std::span<const Subnet>(&teacher, 1), student, std::move(trained), manifest,
+                     split, options) {}
 
   // Mean loss of each subnet. All must share front end, frame period and width: that part of the
   // forward pass is run once for all of them, with the same result as one by one.

@@ -70,7 +70,7 @@ PairedTest paired_test(double difference, std::vector<double> differences) {
   const auto not_below = std::ranges::count_if(differences, [](double d) { return d >= 0; });
   const auto rare = static_cast<double>(std::min(not_above, not_below) + 1);
   const double p = std::min(1.0, 2 * rare / static_cast<double>(differences.size() + 1));
-  return {difference, percentiles(std::move(differences)), p};
+  return {difference, percentile_interval(std::move(differences)), p};
 }
 
 double hit_rate_of_draw(const ClipCounts& clips, std::span<const int32_t> times) {

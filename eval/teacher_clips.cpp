@@ -108,7 +108,7 @@ void TeacherScore::standardise() {
 
 std::vector<Row> clean_rows(const Objective& objective) {
   std::vector<Row> rows = objective.needs().rows;
-  std::erase_if(rows, &Row::masked);
+  std::erase_if(rows, [](const Row& row) { return row.masked || row.teacher != 0; });
   return rows;
 }
 

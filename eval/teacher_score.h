@@ -81,7 +81,7 @@ class TeacherScore {
   double period_s_ = 0.02, centre_s_ = 0.01;  // of the teacher's frames
 };
 
-// What an objective regresses, without the rows of passes on masked input.
+// What an objective regresses of the first teacher, without the rows of passes on masked input.
 std::vector<Row> clean_rows(const Objective& objective);
 // Hidden states after these layers (0: the input of the first); none: after the last.
 std::vector<Row> hidden_rows(const std::vector<int32_t>& layers, const Subnet& teacher);

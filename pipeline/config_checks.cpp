@@ -8,16 +8,18 @@
 #include <set>
 
 #include "core/errors.h"
+#include "distill/objective/layer_head.h"
 #include "distill/pretrain/pretrain.h"
 #include "eval/distill_score.h"
 #include "eval/subnet_evaluator.h"
 #include "eval/task_kinds.h"
 #include "eval/teacher_score.h"
 #include "pipeline/corpus_stage.h"
+#include "pipeline/more_teachers.h"
 #include "pipeline/pretrained.h"
 #include "speech/corpus.h"
 #include "supernet/model/model_file.h"
-#include "supernet/model/unit_head.h"
+#include "supernet/model/visible_input.h"
 
 namespace concertina {
 namespace {
@@ -41,24 +43,23 @@ void check_known(ConfigSection section, std::string_view key, const Names& metri
   }
 }
 
-struct TeacherFacts {
-  int32_t depth = 0;
-  bool has_unit_head = false;
-};
-
-std::optional<TeacherFacts> facts_of_teacher(const PipelineConfig& config) {
-  if (config.space.choices().embed_dim.empty()) return std::nullopt;  // unreadable
+// Of the first; nothing where it cannot be read.
+std::optional<TeacherSize> first_teacher(const PipelineConfig& config) {
   const std::string& pretrained = config.teacher_pretrained;
   if (!pretrained.empty()) {
     const auto found = std::ranges::find(pretrained_models(), pretrained, &PretrainedModel::name);
     return found == pretrained_models().end() ? std::nullopt
-                                              : std::optional(TeacherFacts{found->depth, false});
+                                              : std::optional(TeacherSize{.depth = found->depth});
   }
-  if (config.teacher_model.empty())
-    return TeacherFacts{teacher_architecture(config.space).depth(), true};
+  if (config.teacher_model.empty()) {
+    const Architecture shape = teacher_architecture(config.space);
+    return TeacherSize{.depth = shape.depth(),
+                       .dim = shape.embed_dim(),
+                       .head_dim = config.space.blueprint().head_dim,
+                       .units = config.teacher.units.clusters};
+  }
   try {
-    const Supernet teacher = load_model(config.teacher_model);
-    return TeacherFacts{teacher.space().largest().depth(), unit_count(teacher.weights()) > 0};
+    return size_of(load_model(config.teacher_model));
   } catch (const Error&) {  // On purpose: the teacher stage reports it
     return std::nullopt;
   }
@@ -124,6 +125,14 @@ void check_is_scored(ConfigSection section, std::string_view key, const Names& m
 }  // namespace
 
 void check_scored_objective(ConfigSection root, const PipelineConfig& config) {
+  const bool one_teacher =
+      named_teachers(config.stage1.objective) == std::vector<std::string>{kFirstTeacher};
+  if (config.sort && config.sort->score == SortScore::kTaylor && !one_teacher) {
+    root.section("sort").problem(
+        "score", "taylor needs a stage1.objective that learns from the first teacher alone");
+  }
+  if (config.sort && traits_of(config.stage1.objective).head_layer)
+    root.problem("sort", "needs a stage1.objective without head_layer");
   if (config.sort && reads_mask(config.stage1.objective)) {
     root.problem("sort",
                  "needs an objective without masks: stage1.objective learns from masked frames");
@@ -150,8 +159,10 @@ void check_metric_names(ConfigSection root, const SearchConfig& search) {
 }
 
 void check_teacher(ConfigSection root, const PipelineConfig& config) {
-  const std::optional<TeacherFacts> teacher = facts_of_teacher(config);
+  if (config.space.choices().embed_dim.empty()) return;  // unreadable
+  const std::optional<TeacherSize> teacher = first_teacher(config);
   if (!teacher) return;
+  const std::vector<TeacherSize> teachers = teacher_sizes(config, *teacher);
   const std::vector<int32_t>& scored = config.tasks.teacher_layers;
   for (size_t i = 0; i < scored.size(); ++i) {
     if (scored[i] < 0 || scored[i] > teacher->depth)
@@ -163,13 +174,14 @@ void check_teacher(ConfigSection root, const PipelineConfig& config) {
        {std::pair("stage1", &config.stage1), {"stage2", &config.stage2}}) {
     if (!root.has(name)) continue;
     ConfigSection objective = root.section(name).section("objective");
-    if (const auto problem = objective_problem(stage->objective, teacher->depth))
+    if (const auto problem = objective_problem(stage->objective, teachers))
       detail::report_problem(objective, problem->first, problem->second);
-    if (traits_of(stage->objective).reads_logits && !teacher->has_unit_head) {
-      objective.problem("kind",
-                        "needs the teacher's logits, but its file has no unit head: `model import` "
-                        "keeps HuBERT's where a checkpoint has final_proj and label_embs_concat");
-    }
+    if (const std::string why = drop_masked_problem(config.space);
+        stage->drop_masked != DropMasked::kNone && !why.empty())
+      root.section(name).problem("drop_masked", why);
+    const std::string no_layer = layer_head_problem(config.space);
+    if (traits_of(stage->objective).head_layer && !no_layer.empty())
+      objective.problem(objective.has("head_layer") ? "head_layer" : "of", no_layer);
   }
   if (!root.has("teacher") || !config.teacher_model.empty()) return;
   if (!config.teacher_pretrained.empty()) return;

@@ -7,11 +7,13 @@
 #include "distill/distill.h"
 #include "distill/objective/objective_file.h"
 #include "pipeline/corpus_stage.h"
+#include "pipeline/more_teachers.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/sort_stage.h"
 #include "pipeline/stage.h"
 #include "pipeline/teacher_stage.h"
 #include "pipeline/training.h"
+#include "speech/selection.h"
 #include "supernet/model/model_file.h"
 
 namespace concertina {
@@ -53,9 +55,15 @@ void train_student(const PipelineConfig& config, const Workspace& workspace,
   std::optional<ModelWithHeads> previous;
   if (options.init == StudentInit::kPreviousStage)
     previous = previous_student(config, workspace, stage);
-  const Manifest manifest = read_manifest(corpus_manifest(config));
-  const StageResult result = distill_stage(
-      options, {stage, config.space, teacher, previous ? &*previous : nullptr, manifest}, training);
+  Manifest manifest = read_manifest(corpus_manifest(config));
+  if (!options.clips.empty()) manifest = with_training_clips(manifest, options.clips);
+  training.communicator->run_on_rank_zero(
+      [&] { fetch_more_teachers(config, workspace, options.objective, context.stop); });
+  const StageResult result =
+      distill_stage(options,
+                    {stage, config.space, teacher, previous ? &*previous : nullptr, manifest,
+                     more_teachers(config, workspace, options.objective)},
+                    training);
   log_end(title, result, options.train);
 }
 
@@ -66,7 +74,8 @@ Stage make_distill_stage(const Pipeline& pipeline, const TrainingFlags& flags, i
   const DistillOptions& options = stage == 1 ? config.stage1 : config.stage2;
   const std::string units = options.units ? content_hash(options.units->model) : "";
   return {.name = name,
-          .settings = pipeline.section(name) + units + files_hash(options.train),
+          .settings = pipeline.section(name) + units + content_hash(options.clips) +
+                      files_hash(options.train) + more_teachers_hash(config, options.objective),
           .inputs = {stage == 1    ? "teacher"
                      : config.sort ? "sort"
                                    : "stage1"},

@@ -4,6 +4,7 @@
 
 #include "distill/train/stage.h"
 #include "pipeline/config_checks.h"
+#include "pipeline/more_teachers.h"
 #include "pipeline/pretrained.h"
 #include "speech/corpus.h"
 #include "supernet/space/search_space_config.h"
@@ -91,6 +92,9 @@ const OptionTable<PipelineConfig>& pipeline_table() {
                          }),
                      subsection("pretrain", &O::teacher, pretrain_table()),
                  }),
+      described<O>("teachers", "list of {name, model | pretrained}",
+                   "more teachers, which objectives name: a model file, or an encoder to download "
+                   "(docs/pretrained.md)"),
       subsection("stage1", &O::stage1, distill_table(1)),
       subsection("stage2", &O::stage2, distill_table(2)),
       subsection("sort", &O::sort, sort_table())
@@ -104,6 +108,16 @@ const OptionTable<PipelineConfig>& pipeline_table() {
                                "budgets", "list of {params | macs | latency: LIMIT}",
                                "for each, the report names the best subnet that fits; the first "
                                "is the one extracted")}),
+  };
+  return table;
+}
+
+const OptionTable<MoreTeacher>& more_teacher_table() {
+  using O = MoreTeacher;
+  static const OptionTable<O> table = {
+      option("name", &O::name, "by which objectives name it"),
+      option("model", &O::model, "model file").relative_to_file(),
+      option("pretrained", &O::pretrained, "encoder to download"),
   };
   return table;
 }
@@ -155,6 +169,8 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
   } catch (const InputError& error) {
     root.problem("space", error.what());
   }
+  for (const ConfigSection& section : root.list("teachers"))
+    more_teacher_table().read(section, config.more_teachers.emplace_back());
   if (config.sort) {  // it reads what stage 1 was trained on
     config.sort->source_weight = config.stage1.train.batch.source_weight;
     config.sort->seed = config.seed;
@@ -165,6 +181,7 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
   }
   check_metric_names(root, config.search);
   check_scored_objective(root, config);
+  check_more_teachers(root, config);
   check_teacher(root, config);
   check_corpus(root, config);
   file.finish();

@@ -39,6 +39,13 @@ struct SearchConfig {
   int32_t workers = 0;  // 0: as many as threads
 };
 
+// A teacher beside the first: a model file, or one of pretrained_models(), downloaded.
+struct MoreTeacher {
+  std::string name;
+  std::filesystem::path model;
+  std::string pretrained;
+};
+
 struct PipelineConfig {
   std::filesystem::path file;  // as it was given; set by the verbs that search
   uint64_t seed = 0;
@@ -48,6 +55,7 @@ struct PipelineConfig {
   std::filesystem::path teacher_model;  // a model file instead of pretraining; "" otherwise
   // Of pretrained_models(), downloaded; pretraining takes its place where it cannot be had. "": none.
   std::string teacher_pretrained;
+  std::vector<MoreTeacher> more_teachers;                                     // teachers
   DistillOptions stage1 = distill_defaults(1), stage2 = distill_defaults(2);  // distill/options.h
   std::optional<SortOptions> sort;  // between the two: distill/importance/options.h
   LatencyOptions latency;           // eval/options.h

@@ -4,6 +4,7 @@
 
 #include "core/mapped_file.h"
 #include "pipeline/corpus_stage.h"
+#include "pipeline/more_teachers.h"
 #include "pipeline/study_setup.h"
 #include "pipeline/teacher_stage.h"
 #include "supernet/model/model_file.h"
@@ -19,10 +20,14 @@ SearchInputs SearchInputs::load(const PipelineConfig& config, const Workspace& w
 std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Split split) {
   if (!is_searched(inputs.config.search, kDistillMetric)) return nullptr;
   const Supernet teacher = load_teacher(inputs.workspace);
+  std::vector<Subnet> teachers = {teacher.slice(teacher.space().largest())};
+  for (const NamedTeacher& more :
+       more_teachers(inputs.config, inputs.workspace, inputs.config.stage2.objective)) {
+    teachers.push_back(more.model.slice(more.model.space().largest()));
+  }
   return std::make_shared<DistillScore>(
-      teacher.slice(teacher.space().largest()), inputs.supernet->blueprint(),
-      load_objective(inputs.workspace.objective(2)), *inputs.manifest, split,
-      distill_score_options(inputs.config));
+      teachers, inputs.supernet->blueprint(), load_objective(inputs.workspace.objective(2)),
+      *inputs.manifest, split, distill_score_options(inputs.config));
 }
 
 std::shared_ptr<const TeacherScore> teacher_score(const SearchInputs& inputs,

@@ -14,6 +14,7 @@
 #include "eval/fingerprints.h"
 #include "eval/subnet_evaluator.h"
 #include "pipeline/corpus_stage.h"
+#include "pipeline/more_teachers.h"
 #include "search/searcher.h"
 #include "study/same_study.h"
 #include "supernet/model/model_file.h"
@@ -126,7 +127,8 @@ Fingerprints score_fingerprints(const PipelineConfig& config, const Workspace& w
   if (is_searched(config.search, kDistillMetric)) sources.distill = &distill;
   if (std::ranges::any_of(metrics, is_teacher_metric)) sources.teacher_score = &teacher;
   if (sources.distill || sources.teacher_score) {
-    sources.teacher = sha256_file(workspace.teacher());
+    sources.teacher =
+        sha256_file(workspace.teacher()) + more_teachers_hash(config, config.stage2.objective);
     sources.objective = sha256_file(workspace.objective(2));
   }
   return metric_fingerprints(sources);

@@ -16,6 +16,10 @@ std::filesystem::path Workspace::objective(int32_t stage) const {
   return stage_dir(stage) / "objective.safetensors";
 }
 
+std::filesystem::path Workspace::more_teacher(const std::string& name) const {
+  return out / "teachers" / (name + ".safetensors");
+}
+
 std::filesystem::path Workspace::old_study() const {
   for (int32_t n = 1;; ++n) {
     std::filesystem::path path = out / fmt::format("study-{}.db", n);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <string>
 
 namespace concertina {
 
@@ -17,7 +18,8 @@ struct Workspace {
   std::filesystem::path teacher_objective() const {
     return teacher_dir() / "objective.safetensors";
   }
-  std::filesystem::path stage_dir(int32_t stage) const;  // of distillation: 1 or 2
+  std::filesystem::path more_teacher(const std::string& name) const;  // one that was downloaded
+  std::filesystem::path stage_dir(int32_t stage) const;               // of distillation: 1 or 2
   std::filesystem::path student(int32_t stage) const;
   std::filesystem::path objective(int32_t stage) const;  // the student's prediction heads
   std::filesystem::path sort_dir() const { return out / "sort"; }

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "report/depth_width_section.h"
 #include "report/figures.h"
 #include "report/html.h"
 #include "report/tables.h"
@@ -147,6 +148,9 @@ std::string render_report(const StudyFile& study, const ReportInputs& inputs) {
                          : results(header, found, trials, front, inputs);
   for (const ReportTable& table : inputs.tables)
     body += section(table.title, table.note, html_table(table));
+  if (inputs.depth_width)
+    body += section("Deep versus wide", depth_width_note(*inputs.depth_width),
+                    depth_width_body(*inputs.depth_width));
   body += measurements(study, inputs) + provenance(header, inputs);
   return html_page(inputs.title, body);
 }

@@ -2,12 +2,14 @@
 // escaped.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "report/training_curve.h"
 #include "study/budget.h"
+#include "study/depth_width.h"
 #include "study/study_file.h"
 
 namespace concertina {
@@ -25,6 +27,7 @@ struct ReportInputs {
   std::vector<Budget> budgets;  // the best subnet for each is marked in the chart and the table
   std::vector<TrainingCurve> curves;
   std::vector<ReportTable> tables;
+  std::optional<DepthWidth> depth_width;
   std::vector<std::pair<std::string, std::string>> trained;  // name and provenance of each model
 };
 

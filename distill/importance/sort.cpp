@@ -9,6 +9,7 @@
 #include "core/errors.h"
 #include "distill/data/crops.h"
 #include "distill/importance/taylor_scores.h"
+#include "distill/objective/layer_head.h"
 #include "supernet/model/activation_scores.h"
 
 namespace concertina {
@@ -60,6 +61,8 @@ at::Tensor in_embed_order(const at::Tensor& x, int64_t dim, const UnitOrders& or
 // A dimension that differs between the heads of two widths runs over the embedding channels.
 TensorMap reorder_heads(const TrainedObjective& trained, const SearchSpace& space,
                         const UnitOrders& orders) {
+  if (!layer_heads(*trained.objective).empty())
+    throw InputError("units of a model with head layers cannot be sorted");
   TensorMap heads = trained.heads;
   const Architecture whole = space.whole();
   const Architecture wider(whole.conv_channels(), whole.embed_dim() + 1, whole.frame_period_us(),

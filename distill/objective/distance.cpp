@@ -5,8 +5,9 @@ namespace concertina {
 at::Tensor frame_distance(Distance distance, const at::Tensor& a, const at::Tensor& b) {
   if (distance == Distance::kCosine) return 1 - at::cosine_similarity(a, b, -1);
   if (distance == Distance::kNmse) return 2 - 2 * at::cosine_similarity(a, b, -1);
-  const at::Tensor difference = a - b;
-  return (distance == Distance::kL1 ? difference.abs() : difference.square()).mean(-1);
+  const bool unit = distance == Distance::kUnitL1;
+  const at::Tensor difference = unit ? unit_vectors(a) - unit_vectors(b) : a - b;
+  return (unit || distance == Distance::kL1 ? difference.abs() : difference.square()).mean(-1);
 }
 
 at::Tensor log_sigmoid_cosine(const at::Tensor& a, const at::Tensor& b) {

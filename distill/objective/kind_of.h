@@ -13,6 +13,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -70,8 +71,8 @@ ObjectiveKind kind_of(std::string_view help) {
     return options_json<O>(spec);
   };
   kind.list = [](const std::string& prefix) { return O::options().list(prefix, {}); };
-  kind.problem = [](const std::string& options, int32_t teacher_depth) {
-    return O::problem(spec_of<O>(options), teacher_depth);
+  kind.problem = [](const std::string& options, std::span<const TeacherSize> teachers) {
+    return O::problem(spec_of<O>(options), teachers.front().depth);
   };
   kind.traits = [](const std::string&) {
     if constexpr (requires { O::kTraits; }) return O::kTraits;

@@ -12,6 +12,7 @@
 #include "distill/objective/contrastive.h"
 #include "distill/objective/hints.h"
 #include "distill/objective/kind_of.h"
+#include "distill/objective/layer_head.h"
 #include "distill/objective/layer_mean.h"
 #include "distill/objective/layer_pairs.h"
 #include "distill/objective/logits.h"
@@ -87,6 +88,8 @@ std::vector<std::string> objective_names() {
 }
 
 std::unique_ptr<Objective> make_objective(const std::string& text) {
+  const auto [below, head] = split_layer_head(text);
+  if (head) return on_layer_head(make_objective(below), *head);
   const auto [saved, mean] = split_teachers(text);
   if (!mean.teachers.empty()) return of_teachers(make_objective(saved), mean);
   const Json json = Json::parse(saved, nullptr, /*allow_exceptions=*/false);

@@ -6,29 +6,27 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "core/option_table.h"
+#include "distill/objective/layer_head_sizes.h"
 #include "distill/objective/objective.h"
 #include "distill/objective/options.h"
+#include "distill/objective/teacher_size.h"
 
 namespace concertina {
 
 // What an objective's sizes follow from.
 struct ObjectiveSizes {
-  struct Teacher {
-    int32_t depth = 0, dim = 0;  // layers; width of hidden states
-    int32_t head_dim = 0;        // of an attention head
-    int32_t units = 0;           // of its unit head; 0: its file has none
-    bool operator==(const Teacher&) const = default;
-  };
-  std::vector<Teacher> teachers;
+  std::vector<TeacherSize> teachers;
   int32_t student_depth = 0, student_dim = 0;  // of the supernet's storage
   int32_t student_head_dim = 0;
   int32_t units = 0;  // clusters; 0: the stage has no units
+  LayerHeadSizes layer_head = {};
 };
 
 // JSON objects are texts here. "options": the keys of a pipeline file, all of them, in the order of
@@ -39,9 +37,9 @@ struct ObjectiveKind {
   // keys of the section stay unread. Problems are remembered by its file.
   std::function<std::string(ConfigSection section, const std::string& defaults)> read;
   std::function<std::vector<OptionRow>(const std::string& prefix)> list;
-  // The key of an option that does not fit a teacher of this depth, and why.
-  std::function<std::optional<std::pair<std::string, std::string>>(const std::string& options,
-                                                                   int32_t teacher_depth)>
+  // The key of an option that does not fit these teachers, and why; sums have more than one.
+  std::function<std::optional<std::pair<std::string, std::string>>(
+      const std::string& options, std::span<const TeacherSize> teachers)>
       problem;
   std::function<ObjectiveTraits(const std::string& options)> traits;
   std::function<std::string(const std::string& options, const ObjectiveSizes& sizes)> with_sizes;
@@ -52,6 +50,15 @@ const std::vector<ObjectiveKind>& objective_kinds();
 // InputError with the nearest name.
 const ObjectiveKind& objective_kind(std::string_view name);
 std::vector<std::string> objective_names();
+
+// The key of an option that does not fit these teachers, at least one, and why: "top", "teachers",
+// "of.1.teacher_layers".
+std::optional<std::pair<std::string, std::string>> objective_problem(
+    const ObjectiveOptions& options, std::span<const TeacherSize> teachers);
+// The teachers that it learns from, each once: only the first where it names none.
+std::vector<std::string> named_teachers(const ObjectiveOptions& options);
+// What Objective::to_json() gives. InputError when options and sizes do not fit.
+std::string saved_objective(const std::string& options, const ObjectiveSizes& sizes);
 
 // Options in `section` override those in `options`; with another kind, that kind's defaults.
 void read_objective(ConfigSection section, ObjectiveOptions& options);

@@ -1,8 +1,6 @@
 // Which objective the student is trained with.
 #pragma once
 
-#include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -17,16 +15,13 @@ struct ObjectiveOptions {
   bool operator==(const ObjectiveOptions&) const = default;
 };
 
-// The key of an option that does not fit a teacher of this depth, and why.
-std::optional<std::pair<std::string, std::string>> objective_problem(
-    const ObjectiveOptions& options, int32_t teacher_depth);
-
 // What kinds of objectives have in common.
 struct ObjectiveTraits {
   bool reads_mask = false;    // of the student's input: the search cannot score such an objective
   bool reads_units = false;   // labels of frames
   bool reads_logits = false;  // of the teacher's unit head
   bool in_place = true;       // smaller subnets can learn from the largest one's rows
+  bool head_layer = false;    // an encoder layer of its own on top of the student
 };
 ObjectiveTraits traits_of(const ObjectiveOptions& options);
 inline bool reads_mask(const ObjectiveOptions& options) { return traits_of(options).reads_mask; }

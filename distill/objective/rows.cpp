@@ -6,11 +6,15 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "distill/objective/visible_rows.h"
 #include "supernet/model/unit_head.h"
+#include "supernet/model/visible_input.h"
 #include "supernet/space/frames.h"
 
 namespace concertina {
 namespace {
+
+enum class TeacherFrames { kAll, kVisible };
 
 void check_layer(const Row& row, int32_t depth) {
   const int32_t first = row.kind == RowKind::kHidden ? 0 : 1;
@@ -108,8 +112,11 @@ at::Tensor shifted(const at::Tensor& x, int64_t shift) {
 }
 
 void add_pass(const std::vector<Row>& rows, const Subnet& teacher, const Blueprint& student,
-              const SpeechBatch& batch, Rows& result) {
-  const EncoderOutput output = encode(teacher, batch, wants_of(rows, teacher.architecture.depth()));
+              const SpeechBatch& batch, TeacherFrames frames, Rows& result) {
+  const WantedOutputs wants = wants_of(rows, teacher.architecture.depth());
+  Frames input = encoder_input(teacher, batch, wants);
+  if (frames == TeacherFrames::kVisible) input = drop_masked(std::move(input), batch.mask);
+  const EncoderOutput output = encode_from(teacher, std::move(input), wants);
   const at::Tensor valid = base_valid(output.frames);
   for (const Row& row : rows) {
     const at::Tensor x = row.kind == RowKind::kLayerMean
@@ -117,6 +124,33 @@ void add_pass(const std::vector<Row>& rows, const Subnet& teacher, const Bluepri
                              : layer_row(row, row.layer, teacher, output, valid);
     result[name_of(row)] = shifted(x, frame_shift(student, teacher.blueprint));
   }
+}
+
+Rows rows_of(const std::vector<Row>& rows, std::span<const Subnet> teachers,
+             const Blueprint& student, const SpeechBatch& batch, TeacherFrames frames) {
+  at::NoGradGuard no_grad;
+  Rows result;
+  for (size_t i = 0; i < teachers.size(); ++i) {
+    for (const bool masked : {false, true}) {
+      std::vector<Row> pass;
+      for (const Row& row : rows) {
+        if (row.teacher == static_cast<int32_t>(i) && row.masked == masked) pass.push_back(row);
+      }
+      if (pass.empty()) continue;
+      SpeechBatch input = batch;
+      if (!masked && frames == TeacherFrames::kAll && batch.mask.defined()) {
+        input.mask.reset();
+        input.visible.reset();  // a plan for the mask
+      }
+      add_pass(pass, teachers[i], student, input, frames, result);
+    }
+  }
+  for (const Row& row : rows) {
+    if (result.contains(name_of(row))) continue;
+    throw InputError(
+        fmt::format("the objective needs {} of {} teachers", name_of(row), teachers.size()));
+  }
+  return result;
 }
 
 }  // namespace
@@ -132,29 +166,12 @@ std::string hidden_name(int32_t layer) {
 
 Rows teacher_rows(const std::vector<Row>& rows, std::span<const Subnet> teachers,
                   const Blueprint& student, const SpeechBatch& batch) {
-  at::NoGradGuard no_grad;
-  Rows result;
-  for (size_t i = 0; i < teachers.size(); ++i) {
-    for (const bool masked : {false, true}) {
-      std::vector<Row> pass;
-      for (const Row& row : rows) {
-        if (row.teacher == static_cast<int32_t>(i) && row.masked == masked) pass.push_back(row);
-      }
-      if (pass.empty()) continue;
-      SpeechBatch input = batch;
-      if (!masked && batch.mask.defined()) {
-        input.mask.reset();
-        input.visible.reset();  // a plan for the mask
-      }
-      add_pass(pass, teachers[i], student, input, result);
-    }
-  }
-  for (const Row& row : rows) {
-    if (result.contains(name_of(row))) continue;
-    throw InputError(
-        fmt::format("the objective needs {} of {} teachers", name_of(row), teachers.size()));
-  }
-  return result;
+  return rows_of(rows, teachers, student, batch, TeacherFrames::kAll);
+}
+
+Rows visible_teacher_rows(const std::vector<Row>& rows, std::span<const Subnet> teachers,
+                          const Blueprint& student, const SpeechBatch& batch) {
+  return rows_of(rows, teachers, student, batch, TeacherFrames::kVisible);
 }
 
 at::Tensor instance_norm_over_time(const at::Tensor& x, const at::Tensor& valid) {

@@ -123,13 +123,14 @@ std::vector<OptionRow> list_sum(const std::string& prefix) {
   return rows;
 }
 
-std::optional<std::pair<std::string, std::string>> sum_problem(const std::string& options,
-                                                               int32_t teacher_depth) {
+std::optional<std::pair<std::string, std::string>> sum_problem(
+    const std::string& options, std::span<const TeacherSize> teachers) {
   const Json all = Json::parse(options);
-  for (const Json& summand : summands_in(all)) {
-    const ObjectiveOptions own(without_weighting(summand).dump());
-    if (const auto problem = objective_problem(own, teacher_depth))
-      return std::pair<std::string, std::string>("of", problem->first + ": " + problem->second);
+  const Json& summands = summands_in(all);
+  for (size_t i = 0; i < summands.size(); ++i) {
+    const ObjectiveOptions own(without_weighting(summands[i]).dump());
+    if (const auto problem = objective_problem(own, teachers))
+      return std::pair(fmt::format("of.{}.{}", i, problem->first), problem->second);
   }
   return std::nullopt;
 }
@@ -143,6 +144,7 @@ ObjectiveTraits sum_traits(const std::string& options) {
     all.reads_units |= own.reads_units;
     all.reads_logits |= own.reads_logits;
     all.in_place |= own.in_place;
+    all.head_layer |= own.head_layer;
   }
   return all;
 }
@@ -151,8 +153,7 @@ std::string sum_with_sizes(const std::string& options, const ObjectiveSizes& siz
   Json json = {{"kind", "sum"}, {"of", Json::array()}};
   const Json all = Json::parse(options);
   for (const Json& summand : summands_in(all)) {
-    const ObjectiveKind& kind = objective_kind(summand.at("kind").get<std::string>());
-    Json saved = Json::parse(kind.with_sizes(without_weighting(summand).dump(), sizes));
+    Json saved = Json::parse(saved_objective(without_weighting(summand).dump(), sizes));
     saved.update(weighting_json(weighting_of(summand)));
     json["of"].push_back(std::move(saved));
   }

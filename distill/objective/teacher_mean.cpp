@@ -19,7 +19,7 @@ constexpr const char* kStandardised = "standardised";
 void check_mean(const TeacherMean& mean) {
   if (mean.teachers.empty()) throw InputError("an objective needs at least one teacher");
   for (size_t i = 0; i < mean.teachers.size(); ++i) {
-    const auto& [teacher, weight] = mean.teachers[i];
+    const auto& [teacher, weight, name] = mean.teachers[i];
     if (teacher < 0 || !(weight > 0)) {
       throw InputError(fmt::format("teacher {} of an objective has weight {}: expected one above 0",
                                    teacher, weight));
@@ -29,6 +29,11 @@ void check_mean(const TeacherMean& mean) {
         throw InputError(fmt::format("an objective names teacher {} twice", teacher));
     }
   }
+}
+
+std::string size_text(const TeacherSize& size) {
+  const std::string depth = fmt::format("{} layers", size.depth);
+  return size.dim == 0 ? depth : fmt::format("{} of {}", depth, size.dim);
 }
 
 // Rows of the mean stand under the names that the objective knows: those of teacher 0.
@@ -82,13 +87,7 @@ class TeacherMeanObjective : public Objective {
     return objective_->next_state(observed, step);
   }
   bool is_mean_over_clips() const override { return objective_->is_mean_over_clips(); }
-  std::string to_json() const override {
-    Json json = Json::parse(objective_->to_json());
-    for (const auto& [teacher, weight] : mean_.teachers)
-      json[kTeachers].push_back({{"teacher", teacher}, {"weight", weight}});
-    if (mean_.standardised) json[kStandardised] = true;
-    return json.dump();
-  }
+  std::string to_json() const override { return with_teachers(objective_->to_json(), mean_); }
 
  private:
   static Row of(Row row, int32_t teacher) {
@@ -105,7 +104,7 @@ class TeacherMeanObjective : public Objective {
     Rows mean;
     for (const Row& row : objective_->needs().rows) {
       at::Tensor sum;
-      for (const auto& [teacher, weight] : mean_.teachers) {
+      for (const auto& [teacher, weight, name] : mean_.teachers) {
         const at::Tensor x = part(rows.at(name_of(of(row, teacher))), valid) * (weight / weights_);
         const int64_t length = sum.defined() ? std::min(sum.size(1), x.size(1)) : x.size(1);
         sum = sum.defined() ? sum.narrow(1, 0, length) + x.narrow(1, 0, length) : x;
@@ -130,24 +129,36 @@ ObjectiveSizes sizes_of_teachers(ObjectiveSizes sizes, const TeacherMean& mean) 
           fmt::format("an objective needs teacher {} of {}", each.teacher, sizes.teachers.size()));
     }
   }
-  const auto of = [&](size_t i) {
-    return sizes.teachers[static_cast<size_t>(mean.teachers[i].teacher)];
-  };
-  const ObjectiveSizes::Teacher first = of(0);
-  for (size_t i = 1; i < mean.teachers.size(); ++i) {
-    if (of(i) == first) continue;
-    throw InputError(fmt::format(
-        "teachers {} and {} have different sizes ({} layers of {} and {} of {}), so their "
-        "rows have no mean: give each an objective of its own in a sum",
-        mean.teachers[0].teacher, mean.teachers[i].teacher, first.depth, first.dim, of(i).depth,
-        of(i).dim));
-  }
-  sizes.teachers = {first};
+  if (const std::string problem = mean_problem(mean, sizes.teachers); !problem.empty())
+    throw InputError(problem);
+  sizes.teachers = {sizes.teachers[static_cast<size_t>(mean.teachers.front().teacher)]};
   return sizes;
+}
+
+std::string mean_problem(const TeacherMean& mean, std::span<const TeacherSize> teachers) {
+  for (const TeacherWeight& each : mean.teachers) {
+    const TeacherSize& first = teachers[static_cast<size_t>(mean.teachers.front().teacher)];
+    const TeacherSize& other = teachers[static_cast<size_t>(each.teacher)];
+    if (have_equal_sizes(first, other)) continue;
+    return fmt::format(
+        "teachers {} and {} have different sizes ({} and {}), so their rows have no mean: give "
+        "each "
+        "an objective of its own in a sum",
+        mean.teachers.front().name, each.name, size_text(first), size_text(other));
+  }
+  return "";
 }
 
 std::unique_ptr<Objective> of_teachers(std::unique_ptr<Objective> objective, TeacherMean mean) {
   return std::make_unique<TeacherMeanObjective>(std::move(objective), std::move(mean));
+}
+
+std::string with_teachers(const std::string& saved, const TeacherMean& mean) {
+  Json json = Json::parse(saved);
+  for (const auto& [teacher, weight, name] : mean.teachers)
+    json[kTeachers].push_back({{"teacher", teacher}, {"weight", weight}, {"name", name}});
+  if (mean.standardised) json[kStandardised] = true;
+  return json.dump();
 }
 
 SavedTeachers split_teachers(const std::string& saved) {
@@ -158,7 +169,8 @@ SavedTeachers split_teachers(const std::string& saved) {
     const bool known = each.is_object() && each.contains("teacher") && each.contains("weight") &&
                        each["teacher"].is_number_integer() && each["weight"].is_number();
     if (!known) throw InputError("the objective's description is invalid: teachers are numbers");
-    result.mean.teachers.push_back({each["teacher"].get<int32_t>(), each["weight"].get<double>()});
+    result.mean.teachers.push_back({each["teacher"].get<int32_t>(), each["weight"].get<double>(),
+                                    each.value("name", std::string(kFirstTeacher))});
   }
   result.mean.standardised = json.value(kStandardised, false);
   json.erase(kTeachers);

@@ -10,6 +10,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ namespace concertina {
 struct TeacherWeight {
   int32_t teacher = 0;  // which of a stage's teachers
   double weight = 1;    // above 0
+  std::string name = kFirstTeacher;
 };
 
 struct TeacherMean {
@@ -31,9 +33,12 @@ struct TeacherMean {
 // The sizes of the teachers as those of one. InputError for a teacher that is not there, a weight that is
 // not above 0, and teachers of different sizes, whose rows have no mean.
 ObjectiveSizes sizes_of_teachers(ObjectiveSizes sizes, const TeacherMean& mean);
+// Why teachers that are there have no mean; "": they have.
+std::string mean_problem(const TeacherMean& mean, std::span<const TeacherSize> teachers);
 
 std::unique_ptr<Objective> of_teachers(std::unique_ptr<Objective> objective, TeacherMean mean);
 
+std::string with_teachers(const std::string& saved, const TeacherMean& mean);
 // `saved` without its "teachers", and these; no teachers where it has none. InputError.
 struct SavedTeachers {
   std::string saved;

@@ -5,8 +5,10 @@
 #include "core/errors.h"
 #include "core/memory.h"
 #include "distill/data/transfer.h"
+#include "distill/objective/visible_rows.h"
 #include "distill/train/batch_parts.h"
 #include "distill/train/rate_scales.h"
+#include "supernet/model/visible_input.h"
 #include "supernet/nn/one_thread_each.h"
 
 namespace concertina {
@@ -149,8 +151,9 @@ LossBreakdown Learner::loss_of(const Student& student, const SpeechBatch& batch,
   const Architecture& architecture = student.subnet.architecture;
   const WantedOutputs wants = setup_.objective->student_wants(architecture);
   const Features& features = front.of(student.subnet, batch);
-  EncoderOutput output = encode_from(
-      student.subnet, encoder_input(student.subnet, batch, features, {}, pass), wants, pass);
+  Frames frames = encoder_input(student.subnet, batch, features, {}, pass);
+  if (setup_.drop_masked != DropMasked::kNone) frames = drop_masked(std::move(frames), batch.mask);
+  EncoderOutput output = encode_from(student.subnet, std::move(frames), wants, pass);
   if (setup_.masked_only) output.frames.loss_mask = batch.mask;
   return setup_.objective->loss({output, architecture, student.subnet.tensors, goal, step});
 }
@@ -172,8 +175,10 @@ Rows Learner::rows_for(const TrainingBatch& batch) const {
   Rows rows = batch.rows;
   if (missing.empty()) return rows;
   const at::Tensor& input = batch.clean.defined() ? batch.clean : batch.speech.waveform;
-  rows.merge(teacher_rows(missing, teachers_, setup_.student.blueprint(),
-                          {input, batch.speech.lengths, batch.speech.mask}));
+  const bool visible = setup_.drop_masked == DropMasked::kBoth && batch.speech.mask.defined();
+  rows.merge((visible ? visible_teacher_rows : teacher_rows)(
+      missing, teachers_, setup_.student.blueprint(),
+      {input, batch.speech.lengths, batch.speech.mask}));
   return rows;
 }
 
@@ -239,7 +244,7 @@ Learner::Draw Learner::draw_for(int64_t step) const {
 
 std::vector<TrainingBatch> Learner::parts_of(const TrainingBatch& batch) const {
   const bool one_by_one = setup_.objective->is_mean_over_clips() && !setup_.masked_only &&
-                          !setup_.rows_of_other_clips &&
+                          setup_.drop_masked == DropMasked::kNone && !setup_.rows_of_other_clips &&
                           setup_.regularization == RegularizationOptions();
   const int32_t parts = one_by_one && setup_.device == at::kCPU ? setup_.parts : 1;
   return equal_parts(batch, setup_.student.blueprint(), parts);

@@ -16,6 +16,7 @@
 #include "distill/data/batch_source.h"
 #include "distill/objective/loss_values.h"
 #include "distill/objective/objective.h"
+#include "distill/train/drop_masked.h"
 #include "distill/train/gradient_reducer.h"
 #include "distill/train/sampler.h"
 #include "distill/train/shared_front_end.h"
@@ -43,8 +44,9 @@ class Learner {
     double in_place = 0;
     RateScales rate_scales = {};
     RegularizationOptions regularization = {};
-    bool recompute_layers = false;  // activation checkpointing
-    bool masked_only = false;       // losses are over masked frames
+    bool recompute_layers = false;               // activation checkpointing
+    bool masked_only = false;                    // losses are over masked frames
+    DropMasked drop_masked = DropMasked::kNone;  // in training; losses are over the other frames
     // A control of experiments: in training each row of a batch has the teacher's rows, and units, of the
     // row before it. Batches then have at least two rows.
     bool rows_of_other_clips = false;

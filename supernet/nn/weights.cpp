@@ -1,12 +1,14 @@
 #include "supernet/nn/weights.h"
 
 #include <algorithm>
+#include <functional>
 #include <ranges>
 #include <stdexcept>
 #include <utility>
 
 #include "core/errors.h"
 #include "supernet/nn/grouped_conv.h"
+#include "supernet/nn/layer_weights.h"
 #include "supernet/nn/ops.h"
 #include "supernet/space/tensor_table.h"
 
@@ -166,18 +168,13 @@ class Binding {
   EncoderWeights weights_;
 };
 
-}  // namespace
-
-at::Tensor weight_norm(const at::Tensor& g, const at::Tensor& v) {
-  // Fused forth and back, but both have to be fp32.
-  return at::_weight_norm(v.to(at::kFloat), g.to(at::kFloat), /*dim=*/2).to(v.scalar_type());
-}
-
-EncoderWeights assemble(const Blueprint& blueprint, const Architecture& architecture,
-                        const TensorMap& tensors) {
+// The tensors for which `wanted` holds.
+EncoderWeights bound(const Blueprint& blueprint, const Architecture& architecture,
+                     const TensorMap& tensors, const std::function<bool(const TensorId&)>& wanted) {
   Binding binding(blueprint, architecture);
   std::string missing;
   for (const TensorEntry& entry : tensor_table(blueprint, architecture)) {
+    if (!wanted(entry.id)) continue;
     const std::string name = tensor_name(entry.id);
     if (const auto found = tensors.find(name); found != tensors.end()) {
       binding.bind(entry.id, found->second);
@@ -187,6 +184,27 @@ EncoderWeights assemble(const Blueprint& blueprint, const Architecture& architec
   }
   if (!missing.empty()) throw InputError("tensors are missing: " + missing);
   return std::move(binding).finish();
+}
+
+}  // namespace
+
+at::Tensor weight_norm(const at::Tensor& g, const at::Tensor& v) {
+  // Fused forth and back, but both have to be fp32.
+  return at::_weight_norm(v.to(at::kFloat), g.to(at::kFloat), /*dim=*/2).to(v.scalar_type());
+}
+
+EncoderWeights assemble(const Blueprint& blueprint, const Architecture& architecture,
+                        const TensorMap& tensors) {
+  return bound(blueprint, architecture, tensors, [](const TensorId&) { return true; });
+}
+
+LayerWeights assemble_layer(const Blueprint& blueprint, const Architecture& architecture,
+                            const TensorMap& tensors) {
+  const int32_t first = architecture.layers().front().index;
+  const auto is_of_layer = [=](const TensorId& id) {
+    return is_per_encoder_layer(id.module()) && id.index == first;
+  };
+  return bound(blueprint, architecture, tensors, is_of_layer).layers.front();
 }
 
 }  // namespace concertina

@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "core/files.h"
+#include "supernet/model/model_file.h"
 #include "tests/pipeline/fixtures.h"
 
 namespace concertina {
@@ -66,6 +67,74 @@ TEST(ConfigChecks, TeachersToDownload) {
               HasSubstr("give either an existing model or one to download"));
 }
 
+TEST(ConfigChecks, NamesOfTeachers) {
+  const std::string teachers = "teachers=[{name: small, pretrained: whisper-tiny.en}]";
+  const auto with = [&](const std::string& objective) {
+    return problems_with({teachers, "stage2.objective=" + objective});
+  };
+  EXPECT_EQ(with("{kind: layer_mean, top: 1, teachers: [small]}"), "");
+  EXPECT_THAT(with("{kind: layer_mean, top: 1, teachers: [smal]}"),
+              AllOf(HasSubstr("stage2.objective.teachers: unknown teacher 'smal' (did you mean "
+                              "'small'?); teachers are teacher, small"),
+                    HasSubstr("teachers.0.name: no objective of stage1 or stage2")));
+  EXPECT_THAT(
+      with("{kind: sum, of: [{kind: layer_mean, top: 1}, {kind: layer_mean, top: 9, teachers: "
+           "[small]}]}"),
+      HasSubstr("stage2.objective.of.1.top: the teacher has 4 layers, not 9"));
+  EXPECT_THAT(with("{kind: layer_mean, top: 1, teachers: [teacher, small]}"),
+              HasSubstr("stage2.objective.teachers: teachers teacher and small have different "
+                        "sizes (2 layers"));
+  EXPECT_THAT(with("{kind: layer_mean, top: 1, teachers: [small], teacher_weights: [1, 2]}"),
+              HasSubstr("teacher_weights: expected as many numbers as teachers"));
+  EXPECT_THAT(with("{kind: sum, teachers: [small], of: [{kind: layer_mean, top: 1}]}"),
+              HasSubstr("stage2.objective.teachers: expected in the objectives of the sum"));
+  EXPECT_THAT(with("{kind: logits, teachers: [small]}"),
+              HasSubstr("stage2.objective.kind: needs the teacher's logits"));
+}
+
+TEST(ConfigChecks, ListOfTeachers) {
+  const auto problems = [](const std::string& list) {
+    return problems_with({"teachers=" + list, "stage2.objective.teachers=[a]"});
+  };
+  EXPECT_EQ(problems("[{name: a, pretrained: whisper-base}]"), "");
+  EXPECT_THAT(problems("[{name: a, pretrained: whisper-base}, {name: a, pretrained: "
+                       "whisper-base}]"),
+              HasSubstr("teachers.1.name: there is another teacher 'a'"));
+  EXPECT_THAT(problems("[{name: a, pretrained: whisper-bas}]"),
+              HasSubstr("teachers.0.pretrained: 'whisper-bas' is not a model"));
+  EXPECT_THAT(problems("[{name: a}]"), HasSubstr("give either its model or one to download"));
+  EXPECT_THAT(problems("[{model: a.safetensors}]"), HasSubstr("teachers.0.name: is missing"));
+  EXPECT_THAT(problems("[{name: ../a, pretrained: whisper-base}]"),
+              HasSubstr("teachers.0.name: expected letters"));
+  EXPECT_THAT(problems("[{name: a, model: /nonexistent/a.safetensors}]"),
+              AllOf(HasSubstr("teachers.0.model: "), HasSubstr("/nonexistent/a.safetensors")));
+}
+
+class ConfigChecksOfTeachers : public testing::InFolder {};
+
+TEST_F(ConfigChecksOfTeachers, FramesMustMapToTheStudents) {
+  Blueprint blueprint;
+  blueprint.front_end = FrontEndKind::kLogMel;
+  blueprint.mel.hop *= 2;
+  blueprint.head_dim = 8;
+  blueprint.positional = {.kernel = 0, .groups = 1, .weight_norm = false};
+  const Architecture shape({}, 16, 2 * 20000, {{.index = 0, .heads = 1, .ffn_dim = 16}});
+  save_model(Supernet::random(SearchSpace::single(blueprint, {shape}), Rng(1)),
+             folder_ / "slow.safetensors");
+  EXPECT_THAT(
+      problems_with({"teachers=[{name: a, model: " + (folder_ / "slow.safetensors").string() + "}]",
+                     "stage2.objective.teachers=[a]"}),
+      HasSubstr("teachers.0.model: the teacher gives a frame every 40000 us"));
+}
+
+TEST(ConfigChecks, HeadLayersNeedABlueprintThatHasThem) {
+  EXPECT_EQ(problems_with({"stage2.objective.head_layer=true"}), "");
+  EXPECT_THAT(problems_with({"stage1.objective.head_layer=true", "sort.score=activation"}),
+              HasSubstr("sort: needs a stage1.objective without head_layer"));
+  EXPECT_THAT(problems_with({"stage2.objective.head_layer=true", "space=spaces/whisper-tiny.yaml"}),
+              HasSubstr("stage2.objective.head_layer: expected a space with norms after"));
+}
+
 TEST(ConfigChecks, LogitsNeedATeacherWithAUnitHead) {
   EXPECT_EQ(problems_with({"stage1.objective={kind: logits}"}), "");  // pretraining makes one
   const std::string needs = "stage1.objective.kind: needs the teacher's logits";
@@ -74,7 +143,7 @@ TEST(ConfigChecks, LogitsNeedATeacherWithAUnitHead) {
   EXPECT_THAT(
       problems_with({"teacher.pretrained=whisper-base",
                      "stage1.objective={kind: sum, of: [{kind: layer_mean}, {kind: logits}]}"}),
-      HasSubstr(needs));
+      HasSubstr("stage1.objective.of.1.kind: needs the teacher's logits"));
 }
 
 TEST(ConfigChecks, MaskedObjectivesAreNotScored) {

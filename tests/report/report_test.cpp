@@ -71,6 +71,18 @@ ReportInputs full_inputs() {
                     {"model", "pr.frame_acc"},
                     {{"teacher", "61.2"}, {"<mfcc>", "52.0"}},
                     "random wins"}};
+  const ShapePoint wide{.architecture = "e=256 p=20000 L=0-1:2x512",
+                        .depth = 2,
+                        .width = 256,
+                        .params = 1'000'000,
+                        .value = 60.5,
+                        .low = 59,
+                        .high = 62};
+  ShapePoint deep = wide;
+  deep.depth = 6, deep.width = 96, deep.value = 63;
+  deep.difference = 2.5, deep.difference_low = 1.25, deep.difference_high = std::nan("");
+  inputs.depth_width =
+      DepthWidth{1'000'000, wide.architecture, {{"content", "pr.frame_acc", {wide, deep}}}};
   inputs.trained = {{"stage <1>", "stage1:\n  steps: 460\n"}};
   return inputs;
 }
@@ -120,13 +132,30 @@ TEST_F(Report, TagsAreBalanced) {
 }
 
 TEST_F(Report, ShowsFrontChoicesAndMeasurements) {
-  for (const char* words :
-       {"pr.frame_acc on test", "55.50 [54.25, 56.75]", "(layer 1, shrinkage 0.001)",
-        "the prediction is off by <b>-1.0 %</b>", "CPU, 1 thread, 4 s of audio, fp32",
-        "<dt>evaluations on test</dt><dd>1</dd>", "latency.p50_ms (ms)", "params ≤ 2M",
-        "concertina extract", "none fits, the nearest is", "on held-out subnets",
-        "Predicted against measured latency", "Dominated hypervolume", "teacher: loss over steps",
-        "200 (8 failed)", "its reference point", "random wins"}) {
+  for (const char* words : {"pr.frame_acc on test",
+                            "55.50 [54.25, 56.75]",
+                            "(layer 1, shrinkage 0.001)",
+                            "the prediction is off by <b>-1.0 %</b>",
+                            "CPU, 1 thread, 4 s of audio, fp32",
+                            "<dt>evaluations on test</dt><dd>1</dd>",
+                            "latency.p50_ms (ms)",
+                            "params ≤ 2M",
+                            "concertina extract",
+                            "none fits, the nearest is",
+                            "on held-out subnets",
+                            "Predicted against measured latency",
+                            "Dominated hypervolume",
+                            "teacher: loss over steps",
+                            "Deep versus wide",
+                            "content: pr.frame_acc",
+                            "2 layers of 256",
+                            "6 layers of 96",
+                            "60.50 (59.00 to 62.00)",
+                            "2.50 (1.25 to –)",
+                            "layers per 100 channels",
+                            "200 (8 failed)",
+                            "its reference point",
+                            "random wins"}) {
     EXPECT_THAT(page_, HasSubstr(words)) << words;
   }
   const std::vector<Budget> budget = {{"params", 2e6, {}}};

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "core/errors.h"
+#include "distill/objective/layer_head.h"
 #include "distill/objective/layer_pairs.h"
 #include "distill/objective/sum.h"
 #include "distill/train/learner.h"
@@ -36,7 +37,8 @@ std::unique_ptr<Objective> objective_of(const std::string& yaml) {
                                            .student_depth = 3,
                                            .student_dim = 32,
                                            .student_head_dim = 8,
-                                           .units = 7});
+                                           .units = 7,
+                                           .layer_head = layer_head_sizes(deep_space())});
 }
 
 Supernet with_unit_head(const Supernet& model) {
@@ -239,6 +241,13 @@ INSTANTIATE_TEST_SUITE_P(
             "masked_units_and_regression",
             "{kind: sum, of: [{kind: masked_units, unmasked_weight: 0}, {kind: layer_mean, top: 1, "
             "weight: [0, 1]}]}"},
+        Case{"head_layer", "{kind: layer_mean, top: 2, head_layer: true}"},
+        Case{"head_layers",
+             "{kind: sum, of: [{kind: layer_pairs, map: last, head_layer: true}, {kind: relations, "
+             "map: pairs, teacher_layers: [3], position: relative, student_layers: [1], "
+             "head_layer: true, weight: 0.5}, {kind: layer_mean, top: 1}]}"},
+        Case{"named_teacher",
+             "{kind: layer_mean, top: 2, teachers: [teacher], standardise_teachers: true}"},
         Case{"sum_of_relations",
              "{kind: sum, of: [{kind: attention_scores, weight: [1, 0]}, {kind: temporal_gram}, "
              "{kind: layer_pairs, shared_head: true}, {kind: masked_pairs, weight: 0.2}]}"},
@@ -300,7 +309,8 @@ TEST(ObjectiveOptions, ProblemsNameTheOption) {
   EXPECT_THAT(problems("{kind: sum}"), HasSubstr("of: is missing"));
   EXPECT_THAT(problems("{kind: sum, of: [{kind: layer_mean, wieght: 2}]}"),
               HasSubstr("of.0.wieght"));
-  EXPECT_EQ(*objective_problem(options_of("{kind: layer_mean, top: 5}"), 4),
+  const std::vector<TeacherSize> teachers = {{4, 32, 8}};
+  EXPECT_EQ(*objective_problem(options_of("{kind: layer_mean, top: 5}"), teachers),
             (std::pair<std::string, std::string>("top", "the teacher has 4 layers, not 5")));
   EXPECT_THROW(objective_of("{kind: layer_pairs, map: pairs, teacher_layers: [9], "
                             "student_layers: [1]}"),

@@ -42,6 +42,9 @@ def distance(kind, a, b):
     cosine = functional.cosine_similarity(a, b, dim=-1)
     if kind in ("cosine", "nmse"):
         return (1 - cosine) * (1 if kind == "cosine" else 2)
+    if kind == "unit_l1":
+        a, b = (x / x.square().sum(-1, keepdim=True).sqrt() for x in (a, b))
+        return (a - b).abs().mean(-1)
     return ((a - b).abs() if kind == "l1" else (a - b) ** 2).mean(-1)
 
 
@@ -389,6 +392,8 @@ OBJECTIVES = [
      "weights": [0.5, 2.0], "distance": "mse", "channels": "none"},
     {**PAIRS, "map": "uniform", "distance": "nmse", "channels": "none", "head": "mlp"},
     {**PAIRS, "map": "gap", "distance": "mse", "channels": "none", "shared_head": True, "embeddings": True},
+    {**PAIRS, "map": "pairs", "position": "relative", "teacher_layers": [4], "student_layers": [0.6], "distance": "unit_l1",
+     "channels": "none"},
     {**HEADS, "teacher_layers": [2, 4, 6], "head": "gelu"},
     {**HEADS, "teacher_layers": [0, 5], "weights": [1.0, 0.3], "head": "linear", "cosine_weight": 0.0,
      "distance": "nmse", "channels": "standard"},
