@@ -28,10 +28,10 @@ bool is_no_worse(const std::string& metric, double a, double b) {
   return known != nullptr && (known->direction == Direction::kMinimise ? a <= b : a >= b);
 }
 
-using Rows = std::vector<std::vector<std::string>>;
+using TableRows = std::vector<std::vector<std::string>>;
 
-Rows transposed(const Rows& rows) {
-  Rows turned(rows.front().size());
+TableRows transposed(const TableRows& rows) {
+  TableRows turned(rows.front().size());
   for (const auto& row : rows) {
     for (size_t i = 0; i < row.size(); ++i) turned[i].push_back(row[i]);
   }
@@ -71,7 +71,7 @@ ReportTable score_table(const Scores& scores) {
 
 std::string score_text(const Scores& scores) {
   const ReportTable table = score_table(scores);
-  Rows rows = {table.columns};
+  TableRows rows = {table.columns};
   rows.insert(rows.end(), table.rows.begin(), table.rows.end());
   if (rows.size() < table.columns.size()) rows = transposed(rows);
   std::string text = text_table(rows);

@@ -43,7 +43,8 @@ TEST(EqualShapes, AreMembersOfEqualParametersFromWideToDeep) {
 TEST(EqualShapes, AreTheClosestToTheNumberAskedFor) {
   const SearchSpace space = load_space("pocket-deep.yaml");
   const std::vector<EqualShape> shapes = equal_shapes(space, {.params = 2'000'000, .count = 100});
-  for (const EqualShape& shape : shapes) EXPECT_NEAR(static_cast<double>(shape.params), 2e6, 0.03 * 2e6);
+  for (const EqualShape& shape : shapes)
+    EXPECT_NEAR(static_cast<double>(shape.params), 2e6, 0.03 * 2e6);
   // Among members with equal layers none of these depths and widths is closer.
   const SpaceChoices& choices = space.choices();
   for (const EqualShape& shape : shapes) {
