@@ -130,8 +130,8 @@ void add_compare(CLI::App& group, Globals& globals) {
   verb->add_option("--other", args->other,
                    "name of the second model; the first of OTHER, or all others of SCORES");
   verb->footer(
+      "The files are those of `concertina eval MODEL --clips -o FILE`.\n"
       "Examples:\n"
-      "  concertina eval a.safetensors --clips -o a.json\n"
       "  concertina scores compare a.json\n"
       "  concertina scores compare a.json b.json");
   verb->callback([args, &globals] { compare(*args, globals); });

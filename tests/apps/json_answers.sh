@@ -53,7 +53,8 @@ json 'all(0 < row["p"] <= 1 and row["low"] <= row["difference"] <= row["high"] a
 printf 'model\tPR\tKS\nm\t5.41\t96.3\n' >"$work/superb.tsv"
 json 'x[0]["tasks"] == 2 and x[0]["overall"] is None and 900 < x[0]["superb_s"] < 1000' scores superb "$work/superb.tsv"
 awk -F'\t' 'BEGIN { OFS = FS; print "id", "split", "keyword" }
-  NR > 1 && ($10 == "train" && a++ < 12 || $10 == "test" && b++ < 6) { print $1, $10, n++ % 2 ? "yes" : "no" }' data/smoke/manifest.tsv >"$work/ks.tsv"
+  NR == 1 { for (i = 1; i <= NF; ++i) if ($i == "split") split_at = i; next }
+  $split_at == "train" && a++ < 12 || $split_at == "test" && b++ < 6 { print $1, $split_at, n++ % 2 ? "yes" : "no" }' data/smoke/manifest.tsv >"$work/ks.tsv"
 json '[m["name"] for m in x["models"]][1:] == ["teacher", "mfcc", "fbank", "random"] and x["tasks"][0]["content"] == "2 keywords" and
   x["tasks"][0]["scored_clips"] == 6 and {"ks.acc_matched", "teacher.r2"} <= {s["metric"] for s in x["models"][4]["scores"]}' \
   eval "$model" --data data/smoke/manifest.tsv --tasks ks --set "tasks.data={ks: $work/ks.tsv}" --set tasks.probe_width=8 \

@@ -26,6 +26,7 @@ same extract.txt
 "$program" run pipeline.yaml --out run --dry-run >answer
 same plan.txt
 for stamp in run/stamps/*; do
+  [ "$(basename "$stamp")" != report ] || continue  # it depends on what the study holds, and is made again once
   grep -q "$(cut -c1-16 "$stamp")" answer || fail "the stamp of $(basename "$stamp") is another"
 done
 
