@@ -16,10 +16,6 @@ METRICS = {  # metric: column title
 }
 SIZES = ["smallest", "default", "largest"]
 PARTS = ["teacher", "stage1", "stage2"]  # folders of a run; stage 0 is the teacher
-STAGE2 = {  # of configs/pretrain.yaml
-    "objective": {"kind": "layer_mean", "top": 4, "distance": "l1"},
-    "batch": {"crops": 8, "seconds": 3, "sources": {"festvox-ru": 2, "asterisk": 1, "flight-of-the-amazon-queen": 1}},
-}
 
 
 def folder_of_seed(seed, pipeline="pretrain"):
@@ -98,20 +94,6 @@ def losses_in(metrics):
     """{size: loss} of the last validation."""
     lines = [json.loads(line) for line in open(metrics)]
     return [line for line in lines if "validation" in line][-1]["validation"]
-
-
-def common_losses(out, seed, settings=()):
-    """{size: loss} of a run's supernet on the dev crops of configs/pretrain.yaml, unmasked and with its loss, whatever it was trained
-    with: the validation of one step at a rate of almost 0. `settings` of the corpus."""
-    folder = out / "common"
-    metrics = folder / "stage2/metrics.jsonl"
-    if not (folder / "stage2/model.safetensors").exists():
-        shutil.rmtree(folder, ignore_errors=True)
-        shutil.copytree(out / "teacher", folder / "teacher")
-        stage = STAGE2 | {"init_from": str((out / "stage2").resolve()), "steps": 1, "optimizer": {"lr": 1e-12, "weight_decay": 0}}
-        sets = [argument for setting in [f"stage2={json.dumps(stage)}", *settings] for argument in ("--set", setting)]
-        run("train", "configs/pretrain.yaml", "--stage", "2", "--seed", str(seed), "--out", folder, *sets)
-    return losses_in(metrics)
 
 
 def scores_of(out, tasks="pr,sid,asv", data="data/manifest.tsv"):
