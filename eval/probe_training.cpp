@@ -47,8 +47,8 @@ ChannelScale channel_scale(std::span<const at::Tensor> features) {
     for (int64_t first = 0; first < rows; first += kScaleRows) {
       const at::Tensor part =
           each.narrow(1, first, std::min(kScaleRows, rows - first)).to(at::kFloat) - shift;
-      sum += part.sum({0, 1});
-      squares += part.square().sum({0, 1});
+      sum += part.sum(at::IntArrayRef{0, 1});
+      squares += part.square().sum(at::IntArrayRef{0, 1});
     }
     count += rows * each.size(0);
   }
