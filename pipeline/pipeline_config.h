@@ -36,6 +36,7 @@ struct SearchConfig {
   std::vector<std::string> front_score = {"pr.frame_acc"};
   int64_t front_keep = 6;
   int64_t trials = 200;
+  double fidelity = 1;
   int32_t workers = 0;  // 0: as many as threads
 };
 

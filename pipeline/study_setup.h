@@ -22,7 +22,8 @@ std::vector<std::string> searched_metrics(const SearchConfig& search);
 SearcherOptions searcher_options(const PipelineConfig& config,
                                  const std::vector<MetricInfo>& objectives);
 bool is_searched(const SearchConfig& search, const std::string& metric);
-// A subset of the configured tasks: those that some metric needs and the corpus has data for.
+// A subset of the configured tasks: those that some metric needs and the corpus has data for. On dev,
+// which the search scores, at the search's fidelity.
 TaskOptions tasks_for(const PipelineConfig& config, const Manifest& manifest,
                       const std::vector<std::string>& metrics, Split split);
 DistillScoreOptions distill_score_options(const PipelineConfig& config);
