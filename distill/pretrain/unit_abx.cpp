@@ -17,8 +17,23 @@ namespace concertina {
 namespace {
 
 constexpr int64_t kUnitTriples = 5000;
+constexpr int64_t kLabelledClips = 2000;  // whose tokens fit into memory in any corpus
 
-// Of all clips with labels; AbxToken::clip is an index into clips.clips().
+// Indices into clips.clips(): of those with labels every n-th.
+std::vector<int64_t> labelled_clips(const JoinedClips& clips) {
+  std::vector<int64_t> all, some;
+  for (int64_t i = 0; i < std::ssize(clips.clips()); ++i) {
+    const JoinedClips::ClipSpan& span = clips.clips()[static_cast<size_t>(i)];
+    const Clip& clip = clips.manifest().clips[static_cast<size_t>(span.clip)];
+    if (!clip.phones.empty() && span.frames > 0) all.push_back(i);
+  }
+  const int64_t step =
+      std::max<int64_t>(1, (std::ssize(all) + kLabelledClips - 1) / kLabelledClips);
+  for (int64_t i = 0; i < std::ssize(all); i += step) some.push_back(all[static_cast<size_t>(i)]);
+  return some;
+}
+
+// AbxToken::clip is an index into clips.clips().
 std::vector<AbxToken> phone_tokens(const JoinedClips& clips) {
   const Manifest& manifest = clips.manifest();
   std::map<std::string, int64_t> labels, speakers;
@@ -27,10 +42,9 @@ std::vector<AbxToken> phone_tokens(const JoinedClips& clips) {
   };
   std::set<int64_t> pauses;
   std::vector<AbxToken> tokens;
-  for (int64_t i = 0; i < std::ssize(clips.clips()); ++i) {
+  for (const int64_t i : labelled_clips(clips)) {
     const JoinedClips::ClipSpan& span = clips.clips()[static_cast<size_t>(i)];
     const Clip& clip = manifest.clips[static_cast<size_t>(span.clip)];
-    if (clip.phones.empty() || span.frames == 0) continue;
     std::vector<double> ends_s;
     std::vector<int64_t> phones;
     for (const PhoneSegment& segment : read_phones(manifest.phones_path(clip))) {

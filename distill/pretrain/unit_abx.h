@@ -10,10 +10,11 @@
 namespace concertina {
 
 // ABX error within speakers (speech/abx.h), in [0, 1], chance 0.5: tokens are the units of a phone's
-// frames, and their distance is dynamic time warping, where frames with the same unit are at distance 0 and
-// others at 1, as for one-hot features (Nguyen et al. 2020). Up to 5,000 triples, always the same of
-// a corpus. Nothing where no phone occurs twice between the same neighbours, and another between them, of one
-// speaker. `units` [clips.total_frames()] integers. InputError for a label file that cannot be read.
+// frames, their distance is dynamic time warping over 0 between frames of one unit and 1 between
+// others, as for one-hot features. Up to 5,000 triples of up to 2,000 clips, always the same of a
+// corpus. Nothing where no phone occurs twice between the same neighbours, and another between them,
+// of one speaker. `units` [clips.total_frames()] integers. InputError for a label file that cannot
+// be read.
 std::optional<double> unit_abx_error(const at::Tensor& units, const JoinedClips& clips);
 
 }  // namespace concertina
