@@ -118,11 +118,6 @@ std::string missing_phones(const PhoneData& data, Split split) {
   return "";
 }
 
-bool is_pause(const std::string& label) {
-  static const std::set<std::string> kPauses = {"pau", "#", "sil", "SIL", "sp", "_"};
-  return kPauses.contains(label);
-}
-
 Facts phone_facts(const Manifest& manifest, const TaskOptions& options) {
   const std::string data = hash_of_clips(manifest, [&](const Clip& clip) {
     if (clip.phones.empty() || clip.split == Split::kTest) return std::string();

@@ -38,8 +38,6 @@ PhoneData read_phone_data(const Manifest& manifest, const TaskOptions& options, 
 // Why phones cannot be learnt in train and scored in `split`: a sentence that names the column, or "".
 std::string missing_phones(const PhoneData& data, Split split);
 
-bool is_pause(const std::string& label);
-
 // TaskKind::facts and test_facts of tasks on phones.
 Facts phone_facts(const Manifest& manifest, const TaskOptions& options);
 Facts test_phone_facts(const Manifest& manifest);

@@ -4,15 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <numbers>
 #include <set>
 #include <utility>
 
-#include "eval/abx.h"
-#include "eval/dtw.h"
+#include "eval/abx_interval.h"
 #include "eval/phone_data.h"
+#include "speech/abx.h"
+#include "speech/dtw.h"
+#include "speech/phones.h"
 #include "supernet/nn/one_thread_each.h"
 
 namespace concertina {
@@ -27,9 +28,13 @@ struct AbxSet {
   std::map<int64_t, std::vector<size_t>> of_clip;  // tokens by clip: those that triples compare
 };
 
-// Every segment between two others that is no pause and was encoded as a whole.
+// Of segments that were encoded as a whole.
 std::vector<AbxToken> tokens_of(const Manifest& manifest, const PhoneData& data,
                                 double clip_seconds, Split split) {
+  std::set<int64_t> pauses;
+  for (size_t i = 0; i < data.labels.size(); ++i) {
+    if (is_pause(data.labels[i])) pauses.insert(static_cast<int64_t>(i));
+  }
   std::map<std::string, int64_t> speakers;
   std::vector<AbxToken> tokens;
   for (const int64_t index : data.of(split)) {
@@ -39,11 +44,8 @@ std::vector<AbxToken> tokens_of(const Manifest& manifest, const PhoneData& data,
     const double encoded_s = clip_seconds > 0 ? std::min(clip_seconds, length_s) : length_s;
     const int64_t speaker =
         speakers.emplace(row.source + "\t" + row.speaker, std::ssize(speakers)).first->second;
-    for (size_t i = 1; i + 1 < clip.classes.size() && clip.ends_s[i] <= encoded_s; ++i) {
-      if (is_pause(data.labels[static_cast<size_t>(clip.classes[i])])) continue;
-      tokens.push_back({index, clip.ends_s[i - 1], clip.ends_s[i], clip.classes[i],
-                        clip.classes[i - 1], clip.classes[i + 1], speaker});
-    }
+    add_abx_tokens({clip.ends_s, clip.classes, pauses}, {.clip = index, .speaker = speaker},
+                   encoded_s, tokens);
   }
   return tokens;
 }
@@ -59,22 +61,11 @@ AbxSet abx_set(std::vector<AbxToken> tokens, AbxSpeakers speakers, int64_t most,
   return set;
 }
 
-// Frames whose centres are in the segment, or the one that is nearest to its middle: [L, n, D], of
-// length 1.
+// Frames of the segment: [L, n, D], of length 1.
 at::Tensor frames_of(const AbxToken& token, const ClipFeatures& features) {
-  const auto frame = [&](double time_s) {
-    return (time_s - features.centre_s) / features.period_s;
-  };
-  const int64_t last = features.layers.size(1) - 1;
-  auto first = static_cast<int64_t>(std::ceil(frame(token.start_s)));
-  auto end = static_cast<int64_t>(std::ceil(frame(token.end_s)));
-  first = std::clamp<int64_t>(first, 0, last + 1);
-  end = std::clamp<int64_t>(end, 0, last + 1);
-  if (first >= end) {
-    first = std::clamp<int64_t>(std::llround(frame((token.start_s + token.end_s) / 2)), 0, last);
-    end = first + 1;
-  }
-  const at::Tensor frames = features.layers.narrow(1, first, end - first).to(at::kFloat);
+  const FrameRange range =
+      token_frames(token, {features.centre_s, features.period_s, features.layers.size(1)});
+  const at::Tensor frames = features.layers.narrow(1, range.first, range.count).to(at::kFloat);
   return frames / frames.norm(2, {2}, true).clamp_min(1e-12);
 }
 
@@ -93,14 +84,13 @@ std::vector<double> token_distances(const at::Tensor& first, const at::Tensor& s
 
 using AbxFrames = std::map<size_t, at::Tensor>;  // by token: [L, n, D]
 
-// 1: A is farther from X than B is, 1/2: both are equally far. Of each layer.
+// Of each layer.
 std::vector<double> errors_of(const AbxTriple& triple, const AbxFrames& frames) {
   const at::Tensor& x = frames.at(static_cast<size_t>(triple.x));
   const auto to_a = token_distances(frames.at(static_cast<size_t>(triple.a)), x);
   const auto to_b = token_distances(frames.at(static_cast<size_t>(triple.b)), x);
   std::vector<double> errors;
-  for (size_t l = 0; l < to_a.size(); ++l)
-    errors.push_back(to_a[l] > to_b[l] ? 1 : to_a[l] == to_b[l] ? 0.5 : 0);
+  for (size_t l = 0; l < to_a.size(); ++l) errors.push_back(abx_triple_error(to_a[l], to_b[l]));
   return errors;
 }
 

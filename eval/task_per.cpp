@@ -4,6 +4,7 @@
 
 #include "eval/phone_data.h"
 #include "eval/sequence_task.h"
+#include "speech/phones.h"
 
 namespace concertina {
 namespace {

@@ -7,6 +7,7 @@
 #include "core/errors.h"
 #include "eval/folds.h"
 #include "eval/phone_data.h"
+#include "speech/phones.h"
 
 namespace concertina {
 namespace {

@@ -9,9 +9,9 @@
 #include <set>
 #include <utility>
 
-#include "eval/dtw.h"
 #include "eval/spoken_queries.h"
 #include "eval/task.h"
+#include "speech/dtw.h"
 
 namespace concertina {
 namespace {

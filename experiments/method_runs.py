@@ -1,41 +1,58 @@
 """Shared by experiments/methods and benchmarks/method_steps: short runs of stage 2 of the configs in configs/methods/, all from one
 teacher and one stage 1, with fresh heads."""
 import json
+import os
 import shutil
 import statistics
-import subprocess
 
-from seed_tables import PROGRAM, ROOT
+import seed_tables as tables
 
 BASELINE = "layer-mean"
-
-
-def config_of(method):
-    return "configs/pretrain.yaml" if method == BASELINE else f"configs/methods/{method}.yaml"
+NOT_MEASURED = {"logits": "the quickstart's teacher has no head that predicts units"}
+SHARED = ["stage2/units.safetensors", "teachers/whisper.safetensors"]  # made by one run, linked by others; the program checks units
 
 
 def all_methods():
-    """Without the baseline, whose teacher, space and steps they share."""
-    return sorted(path.stem for path in (ROOT / "configs/methods").glob("*.yaml"))
+    """Those that can be trained from the quickstart's teacher, without the baseline."""
+    names = {path.stem for path in (tables.ROOT / "configs/methods").glob("*.yaml")}
+    return sorted(names - {BASELINE} - set(NOT_MEASURED))
 
 
-def train(method, start, out, seed, steps, settings=(), data=None):
-    """Stage 2 of a method in `out`, unless it is finished there. `start`: a run with teacher/ and stage1/."""
+def sorted_stage1(start):
+    """What stage 2 of the run `start` began with: its stage 1, sorted where it has a sort stage."""
+    return start / ("sort" if (start / "sort").exists() else "stage1")
+
+
+def link(source, target):
+    if source.exists() and not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.link(source, target)
+
+
+def train(method, start, out, seed, steps, settings=(), data=None, threads=None, shared=None):
+    """Stage 2 of a method in `out`, unless it is finished there. `start`: a run with teacher/ and stage1/; `shared`: folder of units
+    of this seed and of further teachers, which the first run that makes them leaves there."""
     if (out / "stage2/model.safetensors").exists():
         return
-    for part in ("teacher", "stage1"):
+    for part, source in (("teacher", start / "teacher"), ("stage1", sorted_stage1(start))):
         if not (out / part).exists():
-            shutil.copytree(start / part, out / part)
+            shutil.copytree(source, out / part, ignore=shutil.ignore_patterns("checkpoint", "best"), copy_function=os.link)
+    for file in SHARED if shared else []:
+        link(shared / file, out / file)
     values = [f"stage2.{setting}" for setting in (
-        f"steps={steps}", "fresh_heads=true", "cache.dtype=none", "validate_every=0", "validation_crops=1", *settings)]
+        f"steps={steps}", "fresh_heads=true", "validate_every=0", "validation_crops=1", *settings)]
     if data:
         values.append(f"corpus.root={data.resolve()}")
-    command = [PROGRAM, "train", config_of(method), "--stage", "2", "--seed", str(seed), "--out", out, "--quiet"]
+    command = ["train", f"configs/methods/{method}.yaml", "--stage", "2", "--seed", str(seed), "--out", out, "--quiet"]
     for value in values:
         command += ["--set", value]
+    if threads:
+        command += ["--threads", str(threads)]
     if (out / "stage2").exists():
         command.append("--resume")
-    subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    tables.run(*command)
+    for file in SHARED if shared else []:
+        link(out / file, shared / file)
 
 
 def step_seconds(out):

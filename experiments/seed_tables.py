@@ -1,4 +1,5 @@
 """Shared by the experiments: runs of a pipeline with several seeds, and their test scores as rows of Markdown."""
+import concurrent.futures
 import json
 import pathlib
 import random
@@ -75,6 +76,25 @@ def write_between(path, marker, text):
 
 def run(*command):
     subprocess.run([PROGRAM, *command], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def in_parallel(function, jobs, at_once):
+    """Calls function(*job), `at_once` at a time, with a line on stderr after each. Returns the jobs of which the program failed."""
+    failed = []
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        waiting = {pool.submit(function, *job): job for job in jobs}
+        try:
+            for done, future in enumerate(concurrent.futures.as_completed(waiting), 1):
+                job = waiting[future]
+                if isinstance(future.exception(), subprocess.CalledProcessError):  # its message is on stderr
+                    failed.append(job)
+                else:
+                    future.result()
+                print(f"{done} of {len(jobs)}: {' '.join(map(str, job))}{' failed' if job in failed else ''}", file=sys.stderr)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return failed
 
 
 def train(out, seed, stages, settings):

@@ -1,7 +1,10 @@
+#include "speech/phones.h"
+
 #include <fmt/format.h>
 
 #include <cmath>
 #include <cstdlib>
+#include <set>
 
 #include "core/errors.h"
 #include "core/files.h"
@@ -39,6 +42,11 @@ std::vector<PhoneSegment> read_phones(const std::filesystem::path& path) {
     segments.push_back(std::move(segment));
   }
   return segments;
+}
+
+bool is_pause(const std::string& label) {
+  static const std::set<std::string> kPauses = {"pau", "#", "sil", "SIL", "sp", "_"};
+  return kPauses.contains(label);
 }
 
 }  // namespace concertina

@@ -111,6 +111,21 @@ at::Tensor shifted(const at::Tensor& x, int64_t shift) {
   return at::cat({first, x}, 1);
 }
 
+// A batch whose mask is that of the teacher's frames: a frame is masked where the student's that is
+// nearest in time is. A teacher's first or last frame may have none, and is seen.
+SpeechBatch masked_for(const Subnet& teacher, const Blueprint& student, SpeechBatch batch) {
+  const int64_t shift = frame_shift(student, teacher.blueprint);
+  const int64_t frames = teacher.blueprint.frames(batch.waveform.size(1));
+  if (!batch.mask.defined() || (shift == 0 && frames <= batch.mask.size(1))) return batch;
+  const int64_t to = std::max<int64_t>(0, shift), from = std::max<int64_t>(0, -shift);
+  const int64_t count = std::min(frames - to, batch.mask.size(1) - from);
+  at::Tensor mask = at::zeros({batch.mask.size(0), frames}, batch.mask.options());
+  if (count > 0) mask.narrow(1, to, count).copy_(batch.mask.narrow(1, from, count));
+  batch.mask = mask;
+  batch.visible.reset();  // a plan for the student's frames
+  return batch;
+}
+
 void add_pass(const std::vector<Row>& rows, const Subnet& teacher, const Blueprint& student,
               const SpeechBatch& batch, TeacherFrames frames, Rows& result) {
   const WantedOutputs wants = wants_of(rows, teacher.architecture.depth());
@@ -137,7 +152,7 @@ Rows rows_of(const std::vector<Row>& rows, std::span<const Subnet> teachers,
         if (row.teacher == static_cast<int32_t>(i) && row.masked == masked) pass.push_back(row);
       }
       if (pass.empty()) continue;
-      SpeechBatch input = batch;
+      SpeechBatch input = masked_for(teachers[i], student, batch);
       if (!masked && frames == TeacherFrames::kAll && batch.mask.defined()) {
         input.mask.reset();
         input.visible.reset();  // a plan for the mask

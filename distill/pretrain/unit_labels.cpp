@@ -10,6 +10,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "core/log.h"
+#include "distill/pretrain/unit_abx.h"
 #include "distill/pretrain/unit_quality.h"
 #include "distill/pretrain/units.h"
 #include "supernet/model/model_file.h"
@@ -62,11 +63,14 @@ void record_quality(const UnitFit& fit, const StageData& data, const UnitLabels&
                     const std::filesystem::path& path) {
   nlohmann::ordered_json json{{"distortion", fit.distortion}};
   const auto record = [&](const char* split, const JoinedClips& clips, const at::Tensor& units) {
-    const std::optional<UnitQuality> quality = unit_quality(units, phones_of_frames(clips));
+    std::optional<UnitQuality> quality = unit_quality(units, phones_of_frames(clips));
     if (!quality) return;
+    quality->abx_error = unit_abx_error(units, clips);
     json[split] = nlohmann::ordered_json::parse(to_json(*quality));
-    log_info("units on {} clips: phone purity {:.3f}, cluster purity {:.3f}, PNMI {:.3f}", split,
-             quality->phone_purity, quality->cluster_purity, quality->pnmi);
+    const std::string abx =
+        quality->abx_error ? fmt::format(", ABX error {:.3f}", *quality->abx_error) : "";
+    log_info("units on {} clips: phone purity {:.3f}, cluster purity {:.3f}, PNMI {:.3f}{}", split,
+             quality->phone_purity, quality->cluster_purity, quality->pnmi, abx);
   };
   record("training", data.training, labels.training);
   record("validation", data.validation, labels.validation);

@@ -56,11 +56,12 @@ std::optional<UnitQuality> unit_quality(const at::Tensor& units, const at::Tenso
 }
 
 std::string to_json(const UnitQuality& quality) {
-  return nlohmann::ordered_json{{"frames", quality.frames},
-                                {"phone_purity", quality.phone_purity},
-                                {"cluster_purity", quality.cluster_purity},
-                                {"pnmi", quality.pnmi}}
-      .dump();
+  nlohmann::ordered_json json{{"frames", quality.frames},
+                              {"phone_purity", quality.phone_purity},
+                              {"cluster_purity", quality.cluster_purity},
+                              {"pnmi", quality.pnmi}};
+  if (quality.abx_error) json["abx_error"] = *quality.abx_error;
+  return json.dump();
 }
 
 }  // namespace concertina

@@ -16,9 +16,11 @@ namespace concertina {
 //   phone purity     sum over z of max over y of p(y, z): the accuracy of units as phones
 //   cluster purity   sum over y of max over z of p(y, z)
 //   PNMI             I(y; z) / H(y): the share of the phones' entropy that units explain
+// unit_quality() leaves abx_error to unit_abx_error().
 struct UnitQuality {
   double phone_purity = 0, cluster_purity = 0, pnmi = 0;
   int64_t frames = 0;
+  std::optional<double> abx_error = std::nullopt;  // unit_abx.h
 };
 
 // The phone at the centre of each frame: [total_frames] int64, labels numbered in the order of

@@ -4,6 +4,7 @@
 
 #include "core/errors.h"
 #include "distill/objective/layer_mean.h"
+#include "tests/distill/objective/parsed.h"
 #include "tests/distill/training.h"
 
 namespace concertina {
@@ -19,9 +20,7 @@ class StageOfTeachers : public testing::Training {
     DistillOptions options;
     options.train = testing::tiny_training(4);
     options.train.dtype = Precision::kFp32;
-    ConfigFile file = ConfigFile::parse("objective: " + teachers);
-    read_objective(file.root().section("objective"), options.objective);
-    file.finish();
+    options.objective = testing::options_of(teachers);
     return options;
   }
   Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));

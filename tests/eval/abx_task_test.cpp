@@ -5,9 +5,6 @@
 #include <ATen/Parallel.h>
 
 #include <cmath>
-#include <map>
-#include <memory>
-#include <utility>
 
 #include "core/errors.h"
 #include "eval/tasks.h"
@@ -27,19 +24,6 @@ TaskOptions abx_options(const std::string& task) {
 TaskScore abx_score(const Manifest& manifest, const TaskOptions& options,
                     const FeatureExtractor& features = mfcc_baseline_features()) {
   return score_tasks(manifest, features, options, Split::kTest, {}).at(0);
-}
-
-// Each clip's features are computed once.
-FeatureExtractor remembered(FeatureExtractor features) {
-  auto seen = std::make_shared<std::map<std::vector<float>, ClipFeatures>>();
-  return [seen, features = std::move(features)](const std::vector<std::vector<float>>& clips) {
-    std::vector<ClipFeatures> result;
-    for (const std::vector<float>& clip : clips) {
-      if (!seen->contains(clip)) (*seen)[clip] = features({clip}).front();
-      result.push_back(seen->at(clip));
-    }
-    return result;
-  };
 }
 
 // Frames of the first "layer" are noise.
@@ -85,7 +69,7 @@ TEST(AbxTask, TheLayerIsChosenOnTrain) {
 TEST(AbxTask, ShuffledLabelsScoreAtChance) {
   constexpr int kDraws = 20;
   const testing::ToyCorpus corpus("abx-shuffled", 3, 10);
-  const FeatureExtractor features = remembered(mfcc_baseline_features());
+  const FeatureExtractor features = testing::remembered(mfcc_baseline_features());
   for (const char* task : {"abx", "abx_across"}) {
     double sum = 0, squares = 0;
     for (int draw = 0; draw < kDraws; ++draw) {

@@ -14,13 +14,6 @@
 namespace concertina {
 namespace {
 
-// Coefficients of one frame, without its neighbours.
-std::vector<ClipFeatures> few_features(const std::vector<std::vector<float>>& clips) {
-  std::vector<ClipFeatures> all = mfcc_baseline_features()(clips);
-  for (ClipFeatures& each : all) each.layers = each.layers.narrow(2, 8 * 20, 4);
-  return all;
-}
-
 class ColumnTasks : public ::testing::Test {
  protected:
   ColumnTasks() { options_.speaker_disjoint.clear(); }
@@ -64,7 +57,7 @@ TEST_F(ColumnTasks, ShuffledIntentsScoreAtChance) {
     Rng rng = Rng(5).fork("intents", static_cast<uint64_t>(draw));
     const Manifest manifest =
         with([&](Clip& clip) { clip.intent = fmt::format("intent{}", rng.below(kIntents)); });
-    const double accuracy = scores("ic", manifest, few_features).at(0).value;
+    const double accuracy = scores("ic", manifest, testing::frame_mfcc(4)).at(0).value;
     sum += accuracy;
     squares += accuracy * accuracy;
   }
@@ -80,7 +73,7 @@ TEST_F(ColumnTasks, AreTheSameOnOneAndTwoThreads) {
   std::vector<double> values;
   for (const int threads : {1, 2}) {
     at::set_num_threads(threads);
-    values.push_back(scores("ic", manifest, few_features).at(0).value);
+    values.push_back(scores("ic", manifest, testing::frame_mfcc(4)).at(0).value);
   }
   at::set_num_threads(before);
   EXPECT_EQ(values[0], values[1]);

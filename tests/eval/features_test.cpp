@@ -12,18 +12,8 @@
 namespace concertina {
 namespace {
 
-TaskOptions few_clips() {
-  TaskOptions options;
-  options.sid_min_clips = 5;
-  options.pr_every = 1;
-  options.asv_trials = 200;
-  return options;
-}
-
-double score_named(const std::vector<TaskScore>& scores, const std::string& metric) {
-  const auto found = std::ranges::find(scores, metric, &TaskScore::metric);
-  return found == scores.end() ? -1 : found->value;
-}
+using testing::score_named;
+using testing::toy_options;
 
 TEST(Features, FbankSolvesTheToyCorpus) {
   const testing::ToyCorpus corpus("fbank");
@@ -32,7 +22,7 @@ TEST(Features, FbankSolvesTheToyCorpus) {
   EXPECT_EQ(features.layers.sizes(), (std::vector<int64_t>{1, 49, 240}));  // 98 frames of 10 ms
   EXPECT_DOUBLE_EQ(features.period_s, 0.02);
   const auto scores =
-      score_tasks(corpus.manifest(), fbank_baseline_features(), few_clips(), Split::kTest, {});
+      score_tasks(corpus.manifest(), fbank_baseline_features(), toy_options(), Split::kTest, {});
   EXPECT_GT(score_named(scores, "pr.frame_acc_lda"), 75);
   EXPECT_GT(score_named(scores, "sid.acc"), 60);
 }
@@ -73,7 +63,7 @@ TEST(Features, SubnetLayersComeBackAtBaseFramesForEveryPeriod) {
 TEST(Features, LayerRulesChooseWhatTheySay) {
   const testing::ToyCorpus corpus("rules");
   const Supernet supernet = testing::perturbed(testing::small_space(testing::mel_blueprint()), 1);
-  TaskOptions options = few_clips();
+  TaskOptions options = toy_options();
   options.tasks = {"pr"};
   const std::map<LayerRule, std::string> names = {{LayerRule::kLast, "last layer"},
                                                   {LayerRule::kAll, "mean of layers"},

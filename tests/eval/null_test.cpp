@@ -27,19 +27,6 @@ SearchSpace deep_space() {
   return SearchSpace(testing::mel_blueprint(), choices, {}, SlicingRule::kPrefix);
 }
 
-// The same features whatever the labels are, so each clip is encoded once.
-FeatureExtractor remembered(FeatureExtractor features) {
-  auto seen = std::make_shared<std::map<std::vector<float>, ClipFeatures>>();
-  return [seen, features = std::move(features)](const std::vector<std::vector<float>>& clips) {
-    std::vector<ClipFeatures> result;
-    for (const std::vector<float>& clip : clips) {
-      if (!seen->contains(clip)) (*seen)[clip] = features({clip}).front();
-      result.push_back(seen->at(clip));
-    }
-    return result;
-  };
-}
-
 // Speakers and phones are drawn for each clip and segment alike. (A shuffle of those that are there
 // would leave less of what train has much of for dev.)
 Manifest with_random_labels(const Manifest& manifest, int32_t draw) {
@@ -71,15 +58,14 @@ Mean mean_of(const std::vector<double>& values) {
 TEST(NullTest, WithRandomLabelsTheDeepestSubnetScoresAsOneOfDepthTwo) {
   const testing::ToyCorpus corpus("null", 3, 20);
   const Supernet supernet = testing::perturbed(deep_space(), 1);
-  const auto shallow = remembered(subnet_features(supernet.slice(supernet.space().smallest())));
-  const auto deep = remembered(subnet_features(supernet.slice(supernet.space().largest())));
+  const auto shallow =
+      testing::remembered(subnet_features(supernet.slice(supernet.space().smallest())));
+  const auto deep =
+      testing::remembered(subnet_features(supernet.slice(supernet.space().largest())));
   ASSERT_EQ(supernet.space().smallest().depth(), 2);
   ASSERT_EQ(supernet.space().largest().depth(), 10);
-  TaskOptions options;
-  options.sid_min_clips = 5;
-  options.pr_every = 1;
+  TaskOptions options = testing::toy_options();
   options.clip_seconds = 1;
-  options.asv_trials = 200;
 
   std::map<std::string, std::vector<double>> gains;
   for (int32_t draw = 0; draw < kDraws; ++draw) {

@@ -14,10 +14,7 @@
 namespace concertina {
 namespace {
 
-double score_named(const std::vector<TaskScore>& scores, const std::string& metric) {
-  const auto found = std::ranges::find(scores, metric, &TaskScore::metric);
-  return found == scores.end() ? -1 : found->value;
-}
+using testing::score_named;
 
 class OwnData : public ::testing::Test {
  protected:

@@ -12,12 +12,7 @@
 namespace concertina {
 namespace {
 
-// Coefficients of one frame, without its neighbours.
-std::vector<ClipFeatures> frame_features(const std::vector<std::vector<float>>& clips) {
-  std::vector<ClipFeatures> all = mfcc_baseline_features()(clips);
-  for (ClipFeatures& each : all) each.layers = each.layers.narrow(2, 8 * 20, 20);
-  return all;
-}
+using testing::score_named;
 
 TaskOptions sequence_options(const std::string& task) {
   TaskOptions options;
@@ -27,15 +22,11 @@ TaskOptions sequence_options(const std::string& task) {
   return options;
 }
 
-double rate_of(const std::vector<TaskScore>& scores, const std::string& metric) {
-  const auto found = std::ranges::find(scores, metric, &TaskScore::metric);
-  return found == scores.end() ? -1 : found->value;
-}
-
 TEST(PhoneErrorRate, OfTonesIsLowAndOfShuffledLabelsHigh) {
   const testing::ToyCorpus corpus("per", 3, 10);
   const TaskOptions options = sequence_options("per");
-  const auto right = score_tasks(corpus.manifest(), frame_features, options, Split::kTest, {});
+  const auto right =
+      score_tasks(corpus.manifest(), testing::frame_mfcc(20), options, Split::kTest, {});
   ASSERT_EQ(right.size(), 1u);
   EXPECT_EQ(right[0].metric, "per.per_wsum");
   EXPECT_LT(right[0].value, 25) << right[0].setting;
@@ -49,7 +40,7 @@ TEST(PhoneErrorRate, OfTonesIsLowAndOfShuffledLabelsHigh) {
   }
   for (size_t i = 0; i + 1 < training.size(); ++i)
     std::swap(training[i]->phones, training[i + 1]->phones);
-  const auto wrong = score_tasks(shuffled, frame_features, options, Split::kTest, {});
+  const auto wrong = score_tasks(shuffled, testing::frame_mfcc(20), options, Split::kTest, {});
   EXPECT_GT(wrong[0].value, 60);
 }
 
@@ -71,11 +62,12 @@ class SpokenCharacters : public ::testing::Test {
 };
 
 TEST_F(SpokenCharacters, AreRecognised) {
-  const auto scores = score_tasks(corpus_.manifest(), frame_features, options_, Split::kTest, {});
+  const auto scores =
+      score_tasks(corpus_.manifest(), testing::frame_mfcc(20), options_, Split::kTest, {});
   ASSERT_EQ(scores.size(), 2u);
-  EXPECT_LT(rate_of(scores, "asr.cer_wsum"), 30) << scores[0].setting;
-  EXPECT_LT(rate_of(scores, "asr.wer_wsum"), 70);
-  EXPECT_GE(rate_of(scores, "asr.wer_wsum"), rate_of(scores, "asr.cer_wsum"));
+  EXPECT_LT(score_named(scores, "asr.cer_wsum"), 30) << scores[0].setting;
+  EXPECT_LT(score_named(scores, "asr.wer_wsum"), 70);
+  EXPECT_GE(score_named(scores, "asr.wer_wsum"), score_named(scores, "asr.cer_wsum"));
 }
 
 TEST_F(SpokenCharacters, OfShuffledTextsAreNot) {
@@ -85,9 +77,9 @@ TEST_F(SpokenCharacters, OfShuffledTextsAreNot) {
   for (const Clip& clip : manifest.clips) texts.push_back(clip.text);
   rng.shuffle(std::span(texts));
   for (size_t i = 0; i < texts.size(); ++i) manifest.clips[i].text = texts[i];
-  const auto scores = score_tasks(manifest, frame_features, options_, Split::kTest, {});
-  EXPECT_GT(rate_of(scores, "asr.cer_wsum"), 60);
-  EXPECT_GT(rate_of(scores, "asr.wer_wsum"), 90);
+  const auto scores = score_tasks(manifest, testing::frame_mfcc(20), options_, Split::kTest, {});
+  EXPECT_GT(score_named(scores, "asr.cer_wsum"), 60);
+  EXPECT_GT(score_named(scores, "asr.wer_wsum"), 90);
 }
 
 TEST_F(SpokenCharacters, OfTheLanguageThatMostOfTrainSpeaks) {
@@ -100,14 +92,15 @@ TEST_F(SpokenCharacters, OfTheLanguageThatMostOfTrainSpeaks) {
   }
   const PreparedTasks prepared(manifest, options_, Split::kTest);
   ASSERT_EQ(prepared.names().size(), 1u);
-  const auto scores = prepared.score(frame_features, Intervals::kNone, {});
+  const auto scores = prepared.score(testing::frame_mfcc(20), Intervals::kNone, {});
   EXPECT_EQ(scores.at(0).totals.size(), static_cast<size_t>(tests));
 }
 
 TEST_F(SpokenCharacters, WithoutTextsOrWithTheSameAudioThereIsNoScore) {
   Manifest manifest = corpus_.manifest();
   for (Clip& clip : manifest.clips) clip.hash = "0123456789abcdef";
-  EXPECT_THROW(score_tasks(manifest, frame_features, options_, Split::kTest, {}), InputError);
+  EXPECT_THROW(score_tasks(manifest, testing::frame_mfcc(20), options_, Split::kTest, {}),
+               InputError);
   for (Clip& clip : manifest.clips) {
     if (clip.split == Split::kTest) clip.text = "...";
   }

@@ -15,27 +15,17 @@
 namespace concertina {
 namespace {
 
-TaskOptions toy_options() {
-  TaskOptions options;
-  options.sid_min_clips = 5;
-  options.pr_every = 1;
-  options.asv_trials = 200;
-  return options;
-}
-
-double value_of(const std::vector<TaskScore>& scores, const std::string& metric) {
-  const auto found = std::ranges::find(scores, metric, &TaskScore::metric);
-  return found == scores.end() ? -1 : found->value;
-}
+using testing::score_named;
+using testing::toy_options;
 
 TEST(Tasks, MfccBaselineSolvesTheToyCorpus) {
   const testing::ToyCorpus corpus("tasks");
   const auto scores =
       score_tasks(corpus.manifest(), mfcc_baseline_features(), toy_options(), Split::kTest, {});
-  EXPECT_GT(value_of(scores, "pr.frame_acc_lda"), 75);
-  EXPECT_GT(value_of(scores, "pr.frame_acc"), 75);
-  EXPECT_GT(value_of(scores, "sid.acc"), 60);
-  EXPECT_GE(value_of(scores, "asv.eer"), 0);
+  EXPECT_GT(score_named(scores, "pr.frame_acc_lda"), 75);
+  EXPECT_GT(score_named(scores, "pr.frame_acc"), 75);
+  EXPECT_GT(score_named(scores, "sid.acc"), 60);
+  EXPECT_GE(score_named(scores, "asv.eer"), 0);
   for (const TaskScore& score : scores) {
     EXPECT_LE(score.low, score.value + 1e-9) << score.metric;
     EXPECT_GE(score.high, score.value - 1e-9) << score.metric;
@@ -100,10 +90,10 @@ TEST(Tasks, ProbesOnProjectionsComeBesideThePlainOnesAndChangeNothing) {
   const auto both =
       score_tasks(corpus.manifest(), mfcc_baseline_features(), options, Split::kTest, {});
   EXPECT_EQ(both.size(), plain.size() + 4);
-  for (const TaskScore& score : plain) EXPECT_EQ(value_of(both, score.metric), score.value);
+  for (const TaskScore& score : plain) EXPECT_EQ(score_named(both, score.metric), score.value);
   for (const char* metric : {"pr.frame_acc_matched", "pr.frame_acc_lda_matched", "sid.acc_matched",
                              "sid.acc_ridge_matched"}) {
-    EXPECT_GT(value_of(both, metric), 50) << metric;
+    EXPECT_GT(score_named(both, metric), 50) << metric;
     ASSERT_NE(find_metric(metric), nullptr) << metric;
   }
 }
@@ -177,7 +167,7 @@ TEST(Tasks, TheScoredSplitChoosesNothing) {
     EXPECT_EQ(right[i].setting, wrong[i].setting);
     EXPECT_NE(right[i].setting.find("of train"), std::string::npos) << right[i].setting;
   }
-  EXPECT_NE(value_of(right, "pr.frame_acc"), value_of(wrong, "pr.frame_acc"));
+  EXPECT_NE(score_named(right, "pr.frame_acc"), score_named(wrong, "pr.frame_acc"));
   std::erase_if(shuffled.clips, [](const Clip& clip) { return clip.split == Split::kDev; });
   const auto without_dev = score_tasks(shuffled, features, toy_options(), Split::kTest, {});
   const auto with_dev = score_tasks(corpus.manifest(), features, toy_options(), Split::kTest, {});
@@ -215,8 +205,8 @@ TEST(Tasks, WhatTheManifestLacksIsLeftOut) {
   for (Clip& clip : manifest.clips) clip.phones.clear();
   const auto scores =
       score_tasks(manifest, mfcc_baseline_features(), toy_options(), Split::kTest, {});
-  EXPECT_EQ(value_of(scores, "pr.frame_acc"), -1);
-  EXPECT_GE(value_of(scores, "sid.acc"), 0);
+  EXPECT_EQ(score_named(scores, "pr.frame_acc"), -1);
+  EXPECT_GE(score_named(scores, "sid.acc"), 0);
   EXPECT_EQ(available_tasks(manifest, toy_options(), Split::kTest),
             (std::vector<std::string>{"sid", "asv"}));
   for (Clip& clip : manifest.clips) clip.speaker.clear();

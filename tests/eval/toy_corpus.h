@@ -1,15 +1,22 @@
-// A small manifest of synthetic clips on disk: two speakers who differ in pitch, each in several
-// dialogues; and "phones": tones that change every 200 ms.
+// A small manifest of synthetic clips on disk: speakers who differ in pitch, each in several
+// dialogues; and "phones": tones that change every 200 ms. Options, features and scores for it.
 #pragma once
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <map>
+#include <memory>
 #include <numbers>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "core/rng.h"
+#include "eval/tasks.h"
 #include "speech/audio.h"
 #include "speech/manifest.h"
 
@@ -72,5 +79,41 @@ class ToyCorpus {
   std::filesystem::path folder_;
   Manifest manifest_;
 };
+
+inline TaskOptions toy_options() {
+  TaskOptions options;
+  options.sid_min_clips = 5;
+  options.pr_every = 1;
+  options.asv_trials = 200;
+  return options;
+}
+
+// The value, -1 where there is no such score.
+inline double score_named(const std::vector<TaskScore>& scores, const std::string& metric) {
+  const auto found = std::ranges::find(scores, metric, &TaskScore::metric);
+  return found == scores.end() ? -1 : found->value;
+}
+
+// The first `coefficients` MFCCs of each frame, without its neighbours.
+inline FeatureExtractor frame_mfcc(int64_t coefficients) {
+  return [coefficients](const std::vector<std::vector<float>>& clips) {
+    std::vector<ClipFeatures> all = mfcc_baseline_features()(clips);
+    for (ClipFeatures& each : all) each.layers = each.layers.narrow(2, 8 * 20, coefficients);
+    return all;
+  };
+}
+
+// The features of each clip are computed once, for tests that score it often.
+inline FeatureExtractor remembered(FeatureExtractor features) {
+  auto seen = std::make_shared<std::map<std::vector<float>, ClipFeatures>>();
+  return [seen, features = std::move(features)](const std::vector<std::vector<float>>& clips) {
+    std::vector<ClipFeatures> result;
+    for (const std::vector<float>& clip : clips) {
+      if (!seen->contains(clip)) (*seen)[clip] = features({clip}).front();
+      result.push_back(seen->at(clip));
+    }
+    return result;
+  };
+}
 
 }  // namespace concertina::testing

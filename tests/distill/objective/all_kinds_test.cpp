@@ -9,10 +9,13 @@
 #include "distill/objective/sum.h"
 #include "distill/train/learner.h"
 #include "supernet/model/unit_head.h"
+#include "tests/distill/objective/parsed.h"
 #include "tests/distill/tiny.h"
 
 namespace concertina {
 namespace {
+
+using testing::options_of;
 
 // Layers without attention among them, depths 1 to 3.
 SearchSpace deep_space() {
@@ -22,14 +25,6 @@ SearchSpace deep_space() {
   choices.storage_depth = 3;
   choices.depth = {1, 2, 3};
   return SearchSpace(tiny.blueprint(), choices);
-}
-
-ObjectiveOptions options_of(const std::string& yaml) {
-  ConfigFile file = ConfigFile::parse("objective: " + yaml);
-  ObjectiveOptions options;
-  read_objective(file.root().section("objective"), options);
-  file.finish();
-  return options;
 }
 
 std::unique_ptr<Objective> objective_of(const std::string& yaml) {

@@ -9,6 +9,7 @@
 
 #include "core/errors.h"
 #include "supernet/space/resolve.h"
+#include "tests/distill/objective/parsed.h"
 #include "tests/distill/one_step.h"
 
 namespace concertina {
@@ -36,13 +37,8 @@ class LayerHeads : public ::testing::Test {
     const std::string pair =
         "kind: layer_pairs, map: pairs, position: relative, teacher_layers: [2], student_layers: "
         "[1], channels: none, distance: mse, head_layer: true, ";
-    ConfigFile file =
-        ConfigFile::parse("objective: {kind: sum, of: [{" + pair + "teachers: [" + names[0] +
-                          "]}, {" + pair + "teachers: [" + names[1] + "]}]}");
-    ObjectiveOptions read;
-    read_objective(file.root().section("objective"), read);
-    file.finish();
-    return read;
+    return testing::options_of("{kind: sum, of: [{" + pair + "teachers: [" + names[0] + "]}, {" +
+                               pair + "teachers: [" + names[1] + "]}]}");
   }
   std::unique_ptr<Learner> learner(const std::array<std::string, 2>& named) const {
     return testing::layer_mean_learner(space, [&](Learner::Setup& setup) {

@@ -9,6 +9,7 @@
 #include "distill/objective/layer_mean.h"
 #include "distill/objective/objective_file.h"
 #include "distill/train/trainer.h"
+#include "tests/distill/objective/parsed.h"
 #include "tests/distill/thread_communicator.h"
 #include "tests/distill/training.h"
 
@@ -127,8 +128,7 @@ TEST_F(ObjectiveState, StatisticsAreInCheckpointsAndFiles) {
   options.sampler.in_place = true;
   options.sampler.in_place_weight = 0.5;
   options.cache = CacheDtype::kFp16;
-  ConfigFile file = ConfigFile::parse("objective: {kind: layer_pairs}");
-  read_objective(file.root().section("objective"), options.objective);
+  options.objective = testing::options_of("{kind: layer_pairs}");
   const auto train_in = [&](StageContext where) {
     where.targets = folder.path / "targets";
     return distill_stage(options, {2, space, teacher, nullptr, manifest}, where);

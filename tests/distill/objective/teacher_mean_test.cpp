@@ -10,19 +10,15 @@
 #include "core/errors.h"
 #include "distill/data/target_cache.h"
 #include "distill/objective/sum.h"
+#include "tests/distill/objective/parsed.h"
 #include "tests/distill/one_step.h"
 
 namespace concertina {
 namespace {
 
 ObjectiveOptions pairs_of_last_layers() {
-  ConfigFile file = ConfigFile::parse(
-      "objective: {kind: layer_pairs, map: pairs, teacher_layers: [1], student_layers: [2], "
-      "channels: none}");
-  ObjectiveOptions options;
-  read_objective(file.root().section("objective"), options);
-  file.finish();
-  return options;
+  return testing::options_of(
+      "{kind: layer_pairs, map: pairs, teacher_layers: [1], student_layers: [2], channels: none}");
 }
 
 class SeveralTeachers : public ::testing::Test {

@@ -5,19 +5,14 @@
 #include <gtest/gtest.h>
 
 #include "core/errors.h"
+#include "tests/distill/objective/parsed.h"
 
 namespace concertina {
 namespace {
 
-using ::testing::HasSubstr;
+using testing::options_of;
 
-ObjectiveOptions options_of(const std::string& yaml) {
-  ConfigFile file = ConfigFile::parse("objective: " + yaml);
-  ObjectiveOptions options;
-  read_objective(file.root().section("objective"), options);
-  file.finish();
-  return options;
-}
+using ::testing::HasSubstr;
 
 const ObjectiveSizes kSizes{.teachers = {{2, 32, 8},
                                          {.depth = 2, .dim = 32, .head_dim = 8, .name = "b"},

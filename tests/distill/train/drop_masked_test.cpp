@@ -84,6 +84,27 @@ TEST(DropMaskedTeacher, DoesNotReadMaskedFrames) {
   EXPECT_GT(change(teacher_rows), 1e-3);
 }
 
+// Whisper's frames are not those of the student: one more, and centred half a frame earlier.
+TEST(DropMaskedTeacher, WithOtherFramesLeavesOutThoseThatAreMaskedInTheStudent) {
+  const SearchSpace space = testing::tiny_space();
+  const Supernet teacher =
+      Supernet::random(testing::tiny_teacher(testing::tiny_whisper_space()), Rng(1));
+  const Subnet net = teacher.slice(teacher.space().largest());
+  SpeechBatch batch = make_batch(testing::tones(2, 8000, 3));
+  const int64_t frames = space.blueprint().frames(8000);
+  ASSERT_NE(teacher.blueprint().frames(8000), frames);
+  batch.mask = at::zeros({2, frames}, at::kBool);
+  batch.mask[0].narrow(0, 8, 5).fill_(true);
+  batch.mask[1].narrow(0, frames - 2, 2).fill_(true);
+  const std::vector<Row> rows = {{.layer = 1}};
+  const at::Tensor hidden = visible_teacher_rows(rows, {&net, 1}, space.blueprint(), batch)
+                                .at(hidden_name(1))
+                                .narrow(1, 0, frames);
+  EXPECT_TRUE((hidden.abs().sum(2) == 0).equal(batch.mask)) << hidden.abs().sum(2);
+  const std::vector<Row> masked = {{.layer = 1, .masked = true}};
+  EXPECT_NO_THROW(teacher_rows(masked, {&net, 1}, space.blueprint(), batch));
+}
+
 TEST_F(StageThatDrops, Trains) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   const auto options = [](const std::string& text) {

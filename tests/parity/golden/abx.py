@@ -7,7 +7,7 @@ Costs and distances are small integers, with ties.
                [d(a,x) > d(b,x)] + 1/2 [d(a,x) = d(b,x)]; a and x of one phone, b of the other, all in one context;
                within: all of one speaker, x other than a; across: a and b of one speaker, x of another
 
-Usage: abx.py tests/eval/abx.json
+Usage: abx.py tests/speech/abx.json
 """
 import itertools
 import json

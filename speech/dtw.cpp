@@ -1,4 +1,4 @@
-#include "eval/dtw.h"
+#include "speech/dtw.h"
 
 #include <algorithm>
 #include <compare>

@@ -10,11 +10,11 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <span>
 #include <vector>
 
 #include "core/rng.h"
-#include "eval/metrics.h"
 
 namespace concertina {
 
@@ -24,6 +24,28 @@ struct AbxToken {
   double start_s = 0, end_s = 0;
   int64_t phone = 0, before = 0, after = 0, speaker = 0;
 };
+
+// Labelled segments of a clip, end to end; labels are numbers. Not owned.
+struct AbxPhones {
+  std::span<const double> ends_s;  // ascending; the first segment begins at 0
+  std::span<const int64_t> labels;
+  const std::set<int64_t>& pauses;
+};
+// Every segment that is no pause, lies between two others and ends by `until_s`. `of_clip` has the
+// clip and the speaker.
+void add_abx_tokens(const AbxPhones& phones, const AbxToken& of_clip, double until_s,
+                    std::vector<AbxToken>& tokens);
+
+struct FrameTimes {
+  double centre_s = 0;  // of the first frame
+  double period_s = 0;
+  int64_t frames = 0;  // at least 1
+};
+struct FrameRange {
+  int64_t first = 0, count = 0;
+};
+// Frames whose centres are in the segment, or the one that is nearest to its middle.
+FrameRange token_frames(const AbxToken& token, const FrameTimes& times);
 
 struct AbxTriple {
   int64_t a = 0, b = 0, x = 0;                  // tokens; a and x differ
@@ -41,13 +63,13 @@ enum class AbxSpeakers {
 std::vector<AbxTriple> draw_abx_triples(std::span<const AbxToken> tokens, AbxSpeakers speakers,
                                         int64_t most, const Rng& rng);
 
-// In [0, 1]; `errors` of each triple, 0, 1/2 or 1. Triples as drawn. 0.5 when there is none.
-double abx_error(std::span<const AbxTriple> triples, std::span<const double> errors);
+// Of one triple: 1 where A is farther from X than B is, 1/2 where both are equally far, else 0.
+double abx_triple_error(double to_a, double to_b);
 
-// 95 % percentile bootstrap over clips: a clip drawn k times weighs its triples k times, the product
-// for triples of several clips.
-Interval bootstrap_abx(std::span<const AbxToken> tokens, std::span<const AbxTriple> triples,
-                       std::span<const double> errors, Rng rng,
-                       int32_t resamples = kBootstrapResamples);
+// In [0, 1]; `errors` of each triple. Triples as drawn. 0.5 when there is none.
+double abx_error(std::span<const AbxTriple> triples, std::span<const double> errors);
+// The mean over triples weighted; what has no weight is left out of the means above.
+double weighted_abx_error(std::span<const AbxTriple> triples, std::span<const double> errors,
+                          std::span<const double> weights);
 
 }  // namespace concertina

@@ -1,13 +1,14 @@
-#include "eval/abx.h"
+#include "speech/abx.h"
 
 #include <gtest/gtest.h>
 
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <utility>
 
 #include "core/files.h"
-#include "eval/dtw.h"
+#include "speech/dtw.h"
 
 namespace concertina {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 // Made by tests/parity/golden/abx.py from the definitions.
 nlohmann::json golden_abx() {
   return nlohmann::json::parse(
-      read_text(std::string(CONCERTINA_SOURCE_DIR) + "/tests/eval/abx.json"));
+      read_text(std::string(CONCERTINA_SOURCE_DIR) + "/tests/speech/abx.json"));
 }
 
 TEST(TimeWarping, EqualsTheGoldenDistances) {
@@ -96,17 +97,36 @@ TEST(Abx, ASampleIsSeededHasNoRepeatsAndSharesThePairs) {
   for (const auto& [pair, count] : of_pair) EXPECT_EQ(count, 5) << pair;
 }
 
-TEST(Abx, BootstrapHoldsTheErrorAndIsSeeded) {
-  const nlohmann::json golden = golden_abx().at("abx").at(1);
-  const std::vector<AbxToken> tokens = tokens_from(golden.at("tokens"));
-  const auto triples = draw_abx_triples(tokens, AbxSpeakers::kWithin, kAllTriples, Rng(1));
-  const std::vector<double> errors = errors_of(triples, golden.at("distance"));
-  const Interval interval = bootstrap_abx(tokens, triples, errors, Rng(3));
-  EXPECT_LT(interval.low, abx_error(triples, errors));
-  EXPECT_GT(interval.high, abx_error(triples, errors));
-  EXPECT_EQ(interval.low, bootstrap_abx(tokens, triples, errors, Rng(3)).low);
-  const std::vector<double> right(errors.size(), 0.0);
-  EXPECT_EQ(bootstrap_abx(tokens, triples, right, Rng(3)).low, 0);
+TEST(Abx, TokensAreBetweenTwoOthersNoPausesAndEndInTime) {
+  const std::vector<double> ends_s = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6};
+  const std::vector<int64_t> labels = {0, 1, 2, 0, 1, 2};
+  std::vector<AbxToken> tokens;
+  add_abx_tokens({ends_s, labels, {0}}, {.clip = 7, .speaker = 3}, 0.6, tokens);
+  ASSERT_EQ(tokens.size(), 3u);  // not the pauses, and not the last
+  EXPECT_EQ(tokens[0].phone, 1);
+  EXPECT_EQ(tokens[1].phone, 2);
+  EXPECT_EQ(tokens[2].phone, 1);
+  EXPECT_EQ(tokens[2].start_s, 0.4);
+  EXPECT_EQ(tokens[2].end_s, 0.5);
+  EXPECT_EQ(tokens[2].before, 0);
+  EXPECT_EQ(tokens[2].after, 2);
+  EXPECT_EQ(tokens[2].clip, 7);
+  EXPECT_EQ(tokens[2].speaker, 3);
+  add_abx_tokens({ends_s, labels, {0}}, {}, 0.45, tokens);
+  EXPECT_EQ(tokens.size(), 5u);
+}
+
+TEST(Abx, FramesOfATokenHaveTheirCentresInIt) {
+  const FrameTimes times{.centre_s = 0.01, .period_s = 0.02, .frames = 5};
+  const auto range = [&](double start_s, double end_s) {
+    const FrameRange found = token_frames({.start_s = start_s, .end_s = end_s}, times);
+    return std::pair(found.first, found.count);
+  };
+  EXPECT_EQ(range(0.04, 0.08), std::pair(int64_t{2}, int64_t{2}));
+  EXPECT_EQ(range(0.012, 0.055), std::pair(int64_t{1}, int64_t{2}));
+  EXPECT_EQ(range(0.052, 0.066), std::pair(int64_t{2}, int64_t{1}));  // none: the nearest
+  EXPECT_EQ(range(0.08, 0.3), std::pair(int64_t{4}, int64_t{1}));
+  EXPECT_EQ(range(0.2, 0.3), std::pair(int64_t{4}, int64_t{1}));  // after the end
 }
 
 TEST(Abx, WithoutATripleTheErrorIsChance) { EXPECT_EQ(abx_error({}, {}), 0.5); }

@@ -1,7 +1,7 @@
-#include "eval/abx.h"
+#include "speech/abx.h"
 
 #include <algorithm>
-#include <array>
+#include <cmath>
 #include <map>
 #include <set>
 #include <tuple>
@@ -155,10 +155,52 @@ struct RunningMean {
   }
 };
 
-// `weight(i)` of the i-th triple.
-template <class Weight>
-double weighted_error(std::span<const AbxTriple> triples, std::span<const double> errors,
-                      const Weight& weight) {
+}  // namespace
+
+void add_abx_tokens(const AbxPhones& phones, const AbxToken& of_clip, double until_s,
+                    std::vector<AbxToken>& tokens) {
+  CONCERTINA_ASSERT(phones.ends_s.size() == phones.labels.size());
+  for (size_t i = 1; i + 1 < phones.labels.size() && phones.ends_s[i] <= until_s; ++i) {
+    if (phones.pauses.contains(phones.labels[i])) continue;
+    AbxToken& token = tokens.emplace_back(of_clip);
+    token.start_s = phones.ends_s[i - 1];
+    token.end_s = phones.ends_s[i];
+    token.phone = phones.labels[i];
+    token.before = phones.labels[i - 1];
+    token.after = phones.labels[i + 1];
+  }
+}
+
+FrameRange token_frames(const AbxToken& token, const FrameTimes& times) {
+  const auto place = [&](double time_s) { return (time_s - times.centre_s) / times.period_s; };
+  const auto at_or_after = [&](double time_s) {
+    return std::clamp<int64_t>(static_cast<int64_t>(std::ceil(place(time_s))), 0, times.frames);
+  };
+  const int64_t first = at_or_after(token.start_s), end = at_or_after(token.end_s);
+  if (first < end) return {first, end - first};
+  const int64_t nearest = std::llround(place((token.start_s + token.end_s) / 2));
+  return {std::clamp<int64_t>(nearest, 0, times.frames - 1), 1};
+}
+
+double abx_triple_error(double to_a, double to_b) {
+  return to_a > to_b ? 1 : to_a == to_b ? 0.5 : 0;
+}
+
+std::vector<AbxTriple> draw_abx_triples(std::span<const AbxToken> tokens, AbxSpeakers speakers,
+                                        int64_t most, const Rng& rng) {
+  const AbxTokens grouped(tokens);
+  std::vector<AbxTriple> triples = sampled(cells_of_pairs(grouped, speakers), most, rng);
+  std::ranges::sort(triples, {}, order_of);
+  return triples;
+}
+
+double abx_error(std::span<const AbxTriple> triples, std::span<const double> errors) {
+  return weighted_abx_error(triples, errors, std::vector<double>(errors.size(), 1.0));
+}
+
+double weighted_abx_error(std::span<const AbxTriple> triples, std::span<const double> errors,
+                          std::span<const double> weights) {
+  CONCERTINA_ASSERT(triples.size() == errors.size() && errors.size() == weights.size());
   RunningMean all, of_pair, of_speakers, of_cell;
   for (size_t i = 0; i < triples.size(); ++i) {
     const AbxTriple& here = triples[i];
@@ -170,53 +212,12 @@ double weighted_error(std::span<const AbxTriple> triples, std::span<const double
       if (speakers) of_speakers.close(of_pair);
       if (pair) of_pair.close(all);
     }
-    of_cell.add(errors[i], weight(i));
+    of_cell.add(errors[i], weights[i]);
   }
   of_cell.close(of_speakers);
   of_speakers.close(of_pair);
   of_pair.close(all);
   return all.weight > 0 ? all.sum / all.weight : 0.5;
-}
-
-}  // namespace
-
-std::vector<AbxTriple> draw_abx_triples(std::span<const AbxToken> tokens, AbxSpeakers speakers,
-                                        int64_t most, const Rng& rng) {
-  const AbxTokens grouped(tokens);
-  std::vector<AbxTriple> triples = sampled(cells_of_pairs(grouped, speakers), most, rng);
-  std::ranges::sort(triples, {}, order_of);
-  return triples;
-}
-
-double abx_error(std::span<const AbxTriple> triples, std::span<const double> errors) {
-  CONCERTINA_ASSERT(triples.size() == errors.size());
-  return weighted_error(triples, errors, [](size_t) { return 1.0; });
-}
-
-Interval bootstrap_abx(std::span<const AbxToken> tokens, std::span<const AbxTriple> triples,
-                       std::span<const double> errors, Rng rng, int32_t resamples) {
-  std::map<int64_t, size_t> numbers;            // of clips
-  std::vector<std::array<size_t, 3>> clips_of;  // of triples
-  for (const AbxTriple& triple : triples) {
-    std::array<size_t, 3>& clips = clips_of.emplace_back();
-    std::ranges::transform(std::array{triple.a, triple.b, triple.x}, clips.begin(),
-                           [&](int64_t token) {
-                             const int64_t clip = tokens[static_cast<size_t>(token)].clip;
-                             return numbers.emplace(clip, numbers.size()).first->second;
-                           });
-  }
-  std::vector<double> values;
-  for (int32_t r = 0; r < resamples; ++r) {
-    const std::vector<int32_t> times = draw_with_replacement(std::ssize(numbers), rng);
-    values.push_back(weighted_error(triples, errors, [&](size_t triple) {
-      const auto [a, b, x] = clips_of[triple];
-      double weight = times[a];
-      if (b != a) weight *= times[b];
-      if (x != a && x != b) weight *= times[x];
-      return weight;
-    }));
-  }
-  return percentile_interval(std::move(values));
 }
 
 }  // namespace concertina
