@@ -4,41 +4,12 @@
 #include <utility>
 
 #include "core/errors.h"
+#include "eval/clip_cache.h"
 #include "eval/ctc_probe.h"
 #include "eval/edit_distance.h"
 
 namespace concertina {
 namespace {
-
-constexpr double kLargestFp16 = 65504;
-
-// Training clips, as they come.
-class ClipCache {
- public:
-  void add(const at::Tensor& layers, const SequenceClip& clip) {
-    if (seen_++ % every_ != 0) return;
-    const at::Tensor kept = layers.clamp(-kLargestFp16, kLargestFp16).to(at::kHalf);
-    clips_.push_back({kept, clip.symbols, clip.fold == 0});
-    bytes_ += static_cast<int64_t>(kept.nbytes());
-    while (bytes_ > kSequenceTaskBytes && clips_.size() > 1) thin();
-  }
-  std::vector<CtcClip> take() { return std::move(clips_); }
-
- private:
-  void thin() {
-    every_ *= 2;
-    bytes_ = 0;
-    std::vector<CtcClip> kept;
-    for (size_t i = 0; i < clips_.size(); i += 2) {
-      bytes_ += static_cast<int64_t>(clips_[i].features.nbytes());
-      kept.push_back(std::move(clips_[i]));
-    }
-    clips_ = std::move(kept);
-  }
-
-  int64_t every_ = 1, seen_ = 0, bytes_ = 0;
-  std::vector<CtcClip> clips_;
-};
 
 struct SequenceTask : Task {
   explicit SequenceTask(SequenceData all) : data(std::move(all)) {}
@@ -58,7 +29,7 @@ class SequenceRun : public TaskRun {
     const SequenceClip& clip = data_.clips.at(index);
     if (clip.training) {
       CONCERTINA_ASSERT(!probe_);
-      training_.add(features.layers, clip);
+      training_.add({{features.layers, clip.fold == 0}, clip.symbols});
       return;
     }
     if (!probe_) probe_ = fit_ctc_probe(training_.take(), data_.symbols + 1, options_, stop_);
@@ -82,8 +53,8 @@ class SequenceRun : public TaskRun {
  private:
   const SequenceData& data_;
   StopToken stop_;
-  CtcProbeOptions options_;
-  ClipCache training_;
+  ClipProbeOptions options_;
+  ClipCache<CtcClip> training_;
   std::optional<TrainedProbe> probe_;
   std::vector<ClipHits> errors_;  // by metric: errors and totals
 };

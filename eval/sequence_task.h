@@ -1,6 +1,6 @@
 // Inside eval: recognition of sequences (phones, characters) by SUPERB's probe, trained with CTC
 // (eval/ctc_probe.h) on all of train and decoded greedily. Such a task has no other probe:
-// TaskKind::trained_only.
+// TaskKind::trained_only. Memory: eval/clip_cache.h.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +14,6 @@
 #include "eval/task.h"
 
 namespace concertina {
-
-// Training clips are kept in fp16, up to this; then every second one of them, every fourth and so on.
-inline constexpr int64_t kSequenceTaskBytes = int64_t{1} << 30;
 
 struct SequenceClip {
   bool training = false;

@@ -25,6 +25,13 @@ std::vector<int64_t> symbols_of(const std::string& text) {
   return {points.begin(), points.end()};
 }
 
+CtcClip ctc_clip(const at::Tensor& features, const std::vector<int64_t>& symbols) {
+  CtcClip clip;
+  clip.frames.features = features;
+  clip.symbols = symbols;
+  return clip;
+}
+
 TEST(ErrorRates, EqualTheGoldenOnes) {
   for (const auto& each : golden_sequences().at("texts")) {
     const auto reference = symbols_of(each.at("reference").get<std::string>());
@@ -48,14 +55,13 @@ TEST(CtcProbe, LossAndGradientsEqualTheGoldenOnes) {
   const auto value = [](const std::string& name, at::IntArrayRef shape) {
     return testing::golden_value("ctc " + name, shape).to(at::kFloat);
   };
-  const std::vector<CtcClip> clips = {{value("clip 0", {2, 5, 3}), {1, 2}},
-                                      {value("clip 1", {2, 4, 3}), {2, 2}},
-                                      {value("clip 2", {2, 6, 3}), {1}}};
-  const std::vector<const CtcClip*> all = {&clips[0], &clips[1], &clips[2]};
+  const std::vector<CtcClip> clips = {ctc_clip(value("clip 0", {2, 5, 3}), {1, 2}),
+                                      ctc_clip(value("clip 1", {2, 4, 3}), {2, 2}),
+                                      ctc_clip(value("clip 2", {2, 6, 3}), {1})};
   const c10::InferenceMode guard;
-  const ProbeGradients gradients =
-      ctc_gradients(all, {value("layer_logits", {2}), value("weight", {3, 3}), value("bias", {3})},
-                    {value("mean", {3}), 1.5 + value("spread", {3})});
+  const ProbeGradients gradients = ctc_gradients(
+      clips, {value("layer_logits", {2}), value("weight", {3, 3}), value("bias", {3})},
+      {value("mean", {3}), 1.5 + value("spread", {3})});
   const nlohmann::json golden = golden_sequences()["ctc"];
   EXPECT_NEAR(gradients.loss, golden["loss"].get<double>(), 1e-5);
   const auto near = [&](const at::Tensor& own, const char* name) {
@@ -70,11 +76,12 @@ TEST(CtcProbe, LossAndGradientsEqualTheGoldenOnes) {
 }
 
 TEST(CtcProbe, AClipWithTooFewFramesCountsNothing) {
-  const CtcClip possible{at::randn({2, 9, 3}), {1, 2}}, impossible{at::randn({2, 2, 3}), {1, 1, 2}};
+  const CtcClip possible = ctc_clip(at::randn({2, 9, 3}), {1, 2});
+  const CtcClip impossible = ctc_clip(at::randn({2, 2, 3}), {1, 1, 2});
   const ProbeParameters parameters{at::zeros({2}), at::randn({3, 3}), at::zeros({3})};
   const ChannelScale scale{at::zeros({3}), at::ones({3})};
-  const ProbeGradients alone = ctc_gradients(std::vector{&possible}, parameters, scale);
-  const ProbeGradients both = ctc_gradients(std::vector{&possible, &impossible}, parameters, scale);
+  const ProbeGradients alone = ctc_gradients(std::vector{possible}, parameters, scale);
+  const ProbeGradients both = ctc_gradients(std::vector{possible, impossible}, parameters, scale);
   EXPECT_NEAR(both.loss, alone.loss / 2, 1e-6);
   EXPECT_TRUE(at::allclose(both.of.weight, alone.of.weight / 2));
 }
@@ -96,10 +103,10 @@ std::vector<CtcClip> ctc_clips(int64_t count, uint64_t seed) {
       frames.insert(frames.end(), static_cast<size_t>(1 + rng.below(2)), 0);
     }
     const auto length = std::ssize(frames);
-    clip.features = at::empty({2, length, kWidth}).normal_(0, 1, noise);
-    clip.features[1] += means.index_select(0, at::tensor(frames, at::kLong));
-    clip.features = clip.features * 3 + 20;
-    clip.held_out = i % 4 == 0;
+    clip.frames.features = at::empty({2, length, kWidth}).normal_(0, 1, noise);
+    clip.frames.features[1] += means.index_select(0, at::tensor(frames, at::kLong));
+    clip.frames.features = clip.frames.features * 3 + 20;
+    clip.frames.held_out = i % 4 == 0;
     clips.push_back(clip);
   }
   return clips;
@@ -108,15 +115,16 @@ std::vector<CtcClip> ctc_clips(int64_t count, uint64_t seed) {
 double symbol_error_rate(const TrainedProbe& probe, const std::vector<CtcClip>& clips) {
   double errors = 0, total = 0;
   for (const CtcClip& clip : clips) {
-    const auto counted = symbol_errors(clip.symbols, ctc_decode(probe.scores(clip.features)));
+    const auto counted =
+        symbol_errors(clip.symbols, ctc_decode(probe.scores(clip.frames.features)));
     errors += counted.errors;
     total += counted.total;
   }
   return errors / total;
 }
 
-CtcProbeOptions short_training() {
-  CtcProbeOptions options;
+ClipProbeOptions short_training() {
+  ClipProbeOptions options;
   options.steps = 300;
   options.search_steps = 40;
   return options;
@@ -137,7 +145,7 @@ TEST(CtcProbe, ShuffledSymbolsScoreAtChance) {
 }
 
 TEST(CtcProbe, IsTheSameForTheSameSeedAndOnOneAndTwoThreads) {
-  CtcProbeOptions options = short_training();
+  ClipProbeOptions options = short_training();
   options.steps = 20;
   options.search_steps = 5;
   const int before = at::get_num_threads();
