@@ -169,7 +169,7 @@ TEST_P(AllKinds, EqualPartsOfABatchHaveItsGradient) {
   TrainingBatch even;
   even.speech = make_batch(testing::tones(4, 8000, 5));
   const auto gradient = [&](int32_t parts) {
-    const auto made = learner(/*in_place=*/0.5, parts);
+    const auto made = learner(traits.in_place ? 0.5 : 0, parts);
     const auto alone = single_process_communicator();
     Gradients gradients(made->parameters());
     GradientReducer reducer(*alone, made->parameters(), gradients);
@@ -207,6 +207,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"layer_pairs_index",
              "{kind: layer_pairs, map: pairs, teacher_layers: [0, 2], student_layers: [2, 3]}"},
         Case{"layer_pairs_mlp", "{kind: layer_pairs, distance: nmse, channels: none, head: mlp}"},
+        Case{"layer_pairs_cald",
+             "{kind: layer_pairs, distance: layer_norm_mse, channels: none, weights: [2]}"},
         Case{"layer_pairs_tinybert",
              "{kind: layer_pairs, distance: mse, channels: none, shared_head: true, "
              "embeddings: true}"},

@@ -42,6 +42,9 @@ def distance(kind, a, b):
     cosine = functional.cosine_similarity(a, b, dim=-1)
     if kind in ("cosine", "nmse"):
         return (1 - cosine) * (1 if kind == "cosine" else 2)
+    if kind == "layer_norm_mse":
+        a, b = (functional.layer_norm(x, x.shape[-1:], eps=1e-5) for x in (a, b))
+        return (a - b).square().mean(-1)
     if kind == "unit_l1":
         a, b = (x / x.square().sum(-1, keepdim=True).sqrt() for x in (a, b))
         return (a - b).abs().mean(-1)
@@ -394,6 +397,7 @@ OBJECTIVES = [
     {**PAIRS, "map": "gap", "distance": "mse", "channels": "none", "shared_head": True, "embeddings": True},
     {**PAIRS, "map": "pairs", "position": "relative", "teacher_layers": [4], "student_layers": [0.6], "distance": "unit_l1",
      "channels": "none"},
+    {**PAIRS, "map": "uniform", "distance": "layer_norm_mse", "channels": "none"},
     {**HEADS, "teacher_layers": [2, 4, 6], "head": "gelu"},
     {**HEADS, "teacher_layers": [0, 5], "weights": [1.0, 0.3], "head": "linear", "cosine_weight": 0.0,
      "distance": "nmse", "channels": "standard"},
