@@ -168,6 +168,8 @@ TEST_P(AllKinds, EqualPartsOfABatchHaveItsGradient) {
   if (!objective_of(GetParam().yaml)->is_mean_over_clips()) return;
   TrainingBatch even;
   even.speech = make_batch(testing::tones(4, 8000, 5));
+  if (traits.reads_units)
+    even.units = at::arange(4 * space.blueprint().frames(8000), at::kLong).view({4, -1}) % 7;
   const auto gradient = [&](int32_t parts) {
     const auto made = learner(traits.in_place ? 0.5 : 0, parts);
     const auto alone = single_process_communicator();
@@ -234,6 +236,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"contrastive", "{kind: contrastive, queue: 6}"},
         Case{"masked_pairs", "{kind: masked_pairs}"}, Case{"logits", "{kind: logits}"},
         Case{"logits_smoothed", "{kind: logits, loss: cross_entropy, smoothing: 0.1, head: gelu}"},
+        Case{"oracle", "{kind: oracle, dim: 5}"},
+        Case{"oracle_layer", "{kind: oracle, teacher_layer: 2, dim: 4, temperature: 2}"},
         Case{"masked_units", "{kind: masked_units}"},
         Case{"masked_units_codewords",
              "{kind: masked_units, layers: [1, 2], codeword_dim: 4, unmasked_weight: 0}"},
