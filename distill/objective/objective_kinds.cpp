@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
+#include "distill/objective/assistants.h"
 #include "distill/objective/attention_scores.h"
 #include "distill/objective/cka.h"
 #include "distill/objective/contrastive.h"
@@ -70,6 +71,8 @@ const std::vector<ObjectiveKind>& objective_kinds() {
           "the student predicts the units that the teacher's own head predicts (Hinton et al.)"),
       kind_of<OracleObjective>("the student learns units, and from a teacher that sees the units "
                                "of a clip (after Yoon)"),
+      kind_of<AssistantsObjective>(
+          "the student learns units, and smaller subnets from larger ones (after Ganta)"),
       sum_kind(),
   };
   return kinds;

@@ -126,15 +126,22 @@ class AllKinds : public ::testing::TestWithParam<Case> {
                         .state = trained->state()};
     const Rows known = rows();
     TensorMap goal = goal_of(*objective, known, data);
-    const auto subnets = trained->sampler().draw(step);
+    auto subnets = trained->sampler().draw(step);
+    if (objective->has_assistants()) subnets = largest_first(std::move(subnets), space.blueprint());
     at::Tensor total = at::zeros({});
+    std::vector<TensorMap> assistants;
     for (size_t i = 0; i < subnets.size(); ++i) {
       const Architecture& a = subnets[i].architecture;
       TensorMap tensors = slice_tensors(full, tensor_slices(space.blueprint(), space.storage(), a));
       tensors.merge(slice_tensors(full, objective->slices(a)));
       const Subnet made = make_subnet(space.blueprint(), a, tensors);
       const EncoderOutput output = encode(made, batch.speech, objective->student_wants(a));
-      const LossBreakdown loss = objective->loss({output, a, made.tensors, goal, data});
+      TensorMap own = goal;
+      for (const TensorMap& larger : assistants) {
+        if (objective->has_assistants()) own = objective->assisted_goal(own, larger);
+      }
+      const LossBreakdown loss = objective->loss({output, a, made.tensors, own, data});
+      assistants.push_back(loss.assistant);
       total = total + loss.total / static_cast<double>(subnets.size());
       if (i == 0 && in_place > 0) goal = objective->in_place_goal(known, loss, in_place, data);
     }
@@ -236,6 +243,9 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"contrastive", "{kind: contrastive, queue: 6}"},
         Case{"masked_pairs", "{kind: masked_pairs}"}, Case{"logits", "{kind: logits}"},
         Case{"logits_smoothed", "{kind: logits, loss: cross_entropy, smoothing: 0.1, head: gelu}"},
+        Case{"assistants", "{kind: assistants, count: 3}"},
+        Case{"assistants_and_regression",
+             "{kind: sum, of: [{kind: layer_mean, top: 1}, {kind: assistants, temperature: 2}]}"},
         Case{"oracle", "{kind: oracle, dim: 5}"},
         Case{"oracle_layer", "{kind: oracle, teacher_layer: 2, dim: 4, temperature: 2}"},
         Case{"masked_units", "{kind: masked_units}"},

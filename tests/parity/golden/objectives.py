@@ -156,6 +156,14 @@ def oracle(student, o, prefix="objective."):
     return o["unit_weight"] * entropy(ours) + o["oracle_weight"] * apart + entropy(theirs)
 
 
+def assistants(student, o, prefix="objective."):
+    t, ours = o["temperature"], student.head(prefix + "head", DEPTH, CLUSTERS)
+    entropy = functional.cross_entropy(ours.flatten(0, 1), UNITS.flatten(), reduction="none").view_as(UNITS)
+    p = sum(weight * (3 * value(f"assistant {k}", BATCH, FRAMES, CLUSTERS)).softmax(-1) for k, weight in ((0, 0.7), (1, 0.3)))
+    apart = t ** 2 * (p * (p.log() - (ours / t).log_softmax(-1))).sum(-1)
+    return (1 - o["share"]) * mean_where(entropy, VALID) + o["share"] * mean_where(apart, VALID)
+
+
 def layers_paired(o):  # teacher layer, student layer, weight
     if o["map"] == "pairs":  # all layers are kept, so index and rank agree
         places = o["student_layers"]
@@ -376,7 +384,7 @@ def weighted_sum(student, o, progress):
 KINDS = {"layer_mean": layer_mean, "masked_units": masked_units, "logits": logits, "layer_pairs": layer_pairs,
          "prediction_heads": prediction_heads, "hints": hints, "masked_pairs": masked_pairs, "relations": relations,
          "attention_scores": attention_scores, "temporal_gram": temporal_gram, "cka": cka, "prototypes": prototypes,
-         "contrastive": contrastive, "oracle": oracle}
+         "contrastive": contrastive, "oracle": oracle, "assistants": assistants}
 MEAN = {"kind": "layer_mean", "top": 2, "instance_norm": True, "teacher_depth": TEACHER_DEPTH,
         "teacher_dim": TEACHER_DIM, "student_dim": STUDENT_DIM}
 UNITS_AT = {"kind": "masked_units", "depth": DEPTH, "clusters": CLUSTERS, "model_dim": STUDENT_DIM}
@@ -396,6 +404,7 @@ CKA = {"kind": "cka", **LAYERS, **DIMS, "frames": 256, "memory": 5, "distances":
 PROTOTYPES = {"kind": "prototypes", "count": 5, "temperature": 0.2, "teacher_depth": TEACHER_DEPTH, **DIMS}
 LOGITS = {"kind": "logits", "units": CLUSTERS, "teacher_depth": TEACHER_DEPTH, "student_dim": STUDENT_DIM}
 ORACLE = {"kind": "oracle", "units": CLUSTERS, "teacher_depth": TEACHER_DEPTH, "dim": 4, "label_dropout": 0.3, **DIMS}
+ASSISTANTS = {"kind": "assistants", "count": 2, "units": CLUSTERS, "student_dim": STUDENT_DIM}
 CONTRASTIVE = {"kind": "contrastive", "queue": 7, "teacher_depth": TEACHER_DEPTH, **DIMS}
 OBJECTIVES = [
     {**MEAN, "distance": "l1"},
@@ -410,6 +419,8 @@ OBJECTIVES = [
     {**LOGITS, "loss": "kl", "temperature": 2.0, "smoothing": 0.0, "head": "linear"},
     {**LOGITS, "loss": "kl", "temperature": 1.0, "smoothing": 0.2, "head": "gelu"},
     {**LOGITS, "loss": "cross_entropy", "temperature": 1.0, "smoothing": 0.1, "head": "linear"},
+    {**ASSISTANTS, "share": 0.5, "temperature": 1.0},
+    {**ASSISTANTS, "share": 0.9, "temperature": 2.0},
     {**ORACLE, "teacher_layer": 0, "unit_weight": 1.0, "oracle_weight": 1.0, "temperature": 1.0},
     {**ORACLE, "teacher_layer": 2, "unit_weight": 0.5, "oracle_weight": 2.0, "temperature": 3.0},
     {**PAIRS, "map": "uniform", "distance": "l1", "channels": "standard"},
