@@ -106,17 +106,27 @@ void check_labels(ConfigSection search, std::string_view key, const Names& metri
   }
 }
 
+// What an objective needs beside audio and a teacher, in two forms; none: nothing.
+struct NeededBeside {
+  std::string_view what, from;
+};
+std::optional<NeededBeside> needed_beside(const ObjectiveOptions& objective) {
+  const ObjectiveTraits traits = traits_of(objective);
+  if (traits.reads_mask) return NeededBeside{"masks", "masked frames"};
+  if (traits.reads_units) return NeededBeside{"units", "units"};
+  return std::nullopt;
+}
+
 // distill.l1 is the loss of stage 2 on audio as it is; teacher.r2 and its like take the rows of its
 // objective where no layers are named.
 void check_is_scored(ConfigSection section, std::string_view key, const Names& metrics,
-                     bool layers_named) {
+                     const NeededBeside& needed, bool layers_named) {
   for (size_t i = 0; i < metrics.size(); ++i) {
     const bool of_teacher = is_teacher_metric(metrics[i]);
     if (metrics[i] != kDistillMetric && !(of_teacher && !layers_named)) continue;
-    const std::string message =
-        fmt::format("{} needs {}: stage2.objective learns from masked frames", metrics[i],
-                    of_teacher ? "tasks.teacher_layers, or an objective without masks"
-                               : "an objective without masks");
+    const std::string message = fmt::format(
+        "{} needs {}an objective without {}: stage2.objective learns from {}", metrics[i],
+        of_teacher ? "tasks.teacher_layers, or " : "", needed.what, needed.from);
     if (section.has(key)) section.problem(key, i, message);
     if (!section.has(key)) section.problem(key, message);  // a default
   }
@@ -133,17 +143,19 @@ void check_scored_objective(ConfigSection root, const PipelineConfig& config) {
   }
   if (config.sort && traits_of(config.stage1.objective).head_layer)
     root.problem("sort", "needs a stage1.objective without head_layer");
-  if (config.sort && reads_mask(config.stage1.objective)) {
+  if (const auto needed = needed_beside(config.stage1.objective); config.sort && needed) {
     root.problem("sort",
-                 "needs an objective without masks: stage1.objective learns from masked frames");
+                 fmt::format("needs an objective without {}: stage1.objective learns from {}",
+                             needed->what, needed->from));
   }
-  if (!root.has("search") || !reads_mask(config.stage2.objective)) return;
+  const auto needed = needed_beside(config.stage2.objective);
+  if (!root.has("search") || !needed) return;
   const SearchConfig& search = config.search;
   ConfigSection section = root.section("search");
   const bool layers_named = !config.tasks.teacher_layers.empty();
-  check_is_scored(section, "objectives", search.objectives, layers_named);
-  check_is_scored(section, "record", search.record, layers_named);
-  check_is_scored(section.section("front"), "score", search.front_score, layers_named);
+  check_is_scored(section, "objectives", search.objectives, *needed, layers_named);
+  check_is_scored(section, "record", search.record, *needed, layers_named);
+  check_is_scored(section.section("front"), "score", search.front_score, *needed, layers_named);
 }
 
 void check_metric_names(ConfigSection root, const SearchConfig& search) {

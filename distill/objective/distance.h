@@ -8,13 +8,14 @@
 namespace concertina {
 
 // kNmse: of vectors of unit length (SimReg, Navaneet et al. 2021), 0 to 4. kUnitL1: of the same (DMAE, Bai
-// et al. 2022).
-enum class Distance { kL1, kMse, kCosine, kNmse, kUnitL1 };
+// et al. 2022). kLayerNormMse: of vectors after layer norm without affine (CALD, He and Garner 2024).
+enum class Distance { kL1, kMse, kCosine, kNmse, kUnitL1, kLayerNormMse };
 template <>
-inline constexpr auto kEnumNames<Distance> = name_table("l1", "mse", "cosine", "nmse", "unit_l1");
+inline constexpr auto kEnumNames<Distance> =
+    name_table("l1", "mse", "cosine", "nmse", "unit_l1", "layer_norm_mse");
 
-// Of each frame: mean |a - b|, mean (a - b)^2, 1 - cos(a, b), 2 - 2 cos(a, b) or mean |a / |a| - b / |b||
-// over the channels.
+// Of each frame: mean |a - b|, mean (a - b)^2, 1 - cos(a, b), 2 - 2 cos(a, b), mean |a / |a| - b / |b|| or
+// mean (LN(a) - LN(b))^2 over the channels, LN(x) = (x - mean(x)) / sqrt(var(x) + 1e-5).
 // a, b [B, T, D] -> [B, T]. Differentiable; thread-safe.
 at::Tensor frame_distance(Distance distance, const at::Tensor& a, const at::Tensor& b);
 

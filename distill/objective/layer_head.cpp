@@ -109,6 +109,10 @@ class LayerHeadObjective : public Objective {
                           const StepData& step) const override {
     return objective_->in_place_goal(teacher, first, weight, step);
   }
+  bool has_assistants() const override { return objective_->has_assistants(); }
+  TensorMap assisted_goal(const TensorMap& goal, const TensorMap& assistant) const override {
+    return objective_->assisted_goal(goal, assistant);
+  }
   TensorMap initial_state(const RowSampler& sample, const Rng& rng) const override {
     return objective_->initial_state(sample, rng);
   }

@@ -12,6 +12,8 @@ std::vector<TensorSlice> Objective::slices(const Architecture&) const { return {
 
 TensorMap Objective::goal(const Rows& rows, const StepData&) const { return rows; }
 
+TensorMap Objective::assisted_goal(const TensorMap& goal, const TensorMap&) const { return goal; }
+
 TensorMap Objective::initial_state(const RowSampler&, const Rng&) const { return {}; }
 
 TensorMap Objective::observed(const TensorMap&, const StepData&) const { return {}; }

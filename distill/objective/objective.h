@@ -57,6 +57,8 @@ struct LossBreakdown {
   Rows rows;
   // and of entries of the goal, where rows of the student's width would not fit.
   TensorMap goal;
+  TensorMap
+      assistant;  // what smaller subnets of the step learn from, with assisted_goal(); detached
 };
 
 struct LossInput {
@@ -94,10 +96,16 @@ class Objective {
   virtual TensorMap in_place_goal(const Rows& teacher, const LossBreakdown& first, double weight,
                                   const StepData& step) const;
 
+  // Whether smaller subnets of a step learn from larger ones, which then are trained first.
+  virtual bool has_assistants() const { return false; }
+  // The goal of subnets that are smaller than one whose loss gave `assistant`; called for each larger one, the
+  // largest first.
+  virtual TensorMap assisted_goal(const TensorMap& goal, const TensorMap& assistant) const;
+
   // State, by name, before the first step. `sample` runs the teachers where there is no cache, and
   // gives the same batches in every process.
   virtual TensorMap initial_state(const RowSampler& sample, const Rng& rng) const;
-  // What next_state() needs of a step's batch: tensors [n, ..] whose rows, of all processes one after
+  // What next_state() needs of a step's batch, from the goal with all assistants: tensors [n, ..] whose rows, of all processes one after
   // the other, it is called with. Empty: the state does not change.
   virtual TensorMap observed(const TensorMap& goal, const StepData& step) const;
   // All tensors of the state after a step. It is dropped where the step is refused.

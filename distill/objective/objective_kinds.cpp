@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/errors.h"
+#include "distill/objective/assistants.h"
 #include "distill/objective/attention_scores.h"
 #include "distill/objective/cka.h"
 #include "distill/objective/contrastive.h"
@@ -18,6 +19,7 @@
 #include "distill/objective/logits.h"
 #include "distill/objective/masked_pairs.h"
 #include "distill/objective/masked_units.h"
+#include "distill/objective/oracle.h"
 #include "distill/objective/prediction_heads.h"
 #include "distill/objective/prototypes.h"
 #include "distill/objective/relations.h"
@@ -67,6 +69,10 @@ const std::vector<ObjectiveKind>& objective_kinds() {
           "the student predicts units of masked frames (HuBERT, ILS-SSL)"),
       kind_of<LogitsObjective>(
           "the student predicts the units that the teacher's own head predicts (Hinton et al.)"),
+      kind_of<OracleObjective>("the student learns units, and from a teacher that sees the units "
+                               "of a clip (after Yoon)"),
+      kind_of<AssistantsObjective>(
+          "the student learns units, and smaller subnets from larger ones (after Ganta)"),
       sum_kind(),
   };
   return kinds;

@@ -24,6 +24,5 @@ struct ObjectiveTraits {
   bool head_layer = false;    // an encoder layer of its own on top of the student
 };
 ObjectiveTraits traits_of(const ObjectiveOptions& options);
-inline bool reads_mask(const ObjectiveOptions& options) { return traits_of(options).reads_mask; }
 
 }  // namespace concertina

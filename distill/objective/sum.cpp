@@ -242,6 +242,23 @@ TensorMap SumObjective::in_place_goal(const Rows& teacher, const LossBreakdown& 
   return all;
 }
 
+bool SumObjective::has_assistants() const {
+  return std::ranges::any_of(
+      summands_, [](const Summand& summand) { return summand.objective->has_assistants(); });
+}
+
+TensorMap SumObjective::assisted_goal(const TensorMap& goal, const TensorMap& assistant) const {
+  TensorMap all;
+  for (size_t i = 0; i < summands_.size(); ++i) {
+    const TensorMap own = part_of(goal, i);
+    const Objective& objective = *summands_[i].objective;
+    add_part(
+        all, i,
+        objective.has_assistants() ? objective.assisted_goal(own, part_of(assistant, i)) : own);
+  }
+  return all;
+}
+
 LossBreakdown SumObjective::loss(const LossInput& input) const {
   LossBreakdown sum;
   for (size_t i = 0; i < summands_.size(); ++i) {
@@ -254,6 +271,7 @@ LossBreakdown SumObjective::loss(const LossInput& input) const {
     for (auto& [name, term] : own.terms) sum.terms.emplace_back(with_index(i, name), term);
     add_part(sum.rows, i, own.rows);
     add_part(sum.goal, i, own.goal);
+    add_part(sum.assistant, i, own.assistant);
   }
   return sum;
 }

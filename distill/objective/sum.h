@@ -40,6 +40,8 @@ class SumObjective : public Objective {
   TensorMap goal(const Rows& rows, const StepData& step) const override;
   TensorMap in_place_goal(const Rows& teacher, const LossBreakdown& first, double weight,
                           const StepData& step) const override;
+  bool has_assistants() const override;
+  TensorMap assisted_goal(const TensorMap& goal, const TensorMap& assistant) const override;
   // Terms: those of each summand, unweighted, as "I.NAME".
   LossBreakdown loss(const LossInput& input) const override;
   TensorMap initial_state(const RowSampler& sample, const Rng& rng) const override;

@@ -72,6 +72,10 @@ class TeacherMeanObjective : public Objective {
     return objective_->in_place_goal(mean_of(valid_rows(teacher, step.valid), step.valid), first,
                                      weight, step);
   }
+  bool has_assistants() const override { return objective_->has_assistants(); }
+  TensorMap assisted_goal(const TensorMap& goal, const TensorMap& assistant) const override {
+    return objective_->assisted_goal(goal, assistant);
+  }
   TensorMap initial_state(const RowSampler& sample, const Rng& rng) const override {
     const RowSampler mean = [&](int64_t i) {
       RowBatch batch = sample(i);

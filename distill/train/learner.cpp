@@ -2,6 +2,8 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <map>
+
 #include "core/errors.h"
 #include "core/memory.h"
 #include "distill/data/transfer.h"
@@ -24,6 +26,14 @@ std::vector<Parameters::Init> all_parameters(const Learner::Setup& setup) {
   values.insert(values.end(), setup.heads.begin(), setup.heads.end());
   scale_rates(values, setup.rate_scales, student.blueprint(), storage.shape.depth());
   return values;
+}
+
+// The goal of subnet i of a step, of what others gave: those before it are larger.
+TensorMap goal_with(const Objective& objective, TensorMap goal,
+                    const std::map<size_t, TensorMap>& assistants, size_t i) {
+  for (auto it = assistants.begin(); it != assistants.end() && it->first < i; ++it)
+    goal = objective.assisted_goal(goal, it->second);
+  return goal;
 }
 
 // As a term of its own where the terms are not the subnets' losses.
@@ -234,6 +244,8 @@ void Learner::observe(const TensorMap& goal, const StepData& step) {
 
 Learner::Draw Learner::draw_for(int64_t step) const {
   Draw draw{.subnets = setup_.sampler->draw(step), .architectures = {}, .slices = {}, .groups = {}};
+  if (setup_.objective->has_assistants())
+    draw.subnets = largest_first(std::move(draw.subnets), setup_.student.blueprint());
   for (const SampledSubnet& subnet : draw.subnets) {
     draw.architectures.push_back(subnet.architecture);
     draw.slices.push_back(encoder_slices(subnet.architecture));
@@ -295,12 +307,16 @@ StepLoss Learner::learn_part(Part& part, const Draw& draw, int64_t step, Gradien
   StepLoss sum;
   sum.by_role = draw.subnets.size() > 1;
   sum.terms.resize(draw.subnets.size());
+  const Objective& objective = *setup_.objective;
+  std::map<size_t, TensorMap> assistants;
   const auto learn_one = [&](size_t i, SharedFrontEnd& front) {
     const Student student = make_student(draw.architectures[i], draw.slices[i], front);
     student.leaves.accumulate_into(gradients, share * weight, ready);
     const TrainingPass pass = training_pass(step, i, batch.speech.waveform.size(0));
-    LossBreakdown loss = loss_of(student, batch.speech, front, goal, part.data, pass);
+    const TensorMap own = goal_with(objective, goal, assistants, i);
+    LossBreakdown loss = loss_of(student, batch.speech, front, own, part.data, pass);
     loss.total.backward();
+    if (objective.has_assistants()) assistants[i] = std::move(loss.assistant);
     const at::Tensor value = loss.total.detach();
     sum.total = sum.total.defined() ? sum.total + value * share : value * share;
     sum.terms[i] = {draw.subnets[i].role, value};
@@ -311,7 +327,7 @@ StepLoss Learner::learn_part(Part& part, const Draw& draw, int64_t step, Gradien
             "sampler.in_place: this objective gives no rows of the student that smaller subnets "
             "could learn from");
       }
-      goal = setup_.objective->in_place_goal(rows, loss, setup_.in_place, part.data);
+      goal = objective.in_place_goal(rows, loss, setup_.in_place, part.data);
     }
   };
   for (const std::vector<size_t>& group : draw.groups) {
@@ -321,6 +337,7 @@ StepLoss Learner::learn_part(Part& part, const Draw& draw, int64_t step, Gradien
     front.backward(group.size());
     add_penalty(sum, front.mean_square, front.penalty * share * static_cast<double>(group.size()));
   }
+  part.goal = goal_with(objective, part.goal, assistants, draw.subnets.size() - 1);
   return sum;
 }
 

@@ -3,9 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 #include <utility>
 
 #include "distill/train/subnet_draw.h"
+#include "supernet/space/cost.h"
 
 namespace concertina {
 namespace {
@@ -94,6 +96,14 @@ class MixedSampler : public SubnetSampler {
 };
 
 }  // namespace
+
+std::vector<SampledSubnet> largest_first(std::vector<SampledSubnet> subnets,
+                                         const Blueprint& blueprint) {
+  std::ranges::stable_sort(subnets, std::greater<>(), [&](const SampledSubnet& subnet) {
+    return cost_of(blueprint, subnet.architecture, blueprint.sample_rate).params;
+  });
+  return subnets;
+}
 
 std::unique_ptr<SubnetSampler> make_sampler(const SamplerOptions& options, const SearchSpace& space,
                                             int64_t steps, const Rng& rng) {

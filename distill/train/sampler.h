@@ -32,6 +32,10 @@ class SubnetSampler {
   virtual std::vector<SampledSubnet> sizes() const = 0;
 };
 
+// By parameters; equal ones stay in their order.
+std::vector<SampledSubnet> largest_first(std::vector<SampledSubnet> subnets,
+                                         const Blueprint& blueprint);
+
 // `steps`: of the run; progressive shrinking takes a share of them.
 std::unique_ptr<SubnetSampler> make_sampler(const SamplerOptions& options, const SearchSpace& space,
                                             int64_t steps, const Rng& rng);

@@ -158,6 +158,21 @@ TEST(ConfigChecks, MaskedObjectivesAreNotScored) {
               HasSubstr("stage1.mask.probability: expected a number above 0"));
 }
 
+TEST(ConfigChecks, ObjectivesThatReadUnitsAreNotScored) {
+  const std::vector<std::string> oracle = {
+      "search.record=[]", "stage2.objective={kind: oracle}",
+      "stage2.units={features: teacher, layer: 1, clusters: 6}"};
+  const auto with = [&](const std::string& setting) {
+    std::vector<std::string> settings = oracle;
+    settings.push_back(setting);
+    return problems_with(settings);
+  };
+  EXPECT_THAT(with("search.objectives=[params,distill.l1]"),
+              HasSubstr("search.objectives.1: distill.l1 needs an objective without units: "
+                        "stage2.objective learns from units"));
+  EXPECT_EQ(with("search.objectives=[params,pr.frame_acc]"), "");
+}
+
 TEST(ConfigChecks, SourcesOfATierThatIsNotThereYet) {
   EXPECT_THAT(problems_with({"stage2.batch.sources.asterisk=1"}), "");
   EXPECT_THAT(problems_with({"stage2.batch.sources.festvox=1"}),

@@ -121,15 +121,22 @@ class AllKinds : public ::testing::TestWithParam<Case> {
                         .state = trained->state()};
     const Rows known = rows();
     TensorMap goal = goal_of(*objective, known, data);
-    const auto subnets = trained->sampler().draw(step);
+    auto subnets = trained->sampler().draw(step);
+    if (objective->has_assistants()) subnets = largest_first(std::move(subnets), space.blueprint());
     at::Tensor total = at::zeros({});
+    std::vector<TensorMap> assistants;
     for (size_t i = 0; i < subnets.size(); ++i) {
       const Architecture& a = subnets[i].architecture;
       TensorMap tensors = slice_tensors(full, tensor_slices(space.blueprint(), space.storage(), a));
       tensors.merge(slice_tensors(full, objective->slices(a)));
       const Subnet made = make_subnet(space.blueprint(), a, tensors);
       const EncoderOutput output = encode(made, batch.speech, objective->student_wants(a));
-      const LossBreakdown loss = objective->loss({output, a, made.tensors, goal, data});
+      TensorMap own = goal;
+      for (const TensorMap& larger : assistants) {
+        if (objective->has_assistants()) own = objective->assisted_goal(own, larger);
+      }
+      const LossBreakdown loss = objective->loss({output, a, made.tensors, own, data});
+      assistants.push_back(loss.assistant);
       total = total + loss.total / static_cast<double>(subnets.size());
       if (i == 0 && in_place > 0) goal = objective->in_place_goal(known, loss, in_place, data);
     }
@@ -163,8 +170,10 @@ TEST_P(AllKinds, EqualPartsOfABatchHaveItsGradient) {
   if (!objective_of(GetParam().yaml)->is_mean_over_clips()) return;
   TrainingBatch even;
   even.speech = make_batch(testing::tones(4, 8000, 5));
+  if (traits.reads_units)
+    even.units = at::arange(4 * space.blueprint().frames(8000), at::kLong).view({4, -1}) % 7;
   const auto gradient = [&](int32_t parts) {
-    const auto made = learner(/*in_place=*/0.5, parts);
+    const auto made = learner(traits.in_place ? 0.5 : 0, parts);
     const auto alone = single_process_communicator();
     Gradients gradients(made->parameters());
     GradientReducer reducer(*alone, made->parameters(), gradients);
@@ -202,6 +211,8 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"layer_pairs_index",
              "{kind: layer_pairs, map: pairs, teacher_layers: [0, 2], student_layers: [2, 3]}"},
         Case{"layer_pairs_mlp", "{kind: layer_pairs, distance: nmse, channels: none, head: mlp}"},
+        Case{"layer_pairs_cald",
+             "{kind: layer_pairs, distance: layer_norm_mse, channels: none, weights: [2]}"},
         Case{"layer_pairs_tinybert",
              "{kind: layer_pairs, distance: mse, channels: none, shared_head: true, "
              "embeddings: true}"},
@@ -227,6 +238,11 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"contrastive", "{kind: contrastive, queue: 6}"},
         Case{"masked_pairs", "{kind: masked_pairs}"}, Case{"logits", "{kind: logits}"},
         Case{"logits_smoothed", "{kind: logits, loss: cross_entropy, smoothing: 0.1, head: gelu}"},
+        Case{"assistants", "{kind: assistants, count: 3}"},
+        Case{"assistants_and_regression",
+             "{kind: sum, of: [{kind: layer_mean, top: 1}, {kind: assistants, temperature: 2}]}"},
+        Case{"oracle", "{kind: oracle, dim: 5}"},
+        Case{"oracle_layer", "{kind: oracle, teacher_layer: 2, dim: 4, temperature: 2}"},
         Case{"masked_units", "{kind: masked_units}"},
         Case{"masked_units_codewords",
              "{kind: masked_units, layers: [1, 2], codeword_dim: 4, unmasked_weight: 0}"},

@@ -102,6 +102,7 @@ StepData step_of(const Objective& objective, const Rows& rows, double progress) 
   for (auto& [name, tensor] : step.state) {  // what is fitted on draws is given
     if (name.starts_with("memory") || name == "prototypes" || name == "keys")
       tensor = value(name, tensor.sizes()).to(at::kFloat);
+    if (name == "weights") tensor = at::tensor({0.7F, 0.3F});
   }
   if (step.state.contains("keys")) {  // two empty places, then one that overlaps the first row
     step.first = at::tensor({0, 1000, 2000}, at::kLong);
@@ -113,6 +114,18 @@ StepData step_of(const Objective& objective, const Rows& rows, double progress) 
   step.mask = value("mask", {kBatch, kFrames}) > 0;
   step.units = ((value("units", {kBatch, kFrames}) + 1) * (kClusters / 2.0)).to(at::kLong);
   return step;
+}
+
+// With what two larger subnets gave, where smaller ones learn from them.
+TensorMap goal_with_assistants(const Objective& objective, const Rows& rows, const StepData& step) {
+  TensorMap goal = goal_of(objective, rows, step);
+  if (!objective.has_assistants()) return goal;
+  for (int k = 0; k < 2; ++k) {
+    const at::Tensor logits = value(fmt::format("assistant {}", k), {kBatch, kFrames, kClusters});
+    goal =
+        objective.assisted_goal(goal, {{"probabilities", (logits * 3).softmax(-1).to(at::kFloat)}});
+  }
+  return goal;
 }
 
 TensorMap heads_of(const Objective& objective) {
@@ -154,7 +167,7 @@ TEST(Golden, LossesAndGradientsEqualTheFormulas) {
     const StepData step = step_of(*objective, rows, golden.at("progress").get<double>());
     const TensorMap heads = heads_of(*objective);
     const EncoderOutput student = student_of(item.at("period").get<int64_t>());
-    const TensorMap goal = goal_of(*objective, rows, step);
+    const TensorMap goal = goal_with_assistants(*objective, rows, step);
     const LossBreakdown loss = objective->loss({student, kNet, heads, goal, step});
     loss.total.backward();
     const double expected = item.at("loss").get<double>();
@@ -191,7 +204,7 @@ std::pair<at::Tensor, TensorMap> with_invalid_frames(const Objective& objective,
   student.frames.x = student.hidden.back();
   at::Tensor& back = student.frames.back_map;
   if (back.defined()) back = back * student.frames.valid.unsqueeze(1);
-  const TensorMap goal = goal_of(objective, rows, step);
+  const TensorMap goal = goal_with_assistants(objective, rows, step);
   const LossBreakdown loss = objective.loss({student, kNet, heads, goal, step});
   loss.total.backward();
   return {loss.total.detach(), gradients_of(student, heads)};

@@ -42,6 +42,9 @@ def distance(kind, a, b):
     cosine = functional.cosine_similarity(a, b, dim=-1)
     if kind in ("cosine", "nmse"):
         return (1 - cosine) * (1 if kind == "cosine" else 2)
+    if kind == "layer_norm_mse":
+        a, b = (functional.layer_norm(x, x.shape[-1:], eps=1e-5) for x in (a, b))
+        return (a - b).square().mean(-1)
     if kind == "unit_l1":
         a, b = (x / x.square().sum(-1, keepdim=True).sqrt() for x in (a, b))
         return (a - b).abs().mean(-1)
@@ -129,6 +132,36 @@ def logits(student, o, prefix="objective."):
     if soft:
         each = t ** 2 * (each + (target * target.log()).sum(-1))
     return mean_where(each, VALID)
+
+
+def oracle(student, o, prefix="objective."):
+    name, dim = prefix + "oracle.", o["dim"]
+    embeddings = student.parameter(name + "labels", CLUSTERS + 1, dim)  # the last: no label
+    h = student.linear(name + "source", teacher(o["teacher_layer"] or TEACHER_DEPTH), dim)
+    queries, keys = student.linear(name + "query", h, dim), student.linear(name + "key", embeddings, dim)
+    values = student.linear(name + "value", embeddings, dim)
+    logits = []
+    for b, length in enumerate(LENGTHS):  # attention over the clip's labels alone
+        present = sorted(set(UNITS[b, :length].tolist())) + [CLUSTERS]
+        weights = (queries[b] @ keys[present].T / dim ** 0.5).softmax(-1)
+        logits.append(student.linear(name + "output", functional.gelu(h[b] + weights @ values[present]), CLUSTERS))
+    theirs, ours = torch.stack(logits), student.head(prefix + "head", DEPTH, CLUSTERS)
+
+    def entropy(x):
+        return mean_where(functional.cross_entropy(x.flatten(0, 1), UNITS.flatten(), reduction="none").view_as(UNITS), VALID)
+
+    t = o["temperature"]
+    p, q = (theirs.detach() / t).log_softmax(-1), (ours / t).log_softmax(-1)
+    apart = t ** 2 * mean_where((p.exp() * (p - q)).sum(-1), VALID)
+    return o["unit_weight"] * entropy(ours) + o["oracle_weight"] * apart + entropy(theirs)
+
+
+def assistants(student, o, prefix="objective."):
+    t, ours = o["temperature"], student.head(prefix + "head", DEPTH, CLUSTERS)
+    entropy = functional.cross_entropy(ours.flatten(0, 1), UNITS.flatten(), reduction="none").view_as(UNITS)
+    p = sum(weight * (3 * value(f"assistant {k}", BATCH, FRAMES, CLUSTERS)).softmax(-1) for k, weight in ((0, 0.7), (1, 0.3)))
+    apart = t ** 2 * (p * (p.log() - (ours / t).log_softmax(-1))).sum(-1)
+    return (1 - o["share"]) * mean_where(entropy, VALID) + o["share"] * mean_where(apart, VALID)
 
 
 def layers_paired(o):  # teacher layer, student layer, weight
@@ -351,7 +384,7 @@ def weighted_sum(student, o, progress):
 KINDS = {"layer_mean": layer_mean, "masked_units": masked_units, "logits": logits, "layer_pairs": layer_pairs,
          "prediction_heads": prediction_heads, "hints": hints, "masked_pairs": masked_pairs, "relations": relations,
          "attention_scores": attention_scores, "temporal_gram": temporal_gram, "cka": cka, "prototypes": prototypes,
-         "contrastive": contrastive}
+         "contrastive": contrastive, "oracle": oracle, "assistants": assistants}
 MEAN = {"kind": "layer_mean", "top": 2, "instance_norm": True, "teacher_depth": TEACHER_DEPTH,
         "teacher_dim": TEACHER_DIM, "student_dim": STUDENT_DIM}
 UNITS_AT = {"kind": "masked_units", "depth": DEPTH, "clusters": CLUSTERS, "model_dim": STUDENT_DIM}
@@ -370,6 +403,8 @@ GRAM = {"kind": "temporal_gram", **LAYERS, "within_layers": 1.0, "between_layers
 CKA = {"kind": "cka", **LAYERS, **DIMS, "frames": 256, "memory": 5, "distances": 0.3}
 PROTOTYPES = {"kind": "prototypes", "count": 5, "temperature": 0.2, "teacher_depth": TEACHER_DEPTH, **DIMS}
 LOGITS = {"kind": "logits", "units": CLUSTERS, "teacher_depth": TEACHER_DEPTH, "student_dim": STUDENT_DIM}
+ORACLE = {"kind": "oracle", "units": CLUSTERS, "teacher_depth": TEACHER_DEPTH, "dim": 4, "label_dropout": 0.3, **DIMS}
+ASSISTANTS = {"kind": "assistants", "count": 2, "units": CLUSTERS, "student_dim": STUDENT_DIM}
 CONTRASTIVE = {"kind": "contrastive", "queue": 7, "teacher_depth": TEACHER_DEPTH, **DIMS}
 OBJECTIVES = [
     {**MEAN, "distance": "l1"},
@@ -384,6 +419,10 @@ OBJECTIVES = [
     {**LOGITS, "loss": "kl", "temperature": 2.0, "smoothing": 0.0, "head": "linear"},
     {**LOGITS, "loss": "kl", "temperature": 1.0, "smoothing": 0.2, "head": "gelu"},
     {**LOGITS, "loss": "cross_entropy", "temperature": 1.0, "smoothing": 0.1, "head": "linear"},
+    {**ASSISTANTS, "share": 0.5, "temperature": 1.0},
+    {**ASSISTANTS, "share": 0.9, "temperature": 2.0},
+    {**ORACLE, "teacher_layer": 0, "unit_weight": 1.0, "oracle_weight": 1.0, "temperature": 1.0},
+    {**ORACLE, "teacher_layer": 2, "unit_weight": 0.5, "oracle_weight": 2.0, "temperature": 3.0},
     {**PAIRS, "map": "uniform", "distance": "l1", "channels": "standard"},
     {**PAIRS, "map": "first", "distance": "mse", "channels": "standard"},
     {**PAIRS, "map": "last", "distance": "l1", "channels": "instance", "weights": [0.1, 0.1, 1.0]},
@@ -394,6 +433,7 @@ OBJECTIVES = [
     {**PAIRS, "map": "gap", "distance": "mse", "channels": "none", "shared_head": True, "embeddings": True},
     {**PAIRS, "map": "pairs", "position": "relative", "teacher_layers": [4], "student_layers": [0.6], "distance": "unit_l1",
      "channels": "none"},
+    {**PAIRS, "map": "uniform", "distance": "layer_norm_mse", "channels": "none"},
     {**HEADS, "teacher_layers": [2, 4, 6], "head": "gelu"},
     {**HEADS, "teacher_layers": [0, 5], "weights": [1.0, 0.3], "head": "linear", "cosine_weight": 0.0,
      "distance": "nmse", "channels": "standard"},
