@@ -5,6 +5,7 @@
 
 #include "supernet/nn/attention.h"
 #include "supernet/nn/grouped_conv.h"
+#include "supernet/nn/linear_attention.h"
 #include "supernet/nn/norm_gelu.h"
 #include "supernet/nn/ops.h"
 
@@ -67,9 +68,11 @@ at::Tensor attention(const LayerWeights& layer, const at::Tensor& x, AttentionCo
   const bool keep = inside != nullptr && inside->keep_projections;
   if (keep) inside->value = v;
   if (layer.q.weight.defined()) {
-    const at::Tensor mask = score_mask(layer, x, context);
     const at::Tensor q = linear(x, layer.q), k = linear(x, layer.k);
     if (keep) inside->query = q, inside->key = k;
+    if (layer.shape.is_linear())
+      return linear(linear_attention(q, k, v, heads, context.mask), layer.out);
+    const at::Tensor mask = score_mask(layer, x, context);
     if (!layer.map_is_reused && dropped == 0) {
       return linear(masked_attention(q, k, v, heads, mask), layer.out);
     }
