@@ -72,8 +72,12 @@ at::Tensor attention(const LayerWeights& layer, const at::Tensor& x, AttentionCo
     if (keep) inside->query = q, inside->key = k;
     if (layer.shape.is_linear())
       return linear(linear_attention(q, k, v, heads, context.mask), layer.out);
+    const bool fused = !layer.map_is_reused && dropped == 0;
+    if (fused && layer.shape.window > 0 && !context.position_bias.defined())
+      return linear(windowed_attention(q, k, v, heads, context.mask, layer.shape.window),
+                    layer.out);
     const at::Tensor mask = score_mask(layer, x, context);
-    if (!layer.map_is_reused && dropped == 0) {
+    if (fused) {
       return linear(masked_attention(q, k, v, heads, mask), layer.out);
     }
     map = attention_map(by_heads(q, heads), by_heads(k, heads), mask);
