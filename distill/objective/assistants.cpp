@@ -13,7 +13,7 @@ namespace concertina {
 namespace {
 
 const std::string kUnitsHead = "objective.head";
-const std::string kGiven = "probabilities", kWeights = "weights";
+const std::string kGiven = "probabilities", kMixture = "weights";
 
 std::string assistant_name(int64_t k) { return fmt::format("assistant.{}", k); }
 
@@ -112,7 +112,7 @@ LossBreakdown AssistantsObjective::loss(const LossInput& input) const {
   const double t = spec_.temperature;
   if (input.step.progress) result.assistant[kGiven] = (all / t).softmax(-1).detach();
   if (count == 0) return result;
-  const at::Tensor p = mixture_of(input.goal, count, input.step.state.at(kWeights), length);
+  const at::Tensor p = mixture_of(input.goal, count, input.step.state.at(kMixture), length);
   const at::Tensor apart = (at::xlogy(p, p) - p * (own / t).log_softmax(-1)).sum(-1) * (t * t);
   const at::Tensor from_assistants = mean_where(apart, valid);
   result.total = result.total * (1 - spec_.share) + from_assistants * spec_.share;
@@ -122,7 +122,7 @@ LossBreakdown AssistantsObjective::loss(const LossInput& input) const {
 
 TensorMap AssistantsObjective::initial_state(const RowSampler&, const Rng&) const {
   const int64_t count = spec_.count;
-  return {{kWeights, at::full({count}, 1.0 / static_cast<double>(count))},
+  return {{kMixture, at::full({count}, 1.0 / static_cast<double>(count))},
           {kGiven, at::ones({kWindow, count})}};
 }
 
@@ -144,7 +144,7 @@ TensorMap AssistantsObjective::next_state(const TensorMap& observed, const StepD
   if (added == observed.end()) return step.state;
   const at::Tensor recent = at::cat({step.state.at(kGiven), added->second}).slice(0, -kWindow);
   const Rng rng = step.rng.fork("assistants");
-  return {{kWeights, evolved_weights(step.state.at(kWeights), recent, kGenerations, rng)},
+  return {{kMixture, evolved_weights(step.state.at(kMixture), recent, kGenerations, rng)},
           {kGiven, recent}};
 }
 

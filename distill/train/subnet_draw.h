@@ -12,7 +12,7 @@ namespace concertina {
 
 // Progressive shrinking (Cai et al. 2020, OFA): the elastic dimensions are enabled one after
 // another; a gene that is not enabled yet is fixed to the value of the largest subnet. Stage 0: the
-// largest only; 1: heads, FFN and windows of each layer; 2: depth; 3: widths and frame period,
+// largest only; 1: heads, FFN, window and kind of attention of each layer; 2: depth; 3: widths and frame period,
 // which is the whole space.
 class ProgressiveShrinking {
  public:

@@ -105,6 +105,9 @@ void check_layers(const Blueprint& blueprint, const Architecture& architecture,
   if (std::ranges::any_of(architecture.layers(), [](const auto& l) { return l.window != 0; })) {
     problems.emplace_back("attention windows");
   }
+  if (std::ranges::any_of(architecture.layers(), &LayerShape::is_linear)) {
+    problems.emplace_back("linear attention");
+  }
   if (first.heads == 0 || first.ffn_dim == 0) {
     problems.emplace_back("layers without attention or feed-forward half");
   }

@@ -29,6 +29,7 @@ using torch::autograd::tensor_list;
 constexpr int64_t kKeyBlock = 32;            // keys are padded to whole blocks
 constexpr int64_t kBlockScores = 64 * 1024;  // of a block of rows: 256 KiB, within a core's cache
 constexpr int64_t kMinRows = 16, kMaxRows = 128;  // of a block
+constexpr int64_t kMinBandRows = 32;              // of a block of a window's band
 
 at::Tensor aten_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
                           int64_t heads, const at::Tensor& mask) {
@@ -40,7 +41,7 @@ at::Tensor aten_attention(const at::Tensor& q, const at::Tensor& k, const at::Te
       .flatten(2);
 }
 
-// [B or 1, heads or 1, T or 1, T] fp32 that is added to the scores.
+// [B or 1, heads or 1, T or 1, K] fp32 that is added to the scores.
 at::Tensor additive(const at::Tensor& mask) {
   if (!mask.defined()) return {};
   if (mask.scalar_type() != at::kBool) return mask.to(at::kFloat).contiguous();
@@ -49,19 +50,23 @@ at::Tensor additive(const at::Tensor& mask) {
 
 // The sizes of one call and the offsets of its parts.
 struct Layout {
-  int64_t batch, heads, frames, width, stride, padded;
+  int64_t batch, heads, frames, keys, width, stride, padded;
 
-  Layout(const at::Tensor& q, int64_t heads_in)
+  Layout(const at::Tensor& q, const at::Tensor& k, int64_t heads_in)
       : batch(q.size(0)),
         heads(heads_in),
         frames(q.size(1)),
+        keys(k.size(1)),
         width(q.size(2) / heads_in),
         stride(q.size(2)),
-        padded((frames + kKeyBlock - 1) / kKeyBlock * kKeyBlock) {}
+        padded((keys + kKeyBlock - 1) / kKeyBlock * kKeyBlock) {}
 
   int64_t parts() const { return batch * heads; }  // one head of one clip each
-  int64_t first(int64_t part) const {
+  int64_t first(int64_t part) const {              // of q
     return part / heads * frames * stride + part % heads * width;
+  }
+  int64_t first_key(int64_t part) const {
+    return part / heads * keys * stride + part % heads * width;
   }
   int64_t rows() const {
     return std::clamp(kBlockScores / padded / kMinRows * kMinRows, kMinRows, kMaxRows);
@@ -70,7 +75,7 @@ struct Layout {
   float scale() const { return 1.0f / std::sqrt(static_cast<float>(width)); }
 
   kernels::ScoreBlock block(const at::Tensor& bias, int64_t part, int64_t row) const {
-    kernels::ScoreBlock result{std::min(rows(), frames - row), frames, padded, scale()};
+    kernels::ScoreBlock result{std::min(rows(), frames - row), keys, padded, scale()};
     if (bias.defined()) {
       const auto stride_of = [&](int64_t dim) {
         return bias.size(dim) == 1 ? 0 : bias.stride(dim);
@@ -101,7 +106,7 @@ struct Attended {
 
 Attended attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, int64_t heads,
                 const at::Tensor& bias) {
-  const Layout layout(q, heads);
+  const Layout layout(q, k, heads);
   const int64_t width = layout.width, padded = layout.padded, blocks = layout.blocks();
   Attended result{at::empty_like(q), at::empty({layout.parts(), layout.frames})};
   const int64_t packed = padded * width / 2;
@@ -109,10 +114,10 @@ Attended attend(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v, i
   const auto values = scratch<bf16_pair>(layout.parts() * packed);
   at::parallel_for(0, layout.parts(), 1, [&](int64_t begin, int64_t end) {
     for (int64_t part = begin; part < end; ++part) {
-      const int64_t first = layout.first(part);
-      kernels::pair_columns(data<bf16_bits>(k) + first, layout.stride, layout.frames, width, padded,
+      const int64_t first = layout.first_key(part);
+      kernels::pair_columns(data<bf16_bits>(k) + first, layout.stride, layout.keys, width, padded,
                             keys.get() + part * packed);
-      kernels::pair_rows(data<bf16_bits>(v) + first, layout.stride, layout.frames, width, padded,
+      kernels::pair_rows(data<bf16_bits>(v) + first, layout.stride, layout.keys, width, padded,
                          values.get() + part * packed);
     }
   });
@@ -159,20 +164,20 @@ class PartGradients {
         sums_(scratch<float>(layout.rows() * (layout.width + 1))) {}
 
   void run(int64_t part, const tensor_list& saved, const at::Tensor& dy, tensor_list& gradients) {
-    const int64_t first = layout_.first(part), frames = layout_.frames, width = layout_.width;
+    const int64_t first = layout_.first_key(part), keys = layout_.keys, width = layout_.width;
     const int64_t stride = layout_.stride, padded = layout_.padded;
-    kernels::pair_columns(data<bf16_bits>(saved[1]) + first, stride, frames, width, padded,
+    kernels::pair_columns(data<bf16_bits>(saved[1]) + first, stride, keys, width, padded,
                           keys_.get());
-    kernels::pair_columns(data<bf16_bits>(saved[2]) + first, stride, frames, width, padded,
+    kernels::pair_columns(data<bf16_bits>(saved[2]) + first, stride, keys, width, padded,
                           values_.get());
-    kernels::pair_rows(data<bf16_bits>(saved[1]) + first, stride, frames, width, padded,
+    kernels::pair_rows(data<bf16_bits>(saved[1]) + first, stride, keys, width, padded,
                        key_rows_.get());
-    for (int64_t row = 0; row < frames; row += layout_.rows())
+    for (int64_t row = 0; row < layout_.frames; row += layout_.rows())
       run_block(part, row, saved, dy, gradients[0]);
-    kernels::round_transposed(dk_.get(), padded, frames, width,
-                              data<bf16_bits>(gradients[1]) + first, stride);
-    kernels::round_transposed(dv_.get(), padded, frames, width,
-                              data<bf16_bits>(gradients[2]) + first, stride);
+    kernels::round_transposed(dk_.get(), padded, keys, width, data<bf16_bits>(gradients[1]) + first,
+                              stride);
+    kernels::round_transposed(dv_.get(), padded, keys, width, data<bf16_bits>(gradients[2]) + first,
+                              stride);
   }
 
  private:
@@ -221,7 +226,7 @@ struct Attention : torch::autograd::Function<Attention> {
 
   static tensor_list backward(AutogradContext* context, const tensor_list& gradients) {
     const tensor_list saved = context->get_saved_variables();
-    const Layout layout(saved[0], context->saved_data["heads"].toInt());
+    const Layout layout(saved[0], saved[1], context->saved_data["heads"].toInt());
     const at::Tensor dy = gradients[0].to(at::kBFloat16).contiguous();
     tensor_list result = {at::empty_like(saved[0]), at::empty_like(saved[1]),
                           at::empty_like(saved[2]), at::Tensor(), at::Tensor()};
@@ -232,6 +237,55 @@ struct Attention : torch::autograd::Function<Attention> {
     });
     return result;
   }
+};
+
+// The band of a window in blocks of rows, each with the keys from `half` before to `half` after it.
+// Blocks are members of the batch: rows [B * blocks, rows, A], keys [B * blocks, span, A].
+class Band {
+ public:
+  Band(const at::Tensor& q, int64_t window)
+      : batch_(q.size(0)),
+        frames_(q.size(1)),
+        half_(window / 2),
+        rows_(std::clamp(window, kMinBandRows, kMaxRows)),
+        span_(rows_ + 2 * half_),
+        missing_((frames_ + rows_ - 1) / rows_ * rows_ - frames_),
+        options_(at::TensorOptions(q.device()).dtype(at::kLong)) {}
+
+  bool one_block() const { return span_ >= frames_; }
+
+  at::Tensor rows_of(const at::Tensor& q) const {
+    return at::constant_pad_nd(q, {0, 0, 0, missing_}).reshape({-1, rows_, q.size(2)});
+  }
+  at::Tensor keys_of(const at::Tensor& k) const {
+    const at::Tensor padded = at::constant_pad_nd(k, {0, 0, half_, half_ + missing_});
+    return padded.unfold(1, span_, rows_).transpose(2, 3).reshape({-1, span_, k.size(2)});
+  }
+  // [B * blocks, 1, rows, span]
+  at::Tensor block_masks(const at::Tensor& valid) const {
+    const at::Tensor seen = valid.defined() ? valid.view({batch_, frames_})
+                                            : at::ones({1, frames_}, options_.dtype(at::kBool));
+    const at::Tensor keys =
+        at::constant_pad_nd(seen.expand({batch_, -1}), {half_, half_ + missing_})
+            .unfold(1, span_, rows_);  // [B, blocks, span]
+    return mask(rows_, span_, half_).logical_and(keys.unsqueeze(2)).view({-1, 1, rows_, span_});
+  }
+  // [B or 1, 1, T, T]
+  at::Tensor whole_mask(const at::Tensor& valid) const {
+    const at::Tensor all = mask(frames_, frames_, 0).view({1, 1, frames_, frames_});
+    return valid.defined() ? all.logical_and(valid) : all;
+  }
+
+ private:
+  // [rows, columns]: key c of row r is less than or as much as half the window away, where key `shift` is
+  // row 0 itself.
+  at::Tensor mask(int64_t rows, int64_t columns, int64_t shift) const {
+    const at::Tensor key = at::arange(columns, options_) - shift;
+    return (key - at::arange(rows, options_).unsqueeze(1)).abs() <= half_;
+  }
+
+  int64_t batch_, frames_, half_, rows_, span_, missing_;
+  at::TensorOptions options_;
 };
 
 bool takes_bf16_products(const at::Tensor& q, int64_t heads, const at::Tensor& mask) {
@@ -271,6 +325,15 @@ at::Tensor masked_attention(const at::Tensor& q, const at::Tensor& k, const at::
         const at::Tensor added = !sample ? mask : learned ? in[3] : in[3].detach();
         return attention_of(in[0], in[1], in[2], heads, added);
       });
+}
+
+at::Tensor windowed_attention(const at::Tensor& q, const at::Tensor& k, const at::Tensor& v,
+                              int64_t heads, const at::Tensor& valid, int64_t window) {
+  const Band band(q, window);
+  if (band.one_block()) return masked_attention(q, k, v, heads, band.whole_mask(valid));
+  const at::Tensor y = masked_attention(band.rows_of(q), band.keys_of(k), band.keys_of(v), heads,
+                                        band.block_masks(valid));
+  return y.reshape({q.size(0), -1, q.size(2)}).narrow(1, 0, q.size(1));
 }
 
 }  // namespace concertina

@@ -5,6 +5,7 @@
 
 #include "supernet/nn/attention.h"
 #include "supernet/nn/grouped_conv.h"
+#include "supernet/nn/linear_attention.h"
 #include "supernet/nn/norm_gelu.h"
 #include "supernet/nn/ops.h"
 
@@ -67,10 +68,16 @@ at::Tensor attention(const LayerWeights& layer, const at::Tensor& x, AttentionCo
   const bool keep = inside != nullptr && inside->keep_projections;
   if (keep) inside->value = v;
   if (layer.q.weight.defined()) {
-    const at::Tensor mask = score_mask(layer, x, context);
     const at::Tensor q = linear(x, layer.q), k = linear(x, layer.k);
     if (keep) inside->query = q, inside->key = k;
-    if (!layer.map_is_reused && dropped == 0) {
+    if (layer.shape.is_linear())
+      return linear(linear_attention(q, k, v, heads, context.mask), layer.out);
+    const bool fused = !layer.map_is_reused && dropped == 0;
+    if (fused && layer.shape.window > 0 && !context.position_bias.defined())
+      return linear(windowed_attention(q, k, v, heads, context.mask, layer.shape.window),
+                    layer.out);
+    const at::Tensor mask = score_mask(layer, x, context);
+    if (fused) {
       return linear(masked_attention(q, k, v, heads, mask), layer.out);
     }
     map = attention_map(by_heads(q, heads), by_heads(k, heads), mask);

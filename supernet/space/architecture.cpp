@@ -39,8 +39,11 @@ void check_layer(const LayerShape& layer) {
 }
 
 bool same_shape(const LayerShape& a, const LayerShape& b) {
-  return a.heads == b.heads && a.ffn_dim == b.ffn_dim && a.window == b.window;
+  return a.heads == b.heads && a.ffn_dim == b.ffn_dim && a.window == b.window &&
+         a.attention == b.attention;
 }
+
+constexpr std::string_view kLinear = "lin";
 
 // A cursor over the text of one key.
 class Scanner {
@@ -50,6 +53,11 @@ class Scanner {
   bool take(char c) {
     if (rest_.empty() || rest_.front() != c) return false;
     rest_.remove_prefix(1);
+    return true;
+  }
+  bool take(std::string_view word) {
+    if (!rest_.starts_with(word)) return false;
+    rest_.remove_prefix(word.size());
     return true;
   }
   void expect(char c) {
@@ -92,7 +100,11 @@ std::vector<LayerShape> parse_layers(Scanner scan) {
     layer.heads = scan.number();
     scan.expect('x');
     layer.ffn_dim = scan.number();
-    if (scan.take('w')) layer.window = scan.number();
+    if (scan.take('w')) {
+      layer.window = scan.number();
+    } else if (scan.take(kLinear)) {
+      layer.attention = AttentionKind::kLinear;
+    }
     check_range("layer index", last, first, kMaxLayers - 1);
     for (layer.index = first; layer.index <= last; ++layer.index) layers.push_back(layer);
     if (layers.size() > static_cast<size_t>(kMaxLayers)) scan.fail("fewer layers");
@@ -129,10 +141,17 @@ std::string run_text(const LayerShape& first, const LayerShape& last) {
                                                : fmt::format("{}-{}", first.index, last.index);
   text += fmt::format(":{}x{}", first.heads, first.ffn_dim);
   if (first.window > 0) text += fmt::format("w{}", first.window);
+  if (first.is_linear()) text += kLinear;
   return text;
 }
 
 }  // namespace
+
+LayerShape canonical(LayerShape layer) {
+  if (layer.heads == 0) layer.attention = AttentionKind::kSoftmax;
+  if (layer.heads == 0 || layer.is_linear()) layer.window = 0;
+  return layer;
+}
 
 Architecture::Architecture(std::vector<int32_t> conv_channels, int32_t embed_dim,
                            int32_t frame_period_us, std::vector<LayerShape> layers)
@@ -146,7 +165,7 @@ Architecture::Architecture(std::vector<int32_t> conv_channels, int32_t embed_dim
   if (layers_.empty()) throw InputError("architecture: at least one layer must be kept");
   for (LayerShape& layer : layers_) {
     check_layer(layer);
-    if (layer.heads == 0) layer.window = 0;  // no attention, no window: one network, one key
+    layer = canonical(layer);
   }
   const auto disorder = std::ranges::adjacent_find(
       layers_, [](const auto& a, const auto& b) { return a.index >= b.index; });

@@ -5,8 +5,8 @@
 //
 // Key grammar: `c=` conv channels (one number when all are equal, else a comma list; left out for
 // log-mel), `e=` embedding width, `p=` frame period in microseconds, `L=` runs
-// FIRST-LAST:HEADSxFFN[wWINDOW] joined by commas; a run folds neighbouring layers (consecutive
-// indices) of equal shape. One architecture, one key.
+// FIRST-LAST:HEADSxFFN[wWINDOW|lin] joined by commas, `lin` for linear attention; a run folds
+// neighbouring layers (consecutive indices) of equal shape. One architecture, one key.
 #pragma once
 
 #include <compare>
@@ -18,20 +18,28 @@
 
 namespace concertina {
 
+// How a layer attends, ascending in cost. Both kinds have the same tensors.
+enum class AttentionKind { kLinear, kSoftmax };
+
 struct LayerShape {
   int32_t index = 0;    // layer of the supernet
   int32_t heads = 0;    // 0: no self-attention
   int32_t ffn_dim = 0;  // 0: no FFN
   int32_t window = 0;   // keys attended around a frame (w/2 each side); 0: global
+  AttentionKind attention = AttentionKind::kSoftmax;
+  bool is_linear() const { return heads > 0 && attention == AttentionKind::kLinear; }
   auto operator<=>(const LayerShape&) const = default;
 };
+
+// The one value of layers that are the same network: linear attention sees all frames and has no
+// window; a layer without heads has neither a window nor a kind.
+LayerShape canonical(LayerShape layer);
 
 class Architecture {
  public:
   Architecture() = default;
   // InputError when a size is out of range, no layer is kept, layers are not strictly ascending, a
-  // layer has neither self-attention nor an FFN, or a window is odd. The window of a layer without
-  // heads is set to 0.
+  // layer has neither self-attention nor an FFN, or a window is odd. Layers become canonical.
   Architecture(std::vector<int32_t> conv_channels, int32_t embed_dim, int32_t frame_period_us,
                std::vector<LayerShape> layers);
 

@@ -80,6 +80,14 @@ class Checker {
     }
   }
 
+  void attention(const Blueprint& blueprint) {
+    if (choices_.attention.empty()) add("attention", "at least one value is needed");
+    const std::string problem = no_linear_attention(blueprint);
+    const auto& kinds = choices_.attention;
+    if (!problem.empty() && std::ranges::find(kinds, AttentionKind::kLinear) != kinds.end())
+      add("attention", problem);
+  }
+
   void depth() {
     const int32_t total = choices_.storage_depth;
     if (total < 1 || total > kMaxLayers) {
@@ -131,6 +139,7 @@ std::vector<Violation> find_violations(const Blueprint& blueprint, const SpaceCh
   checker.list("frame_period_ms", choices.frame_period_us, 1, kMaxFramePeriodUs);
   checker.layers();
   checker.reuse(blueprint);
+  checker.attention(blueprint);
   checker.depth();
   checker.default_value("default.conv_channels", default_.conv_channels,
                         !default_.conv_channels.empty(), choices.conv_channels);
@@ -141,6 +150,8 @@ std::vector<Violation> find_violations(const Blueprint& blueprint, const SpaceCh
                         default_.frame_period_us != 0, choices.frame_period_us);
   checker.default_value("default.heads", default_.heads, default_.heads != -1, choices.heads);
   checker.default_value("default.window", default_.window, default_.window != -1, choices.window);
+  checker.default_value("default.attention", default_.attention.value_or(AttentionKind::kSoftmax),
+                        default_.attention.has_value(), choices.attention);
   checker.default_value("default.ffn_ratio", default_.ffn_ratio, default_.ffn_ratio != -1,
                         choices.ffn_ratio);
   return std::move(checker).take();

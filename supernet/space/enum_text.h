@@ -11,6 +11,7 @@ namespace concertina {
 // In the order of the enumerators, as all such lists.
 inline const std::vector<std::string> kPolicyNames = {"lighthubert", "top",       "bottom",
                                                       "alternate",   "symmetric", "explicit"};
+inline const std::vector<std::string> kAttentionNames = {"linear", "softmax"};
 inline const std::vector<std::string> kRuleNames = {"prefix", "lighthubert"};
 
 template <class Enum>

@@ -66,12 +66,13 @@ class Shapes {
   std::optional<Architecture> at(const Frame& frame, size_t step) const {
     const std::vector<double>& ratios = space_.choices().ffn_ratio;
     const size_t depth = frame.layers.size();
+    const LayerShape attends = last_attention();
     std::vector<LayerShape> layers;
     for (size_t i = 0; i < depth; ++i) {
       const size_t choice = step / depth + (i < step % depth ? 1 : 0);
       const int32_t ffn = ffn_dim_of(ratios[choice], frame.embed_dim);
       if (frame.heads == 0 && ffn == 0) return std::nullopt;
-      layers.push_back({frame.layers[i], frame.heads, ffn, frame.heads == 0 ? 0 : window()});
+      layers.push_back({frame.layers[i], frame.heads, ffn, attends.window, attends.attention});
     }
     return Architecture(default_.conv_channels(), frame.embed_dim, default_.frame_period_us(),
                         std::move(layers));
@@ -81,12 +82,12 @@ class Shapes {
     if (!shape) return std::nullopt;
     return cost_of(space_.blueprint(), *shape, 0).params;
   }
-  int32_t window() const {  // of the default's last layer with attention
-    int32_t window = 0;
+  LayerShape last_attention() const {  // the default's last layer with attention
+    LayerShape last;
     for (const LayerShape& layer : default_.layers()) {
-      if (layer.heads > 0) window = layer.window;
+      if (layer.heads > 0) last = layer;
     }
-    return window;
+    return last;
   }
 
   const SearchSpace& space_;

@@ -22,7 +22,7 @@ struct EqualShapesOptions {
 
 // The member closest to `params` for each pair of a depth and an embedding width that has one: all layers
 // have the heads of one choice; FFN widths of neighbouring choices differ by layer where that comes closer.
-// Front end, frame period and window are those of the default. Ascending by depth / width. InputError when fewer
+// Front end, frame period, window and kind of attention are those of the default. Ascending by depth / width. InputError when fewer
 // than two fit.
 std::vector<EqualShape> equal_shapes(const SearchSpace& space, const EqualShapesOptions& options);
 

@@ -12,11 +12,7 @@ namespace concertina {
 namespace {
 
 constexpr size_t kChannels = 0, kEmbed = 1, kPeriod = 2, kDepth = 3, kGlobalGenes = 4;
-constexpr size_t kHeads = 0, kFfn = 1, kWindow = 2, kLayerGenes = 3;
-
-size_t layer_start(int32_t layer) {
-  return kGlobalGenes + kLayerGenes * static_cast<size_t>(layer);
-}
+constexpr size_t kHeads = 0, kFfn = 1, kWindow = 2, kAttention = 3;
 
 template <class T>
 int32_t index_of(const std::vector<T>& values, const T& value) {
@@ -25,7 +21,8 @@ int32_t index_of(const std::vector<T>& values, const T& value) {
 
 }  // namespace
 
-GenomeCodec::GenomeCodec(SearchSpace space) : space_(std::move(space)) {
+GenomeCodec::GenomeCodec(SearchSpace space)
+    : space_(std::move(space)), layer_genes_(space_.choices().attention.size() > 1 ? 4 : 3) {
   if (space_.only_member()) return;
   const SpaceChoices& choices = space_.choices();
   const auto gene = [&](std::string name, const auto& values) {
@@ -40,7 +37,12 @@ GenomeCodec::GenomeCodec(SearchSpace space) : space_(std::move(space)) {
     gene(fmt::format("layer{}.heads", layer), choices.heads);
     gene(fmt::format("layer{}.ffn_ratio", layer), choices.ffn_ratio);
     gene(fmt::format("layer{}.window", layer), choices.window);
+    if (layer_genes_ > kAttention) gene(fmt::format("layer{}.attention", layer), choices.attention);
   }
+}
+
+size_t GenomeCodec::layer_start(int32_t layer) const {
+  return kGlobalGenes + layer_genes_ * static_cast<size_t>(layer);
 }
 
 Genome GenomeCodec::encode(const Architecture& architecture) const {
@@ -56,14 +58,16 @@ Genome GenomeCodec::encode(const Architecture& architecture) const {
   genome[kDepth] = index_of(choices.depth, architecture.depth());
   for (const LayerShape& layer : architecture.layers()) {
     const std::span<int32_t> genes =
-        std::span(genome).subspan(layer_start(layer.index), kLayerGenes);
+        std::span(genome).subspan(layer_start(layer.index), layer_genes_);
     genes[kHeads] = index_of(choices.heads, layer.heads);
     // Two ratios may round to one width: the first stands for both.
     const auto ratio = std::ranges::find(choices.ffn_ratio, layer.ffn_dim, [&](double each) {
       return ffn_dim_of(each, architecture.embed_dim());
     });
     genes[kFfn] = static_cast<int32_t>(ratio - choices.ffn_ratio.begin());
-    if (layer.heads > 0) genes[kWindow] = index_of(choices.window, layer.window);
+    if (layer.heads == 0) continue;
+    if (!layer.is_linear()) genes[kWindow] = index_of(choices.window, layer.window);
+    if (layer_genes_ > kAttention) genes[kAttention] = index_of(choices.attention, layer.attention);
   }
   return genome;
 }
@@ -96,7 +100,9 @@ Architecture GenomeCodec::decode(const Genome& genome) const {
     const size_t start = layer_start(index);
     layers.push_back({index, value(choices.heads, start + kHeads),
                       ffn_dim_of(value(choices.ffn_ratio, start + kFfn), embed),
-                      value(choices.window, start + kWindow)});
+                      value(choices.window, start + kWindow),
+                      layer_genes_ > kAttention ? value(choices.attention, start + kAttention)
+                                                : choices.attention.front()});
   }
   return Architecture(channels, embed, value(choices.frame_period_us, kPeriod), layers);
 }
@@ -123,7 +129,7 @@ Genome GenomeCodec::mutate(const Genome& genome, double probability_per_gene, Rn
   for (size_t gene = 0; gene < kGlobalGenes; ++gene) change(gene);
   const std::vector<bool> before = kept_mask(genome), after = kept_mask(child);
   for (size_t gene = kGlobalGenes; gene < child.size(); ++gene) {
-    const size_t layer = (gene - kGlobalGenes) / kLayerGenes;
+    const size_t layer = (gene - kGlobalGenes) / layer_genes_;
     if (!after[layer]) continue;
     if (before[layer]) {
       change(gene);
@@ -143,7 +149,7 @@ Genome GenomeCodec::cross(const Genome& a, const Genome& b, Rng& rng) const {
   }
   const std::vector<bool> in_a = kept_mask(a), in_b = kept_mask(b);
   for (size_t gene = kGlobalGenes; gene < child.size(); ++gene) {
-    const size_t layer = (gene - kGlobalGenes) / kLayerGenes;
+    const size_t layer = (gene - kGlobalGenes) / layer_genes_;
     // A layer that one parent lacks comes from the other.
     const bool from_b = in_a[layer] && in_b[layer] ? rng.chance(0.5) : in_b[layer];
     if (from_b) child[gene] = b[gene];

@@ -15,7 +15,7 @@ namespace concertina {
 
 // One integer per gene, an index into that gene's choices. Genes of dropped layers are 0, so equal
 // members have equal genomes. Order: conv_channels, embed_dim, frame_period, depth, then for each
-// layer of the supernet heads, ffn_ratio, window. The genome of a space with one member is empty.
+// layer of the supernet heads, ffn_ratio, window and, where the space has both kinds, attention. The genome of a space with one member is empty.
 using Genome = std::vector<int32_t>;
 
 // Immutable: thread-safe.
@@ -41,8 +41,10 @@ class GenomeCodec {
  private:
   void check(const Genome& genome) const;
   std::vector<bool> kept_mask(const Genome& genome) const;  // per layer of the supernet
+  size_t layer_start(int32_t layer) const;                  // its first gene
 
   SearchSpace space_;
+  size_t layer_genes_;  // of each layer
   std::vector<int32_t> cardinalities_;
   std::vector<std::string> names_;
 };

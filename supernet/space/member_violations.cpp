@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "core/errors.h"
+#include "supernet/space/enum_text.h"
 #include "supernet/space/search_space.h"
 #include "supernet/space/violations.h"
 
@@ -36,6 +37,12 @@ bool among(const std::vector<int32_t>& values, int32_t value) {
   return std::ranges::find(values, value) != values.end();
 }
 
+std::string names_of(const std::vector<AttentionKind>& kinds) {
+  std::vector<std::string> names;
+  for (const AttentionKind kind : kinds) names.push_back(name_of(kAttentionNames, kind));
+  return fmt::format("{}", fmt::join(names, ", "));
+}
+
 // "embed_dim has 96, 128, 192, 256".
 std::string described(const SpaceChoices& choices, const std::string& key) {
   const auto list = [&](const auto& values) {
@@ -45,6 +52,7 @@ std::string described(const SpaceChoices& choices, const std::string& key) {
   if (key == "heads") return list(choices.heads);
   if (key == "ffn_ratio") return list(choices.ffn_ratio);
   if (key == "window") return list(choices.window);
+  if (key == "attention") return fmt::format("attention has {}", names_of(choices.attention));
   if (key == "depth") {
     return fmt::format("depth keeps {} of {} layers", fmt::join(choices.depth, ", "),
                        choices.storage_depth);
@@ -85,7 +93,12 @@ std::optional<Violation> layer_violation(const SpaceChoices& choices, const Laye
     return not_among(choices, fmt::format("FFN width {}", layer.ffn_dim) + at, "ffn_ratio",
                      fmt::format("{} at e={}", nearest_number(widths, layer.ffn_dim), embed));
   }
-  if (layer.heads > 0 && !among(choices.window, layer.window)) {
+  const auto& kinds = choices.attention;
+  if (layer.heads > 0 && std::ranges::find(kinds, layer.attention) == kinds.end()) {
+    return not_among(choices, name_of(kAttentionNames, layer.attention) + " attention" + at,
+                     "attention", names_of(kinds));
+  }
+  if (layer.heads > 0 && !layer.is_linear() && !among(choices.window, layer.window)) {
     const int32_t closest = nearest(choices.window, [&](int32_t window) {
       return std::abs(width_of(window) - width_of(layer.window));
     });

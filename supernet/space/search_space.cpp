@@ -27,7 +27,9 @@ uint32_t distinct_layers(const SpaceChoices& choices, int32_t embed) {
   for (int32_t heads : choices.heads) {
     for (double ratio : choices.ffn_ratio) {
       for (int32_t window : choices.window) {
-        shapes.insert({0, heads, ffn_dim_of(ratio, embed), heads == 0 ? 0 : window});
+        for (AttentionKind attention : choices.attention) {
+          shapes.insert(canonical({0, heads, ffn_dim_of(ratio, embed), window, attention}));
+        }
       }
     }
   }
@@ -100,10 +102,11 @@ Architecture SearchSpace::uniform(SpaceDefault values) const {
   const int32_t heads = values.heads >= 0 ? values.heads : all.heads.back();
   const double ratio = values.ffn_ratio >= 0 ? values.ffn_ratio : all.ffn_ratio.back();
   const int32_t window = values.window >= 0 ? values.window : all.window.back();
+  const AttentionKind attention = values.attention.value_or(all.attention.back());
   const int32_t depth = values.depth > 0 ? values.depth : all.depth.back();
   std::vector<LayerShape> layers;
   for (int32_t index : kept_layers(choices_, depth)) {
-    layers.push_back({index, heads, ffn_dim_of(ratio, embed), window});
+    layers.push_back({index, heads, ffn_dim_of(ratio, embed), window, attention});
   }
   return Architecture(
       values.conv_channels, embed,
@@ -119,6 +122,7 @@ Architecture SearchSpace::smallest() const {
   values.frame_period_us = choices_.frame_period_us.back();
   values.heads = choices_.heads.front();
   values.window = choices_.window.front();
+  values.attention = choices_.attention.front();
   values.ffn_ratio = choices_.ffn_ratio.front();
   return uniform(values);
 }
@@ -145,7 +149,11 @@ Architecture SearchSpace::sample(Rng& rng) const {
   for (int32_t index : kept_layers(choices_, depth)) {
     const int32_t heads = draw(choices_.heads, rng);
     const int32_t ffn_dim = ffn_dim_of(draw(choices_.ffn_ratio, rng), embed);
-    layers.push_back({index, heads, ffn_dim, draw(choices_.window, rng)});
+    const int32_t window = draw(choices_.window, rng);
+    // One kind of attention is not drawn, so that such spaces draw as they always did.
+    layers.push_back({index, heads, ffn_dim, window,
+                      choices_.attention.size() > 1 ? draw(choices_.attention, rng)
+                                                    : choices_.attention.front()});
   }
   return Architecture(
       choices_.conv_channels.empty() ? std::vector<int32_t>{} : choices_.conv_channels[channels],

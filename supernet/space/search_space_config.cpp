@@ -97,6 +97,22 @@ std::vector<std::vector<int32_t>> read_stacks(ConfigSection& section, const Blue
   return stacks;
 }
 
+std::vector<AttentionKind> read_attention(ConfigSection& section, std::vector<std::string> names) {
+  section.read("attention", names);
+  std::vector<AttentionKind> kinds;
+  for (size_t i = 0; i < names.size(); ++i) {
+    const auto found = std::ranges::find(kAttentionNames, names[i]);
+    if (found != kAttentionNames.end()) {
+      kinds.push_back(static_cast<AttentionKind>(found - kAttentionNames.begin()));
+    } else {
+      section.problem("attention", i,
+                      fmt::format("expected linear or softmax, found '{}'{}", names[i],
+                                  did_you_mean(names[i], kAttentionNames)));
+    }
+  }
+  return kinds;
+}
+
 void read_depth(ConfigSection depth, SpaceChoices& choices) {
   depth.read("of", choices.storage_depth, {0, kMaxLayers});
   depth.read("keep", choices.depth);
@@ -119,6 +135,7 @@ SpaceChoices read_choices(ConfigSection& section, const Blueprint& blueprint) {
   section.read("heads", choices.heads);
   section.read("ffn_ratio", choices.ffn_ratio);
   section.read("window", choices.window);
+  choices.attention = read_attention(section, {name_of(kAttentionNames, AttentionKind::kSoftmax)});
   std::vector<double> periods = {blueprint.base_frame_period_us() / 1000.0};
   section.read("frame_period_ms", periods);
   choices.frame_period_us = to_us(periods);
@@ -135,6 +152,11 @@ SpaceDefault read_default(ConfigSection section, const Blueprint& blueprint) {
   section.read("heads", values.heads, kWidths);
   section.read("ffn_ratio", values.ffn_ratio, {0, 1000});
   section.read("window", values.window, {0, 1e6});
+  if (section.has("attention")) {
+    AttentionKind attention{};
+    read_enum(section, "attention", kAttentionNames, attention);
+    values.attention = attention;
+  }
   section.read("depth", values.depth, {0, kMaxLayers});
   double period = 0;
   section.read("frame_period_ms", period, {0, 1e4});

@@ -35,6 +35,7 @@ json default_json(const SpaceDefault& values) {
   if (values.heads >= 0) out["heads"] = values.heads;
   if (values.ffn_ratio >= 0) out["ffn_ratio"] = values.ffn_ratio;
   if (values.window >= 0) out["window"] = values.window;
+  if (values.attention) out["attention"] = name_of(kAttentionNames, *values.attention);
   if (values.depth > 0) out["depth"] = values.depth;
   if (values.frame_period_us > 0) out["frame_period_ms"] = to_ms(values.frame_period_us);
   return out;
@@ -58,6 +59,10 @@ std::string json_of(const SearchSpace& space) {
   out["heads"] = choices.heads;
   out["ffn_ratio"] = choices.ffn_ratio;
   out["window"] = choices.window;
+  if (choices.attention != SpaceChoices().attention) {
+    for (AttentionKind kind : choices.attention)
+      out["attention"].push_back(name_of(kAttentionNames, kind));
+  }
   for (int32_t us : choices.frame_period_us) out["frame_period_ms"].push_back(to_ms(us));
   out["depth"] = depth_json(choices);
   if (json values = default_json(space.default_values()); !values.empty())

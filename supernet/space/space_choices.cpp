@@ -26,6 +26,7 @@ SpaceChoices sorted_choices(SpaceChoices choices) {
   sort_unique(choices.ffn_ratio);
   sort_unique(choices.depth);
   sort_unique(choices.window);
+  sort_unique(choices.attention);
   if (!choices.window.empty() && choices.window.front() == 0) {
     std::ranges::rotate(choices.window, choices.window.begin() + 1);
   }
@@ -62,9 +63,9 @@ Architecture stored_shape(const SpaceChoices& choices) {
   }
   const int32_t embed = std::ranges::max(choices.embed_dim);
   const bool global = std::ranges::find(choices.window, 0) != choices.window.end();
-  LayerShape widest = {0, std::ranges::max(choices.heads),
-                       ffn_dim_of(std::ranges::max(choices.ffn_ratio), embed),
-                       global ? 0 : std::ranges::max(choices.window)};
+  LayerShape widest = {
+      0, std::ranges::max(choices.heads), ffn_dim_of(std::ranges::max(choices.ffn_ratio), embed),
+      global ? 0 : std::ranges::max(choices.window), std::ranges::max(choices.attention)};
   std::vector<LayerShape> layers;
   for (; widest.index < choices.storage_depth; ++widest.index) layers.push_back(widest);
   return Architecture(channels, embed, std::ranges::max(choices.frame_period_us), layers);
@@ -76,6 +77,7 @@ SpaceChoices choices_of(const Architecture& only) {
   choices.embed_dim = {only.embed_dim()};
   choices.frame_period_us = {only.frame_period_us()};
   choices.window.clear();
+  choices.attention.clear();
   choices.storage_depth = only.layers().back().index + 1;
   choices.depth = {only.depth()};
   choices.policy = DepthPolicy::kExplicit;
@@ -84,6 +86,7 @@ SpaceChoices choices_of(const Architecture& only) {
     choices.heads.push_back(layer.heads);
     choices.ffn_ratio.push_back(double(layer.ffn_dim) / only.embed_dim());
     choices.window.push_back(layer.window);
+    choices.attention.push_back(layer.attention);
     choices.explicit_sets[0].push_back(layer.index);
   }
   return sorted_choices(std::move(choices));

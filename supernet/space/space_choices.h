@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "supernet/space/architecture.h"
@@ -18,6 +19,7 @@ struct SpaceChoices {
   std::vector<int32_t> heads;
   std::vector<double> ffn_ratio;
   std::vector<int32_t> window = {0};
+  std::vector<AttentionKind> attention = {AttentionKind::kSoftmax};
   int32_t storage_depth = 12;  // layers of the supernet
   std::vector<int32_t> depth;  // how many of them are kept
   DepthPolicy policy = DepthPolicy::kTop;
@@ -30,9 +32,11 @@ struct SpaceDefault {
   std::vector<int32_t> conv_channels;  // a full list
   int32_t embed_dim = 0, depth = 0, frame_period_us = 0, heads = -1, window = -1;
   double ffn_ratio = -1;
+  std::optional<AttentionKind> attention;
 };
 
-// Every list ascending and without duplicates; the widest window is 0 (global) and comes last.
+// Every list ascending and without duplicates; the widest window is 0 (global) and comes last, as
+// does softmax attention.
 SpaceChoices sorted_choices(SpaceChoices choices);
 
 // The layers kept at this depth, ascending. InputError when there are none, or a set is invalid.

@@ -35,7 +35,11 @@ std::optional<Violation> layer_violation(const Storage& storage, int32_t embed,
                      fmt::format("the weights have {} for an embedding width of {}",
                                  stored->ffn_dim, storage.shape.embed_dim())};
   }
-  if (layer.heads > 0 && stored->window > 0 &&
+  if (stored->is_linear() && layer.heads > 0 && !layer.is_linear()) {
+    return Violation{"attention", "softmax attention" + at,
+                     "the weights were trained with linear attention"};
+  }
+  if (layer.heads > 0 && !layer.is_linear() && stored->window > 0 &&
       (layer.window == 0 || layer.window > stored->window)) {
     return Violation{"window", fmt::format("window {}", layer.window) + at,
                      fmt::format("the weights were trained with {}", stored->window)};
@@ -93,8 +97,21 @@ std::optional<Violation> period_violation(const Blueprint& blueprint, const Stor
 
 }  // namespace
 
+std::string no_linear_attention(const Blueprint& blueprint) {
+  if (blueprint.relative_position.buckets > 0)
+    return "linear attention has no scores that a position bias (relative_position) is added to";
+  if (!blueprint.attention_reuse.empty())
+    return "linear attention has no map that layers share (attention_reuse)";
+  return "";
+}
+
 std::optional<Violation> find_violation(const Blueprint& blueprint,
                                         const Architecture& architecture) {
+  const auto linear = std::ranges::find_if(architecture.layers(), &LayerShape::is_linear);
+  if (linear != architecture.layers().end() && !no_linear_attention(blueprint).empty()) {
+    return Violation{"attention", fmt::format("layer {}", linear->index),
+                     no_linear_attention(blueprint)};
+  }
   const size_t given = architecture.conv_channels().size();
   const size_t layers =
       blueprint.front_end == FrontEndKind::kWave ? blueprint.wave.layers.size() : 0;

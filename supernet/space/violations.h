@@ -23,8 +23,11 @@ struct Violation {
   std::string text() const;  // "e=100: it must be a multiple of 16"
 };
 
+// Why layers of the blueprint cannot have linear attention; empty: they can.
+std::string no_linear_attention(const Blueprint& blueprint);
+
 // The first violation, nothing when the architecture fits.
-// Front end: one width for each conv layer, none for log-mel.
+// Blueprint: one width for each conv layer, none for log-mel; the kinds of attention that it allows.
 std::optional<Violation> find_violation(const Blueprint& blueprint,
                                         const Architecture& architecture);
 // Storage: whether the architecture can be sliced from it.

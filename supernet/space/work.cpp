@@ -60,8 +60,13 @@ void add_layer(ForwardWork& work, const Blueprint& blueprint, const LayerShape& 
   const bool reuses = blueprint.reuses_attention(layer.index);
   const int64_t halves = reuses ? 1 : 2;  // values and output; queries and keys
   work.attention_linear += work.frames * 2 * halves * embed * width;
-  work.attention_scores += halves * pairs * width;
-  if (!reuses) work.attention_map_elements += pairs * layer.heads;
+  if (layer.is_linear()) {  // sums of keys times values, queries times the sums and their weights
+    work.attention_scores += work.frames * width * (2 * int64_t{blueprint.head_dim} + 1);
+    work.attention_map_elements += 2 * work.frames * width;
+  } else {
+    work.attention_scores += halves * pairs * width;
+    if (!reuses) work.attention_map_elements += pairs * layer.heads;
+  }
   const RelativePosition& bias = blueprint.relative_position;
   if (!reuses && bias.buckets > 0 && bias.gated)
     work.attention_linear += work.frames * width * kGateOutputs;

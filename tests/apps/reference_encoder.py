@@ -27,9 +27,10 @@ def filter_bank(bins, rate, fft=512, low=20.0, high=7600.0):
 
 def parse_layers(key):
     for run in re.search(r"L=(\S+)", key)[1].split(","):
-        first, last, heads, ffn, window = re.fullmatch(r"(\d+)(?:-(\d+))?:(\d+)x(\d+)(?:w(\d+))?", run).groups()
+        pattern = r"(\d+)(?:-(\d+))?:(\d+)x(\d+)(?:w(\d+)|(lin))?"
+        first, last, heads, ffn, window, is_linear = re.fullmatch(pattern, run).groups()
         for index in range(int(first), int(last or first) + 1):
-            yield index, int(heads), int(ffn), int(window or 1_000_000)
+            yield index, int(heads), int(ffn), int(window or 1_000_000), bool(is_linear)
 
 
 def encode(x, tensors, blueprint, key):
@@ -68,15 +69,19 @@ def encode(x, tensors, blueprint, key):
     y = y + F.gelu(z)[torch.argsort(order)].T
     y = norm(y, "encoder.layer_norm") if post else y
     states = [y]
-    for index, heads, ffn, window in parse_layers(key):
+    for index, heads, ffn, window, is_linear in parse_layers(key):
         name = f"encoder.layers.{index}."
         if heads:
             h = y if post else norm(y, name + "self_attn_layer_norm")
             q, k, v = (linear(h, f"{name}self_attn.{p}_proj").unflatten(1, (heads, -1)).transpose(0, 1) for p in "qkv")
-            at = torch.arange(len(y))
-            scores = q @ k.transpose(1, 2) / math.sqrt(blueprint["head_dim"])
-            scores = scores.masked_fill((at[:, None] - at).abs() > window // 2, -math.inf)
-            h = y + linear((scores.softmax(2) @ v).transpose(0, 1).flatten(1), name + "self_attn.out_proj")
+            if is_linear:
+                weights = (F.elu(q) + 1) @ (F.elu(k) + 1).transpose(1, 2)
+                weights = weights / (weights.sum(2, keepdim=True) + 1e-6)
+            else:
+                at = torch.arange(len(y))
+                scores = q @ k.transpose(1, 2) / math.sqrt(blueprint["head_dim"])
+                weights = scores.masked_fill((at[:, None] - at).abs() > window // 2, -math.inf).softmax(2)
+            h = y + linear((weights @ v).transpose(0, 1).flatten(1), name + "self_attn.out_proj")
             y = norm(h, name + "self_attn_layer_norm") if post else h
         if ffn:
             h = y if post else norm(y, name + "final_layer_norm")

@@ -20,6 +20,7 @@ TEST(Expressible, ListsWhatIsNotExportable) {
   EXPECT_THAT(of("c=512 e=384 p=20000 L=0:4x1536"), HasSubstr("4 heads of 64"));
   EXPECT_THAT(of("c=512 e=384 p=40000 L=0:6x1536"), HasSubstr("40 ms"));
   EXPECT_THAT(of("c=512 e=384 p=20000 L=0:6x1536w16"), HasSubstr("windows"));
+  EXPECT_THAT(of("c=512 e=384 p=20000 L=0-1:6x1536lin"), HasSubstr("linear attention"));
   EXPECT_THAT(of("c=512 e=384 p=20000 L=0:6x0"), HasSubstr("without attention or feed-forward"));
   blueprint.positional.interleaved = true;
   EXPECT_THAT(of("c=512 e=384 p=20000 L=0:6x1536"), HasSubstr("interleaved"));

@@ -164,6 +164,79 @@ TEST(MaskedAttention, DoesNotDependOnTheNumberOfThreads) {
   EXPECT_TRUE(at::equal(one, three));
 }
 
+// Of fewer rows than keys, as in a block of a band.
+TEST(MaskedAttention, TakesMoreKeysThanRows) {
+  const Case rows{2, 40, 2, 16}, keys{2, 75, 2, 16};
+  const at::Tensor q = numbers(rows, 1), k = numbers(keys, 2), v = numbers(keys, 3);
+  const at::Tensor slopes = numbers(rows, 5).to(at::kBFloat16);
+  const at::Tensor mask = at::arange(75).unsqueeze(0) >= at::arange(40).unsqueeze(1);
+  for (const at::ScalarType dtype : {at::kFloat, at::kBFloat16}) {
+    const auto run = [&](at::ScalarType low, auto attention) {
+      std::vector<at::Tensor> leaves;
+      for (const at::Tensor& x : {q, k, v})
+        leaves.push_back(x.to(at::kBFloat16).to(low).set_requires_grad(true));
+      const at::Tensor y = attention(leaves[0], leaves[1], leaves[2]);
+      auto results = torch::autograd::grad({y}, leaves, {slopes.to(low)});
+      results.push_back(y.detach());
+      return results;
+    };
+    const auto expected =
+        run(at::kDouble, [&](auto a, auto b, auto c) { return plain(a, b, c, rows, mask); });
+    const auto got = run(dtype, [&](auto a, auto b, auto c) {
+      return masked_attention(a, b, c, rows.heads, mask.view({1, 1, 40, 75}));
+    });
+    for (size_t i = 0; i < got.size(); ++i) {
+      const double size = expected[i].abs().mean().item<double>();
+      const double bound = dtype == at::kFloat ? 1e-5 : 0.006;
+      EXPECT_LE(mean_error(got[i], expected[i]), bound * size) << i;
+    }
+  }
+}
+
+// Results and gradients of [B, T, T] scores with a mask: windows of whole blocks and parts of them, wider
+// than the clip, clips of several lengths.
+TEST(WindowedAttention, IsAttentionWithTheBandAsAMask) {
+  const std::vector<std::pair<Case, std::vector<int64_t>>> cases = {
+      {{2, 200, 2, 8}, {2, 16, 32, 50, 100, 400}}, {{1, 300, 1, 16}, {64, 128, 150}}};
+  for (const auto& [c, windows] : cases) {
+    at::Tensor valid = at::ones({c.clips, 1, 1, c.frames}, at::kBool);
+    if (c.clips > 1) valid[1].narrow(2, 83, c.frames - 83).fill_(false);
+    for (const int64_t window : windows) {
+      const at::Tensor frames = at::arange(c.frames);
+      const at::Tensor band =
+          (frames.unsqueeze(0) - frames.unsqueeze(1)).abs() <= window / 2;  // [T, T]
+      for (const at::Tensor& seen : {valid, at::Tensor()}) {
+        const at::Tensor mask = seen.defined() ? band.logical_and(seen) : band;
+        at::Tensor slopes = numbers(c, 5).to(at::kBFloat16).to(at::kFloat);
+        if (seen.defined()) slopes = slopes * seen.view({c.clips, -1, 1});
+        const auto run = [&](at::ScalarType dtype, auto attention) {
+          std::vector<at::Tensor> leaves;
+          for (uint64_t seed : {1, 2, 3})
+            leaves.push_back(numbers(c, seed).to(at::kBFloat16).to(dtype).set_requires_grad(true));
+          const at::Tensor y = attention(leaves[0], leaves[1], leaves[2]);
+          auto results = torch::autograd::grad({y}, leaves, {slopes.to(dtype)});
+          results.push_back(y.detach().to(at::kDouble) * (slopes != 0));
+          return results;
+        };
+        const auto expected =
+            run(at::kDouble, [&](auto q, auto k, auto v) { return plain(q, k, v, c, mask); });
+        const auto fp32 = run(at::kFloat, [&](auto q, auto k, auto v) {
+          return windowed_attention(q, k, v, c.heads, seen, window);
+        });
+        const auto bf16 = run(at::kBFloat16, [&](auto q, auto k, auto v) {
+          return windowed_attention(q, k, v, c.heads, seen, window);
+        });
+        for (size_t i = 0; i < expected.size(); ++i) {
+          EXPECT_LE(max_difference(fp32[i].to(at::kDouble), expected[i]), 2e-5)
+              << window << ' ' << i;
+          const double size = expected[i].abs().mean().item<double>();
+          EXPECT_LE(mean_error(bf16[i], expected[i]), 0.008 * size) << window << ' ' << i;
+        }
+      }
+    }
+  }
+}
+
 TEST(ParallelFor, UsesSeveralThreads) {
   const int threads = at::get_num_threads();
   at::set_num_threads(2);

@@ -11,12 +11,18 @@ using testing::max_difference;
 struct Case {
   const char* name;
   Blueprint blueprint;
+  bool linear = false;  // attention of either kind
+
+  SearchSpace space() const {
+    const SearchSpace space = testing::small_space(blueprint);
+    return linear ? testing::with_linear_attention(space) : space;
+  }
 };
 
 class ForwardTest : public ::testing::TestWithParam<Case> {};
 
 TEST_P(ForwardTest, PaddedBatchEqualsItsMembers) {
-  const SearchSpace space = testing::small_space(GetParam().blueprint);
+  const SearchSpace space = GetParam().space();
   const Supernet supernet = testing::perturbed(space, 1);
   at::InferenceMode inference;
   Rng rng(2);
@@ -47,7 +53,7 @@ TEST_P(ForwardTest, PaddedBatchEqualsItsMembers) {
 }
 
 TEST_P(ForwardTest, SharedEncoderInputGivesTheSameOutput) {
-  const SearchSpace space = testing::small_space(GetParam().blueprint);
+  const SearchSpace space = GetParam().space();
   const Supernet supernet = testing::perturbed(space, 4);
   at::InferenceMode inference;
   const Architecture large = space.largest();
@@ -61,7 +67,7 @@ TEST_P(ForwardTest, SharedEncoderInputGivesTheSameOutput) {
 }
 
 TEST_P(ForwardTest, TooShortClipIsAnError) {
-  const SearchSpace space = testing::small_space(GetParam().blueprint);
+  const SearchSpace space = GetParam().space();
   const Subnet subnet = testing::perturbed(space, 11).slice(space.smallest());
   for (Padding padding : {Padding::kExact, Padding::kOriginal, Padding::kOriginalHf}) {
     SpeechBatch batch = make_batch(testing::noise(2, 16000, 12));
@@ -79,7 +85,7 @@ TEST_P(ForwardTest, TooShortClipIsAnError) {
 }
 
 TEST_P(ForwardTest, PaddingKindsAgreeWhereNothingIsPadded) {
-  const SearchSpace space = testing::small_space(GetParam().blueprint);
+  const SearchSpace space = GetParam().space();
   const Subnet subnet = testing::perturbed(space, 15).slice(space.largest());
   at::InferenceMode inference;
   SpeechBatch batch = make_batch(testing::noise(2, 9000, 16));
@@ -143,21 +149,24 @@ TEST(Forward, ReusedMapIsTheSourcesMap) {
 
 INSTANTIATE_TEST_SUITE_P(
     Blueprints, ForwardTest,
-    ::testing::Values(Case{"mel", testing::mel_blueprint()},
-                      Case{"wave_group_post",
-                           testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost)},
-                      Case{"wave_layer_post",
-                           testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPost)},
-                      Case{"wave_layer_pre",
-                           testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPre)},
-                      Case{"wavlm_post", testing::wavlm_blueprint(NormPosition::kPost)},
-                      Case{"wavlm_pre", testing::wavlm_blueprint(NormPosition::kPre)},
-                      Case{"reuse", testing::reuse_blueprint()},
-                      Case{"joined_conv", testing::joined_blueprint(RateKind::kConv)},
-                      Case{"joined_linear", testing::joined_blueprint(RateKind::kLinear)},
-                      Case{"joined_average", testing::joined_blueprint(RateKind::kAverage)},
-                      Case{"whisper", testing::whisper_blueprint()},
-                      Case{"whisper_joined", testing::whisper_blueprint(RateKind::kConv)}),
+    ::testing::Values(
+        Case{"mel", testing::mel_blueprint()},
+        Case{"wave_group_post",
+             testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost)},
+        Case{"wave_layer_post",
+             testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPost)},
+        Case{"wave_layer_pre", testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPre)},
+        Case{"wavlm_post", testing::wavlm_blueprint(NormPosition::kPost)},
+        Case{"wavlm_pre", testing::wavlm_blueprint(NormPosition::kPre)},
+        Case{"linear_mel", testing::mel_blueprint(), true},
+        Case{"linear_wave_pre", testing::wave_blueprint(ExtractorNorm::kLayer, NormPosition::kPre),
+             true},
+        Case{"reuse", testing::reuse_blueprint()},
+        Case{"joined_conv", testing::joined_blueprint(RateKind::kConv)},
+        Case{"joined_linear", testing::joined_blueprint(RateKind::kLinear)},
+        Case{"joined_average", testing::joined_blueprint(RateKind::kAverage)},
+        Case{"whisper", testing::whisper_blueprint()},
+        Case{"whisper_joined", testing::whisper_blueprint(RateKind::kConv)}),
     [](const auto& instance) { return std::string(instance.param.name); });
 
 TEST(Forward, MaskReplacesFramesByTheMaskEmbedding) {
@@ -188,6 +197,22 @@ TEST(Forward, WindowedAttentionOfFullWidthIsGlobal) {
   EXPECT_GT(
       max_difference(encode(wide, batch).frames.x, encode(supernet.slice(global), batch).frames.x),
       1e-3);
+}
+
+TEST(Forward, TheKindOfAttentionTakesPartWithTheSameWeights) {
+  const SearchSpace space =
+      testing::with_linear_attention(testing::small_space(testing::mel_blueprint()));
+  const Supernet supernet = testing::perturbed(space, 9);
+  const Architecture softmax = space.largest();
+  std::vector<LayerShape> layers = softmax.layers();
+  layers[1].attention = AttentionKind::kLinear;
+  const Architecture mixed({}, softmax.embed_dim(), softmax.frame_period_us(), layers);
+  const Subnet a = supernet.slice(softmax), b = supernet.slice(mixed);
+  const SpeechBatch batch = make_batch(testing::noise(1, 16000, 10));
+  const auto x = encode(a, batch, {.all_hidden = true}).hidden;
+  const auto y = encode(b, batch, {.all_hidden = true}).hidden;
+  EXPECT_EQ(max_difference(x[1], y[1]), 0);
+  EXPECT_GT(max_difference(x[2], y[2]), 1e-3);
 }
 
 TEST(Forward, LowPrecisionStaysNear) {

@@ -18,6 +18,7 @@ constexpr int32_t kDepth = 2;
 struct Case {
   const char* name;
   Blueprint blueprint;
+  AttentionKind attention = AttentionKind::kSoftmax;
 };
 
 // The papers' positional convolution: a kernel of 128 in 16 groups; 31 after a log-mel front end.
@@ -31,7 +32,8 @@ Blueprint as_published(Blueprint blueprint) {
   return blueprint;
 }
 
-SearchSpace space_of(const Blueprint& blueprint, int32_t width) {
+SearchSpace space_of(const Case& c, int32_t width) {
+  const Blueprint& blueprint = c.blueprint;
   SpaceChoices choices;
   if (blueprint.front_end == FrontEndKind::kWave) {
     choices.conv_channels = {std::vector<int32_t>(7, std::clamp(width / 4, 16, 128))};
@@ -40,6 +42,7 @@ SearchSpace space_of(const Blueprint& blueprint, int32_t width) {
   choices.frame_period_us = {blueprint.rate == RateKind::kNone ? 20000 : 40000};
   choices.heads = {width / blueprint.head_dim};
   choices.ffn_ratio = {4};
+  choices.attention = {c.attention};
   choices.storage_depth = kDepth;
   choices.depth = {kDepth};
   return SearchSpace(blueprint, choices);
@@ -85,7 +88,7 @@ class LowPrecision : public ::testing::TestWithParam<Case> {};
 
 TEST_P(LowPrecision, StaysNearAtEveryWidth) {
   for (int32_t width : kWidths) {
-    const Supernet supernet = testing::perturbed(space_of(GetParam().blueprint, width), 13);
+    const Supernet supernet = testing::perturbed(space_of(GetParam(), width), 13);
     const Architecture whole = supernet.space().largest();
     const SpeechBatch batch = make_batch(testing::noise(2, 10000, 14));
     const at::InferenceMode inference;
@@ -97,7 +100,7 @@ TEST_P(LowPrecision, StaysNearAtEveryWidth) {
 
 TEST_P(LowPrecision, GradientsStayNearAtEveryWidth) {
   for (int32_t width : kWidths) {
-    const Supernet supernet = testing::perturbed(space_of(GetParam().blueprint, width), 13);
+    const Supernet supernet = testing::perturbed(space_of(GetParam(), width), 13);
     const SpeechBatch batch = make_batch(testing::noise(2, 10000, 14));
     const at::Tensor fp32 = gradients_of(supernet, batch, at::kFloat);
     const at::Tensor bf16 = gradients_of(supernet, batch, at::kBFloat16);
@@ -109,6 +112,7 @@ INSTANTIATE_TEST_SUITE_P(
     Blueprints, LowPrecision,
     ::testing::Values(
         Case{"mel", as_published(testing::mel_blueprint())},
+        Case{"mel_linear", as_published(testing::mel_blueprint()), AttentionKind::kLinear},
         Case{"wave_group_post",
              as_published(testing::wave_blueprint(ExtractorNorm::kGroup, NormPosition::kPost))},
         Case{"wave_layer_post",

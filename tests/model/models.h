@@ -82,6 +82,13 @@ inline SearchSpace small_space(const Blueprint& blueprint,
   return SearchSpace(blueprint, choices, {}, rule);
 }
 
+// With linear attention as a choice of every layer.
+inline SearchSpace with_linear_attention(const SearchSpace& space) {
+  SpaceChoices choices = space.choices();
+  choices.attention = {AttentionKind::kLinear, AttentionKind::kSoftmax};
+  return SearchSpace(space.blueprint(), choices, space.default_values(), space.rule());
+}
+
 // A random supernet whose biases, norms and weight_g are perturbed too.
 inline Supernet perturbed(const SearchSpace& space, uint64_t seed) {
   Supernet supernet = Supernet::random(space, Rng(seed));

@@ -15,8 +15,8 @@ at::Tensor plain(const at::Tensor& x, const Affine& affine) {
 }
 
 // Asks for those of every layer, and compares with products of what the layers' attention reads.
-void expect_plain_products(const Blueprint& blueprint) {
-  const SearchSpace space = testing::small_space(blueprint);
+void expect_plain_products(const SearchSpace& space) {
+  const Blueprint& blueprint = space.blueprint();
   const Supernet supernet = testing::perturbed(space, 21);
   at::InferenceMode inference;
   Rng rng(22);
@@ -55,12 +55,18 @@ void expect_plain_products(const Blueprint& blueprint) {
   }
 }
 
+void expect_plain_products(const Blueprint& blueprint) {
+  expect_plain_products(testing::small_space(blueprint));
+}
+
 TEST(Projections, EqualPlainProductsOfTheAttentionsInput) {
   for (const NormPosition position : {NormPosition::kPost, NormPosition::kPre}) {
     expect_plain_products(testing::wave_blueprint(ExtractorNorm::kLayer, position));
     expect_plain_products(testing::wavlm_blueprint(position));
   }
   expect_plain_products(testing::mel_blueprint());
+  expect_plain_products(
+      testing::with_linear_attention(testing::small_space(testing::mel_blueprint())));
   expect_plain_products(testing::reuse_blueprint());
   expect_plain_products(testing::joined_blueprint(RateKind::kConv));
   expect_plain_products(testing::with_cif(testing::mel_blueprint()));

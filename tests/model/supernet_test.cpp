@@ -41,6 +41,8 @@ TEST(Supernet, ExtractedSubnetEqualsTheSlicedOne) {
       testing::small_space(testing::with_cif(testing::wavlm_blueprint(NormPosition::kPost))), 10,
       5);
   expect_extraction_agrees(testing::small_space(testing::reuse_blueprint()), 5, 6);
+  expect_extraction_agrees(
+      testing::with_linear_attention(testing::small_space(testing::mel_blueprint())), 10, 9);
   expect_extraction_agrees(testing::small_space(testing::whisper_blueprint(RateKind::kConv)), 5, 8);
   for (RateKind rate : {RateKind::kConv, RateKind::kLinear, RateKind::kAverage}) {
     expect_extraction_agrees(testing::small_space(testing::joined_blueprint(rate)), 5, 7);

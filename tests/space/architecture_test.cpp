@@ -34,6 +34,20 @@ TEST(Architecture, ALayerWithoutHeadsHasNoWindow) {
             Architecture({}, 16, 20000, {{0, 0, 8, 0}}));
 }
 
+TEST(Architecture, LinearAttentionIsPartOfTheKey) {
+  const std::string key = "e=128 p=20000 L=0-1:2x256lin,2:2x256,3:0x256";
+  const Architecture net = Architecture::parse(key);
+  EXPECT_EQ(net.key(), key);
+  EXPECT_TRUE(net.layers()[1].is_linear());
+  EXPECT_FALSE(net.layers()[2].is_linear());
+  EXPECT_NE(net, Architecture::parse("e=128 p=20000 L=0-2:2x256,3:0x256"));
+  const auto linear = [](int32_t heads, int32_t window) {
+    return Architecture({}, 16, 20000, {{0, heads, 8, window, AttentionKind::kLinear}}).key();
+  };
+  EXPECT_EQ(linear(1, 64), "e=16 p=20000 L=0:1x8lin");  // it sees all frames
+  EXPECT_EQ(linear(0, 0), "e=16 p=20000 L=0:0x8");
+}
+
 TEST(Architecture, NamesTheInvalidPart) {
   const auto message = [](const char* key) -> std::string {
     try {
@@ -55,6 +69,8 @@ TEST(Architecture, NamesTheInvalidPart) {
   EXPECT_THAT(message("e=16 p=20000 L=0-2000000000:1x2"), HasSubstr("out of range"));
   EXPECT_THAT(message("e=16 p=20000 L=0:0x0"), HasSubstr("neither heads nor an FFN"));
   EXPECT_THAT(message("e=16 p=20000 L=0:1x2w3"), HasSubstr("odd"));
+  EXPECT_THAT(message("e=16 p=20000 L=0:1x2li"), HasSubstr("',' between runs of layers at 'li'"));
+  EXPECT_THAT(message("e=16 p=20000 L=0:1x2w4lin"), HasSubstr("at 'lin'"));
   EXPECT_THAT(message("e=0 p=20000 L=0:1x2"), HasSubstr("embedding width"));
   EXPECT_THAT(message("e=99999999999 p=20000 L=0:1x2"), HasSubstr("whole number"));
 }
@@ -62,8 +78,8 @@ TEST(Architecture, NamesTheInvalidPart) {
 TEST(Architecture, MutatedKeysNeverCrashAndRoundTrip) {
   const std::vector<std::string> seeds = {"c=512 e=384 p=20000 L=0-11:6x1536",
                                           "c=1,2,3,4,5,6,7 e=16 p=40000 L=0:1x0w2,3-5:2x8",
-                                          "e=96 p=20000 L=0-1:2x192,3:0x96"};
-  const std::string alphabet = "0123456789-,:xw=cepL \tx\xff";
+                                          "e=96 p=20000 L=0-1:2x192lin,3:0x96"};
+  const std::string alphabet = "0123456789-,:xw=cepLlin \tx\xff";
   Rng rng(7);
   int32_t accepted = 0;
   for (int32_t round = 0; round < 20000; ++round) {

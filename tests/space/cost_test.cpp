@@ -5,6 +5,7 @@
 #include "core/errors.h"
 #include "supernet/space/resolve.h"
 #include "supernet/space/slicing.h"
+#include "supernet/space/work.h"
 #include "tests/space/spaces.h"
 
 namespace concertina {
@@ -166,6 +167,20 @@ TEST(Cost, AWindowLimitsTheKeys) {
   EXPECT_EQ(macs("e=128 p=20000 L=0:2x512") - macs("e=128 p=20000 L=0:2x512w16"),
             2 * 49 * (49 - 17) * 128);
   EXPECT_EQ(macs("e=128 p=20000 L=0:2x512"), macs("e=128 p=20000 L=0:2x512w64"));
+}
+
+// The same tensors; keys times values and queries times their sums instead of pairs of frames.
+TEST(Cost, LinearAttentionGrowsWithTheFrames) {
+  const Blueprint pocket = load_space("pocket.yaml").blueprint();
+  const auto cost = [&](const char* key, int64_t seconds) {
+    return cost_of(pocket, Architecture::parse(key), seconds * 16000);
+  };
+  const char *softmax = "e=128 p=20000 L=0:2x512", *linear = "e=128 p=20000 L=0:2x512lin";
+  EXPECT_EQ(cost(softmax, 1).params, cost(linear, 1).params);
+  EXPECT_EQ(cost(softmax, 80).macs - cost(linear, 80).macs,
+            int64_t{3999} * 128 * (2 * 3999 - (2 * 64 + 1)));
+  const ForwardWork work = work_of(pocket, Architecture::parse(linear), 16000);
+  EXPECT_EQ(work.attention_map_elements, 2 * 49 * 128);
 }
 
 TEST(Cost, RefusesTheWrongFrontEnd) {

@@ -12,7 +12,7 @@ namespace {
 
 std::vector<SearchSpace> spaces() {
   return {load_space("pocket.yaml"), load_space("lighthubert-small.yaml"), rich_space(),
-          wave_space()};
+          linear_space(), wave_space()};
 }
 
 TEST(Genome, LayoutIsNamed) {
@@ -22,6 +22,18 @@ TEST(Genome, LayoutIsNamed) {
   EXPECT_EQ(pocket.names()[4 + 3 * 3], "layer3.heads");
   EXPECT_THAT(pocket.cardinalities(),
               testing::ElementsAre(1, 4, 2, 3, 3, 3, 1, 3, 3, 1, 3, 3, 1, 3, 3, 1));
+}
+
+TEST(Genome, TheKindOfAttentionIsAGeneWhereItIsAChoice) {
+  const GenomeCodec codec(linear_space());
+  EXPECT_EQ(std::ssize(codec.names()), 4 + 4 * 3);
+  EXPECT_EQ(codec.names()[4 + 4 * 2 + 3], "layer2.attention");
+  EXPECT_EQ(codec.cardinalities()[4 + 3], 2);
+  const Architecture net = Architecture::parse("e=96 p=20000 L=0:1x192lin,1:2x192w16,2:0x192");
+  const Genome genome = codec.encode(net);
+  EXPECT_THAT(std::vector(genome.begin() + 4, genome.end()),
+              testing::ElementsAre(1, 2, 0, 0, 2, 2, 0, 1, 0, 2, 0, 0));
+  EXPECT_EQ(codec.decode(genome), net);
 }
 
 TEST(Genome, DecodesToWhatWasEncoded) {

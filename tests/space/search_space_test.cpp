@@ -33,6 +33,15 @@ TEST(SearchSpace, PocketIsTheOneInTheNotes) {
   EXPECT_EQ(pocket.storage().rule, SlicingRule::kPrefix);
 }
 
+TEST(SearchSpace, PocketLinearIsPocketWithTwoKindsOfAttention) {
+  const SearchSpace linear = load_space("pocket-linear.yaml"), pocket = load_space("pocket.yaml");
+  EXPECT_EQ(linear.size(), std::to_string(2 * 4 * (18 * 18 + 18 * 18 * 18 + 18 * 18 * 18 * 18)));
+  EXPECT_EQ(linear.smallest().key(), "e=96 p=40000 L=0:2x192lin,3:2x192lin");
+  EXPECT_EQ(linear.largest(), pocket.largest());
+  EXPECT_EQ(linear.default_architecture(), pocket.default_architecture());
+  EXPECT_EQ(linear.storage().shape, pocket.storage().shape);
+}
+
 TEST(SearchSpace, PocketWaveHasEveryGene) {
   const SearchSpace wave = load_space("pocket-wave.yaml");
   EXPECT_EQ(wave.size(), std::to_string(4 * 5 * 4 * (81 + 729 + 6561)));
@@ -52,8 +61,7 @@ TEST(SearchSpace, SmallIsCutFromBaseSizedWeights) {
 }
 
 // Every genome of a small space is decoded: the count of different networks is the size.
-TEST(SearchSpace, SizeCountsDistinctArchitectures) {
-  const SearchSpace space = rich_space();
+void expect_distinct_size(const SearchSpace& space) {
   const GenomeCodec codec(space);
   const std::vector<int32_t>& counts = codec.cardinalities();
   std::set<Architecture> seen;
@@ -65,10 +73,19 @@ TEST(SearchSpace, SizeCountsDistinctArchitectures) {
   EXPECT_EQ(space.size(), std::to_string(seen.size()));
 }
 
+TEST(SearchSpace, SizeCountsDistinctArchitectures) {
+  expect_distinct_size(rich_space());
+  SpaceChoices choices = linear_space().choices();
+  choices.heads = {0, 1};
+  choices.embed_dim = {64};
+  choices.frame_period_us = {20000};
+  expect_distinct_size(SearchSpace(linear_space().blueprint(), choices));
+}
+
 TEST(SearchSpace, SamplesAreMembersBetweenSmallestAndLargest) {
   Rng rng(11);
   for (const SearchSpace& space : {load_space("pocket.yaml"), load_space("lighthubert-small.yaml"),
-                                   rich_space(), wave_space()}) {
+                                   rich_space(), linear_space(), wave_space()}) {
     for (int32_t i = 0; i < 200; ++i) {
       const Architecture net = space.sample(rng);
       EXPECT_TRUE(space.contains(net)) << net.key();

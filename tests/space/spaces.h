@@ -34,6 +34,13 @@ inline SearchSpace rich_space() {
   return SearchSpace(load_space("pocket.yaml").blueprint(), choices);
 }
 
+// The same with linear attention as a choice.
+inline SearchSpace linear_space() {
+  SpaceChoices choices = rich_space().choices();
+  choices.attention = {AttentionKind::kSoftmax, AttentionKind::kLinear};
+  return SearchSpace(rich_space().blueprint(), choices);
+}
+
 // A waveform supernet with elastic channels, and pre-norm, biases and no weight norm for a change.
 inline SearchSpace wave_space() {
   Blueprint blueprint;

@@ -33,6 +33,31 @@ TEST(Violations, StorageLimitsEveryDimension) {
   EXPECT_FALSE(fits(windowed(16), windowed(0)));
 }
 
+TEST(Violations, LinearAttentionHasNoWindowAndNoScores) {
+  const Blueprint mel = linear_space().blueprint();
+  const auto net = [](const char* layer) {
+    return Architecture::parse(std::string("e=64 p=20000 L=2:") + layer);
+  };
+  const auto fits = [&](const char* stored, const char* layer) {
+    return !find_violation(mel, {net(stored)}, net(layer));
+  };
+  EXPECT_TRUE(fits("2x8", "1x8lin"));
+  EXPECT_TRUE(fits("2x8w16", "1x8lin"));
+  EXPECT_TRUE(fits("2x8lin", "0x8"));
+  EXPECT_FALSE(fits("2x8lin", "1x8"));
+  EXPECT_FALSE(fits("2x8lin", "3x8lin"));
+  Blueprint biased = mel, shared = mel;
+  biased.relative_position.buckets = 32;
+  shared.attention_reuse = {1};
+  EXPECT_THAT(find_violation(biased, net("1x8lin"))->text(),
+              HasSubstr("layer 2: linear attention has no scores"));
+  EXPECT_THAT(find_violation(shared, net("1x8lin"))->text(), HasSubstr("has no map"));
+  EXPECT_FALSE(find_violation(biased, net("1x8")));
+  const auto miss = find_violation(rich_space(), Architecture::parse("e=64 p=20000 L=2:1x96lin"));
+  EXPECT_EQ(miss->text(),
+            "linear attention in layer 2: attention has softmax; the nearest is softmax");
+}
+
 // Every member of a space must be one that the weights can give.
 TEST(Violations, TiedPartsLimitTheChoices) {
   const auto refused = [](const SearchSpace& space, const SpaceChoices& choices) -> std::string {

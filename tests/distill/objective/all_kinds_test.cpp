@@ -17,11 +17,12 @@ namespace {
 
 using testing::options_of;
 
-// Layers without attention among them, depths 1 to 3.
+// Layers without attention and with linear attention among them, depths 1 to 3.
 SearchSpace deep_space() {
   SearchSpace tiny = testing::tiny_space();
   SpaceChoices choices = tiny.choices();
   choices.heads = {0, 1, 2};
+  choices.attention = {AttentionKind::kLinear, AttentionKind::kSoftmax};
   choices.storage_depth = 3;
   choices.depth = {1, 2, 3};
   return SearchSpace(tiny.blueprint(), choices);

@@ -21,10 +21,17 @@ SearchSpace biased_space() {
   return SearchSpace(blueprint, tiny.choices());
 }
 
+SearchSpace linear_space() {
+  const SearchSpace tiny = testing::tiny_space();
+  SpaceChoices choices = tiny.choices();
+  choices.attention = {AttentionKind::kLinear};
+  return SearchSpace(tiny.blueprint(), choices);
+}
+
 TEST(RecomputedLayers, HaveTheSameGradients) {
   const at::Tensor audio = testing::tones(2, 8000, 5);
   for (const SearchSpace& space :
-       {testing::tiny_space(), testing::tiny_wave_space(), biased_space()}) {
+       {testing::tiny_space(), testing::tiny_wave_space(), biased_space(), linear_space()}) {
     for (const DropoutRates& rates :
          {DropoutRates{},
           DropoutRates{.hidden = 0.2, .attention = 0.2, .activation = 0.2, .layer = 0.3}}) {
