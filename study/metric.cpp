@@ -74,6 +74,7 @@ constexpr std::array kMetrics = {
     per_cent("lid.acc_wsum", kUp),
     per_cent("lid.acc_matched", kUp),
     per_cent("lid.acc_ridge_matched", kUp),
+    per_cent("sd.der_wsum", kDown),  // speaker diarization of two-speaker mixtures
     time("latency.mean_ms", ScoredOn::kClock),
     time("latency.p50_ms", ScoredOn::kClock),
     time("latency.p95_ms", ScoredOn::kClock),
