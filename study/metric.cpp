@@ -52,6 +52,7 @@ constexpr std::array kMetrics = {
     Metric{"asv.min_dcf_plda", kDown, "", NumberFormat::kNumber, ScoredOn::kClips},
     per_cent("abx.error", kDown),  // of phones, within speakers
     per_cent("abx_across.error", kDown),
+    Metric{"pnmi.phones", kUp, "", NumberFormat::kNumber, ScoredOn::kClips},  // of k-means units
     Metric{"qbe.mtwv", kUp, "", NumberFormat::kNumber, ScoredOn::kClips},
     // SUPERB's PR and ASR: probes trained with CTC.
     per_cent("per.per_wsum", kDown),
