@@ -5,7 +5,6 @@
 
 #include <cmath>
 #include <filesystem>
-#include <numbers>
 #include <set>
 
 #include "core/rng.h"
@@ -24,7 +23,7 @@ TaskOptions diarization_options() {
   return options;
 }
 
-// Eight speakers, each a tone of its own pitch with pauses.
+// Eight speakers, each noise of its own spectral tilt with pauses.
 class Voices : public ::testing::Test {
  protected:
   Voices() {
@@ -40,12 +39,14 @@ class Voices : public ::testing::Test {
     const std::string id = fmt::format("s{}-{}", speaker, number);
     Rng rng = Rng(7).fork(id);
     std::vector<float> samples;
-    const double hz = 200 * std::pow(1.45, speaker);
+    const double pole = -0.9 + 1.8 * speaker / 7;
+    double wave = 0;
     for (int64_t turn = 0; turn < 4 + rng.below(3); ++turn) {
       const int64_t spoken = 4000 + rng.below(4000), pause = 2000 + rng.below(2000);
       for (int64_t n = 0; n < spoken + pause; ++n) {
-        const double wave = std::sin(2 * std::numbers::pi * hz * static_cast<double>(n) / 16000);
-        samples.push_back(static_cast<float>((n < spoken ? 0.2 * wave : 0) + 0.001 * rng.normal()));
+        wave = pole * wave + rng.normal();
+        const double loudness = (n < spoken ? 0.1 : 0.001) * std::sqrt(1 - pole * pole);
+        samples.push_back(static_cast<float>(loudness * wave));
       }
     }
     write_wav(folder_ / (id + ".wav"), samples);
@@ -54,7 +55,7 @@ class Voices : public ::testing::Test {
     clip.path = id + ".wav";
     clip.samples = std::ssize(samples);
     clip.speaker = fmt::format("speaker{}", speaker);
-    clip.source = "tones";
+    clip.source = "noises";
     clip.group = fmt::format("dialogue{}", number % 5);
     clip.split = number % 5 < 3 ? Split::kTrain : number % 5 == 3 ? Split::kDev : Split::kTest;
     manifest_.clips.push_back(clip);
@@ -69,7 +70,10 @@ class Voices : public ::testing::Test {
 // Log-mel energies.
 std::vector<ClipFeatures> mel_features(const std::vector<std::vector<float>>& clips) {
   std::vector<ClipFeatures> all = fbank_baseline_features()(clips);
-  for (ClipFeatures& each : all) each.layers = each.layers.narrow(2, 0, 80);
+  for (ClipFeatures& each : all) {
+    each.layers = each.layers.narrow(2, 0, 80).slice(1, 0, std::nullopt, 4);
+    each.period_s *= 4;
+  }
   return all;
 }
 
@@ -134,7 +138,7 @@ TEST_F(Voices, OfLessThanTwoSpeakersOnASideItIsLeftOut) {
   std::erase_if(manifest.clips, [](const Clip& clip) { return clip.speaker > "speaker2"; });
   const PreparedTasks prepared(manifest, options_, Split::kTest);
   ASSERT_EQ(prepared.left_out().size(), 1u);
-  EXPECT_NE(prepared.left_out()[0].second.find("less than two speakers of 'tones'"),
+  EXPECT_NE(prepared.left_out()[0].second.find("less than two speakers of 'noises'"),
             std::string::npos)
       << prepared.left_out()[0].second;
 }
