@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "core/errors.h"
-#include "distill/pretrain/kmeans.h"
+#include "distill/objective/kmeans.h"
 #include "speech/audio.h"
 #include "speech/selection.h"
 #include "supernet/model/forward.h"

@@ -56,7 +56,7 @@ const OptionTable<TaskOptions>& task_table() {
       option("speaker_disjoint", &O::speaker_disjoint,
              "tasks whose dev and test should have no speaker of train: a warning where they do")
           .one_of(task_names()),
-      option("pr_every", &O::pr_every, "pr, abx and per train on every n-th utterance")
+      option("pr_every", &O::pr_every, "pr, abx, pnmi and per train on every n-th utterance")
           .within({1, 1000000}),
       option("clip_seconds", &O::clip_seconds, "longest part of a clip that is encoded; 0: all")
           .within({0, 3600})

@@ -14,6 +14,7 @@
 #include "core/stop.h"
 #include "eval/folds.h"
 #include "eval/metrics.h"
+#include "eval/mixtures.h"
 #include "eval/task_kinds.h"
 #include "eval/tasks.h"
 
@@ -49,6 +50,9 @@ class Task {
   virtual std::string content() const {
     return class_count() > 0 ? fmt::format("{} classes", class_count()) : "";
   }
+
+  // Of a task on mixtures: the clips of its runs, by index. wants() then says which clips are mixed.
+  virtual std::vector<TaskMixture> mixtures() const { return {}; }
 
   // A run that trains its own probe, for tasks that have no other; null: trained_metric() says more.
   virtual std::unique_ptr<TaskRun> start_trained(const StopToken&) const { return nullptr; }

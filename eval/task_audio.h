@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/stop.h"
+#include "eval/mixtures.h"
 #include "eval/tasks.h"
 
 namespace concertina {
@@ -14,11 +15,13 @@ namespace concertina {
 // Immutable: threads share one.
 class TaskAudio {
  public:
-  // `clips`: indices into the manifest. Those whose 16-bit samples fit into `bytes`, in this order,
-  // are read now, the others whenever they are asked for. InputError when a file is no 16-bit mono
+  // `clips`: indices into the manifest; those that are keys of `mixtures` are made of two others.
+  // What fits into `bytes` as 16-bit samples, in this order, is read now, the rest whenever it is
+  // asked for. InputError when a file is no 16-bit mono
   // WAV or shorter than the manifest says. Interrupted when a stop was asked for.
-  TaskAudio(const Manifest& manifest, std::span<const int64_t> clips, double clip_seconds,
-            int64_t bytes, const StopToken& stop);
+  TaskAudio(const Manifest& manifest, std::span<const int64_t> clips,
+            std::map<int64_t, Mixture> mixtures, double clip_seconds, int64_t bytes,
+            const StopToken& stop);
 
   int64_t length(int64_t clip) const { return clips_.at(clip).length; }  // samples
   std::vector<float> read(int64_t clip) const;
@@ -26,9 +29,15 @@ class TaskAudio {
  private:
   struct Entry {
     std::filesystem::path path;
-    int64_t length = 0;
-    std::vector<int16_t> samples;  // empty: beyond the bound
+    int64_t length = 0, whole = 0;  // samples: of what is encoded, and of the file
+    std::vector<int16_t> samples;   // of as much as was asked for; empty: beyond the bound
   };
+  Entry& entry_of(const Manifest& manifest, int64_t clip, double clip_seconds);
+  void keep(Entry& entry, int64_t samples);
+  std::vector<float> read(const Entry& entry, int64_t samples) const;
+
+  std::map<int64_t, Mixture> mixtures_;
+  int64_t left_ = 0;  // samples that may still be kept
   std::map<int64_t, Entry> clips_;
 };
 

@@ -12,9 +12,9 @@ namespace concertina {
 
 const std::vector<TaskKind>& task_kinds() {
   static const std::vector<TaskKind> kinds = {
-      kPhoneTask,       kKeywordTask,   kSpeakerTask, kVerificationTask,
-      kAbxTask,         kAbxAcrossTask, kQueryTask,   kPhoneSequenceTask,
-      kRecognitionTask, kLanguageTask,  kIntentTask,  kSlotTask};
+      kPhoneTask,     kKeywordTask, kSpeakerTask, kVerificationTask,  kAbxTask,
+      kAbxAcrossTask, kUnitTask,    kQueryTask,   kPhoneSequenceTask, kRecognitionTask,
+      kLanguageTask,  kIntentTask,  kSlotTask,    kDiarizationTask};
   return kinds;
 }
 

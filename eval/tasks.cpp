@@ -92,11 +92,26 @@ class ClipPool {
       all_.clips.back().path = std::filesystem::absolute(clips.audio_path(clip)).string();
     return place->second;
   }
+  // Of two of the clips, as one more.
+  int64_t add_mixture(const Manifest& clips, Mixture mixture) {
+    const auto clip_at = [&](int64_t index) { return clips.clips[static_cast<size_t>(index)]; };
+    const Clip first = clip_at(mixture.first), second = clip_at(mixture.second);
+    Clip both;
+    both.id = fmt::format("{}+{}", first.id, second.id);
+    both.samples = mixed_samples(mixture, first.samples, second.samples);
+    mixture.first = add(clips, first);
+    mixture.second = add(clips, second);
+    all_.clips.push_back(std::move(both));
+    mixtures_[std::ssize(all_.clips) - 1] = mixture;
+    return std::ssize(all_.clips) - 1;
+  }
   const Manifest& all() const { return all_; }
+  const std::map<int64_t, Mixture>& mixtures() const { return mixtures_; }
 
  private:
   Manifest all_;
   std::unordered_map<std::string, int64_t> index_;
+  std::map<int64_t, Mixture> mixtures_;  // by index, of indices in all()
 };
 
 // A clip that a task takes features of: in the pool and in the task's manifest.
@@ -104,6 +119,18 @@ struct Taken {
   int64_t in_pool = 0, in_task = 0;
   bool training = false;
 };
+
+std::vector<Taken> taken_clips(const Task& task, const Manifest& clips, ClipPool& pool) {
+  std::vector<Taken> taken;
+  for (const TaskMixture& each : task.mixtures())
+    taken.push_back({pool.add_mixture(clips, each.mixture), std::ssize(taken), each.training});
+  if (!taken.empty()) return taken;
+  for (const int64_t index : wanted_clips(task, clips)) {
+    const Clip& clip = clips.clips[static_cast<size_t>(index)];
+    taken.push_back({pool.add(clips, clip), index, clip.split == Split::kTrain});
+  }
+  return taken;
+}
 
 }  // namespace
 
@@ -134,7 +161,7 @@ struct PreparedTasks::Data {
     }
     std::vector<int64_t> all(clips[0].begin(), clips[0].end());
     std::ranges::set_difference(clips[1], clips[0], std::back_inserter(all));
-    audio.emplace(pool.all(), all, options.clip_seconds, kTaskAudioBytes, stop);
+    audio.emplace(pool.all(), all, pool.mixtures(), options.clip_seconds, kTaskAudioBytes, stop);
     for (size_t pass = 0; pass < passes.size(); ++pass)
       passes[pass].batches =
           length_sorted_batches(*audio, {clips[pass].begin(), clips[pass].end()});
@@ -170,11 +197,7 @@ PreparedTasks::PreparedTasks(const Manifest& manifest, TaskOptions options, Spli
       continue;
     }
     check_leaks(name, *prepared.task, clips, options);
-    std::vector<Taken>& of_task = taken.emplace_back();
-    for (const int64_t index : wanted_clips(*prepared.task, clips)) {
-      const Clip& clip = clips.clips[static_cast<size_t>(index)];
-      of_task.push_back({pool.add(clips, clip), index, clip.split == Split::kTrain});
-    }
+    taken.push_back(taken_clips(*prepared.task, clips, pool));
     names_.push_back(name);
     data->tasks.push_back(std::move(prepared.task));
   }

@@ -63,7 +63,7 @@ void TeacherScore::read_clips(const Manifest& manifest, Split split,
     clips.push_back(clip);
     folds.push_back(kFolds);
   }
-  const TaskAudio audio(manifest, clips, kTeacherClipSeconds, 0, {});
+  const TaskAudio audio(manifest, clips, {}, kTeacherClipSeconds, 0, {});
   for (size_t i = 0; i < clips.size(); ++i) clips_.push_back({audio.read(clips[i]), folds[i], {}});
   // As tasks batch them: like lengths together.
   std::ranges::stable_sort(clips_, std::ranges::greater{},

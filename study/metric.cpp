@@ -52,6 +52,7 @@ constexpr std::array kMetrics = {
     Metric{"asv.min_dcf_plda", kDown, "", NumberFormat::kNumber, ScoredOn::kClips},
     per_cent("abx.error", kDown),  // of phones, within speakers
     per_cent("abx_across.error", kDown),
+    Metric{"pnmi.phones", kUp, "", NumberFormat::kNumber, ScoredOn::kClips},  // of k-means units
     Metric{"qbe.mtwv", kUp, "", NumberFormat::kNumber, ScoredOn::kClips},
     // SUPERB's PR and ASR: probes trained with CTC.
     per_cent("per.per_wsum", kDown),
@@ -74,6 +75,7 @@ constexpr std::array kMetrics = {
     per_cent("lid.acc_wsum", kUp),
     per_cent("lid.acc_matched", kUp),
     per_cent("lid.acc_ridge_matched", kUp),
+    per_cent("sd.der_wsum", kDown),  // speaker diarization of two-speaker mixtures
     time("latency.mean_ms", ScoredOn::kClock),
     time("latency.p50_ms", ScoredOn::kClock),
     time("latency.p95_ms", ScoredOn::kClock),

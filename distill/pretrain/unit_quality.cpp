@@ -5,15 +5,10 @@
 #include <vector>
 
 #include "core/errors.h"
+#include "distill/objective/pnmi.h"
 #include "speech/audio.h"
 
 namespace concertina {
-namespace {
-
-// -sum p log p over the entries that are not 0.
-double entropy(const at::Tensor& p) { return -at::xlogy(p, p).sum().item<double>(); }
-
-}  // namespace
 
 at::Tensor phones_of_frames(const JoinedClips& clips) {
   const at::Tensor phones = at::full({clips.total_frames()}, -1, at::kLong);
@@ -46,12 +41,9 @@ std::optional<UnitQuality> unit_quality(const at::Tensor& units, const at::Tenso
   const int64_t ys = y.max().item<int64_t>() + 1, zs = z.max().item<int64_t>() + 1;
   const at::Tensor joint = at::bincount(y * zs + z, {}, ys * zs).to(at::kDouble).view({ys, zs}) /
                            static_cast<double>(y.numel());
-  const at::Tensor of_phone = joint.sum(1), of_unit = joint.sum(0);
-  const double information = entropy(of_phone) + entropy(of_unit) - entropy(joint);
-  const double phone_entropy = entropy(of_phone);
   return UnitQuality{.phone_purity = joint.amax(0).sum().item<double>(),
                      .cluster_purity = joint.amax(1).sum().item<double>(),
-                     .pnmi = phone_entropy > 0 ? information / phone_entropy : 0,
+                     .pnmi = phone_normalised_information(joint),
                      .frames = y.numel()};
 }
 

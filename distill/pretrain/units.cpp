@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "core/errors.h"
-#include "distill/pretrain/kmeans.h"
+#include "distill/objective/kmeans.h"
 #include "speech/audio.h"
 #include "supernet/model/forward.h"
 #include "supernet/nn/mel.h"

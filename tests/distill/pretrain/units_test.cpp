@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "core/errors.h"
-#include "distill/pretrain/kmeans.h"
+#include "distill/objective/kmeans.h"
 #include "supernet/model/forward.h"
 #include "supernet/nn/mel.h"
 #include "tests/distill/tiny.h"

@@ -1,4 +1,4 @@
-#include "distill/pretrain/kmeans.h"
+#include "distill/objective/kmeans.h"
 
 #include <ATen/core/grad_mode.h>
 #include <algorithm>
