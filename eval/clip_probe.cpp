@@ -10,7 +10,7 @@ namespace {
 
 using ClipIndices = std::vector<int64_t>;
 
-const ProbeClip& clip_at(std::span<const ProbeClip> clips, int64_t index) {
+const ProbeClip& probe_clip_at(std::span<const ProbeClip> clips, int64_t index) {
   return clips[static_cast<size_t>(index)];
 }
 
@@ -57,7 +57,7 @@ class ClipTrainer {
   double held_out_loss(const ProbeParameters& parameters, const ClipIndices& held_out) const {
     double sum = 0;
     for (const int64_t index : held_out) {
-      const ProbeForward forward(clip_at(clips_, index).features.to(at::kFloat), parameters,
+      const ProbeForward forward(probe_clip_at(clips_, index).features.to(at::kFloat), parameters,
                                  scale_);
       sum += loss_(static_cast<size_t>(index), forward.logits).value;
     }
@@ -78,7 +78,8 @@ ProbeGradients clip_gradients(std::span<const ProbeClip> clips, std::span<const 
                               const ClipLossFunction& loss, const ProbeParameters& parameters,
                               const ChannelScale& scale) {
   std::vector<at::Tensor> parts;
-  for (const int64_t index : picked) parts.push_back(clip_at(clips, index).features.to(at::kFloat));
+  for (const int64_t index : picked)
+    parts.push_back(probe_clip_at(clips, index).features.to(at::kFloat));
   const at::Tensor frames = at::cat(parts, 1);
   const ProbeForward forward(frames, parameters, scale);
   const at::Tensor of_logits = at::zeros_like(forward.logits);

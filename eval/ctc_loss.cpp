@@ -39,8 +39,8 @@ double log_of(double p) { return std::log(p); }
 double log_of(LogProbability p) { return p.log; }
 bool is_zero(double p) { return p == 0; }
 bool is_zero(LogProbability p) { return p.log == kLogOfZero; }
-double value_of(double p) { return p; }
-double value_of(LogProbability p) { return std::exp(p.log); }
+double probability_value(double p) { return p; }
+double probability_value(LogProbability p) { return std::exp(p.log); }
 
 // Of K symbols, a row of states: the K + 1 blanks around them, a place that is always 0, the symbols.
 template <class P>
@@ -155,7 +155,7 @@ bool sum_both_ways(std::span<const float> log_p, int64_t classes, std::span<cons
                          backward.log_sums[static_cast<size_t>(back)];
     if (!(std::abs(total - forward.log_total) <= kTolerance * (1 + std::abs(total)))) return false;
     for (const P& same : of_class)
-      result.shares.push_back(static_cast<float>(value_of(same / sum)));
+      result.shares.push_back(static_cast<float>(probability_value(same / sum)));
   }
   return true;
 }

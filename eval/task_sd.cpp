@@ -155,7 +155,7 @@ struct SdParts {
   std::vector<MixableClip> training, scored;
 };
 
-std::set<int64_t> speakers_in(const std::vector<MixableClip>& clips) {
+std::set<int64_t> mixable_speakers(const std::vector<MixableClip>& clips) {
   std::set<int64_t> speakers;
   for (const MixableClip& clip : clips) speakers.insert(clip.speaker);
   return speakers;
@@ -174,9 +174,9 @@ SdParts sd_parts(const Manifest& manifest, const SpeakerClips& picked, Split spl
 
 // Speakers of both sides are dealt to one of them, by turns in the order of their names' SHA-256.
 void separate_speakers(SdParts& parts, const std::vector<std::string>& names) {
-  const std::set<int64_t> training = speakers_in(parts.training);
+  const std::set<int64_t> training = mixable_speakers(parts.training);
   std::map<std::string, int64_t> shared;
-  for (const int64_t speaker : speakers_in(parts.scored)) {
+  for (const int64_t speaker : mixable_speakers(parts.scored)) {
     if (training.contains(speaker)) shared[sha256(names[static_cast<size_t>(speaker)])] = speaker;
   }
   bool trains = true;
@@ -234,7 +234,7 @@ PreparedTask prepare_sd(const Manifest& manifest, const TaskOptions& options, Sp
   separate_speakers(parts, picked.speakers);
   for (const auto& [part, of] :
        {std::pair(&parts.training, Split::kTrain), std::pair(&parts.scored, split)}) {
-    if (speakers_in(*part).size() >= 2) continue;
+    if (mixable_speakers(*part).size() >= 2) continue;
     return {nullptr, fmt::format("split {} has clips of a second of less than two speakers of '{}' "
                                  "once no speaker is on both sides (columns 'speaker' and 'split')",
                                  split_name(of), picked.source)};
@@ -248,7 +248,7 @@ PreparedTask prepare_sd(const Manifest& manifest, const TaskOptions& options, Sp
     (folds[i] == 0 ? held_out : fitted).push_back(parts.training[i]);
 
   auto task = std::make_unique<SdTask>();
-  task->speakers = speakers_in(parts.scored).size();
+  task->speakers = mixable_speakers(parts.scored).size();
   const int64_t training = mixture_count(kSdTraining, options.fidelity, kLeastSdTraining);
   const int64_t scored = mixture_count(kSdScored, options.fidelity, kLeastSdScored);
   const Rng rng = Rng(0).fork("sd mixtures");
