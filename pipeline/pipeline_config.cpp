@@ -53,9 +53,10 @@ const OptionTable<SearchConfig>& search_table() {
                          .within({0, 10000}),
                  }),
       option("trials", &O::trials, "subnets that are scored").within({1, 1e9}),
-      option("fidelity", &O::fidelity,
-             "share of each task's clips in the search, at most tasks.fidelity, which holds for the "
-             "scores on test")
+      option(
+          "fidelity", &O::fidelity,
+          "share of each task's clips in the search, at most tasks.fidelity, which holds for the "
+          "scores on test")
           .within({0.001, 1}),
       option("workers", &O::workers, "subnets scored at once; 0: as many as threads")
           .within(kThreadBounds),

@@ -94,8 +94,7 @@ bool is_searched(const SearchConfig& search, const std::string& metric) {
 TaskOptions tasks_for(const PipelineConfig& config, const Manifest& manifest,
                       const std::vector<std::string>& metrics, Split split) {
   TaskOptions options = config.tasks;
-  if (split == Split::kDev)
-    options.fidelity = std::min(options.fidelity, config.search.fidelity);
+  if (split == Split::kDev) options.fidelity = std::min(options.fidelity, config.search.fidelity);
   options.tasks = tasks_behind(metrics);
   options.trained = std::ranges::any_of(metrics, is_trained_metric);
   options.tasks = available_tasks(manifest, options, split);
