@@ -15,9 +15,10 @@ namespace concertina {
 namespace {
 
 // Made by tests/parity/golden/sequences.py from the definitions.
-nlohmann::json golden_sequences() {
-  return nlohmann::json::parse(
+const nlohmann::json& golden_sequences() {
+  static const nlohmann::json golden = nlohmann::json::parse(
       read_text(std::string(CONCERTINA_SOURCE_DIR) + "/tests/eval/sequences.json"));
+  return golden;
 }
 
 std::vector<int64_t> symbols_of(const std::string& text) {

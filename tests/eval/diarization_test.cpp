@@ -12,9 +12,10 @@ namespace concertina {
 namespace {
 
 // Made by tests/parity/golden/diarization.py from the definitions.
-nlohmann::json golden_diarization() {
-  return nlohmann::json::parse(
+const nlohmann::json& golden_diarization() {
+  static const nlohmann::json golden = nlohmann::json::parse(
       read_text(std::string(CONCERTINA_SOURCE_DIR) + "/tests/eval/diarization.json"));
+  return golden;
 }
 
 TEST(Diarization, ErrorsEqualTheGoldenOnes) {
