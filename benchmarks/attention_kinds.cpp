@@ -14,6 +14,7 @@
 #include <functional>
 #include <vector>
 
+#include "benchmarks/timing.h"
 #include "core/memory.h"
 #include "supernet/model/supernet.h"
 #include "supernet/nn/attention.h"
@@ -28,19 +29,6 @@ constexpr int kRounds = 7;
 constexpr int64_t kHeads = 6, kWidth = 384, kWindow = 64;
 constexpr std::array kSeconds = {10, 20, 40, 80};
 constexpr std::array kSides = {"softmax", "window of 64", "linear"};
-
-double milliseconds(at::Device device, const std::function<void()>& body) {
-  const auto begin = std::chrono::steady_clock::now();
-  body();
-  if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-      .count();
-}
-
-double median(std::vector<double> times) {
-  std::nth_element(times.begin(), times.begin() + std::ssize(times) / 2, times.end());
-  return times[times.size() / 2];
-}
 
 using Side = std::function<void()>;
 

@@ -14,6 +14,7 @@
 #include <functional>
 #include <vector>
 
+#include "benchmarks/timing.h"
 #include "supernet/nn/grouped_conv.h"
 #include "supernet/nn/ops.h"
 
@@ -23,19 +24,6 @@ using namespace concertina;
 
 constexpr int64_t kGroups = 16, kKernel = 128;
 constexpr int kRounds = 15;
-
-double milliseconds(at::Device device, const std::function<void()>& body) {
-  const auto begin = std::chrono::steady_clock::now();
-  body();
-  if (!device.is_cpu()) at::accelerator::synchronizeDevice(device.index());
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin)
-      .count();
-}
-
-double median(std::vector<double> times) {
-  std::nth_element(times.begin(), times.begin() + std::ssize(times) / 2, times.end());
-  return times[times.size() / 2];
-}
 
 using Conv = std::function<at::Tensor(const at::Tensor& x, const at::Tensor& weight)>;
 
