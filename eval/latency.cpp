@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <future>
 #include <numeric>
 #include <set>
 
@@ -89,12 +90,10 @@ std::vector<std::vector<Architecture>> portions(const Blueprint& blueprint,
   return result;
 }
 
-}  // namespace
-
-std::vector<LatencyPoint> profile_latency(const Supernet& supernet,
-                                          const std::vector<Architecture>& architectures,
-                                          const LatencyOptions& options, const StopToken& stop,
-                                          const std::function<void(int64_t, int64_t)>& progress) {
+std::vector<LatencyPoint> profile_in_this_thread(
+    const Supernet& supernet, const std::vector<Architecture>& architectures,
+    const LatencyOptions& options, const StopToken& stop,
+    const std::function<void(int64_t, int64_t)>& progress) {
   const c10::InferenceMode guard;
   const IntraOpThreads threads(options.threads);
   const SpeechBatch batch = noise(supernet.blueprint(), options.seconds);
@@ -121,6 +120,18 @@ std::vector<LatencyPoint> profile_latency(const Supernet& supernet,
       points.push_back(point_of(portion[i], options, std::move(times[i])));
   }
   return points;
+}
+
+}  // namespace
+
+std::vector<LatencyPoint> profile_latency(const Supernet& supernet,
+                                          const std::vector<Architecture>& architectures,
+                                          const LatencyOptions& options, const StopToken& stop,
+                                          const std::function<void(int64_t, int64_t)>& progress) {
+  const auto profile = [&] {
+    return profile_in_this_thread(supernet, architectures, options, stop, progress);
+  };
+  return std::async(std::launch::async, profile).get();
 }
 
 std::vector<Architecture> profile_architectures(const SearchSpace& space, int32_t points,
