@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -51,6 +52,15 @@ std::vector<Supernet> all_teachers(const DistillInputs& inputs) {
   std::vector<Supernet> all = {inputs.teacher};
   for (const NamedTeacher& more : inputs.more_teachers) all.push_back(more.model);
   return all;
+}
+
+std::map<size_t, SnapshotSchedule> snapshots_of(const DistillInputs& inputs) {
+  std::map<size_t, SnapshotSchedule> schedules;
+  for (size_t i = 0; i < inputs.more_teachers.size(); ++i) {
+    const auto& schedule = inputs.more_teachers[i].snapshots;
+    if (schedule) schedules[1 + i] = *schedule;
+  }
+  return schedules;
 }
 
 void check_frames(const DistillInputs& inputs) {
@@ -123,8 +133,9 @@ PreparedStage prepare(const DistillOptions& options, const DistillInputs& inputs
   const bool reads_logits = traits_of(options.objective).reads_logits;
   fingerprint.inputs["teacher"] = weights_sha256(inputs.teacher);
   if (reads_logits) fingerprint.inputs["unit_head"] = unit_head_sha256(inputs.teacher);
-  for (const auto& [teacher, model] : inputs.more_teachers) {
-    fingerprint.inputs[kMoreTeachers + teacher] = weights_sha256(model);
+  for (const auto& [teacher, model, snapshots] : inputs.more_teachers) {
+    fingerprint.inputs[kMoreTeachers + teacher] =
+        snapshots ? sha256_of(*snapshots) : weights_sha256(model);
     if (reads_logits)
       fingerprint.inputs[kMoreTeachers + teacher + ".head"] = unit_head_sha256(model);
   }
@@ -195,6 +206,10 @@ void check_needs(const DistillOptions& options, const DistillInputs& inputs,
   const std::string no_layer = layer_head_problem(inputs.space);
   if (traits.head_layer && !no_layer.empty())
     throw InputError(fmt::format("{}.objective: head_layer: {}", stage, no_layer));
+  for (const NamedTeacher& more : inputs.more_teachers) {
+    if (more.snapshots && options.cache != CacheDtype::kNone)
+      throw InputError(fmt::format("{}.cache: {}", stage, cached_snapshots_problem(more.name)));
+  }
   if (options.drop_masked != DropMasked::kNone) {
     std::string problem = drop_masked_problem(inputs.space);
     if (options.drop_masked == DropMasked::kBoth) {
@@ -229,6 +244,12 @@ std::string frames_problem(const Blueprint& student, const Blueprint& teacher) {
       "both must agree",
       teacher.base_frame_period_us(), teacher.sample_rate, student.base_frame_period_us(),
       student.sample_rate);
+}
+
+std::string cached_snapshots_problem(const std::string& teacher) {
+  return fmt::format(
+      "rows of the teacher '{}' change over the steps and cannot be cached: leave the key out",
+      teacher);
 }
 
 StageResult distill_stage(const DistillOptions& options, const DistillInputs& inputs,
@@ -278,6 +299,7 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
                    .heads = std::move(heads),
                    .sampler = make_sampler(options.sampler, inputs.space, train.steps, rng),
                    .teachers = all_teachers(inputs),
+                   .snapshots = snapshots_of(inputs),
                    .in_place = options.sampler.in_place ? options.sampler.in_place_weight : 0,
                    .rate_scales = train.optimizer.rate_scales,
                    .regularization = train.regularization,

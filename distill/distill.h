@@ -3,10 +3,12 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "distill/options.h"
+#include "distill/train/snapshots.h"
 #include "distill/train/stage.h"
 
 namespace concertina {
@@ -14,6 +16,7 @@ namespace concertina {
 struct NamedTeacher {
   std::string name;
   Supernet model;
+  std::optional<SnapshotSchedule> snapshots = {};  // of a teacher that changes; `model` is the last
 };
 
 struct DistillInputs {
@@ -27,6 +30,9 @@ struct DistillInputs {
 
 // Why a teacher's frames cannot be mapped to the student's; "": they can.
 std::string frames_problem(const Blueprint& student, const Blueprint& teacher);
+
+// Why a stage that learns from snapshots has no cache of targets.
+std::string cached_snapshots_problem(const std::string& teacher);
 
 // The student has the whole space's storage in both stages; only the sampler differs. Mel
 // statistics, units and initial weights always come from the first teacher. Errors: InputError for options that do not fit, else as

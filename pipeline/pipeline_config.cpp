@@ -121,8 +121,12 @@ const OptionTable<MoreTeacher>& more_teacher_table() {
   using O = MoreTeacher;
   static const OptionTable<O> table = {
       option("name", &O::name, "by which objectives name it"),
-      option("model", &O::model, "model file").relative_to_file(),
+      option("model", &O::model, "model file; with snapshots, a folder of them").relative_to_file(),
       option("pretrained", &O::pretrained, "encoder to download"),
+      option("snapshots", &O::snapshots,
+             "the teacher changes over the student's steps: it is the snapshot of its own training "
+             "that is next (waypoint) or that was reached (trajectory) at that share of the steps; "
+             "without model, those of teacher.pretrain.snapshot_every"),
   };
   return table;
 }

@@ -12,6 +12,7 @@
 #include "distill/importance/options.h"
 #include "distill/options.h"
 #include "distill/pretrain/options.h"
+#include "distill/train/snapshots.h"
 #include "eval/options.h"
 #include "search/options.h"
 #include "study/budget.h"
@@ -40,11 +41,14 @@ struct SearchConfig {
   int32_t workers = 0;  // 0: as many as threads
 };
 
-// A teacher beside the first: a model file, or one of pretrained_models(), downloaded.
+// A teacher beside the first: a model file, one of pretrained_models(), downloaded, or snapshots of a run
+// in training.
 struct MoreTeacher {
   std::string name;
-  std::filesystem::path model;
+  std::filesystem::path
+      model;  // with snapshots their folder; "": of the first teacher's pretraining
   std::string pretrained;
+  Guidance snapshots = Guidance::kNone;
 };
 
 struct PipelineConfig {

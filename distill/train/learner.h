@@ -6,6 +6,7 @@
 
 #include <ATen/ATen.h>
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,6 +21,7 @@
 #include "distill/train/gradient_reducer.h"
 #include "distill/train/sampler.h"
 #include "distill/train/shared_front_end.h"
+#include "distill/train/snapshots.h"
 #include "supernet/model/parameters.h"
 #include "supernet/model/supernet.h"
 
@@ -39,6 +41,8 @@ class Learner {
     std::vector<Parameters::Init> heads;  // initial values of the objective's parameters
     std::unique_ptr<SubnetSampler> sampler;
     std::vector<Supernet> teachers;  // their largest architectures; none for unit prediction
+    // Of teachers that change over the steps, by their position; they are read when they are needed.
+    std::map<size_t, SnapshotSchedule> snapshots = {};
     // Weight of the first subnet's own rows in the goal of a step's later ones; 0: all learn from the
     // teachers.
     double in_place = 0;
@@ -113,6 +117,8 @@ class Learner {
   std::vector<TensorSlice> front_end_slices(const Architecture& architecture) const;
   std::vector<TensorSlice> encoder_slices(const Architecture& architecture) const;  // and heads
   void expect_slices(const std::vector<TensorSlice>& slices, GradientReducer& reducer) const;
+  Subnet teacher_of(const Supernet& given) const;
+  void use_snapshots(std::optional<double> progress);  // nothing: outside training
   Rows rows_for(const TrainingBatch& batch) const;
   Rows training_rows(const TrainingBatch& batch) const;  // of other clips, where asked
   void observe(const TensorMap& goal, const StepData& step);
@@ -121,7 +127,8 @@ class Learner {
   Setup setup_;
   Parameters parameters_;
   std::vector<Subnet> teachers_;
-  std::optional<TensorMap> state_;  // nothing before it is first needed
+  std::map<size_t, size_t> snapshot_of_;  // the one that a teacher of `snapshots` is
+  std::optional<TensorMap> state_;        // nothing before it is first needed
   TensorMap observed_;
   StepData observed_step_;
   std::vector<Gradients> more_gradients_;  // of all parts of a batch but the first

@@ -43,6 +43,9 @@ class TrainObserver {
   virtual void on_start(const StartReport&) {}
   virtual void on_step(const StepReport&) {}
   virtual void on_validation(const ValidationReport&) {}
+  // Every `snapshot_every` steps and after the last one, before the state of that step is saved. The
+  // learner has the weights to save.
+  virtual void on_snapshot(int64_t /*step*/) {}
 };
 
 }  // namespace concertina

@@ -144,6 +144,12 @@ const OptionTable<TrainOptions>& train_table() {
           .require([](const O& o) { return o.patience == 0 || o.validate_every > 0; },
                    "expected 0 (off) with validate_every: 0, which validates only at the end")
           .not_in_fingerprint(),
+      option("snapshot_every", &O::snapshot_every,
+             "interval at which the model is kept as snapshots/STEP.safetensors, and at the end: "
+             "teachers[].snapshots learns from them; 0: never")
+          .within({0, 1e9})
+          .unit("steps")
+          .in_fingerprint_if([](const O& o) { return o.snapshot_every > 0; }),
       option("save_dtype", &O::save_dtype,
              "of matrices and convolutions in model.safetensors; training goes on in fp32")
           .among({Precision::kFp32, Precision::kBf16, Precision::kHalf})

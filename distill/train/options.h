@@ -71,7 +71,8 @@ struct TrainOptions {
   Precision dtype = Precision::kAuto;
   int64_t validate_every = 250;  // 0: only at the end
   int32_t validation_crops = 32;
-  int32_t patience = 0;  // 0: off
+  int32_t patience = 0;        // 0: off
+  int64_t snapshot_every = 0;  // steps; 0: never
   Precision save_dtype = Precision::kFp32;
   CheckpointOptions checkpoint;
   double max_minutes = 0;  // 0: no limit

@@ -12,6 +12,7 @@
 #include "distill/objective/objective_file.h"
 #include "distill/train/consistency.h"
 #include "distill/train/metrics_file.h"
+#include "distill/train/snapshots.h"
 #include "distill/train/tensorboard.h"
 #include "supernet/model/model_file.h"
 #include "supernet/nn/precision.h"
@@ -44,6 +45,27 @@ class BestModel : public TrainObserver {
 
  private:
   Learner& learner_;
+  std::string fingerprint_;
+  Precision dtype_;
+  std::filesystem::path folder_;
+};
+
+class Snapshots : public TrainObserver {
+ public:
+  Snapshots(const Learner& learner, std::string fingerprint, Precision dtype,
+            std::filesystem::path folder)
+      : learner_(learner),
+        fingerprint_(std::move(fingerprint)),
+        dtype_(dtype),
+        folder_(std::move(folder)) {}
+  void on_snapshot(int64_t step) override {
+    make_directories(folder_);
+    save_model(learner_.student(provenance_json(fingerprint_, step)), snapshot_file(folder_, step),
+               scalar_type(dtype_));
+  }
+
+ private:
+  const Learner& learner_;
   std::string fingerprint_;
   Precision dtype_;
   std::filesystem::path folder_;
@@ -122,11 +144,12 @@ StageResult run_stage(Learner& learner, const StageBatches& batches, const Train
   MetricsFile metrics(context.folder / "metrics.jsonl");
   TensorBoard tensorboard(context.folder);
   BestModel best(learner, fingerprint, options.save_dtype, context.folder / "best");
+  Snapshots snapshots(learner, fingerprint, options.save_dtype, context.folder / kSnapshots);
   std::vector<TrainObserver*> observers;
   if (writes_files) {
     remove_leftovers(context.folder);
     write_atomically(context.folder / "config.yaml", yaml_of(fingerprint));
-    observers = {&metrics, &tensorboard};
+    observers = {&metrics, &tensorboard, &snapshots};
     if (options.checkpoint.best) observers.push_back(&best);
     observers.insert(observers.end(), context.observers.begin(), context.observers.end());
   }

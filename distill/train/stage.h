@@ -1,6 +1,6 @@
 // What the training stages share: where a stage runs, how it resumes, and the files in its folder:
-// model.safetensors, objective.safetensors, metrics.jsonl, config.yaml, checkpoint/ and best/ (model
-// and objective of the best validation).
+// model.safetensors, objective.safetensors, metrics.jsonl, config.yaml, checkpoint/, best/ (model
+// and objective of the best validation) and snapshots/ (distill/train/snapshots.h).
 #pragma once
 
 #include <cstdint>
@@ -18,6 +18,8 @@
 #include "speech/manifest.h"
 
 namespace concertina {
+
+inline constexpr const char* kSnapshots = "snapshots";  // in a stage's folder
 
 struct StageContext {
   std::filesystem::path folder;

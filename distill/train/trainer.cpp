@@ -93,6 +93,7 @@ TrainOutcome Trainer::train(StopToken stop) {
     std::vector<TrainingBatch> batches;
     for (int32_t i = 0; i < options.accumulate; ++i) batches.push_back(prefetcher.next());
     step(batches);
+    take_snapshot();
     if (checkpoint_due(seconds_since(last_save))) {
       complete_steps(0);
       if (state.skipped_in_a_row == 0) {
@@ -258,6 +259,14 @@ bool Trainer::validation_due() const {
   const int64_t every = setup_.options.validate_every, steps = setup_.options.steps;
   const bool scheduled = every > 0 && state.step % every == 0;
   return state.step > state.validated && (scheduled || state.step == steps);
+}
+
+void Trainer::take_snapshot() {
+  const int64_t every = setup_.options.snapshot_every, done = progress_.state.step;
+  if (every == 0 || (done % every != 0 && done != setup_.options.steps)) return;
+  complete_steps(0);
+  const ExchangedWeights saved = run_state_.use_saved_weights();
+  for (TrainObserver* observer : setup_.observers) observer->on_snapshot(done);
 }
 
 // `best_step` is of a scheduled validation, so a run that resumes knows how long ago it was.

@@ -78,6 +78,7 @@ class Trainer {
   void complete_steps(size_t keep_pending);
   void record(PendingStep& step);
   bool validation_due() const;
+  void take_snapshot();
   bool out_of_patience() const;
   ValidationReport validate(bool scheduled);
 

@@ -110,6 +110,27 @@ TEST(ConfigChecks, ListOfTeachers) {
               AllOf(HasSubstr("teachers.0.model: "), HasSubstr("/nonexistent/a.safetensors")));
 }
 
+TEST(ConfigChecks, TeachersOfSnapshots) {
+  const auto problems = [](const std::string& teacher, std::vector<std::string> more) {
+    more.insert(more.end(), {"teachers=[{name: a, " + teacher + "}]",
+                             "stage2.objective={kind: layer_mean, top: 1, teachers: [a]}"});
+    return problems_with(more);
+  };
+  const std::string every = "teacher.pretrain.snapshot_every=10";
+  EXPECT_EQ(problems("snapshots: waypoint", {every}), "");
+  EXPECT_THAT(problems("snapshots: waypoint", {}),
+              HasSubstr("teachers.0.snapshots: needs a teacher that is pretrained here with "
+                        "teacher.pretrain.snapshot_every"));
+  EXPECT_THAT(problems("snapshots: trajectory", {every, "teacher.pretrained=whisper-base"}),
+              HasSubstr("teachers.0.snapshots: needs a teacher that is pretrained here"));
+  EXPECT_THAT(problems("snapshots: waypoint, pretrained: whisper-base", {every}),
+              HasSubstr("teachers.0.pretrained: an encoder to download has no snapshots"));
+  EXPECT_THAT(problems("snapshots: waypoint, model: /nonexistent", {}),
+              HasSubstr("/nonexistent has no snapshots (STEP.safetensors)"));
+  EXPECT_THAT(problems("snapshots: waypoint", {every, "stage2.cache.dtype=fp16"}),
+              HasSubstr("stage2.cache: rows of the teacher 'a' change over the steps"));
+}
+
 class ConfigChecksOfTeachers : public testing::InFolder {};
 
 TEST_F(ConfigChecksOfTeachers, FramesMustMapToTheStudents) {
