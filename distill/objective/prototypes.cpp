@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/errors.h"
 #include "distill/objective/channel_norm.h"
@@ -32,7 +33,16 @@ at::Tensor log_assignments(const at::Tensor& x, const at::Tensor& prototypes, do
   return (cosines / temperature).log_softmax(-1);
 }
 
+at::Tensor entropy(const at::Tensor& assignments) {
+  return -at::xlogy(assignments, assignments).sum(-1);
+}
+
 }  // namespace
+
+at::Tensor assignment_information(const at::Tensor& assignments) {
+  const at::Tensor gained = entropy(assignments.mean(0)) - entropy(assignments).mean();
+  return gained / std::log(static_cast<double>(assignments.size(-1)));
+}
 
 const OptionTable<PrototypesSpec>& PrototypesObjective::options() {
   using O = PrototypesSpec;
@@ -120,6 +130,11 @@ LossBreakdown PrototypesObjective::loss(const LossInput& input) const {
   LossBreakdown result;
   result.total = mean_where(divergence, valid);
   result.terms = {{"divergence", result.total.detach()}, {"agreement", mean_where(agrees, valid)}};
+  if (!input.step.progress) {
+    const at::Tensor frame = valid.flatten().nonzero().flatten();
+    const at::Tensor seen = teacher.flatten(0, 1).index_select(0, frame);
+    result.terms.emplace_back("guard.information", assignment_information(seen));
+  }
   result.goal = {{kGoal, own.detach().exp()}};
   return result;
 }

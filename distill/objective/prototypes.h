@@ -26,6 +26,13 @@ struct PrototypesSpec {
   int32_t student_dim = 0;  // of the supernet's storage
 };
 
+// (H(mean_t a_t) - mean_t H(a_t)) / log(count) of assignments a [N, count] of frames, 0 to 1: how much
+// they tell of a frame. 0 where all prototypes are alike or all frames nearest to one: they have
+// collapsed, and the loss is low whatever the student knows.
+at::Tensor assignment_information(const at::Tensor& assignments);
+// The least that frozen k-means centres of speech have; well above what collapsed ones have.
+inline constexpr double kLeastAssignmentInformation = 0.05;
+
 class PrototypesObjective : public Objective {
  public:
   using Spec = PrototypesSpec;
@@ -46,7 +53,8 @@ class PrototypesObjective : public Objective {
   std::vector<Parameters::Init> parameters(const Rng& rng) const override;
   std::vector<TensorSlice> slices(const Architecture& student) const override;
   TensorMap goal(const Rows& rows, const StepData& step) const override;  // a, [B, T, count]
-  // Terms: divergence; agreement (share of the frames whose nearest prototype is the teacher's).
+  // Terms: divergence; agreement (share of the frames whose nearest prototype is the teacher's); outside
+  // training the guard too, "guard.information": assignment_information() of the teacher's.
   LossBreakdown loss(const LossInput& input) const override;
   // "prototypes" [count, layers * teacher_dim], of frames of kStatisticsBatches batches. InputError where
   // these have fewer than `count`.

@@ -16,9 +16,11 @@ for run in whole stopped; do  # a teacher and a first stage to start from
 done
 stage=$folder/stopped/stage2
 
+# Its queue of 40 keys wraps every few steps.
+objective='{kind: sum, of: [{kind: layer_mean, top: 1}, {kind: contrastive, queue: 40}]}'
 train() {  # train RUN ARGUMENTS...: replaces the shell. A checkpoint after every step: writing is much of the time.
   exec "$program" train configs/smoke.yaml --stage 2 --threads 1 --out "$folder/$1" --set stage2.steps=$steps \
-    --set stage2.validate_every=7 --set stage2.checkpoint.minutes=1e-6 --set stage2.sampler.in_place=true \
+    --set stage2.objective="$objective" --set stage2.validate_every=7 --set stage2.checkpoint.minutes=1e-6 --set stage2.sampler.in_place=true \
     --set stage2.augment="{mixing: {probability: 0.3}, band_limit: {probability: 0.3}}" "${@:2}" \
     >/dev/null 2>"$folder/$1.log"
 }

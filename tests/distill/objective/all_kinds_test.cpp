@@ -3,6 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 #include "core/errors.h"
 #include "distill/objective/layer_head.h"
 #include "distill/objective/layer_pairs.h"
@@ -185,6 +188,45 @@ TEST_P(AllKinds, EqualPartsOfABatchHaveItsGradient) {
   const at::Tensor whole = gradient(1);
   EXPECT_LT((gradient(2) - whole).abs().max().item<double>(), 1e-5);
   EXPECT_GT(whole.abs().max().item<double>(), 1e-3);
+}
+
+// A batch of clips of different length has the weighted mean of their losses and gradients, by valid
+// frames or by clips: padding changes nothing.
+TEST_P(AllKinds, APaddedBatchIsTheMeanOfItsClips) {
+  if (!objective_of(GetParam().yaml)->is_mean_over_clips()) return;
+  TrainingBatch padded = batch;
+  padded.speech.waveform[1].narrow(0, 6000, 2000).fill_(0.7);
+  struct Learnt {
+    double loss;
+    at::Tensor gradient;
+  };
+  const auto learnt = [&](const TrainingBatch& given) {
+    const auto made = learner(0);
+    const auto alone = single_process_communicator();
+    Gradients gradients(made->parameters());
+    GradientReducer reducer(*alone, made->parameters(), gradients);
+    const double loss = loss_values(made->learn(given, 3, reducer)).total;
+    reducer.finish();
+    return Learnt{loss, gradients.flat.clone()};
+  };
+  const auto single = [&](int64_t clip) {
+    const int64_t samples = padded.speech.lengths[clip].item<int64_t>();
+    TrainingBatch one;
+    one.speech = make_batch(padded.speech.waveform.narrow(0, clip, 1).narrow(1, 0, samples));
+    const int64_t frames = space.blueprint().frames(samples);
+    if (traits.reads_units) one.units = padded.units.narrow(0, clip, 1).narrow(1, 0, frames);
+    return std::pair(learnt(one), static_cast<double>(frames));
+  };
+  const Learnt both = learnt(padded);
+  const auto [a, frames_a] = single(0);
+  const auto [b, frames_b] = single(1);
+  ASSERT_GT(std::abs(a.loss - b.loss), 1e-4);
+  const double share = (both.loss - b.loss) / (a.loss - b.loss);
+  const double by_frames = frames_a / (frames_a + frames_b);
+  EXPECT_LT(std::min(std::abs(share - by_frames), std::abs(share - 0.5)), 2e-3) << share;
+  const at::Tensor mean = a.gradient * share + b.gradient * (1 - share);
+  EXPECT_LT((both.gradient - mean).abs().max().item<double>(), 1e-4);
+  EXPECT_GT(mean.abs().max().item<double>(), 1e-3);
 }
 
 TEST_P(AllKinds, AreRestoredFromTheirJson) {

@@ -116,6 +116,12 @@ TEST_F(SeveralTeachers, RunOnceEachUpToTheLayerThatIsNeeded) {
   EXPECT_EQ(norms({hidden(0, 0), hidden(0, 1), hidden(0, 2)}), two);
   EXPECT_EQ(norms({hidden(0, 2), hidden(1, 1)}), two + one);  // once each
   EXPECT_EQ(norms({}), 0);
+  const int64_t frames = space.blueprint().frames(8000);
+  batch.mask = at::arange(2 * frames).view({2, frames}).remainder(5).lt(2);
+  Row masked = hidden(0, 2);
+  masked.masked = true;  // masked_pairs: a second pass, and none where the first is cached
+  EXPECT_EQ(norms({hidden(0, 2), masked}), 2 * two);
+  EXPECT_EQ(norms({masked}), two);
 }
 
 // A sum with a loss for each teacher, and a mean of both: teachers that run and a cache teach the same.
