@@ -10,6 +10,7 @@
 #include "core/memory.h"
 #include "distill/data/batch_source.h"
 #include "distill/data/target_cache.h"
+#include "supernet/model/safetensors.h"
 #include "tests/distill/tiny.h"
 
 namespace concertina {
@@ -81,6 +82,25 @@ TEST(Streaming, AnEpochTakesLessMemoryThanItsAudioAndTargets) {
     most = std::max(most, anonymous_bytes() - before);
   }
   EXPECT_LT(most, kBound);
+}
+
+// 60,000 hours have 22 GB of unit labels: they stay in their file, as distill/pretrain/unit_labels.cpp
+// reads them.
+TEST(Streaming, LabelsOfAFileTakeNoMemory) {
+  if (anonymous_bytes() == 0) GTEST_SKIP() << "this system does not tell a process its memory";
+  const testing::TempFolder folder("labels");
+  constexpr int64_t kFrames = 32 * kMegabyte;
+  write_safetensors(folder.path / "units.safetensors",
+                    {{"labels.training", at::arange(kFrames).remainder(500).to(at::kShort)}}, {});
+  return_freed_memory();
+  const int64_t before = anonymous_bytes();
+  const at::Tensor labels =
+      read_safetensors(folder.path / "units.safetensors").tensors.at("labels.training");
+  const auto* label = labels.const_data_ptr<int16_t>();
+  bool all_equal = true;
+  for (int64_t i = 0; i < kFrames; ++i) all_equal = all_equal && label[i] == i % 500;
+  EXPECT_TRUE(all_equal);
+  EXPECT_LT(anonymous_bytes() - before, 8 * kMegabyte);  // 64 MB of labels
 }
 
 }  // namespace
