@@ -1,6 +1,7 @@
 """Shared by experiments/methods and benchmarks/method_steps: short runs of stage 2 of the configs in configs/methods/, all from one
 teacher and one stage 1, with fresh heads."""
 import json
+import math
 import os
 import shutil
 import statistics
@@ -54,6 +55,13 @@ def train(method, start, out, seed, steps, settings=(), data=None, threads=None,
     tables.run(*command)
     for file in SHARED if shared else []:
         link(out / file, shared / file)
+
+
+def head_parameters(out):
+    """Of what training adds to the student: prediction heads and head layers."""
+    with open(out / "stage2/objective.safetensors", "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    return sum(math.prod(tensor["shape"]) for name, tensor in header.items() if name.startswith("objective."))
 
 
 def step_seconds(out):
