@@ -1,5 +1,6 @@
 #include "eval/tasks.h"
 
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -7,6 +8,7 @@
 #include <cmath>
 #include <filesystem>
 #include <set>
+#include <vector>
 
 #include "core/errors.h"
 #include "tests/eval/toy_corpus.h"
@@ -117,6 +119,26 @@ TEST(Tasks, PldaComparesTheSameTrialsAsTheCosine) {
     EXPECT_EQ(plda.trials[i].target, cosine.trials[i].target);
   }
   EXPECT_EQ(plda.layers.size(), 1u);
+}
+
+TEST(Tasks, AreTheSameOnOneAndTwoThreads) {
+  const testing::ToyCorpus corpus("threads");
+  const Supernet supernet = testing::perturbed(testing::small_space(testing::mel_blueprint()), 1);
+  const auto features = subnet_features(supernet.slice(supernet.space().largest()));
+  TaskOptions options = toy_options();
+  options.trained = true;
+  const int before = at::get_num_threads();
+  std::vector<std::vector<TaskScore>> scores;
+  for (const int threads : {1, 2}) {
+    at::set_num_threads(threads);
+    scores.push_back(score_tasks(corpus.manifest(), features, options, Split::kTest, {}));
+  }
+  at::set_num_threads(before);
+  ASSERT_EQ(scores[0].size(), scores[1].size());
+  for (size_t i = 0; i < scores[0].size(); ++i) {
+    EXPECT_EQ(scores[0][i].value, scores[1][i].value) << scores[0][i].metric;
+    EXPECT_EQ(scores[0][i].low, scores[1][i].low) << scores[0][i].metric;
+  }
 }
 
 TEST(Tasks, EveryScoreIsAListedMetric) {
