@@ -1,4 +1,4 @@
-// corpus fetch | scan | show | select
+// corpus fetch | synthesize | scan | show | select
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -153,6 +153,25 @@ void add_fetch(CLI::App& corpus, Globals& globals) {
       [options, &globals] { print_report(fetch_corpus(*options, globals.stop), globals.json); });
 }
 
+void add_synthesize(CLI::App& corpus, Globals& globals) {
+  auto* verb = corpus.add_subcommand(
+      "synthesize",
+      "make synthetic English speech with labels of phones, keywords, intents, slots");
+  auto root = std::make_shared<std::string>();
+  globals.paths.writes(
+      *verb, verb->add_option("--root", *root, "folder to write the corpus to")->required(),
+      FileKind::kFolder);
+  verb->footer(
+      "About two hours by the voices of flite, festival and espeak-ng, which must be installed; "
+      "the "
+      "same packages give the same files.\n\n"
+      "Example:\n"
+      "  concertina corpus synthesize --root data-synthetic\n"
+      "  concertina eval model.safetensors --data data-synthetic/manifest.tsv --tasks pr,ks,ic");
+  verb->callback(
+      [root, &globals] { print_report(synthesize_corpus(*root, globals.stop), globals.json); });
+}
+
 void add_scan(CLI::App& corpus, Globals& globals) {
   auto* verb = corpus.add_subcommand("scan", "write a manifest of your own audio");
   auto options = std::make_shared<ScanOptions>();
@@ -277,10 +296,12 @@ void add_select(CLI::App& corpus, Globals& globals) {
 }  // namespace
 
 void add_corpus_verbs(CLI::App& app, Globals& globals) {
-  auto* corpus = app.add_subcommand("corpus", "download, scan and describe speech corpora");
+  auto* corpus =
+      app.add_subcommand("corpus", "download, synthesize, scan and describe speech corpora");
   corpus->require_subcommand(1);
   corpus->footer("Example:\n  concertina corpus fetch --tier quickstart --root data");
   add_fetch(*corpus, globals);
+  add_synthesize(*corpus, globals);
   add_scan(*corpus, globals);
   add_show(*corpus, globals);
   add_select(*corpus, globals);

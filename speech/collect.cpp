@@ -49,11 +49,11 @@ void make_folders(const std::vector<RawClip>& clips, const std::filesystem::path
 }  // namespace
 
 CollectedClips collect_clips(const RawClips& raw, const std::filesystem::path& folder,
-                             const StopToken& stop) {
+                             const StopToken& stop, const std::string& title) {
   make_folders(raw.clips, folder);
   const auto count = static_cast<int64_t>(raw.clips.size());
   std::vector<Outcome> outcomes(raw.clips.size());
-  Progress progress("decode clips", count);
+  Progress progress(title, count);
   parallel_for(count, [&](int64_t i) {
     if (stop.stop_requested()) return;
     outcomes[static_cast<size_t>(i)] = collect_one(raw.clips[static_cast<size_t>(i)], folder);

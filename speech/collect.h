@@ -38,10 +38,10 @@ struct CollectedClips {
   int64_t duplicates = 0;
 };
 
-// Of clips with equal decoded samples the first is kept. SystemError when a WAV cannot be written;
-// Interrupted.
+// Of clips with equal decoded samples the first is kept; `title` is that of the progress bar.
+// SystemError when a WAV cannot be written; Interrupted.
 CollectedClips collect_clips(const RawClips& raw, const std::filesystem::path& folder,
-                             const StopToken& stop);
+                             const StopToken& stop, const std::string& title = "decode clips");
 
 // skipped.tsv: path and reason, one per row.
 void write_skipped(const std::vector<SkippedFile>& skipped, const std::filesystem::path& path);

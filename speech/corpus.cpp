@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
-#include <map>
 
 #include "core/errors.h"
 #include "core/files.h"
@@ -14,6 +12,7 @@
 #include "core/scratch_folder.h"
 #include "core/text.h"
 #include "core/threads.h"
+#include "speech/corpus_root.h"
 #include "speech/deb_packages.h"
 #include "speech/process.h"
 #include "speech/readers/readers.h"
@@ -82,88 +81,7 @@ const Tier& tier_named(const std::string& name) {
                                fmt::join(names, ", ")));
 }
 
-// root/corpus.stamp: "key=value" lines. Written at the start of a fetch, so that an interrupted
-// fetch is distinguished from a folder with another manifest.
-using Stamp = std::map<std::string, std::string>;
 constexpr const char* kFormat = "1";
-
-Stamp read_stamp(const fs::path& root) {
-  Stamp stamp;
-  if (!fs::exists(root / "corpus.stamp")) return stamp;
-  const std::string text = read_text(root / "corpus.stamp");
-  for (std::string_view rest = text; !rest.empty();) {
-    const std::string line(take_line(rest));
-    const size_t equals = line.find('=');
-    if (equals != std::string::npos) stamp[line.substr(0, equals)] = line.substr(equals + 1);
-  }
-  return stamp;
-}
-
-void write_stamp(const fs::path& root, const Stamp& stamp) {
-  std::string text;
-  for (const auto& [key, value] : stamp) text += fmt::format("{}={}\n", key, value);
-  write_atomically(root / "corpus.stamp", text);
-}
-
-std::vector<std::vector<std::string>> read_table(const fs::path& path, size_t columns) {
-  std::vector<std::vector<std::string>> rows;
-  const std::string text = read_text(path);
-  std::string_view rest = text;
-  take_line(rest);  // the header
-  while (!rest.empty()) {
-    const auto fields = split_text(take_line(rest), '\t');
-    rows.emplace_back(fields.begin(), fields.end()).resize(columns);
-  }
-  return rows;
-}
-
-void write_packages(const std::vector<DebPackage>& packages, const fs::path& path) {
-  std::string text = "package\tversion\tsha256\tverified\n";
-  for (const DebPackage& p : packages)
-    text += fmt::format("{}\t{}\t{}\t{}\n", p.name, p.version, p.sha256, p.verified ? "yes" : "no");
-  write_atomically(path, text);
-}
-
-// The report of a finished root, from its files; false when a clip of its manifest is missing.
-bool report_finished(const fs::path& root, const Stamp& stamp, CorpusReport& report) {
-  const Manifest manifest = read_manifest(root / "manifest.tsv");
-  const bool whole =
-      std::all_of(manifest.clips.begin(), manifest.clips.end(),
-                  [&](const Clip& clip) { return fs::exists(manifest.audio_path(clip)); });
-  if (!whole) return false;
-  report.manifest = root / "manifest.tsv";
-  report.clips = static_cast<int64_t>(manifest.clips.size());
-  report.minutes = manifest.minutes();
-  if (const auto found = stamp.find("duplicates"); found != stamp.end()) {
-    const std::string& text = found->second;
-    std::from_chars(text.data(), text.data() + text.size(), report.duplicates);
-  }
-  for (auto& row : read_table(root / "packages.tsv", 4))
-    report.packages.push_back({row[0], row[1], row[2], row[3] == "yes"});
-  for (auto& row : read_table(root / "skipped.tsv", 2)) report.skipped.push_back({row[0], row[1]});
-  report.already_there = true;
-  return true;
-}
-
-// Whether `root` has the complete tier. InputError when it has another corpus.
-bool is_finished(const fs::path& root, const std::string& tier, const Stamp& stamp) {
-  if (stamp.empty() && fs::exists(root / "manifest.tsv")) {
-    throw InputError(
-        fmt::format("{}: holds a manifest.tsv that corpus fetch did not write; give another --root",
-                    root.string()));
-  }
-  const auto there = stamp.find("tier");
-  if (there != stamp.end() && there->second != tier) {
-    throw InputError(fmt::format("{}: holds tier '{}', not '{}'; give another --root",
-                                 root.string(), there->second, tier));
-  }
-  const auto is = [&stamp](const char* key, const char* value) {
-    const auto found = stamp.find(key);
-    return found != stamp.end() && found->second == value;
-  };
-  return is("format", kFormat) && is("state", "complete") && fs::exists(root / "manifest.tsv") &&
-         fs::exists(root / "packages.tsv") && fs::exists(root / "skipped.tsv");
-}
 
 std::vector<DebPackage> get_packages(const Tier& tier, const FetchOptions& options,
                                      const StopToken& stop) {
@@ -231,28 +149,15 @@ void split_by_group(std::vector<Clip>& clips) {
   for (size_t i = 0; i < clips.size(); ++i) clips[i].split = splits[i];
 }
 
-CorpusReport build(const Tier& tier, const std::vector<DebPackage>& packages, const fs::path& root,
-                   const StopToken& stop) {
+CollectedClips collect_tier(const Tier& tier, const std::vector<DebPackage>& packages,
+                            const fs::path& root, const StopToken& stop) {
   const ScratchFolder unpacked(root / "unpacked");
   unpack_all(packages, unpacked.path(), stop);
   const PackageClips raw = read_all(tier, unpacked.path());
   CollectedClips collected = collect_clips(raw, root, stop);
   if (tier.split_by_group) split_by_group(collected.clips);
   copy_phones(raw.phone_files, root);
-
-  const Manifest manifest{root, std::move(collected.clips)};
-  write_packages(packages, root / "packages.tsv");
-  write_skipped(collected.skipped, root / "skipped.tsv");
-  write_manifest(manifest, root / "manifest.tsv");
-  CorpusReport report;
-  report.manifest = root / "manifest.tsv";
-  report.clips = static_cast<int64_t>(manifest.clips.size());
-  report.duplicates = collected.duplicates;
-  report.minutes = manifest.minutes();
-  report.skipped = std::move(collected.skipped);
-  for (const DebPackage& p : packages)
-    report.packages.push_back({p.name, p.version, p.sha256, p.verified});
-  return report;
+  return collected;
 }
 
 }  // namespace
@@ -271,20 +176,13 @@ std::vector<std::string> tier_sources(const std::string& tier) {
 
 CorpusReport fetch_corpus(const FetchOptions& options, const StopToken& stop) {
   const Tier& tier = tier_named(options.tier);
-  const fs::path& root = options.root;
-  const Stamp there = read_stamp(root);
-  CorpusReport report;
-  if (is_finished(root, tier.name, there) && report_finished(root, there, report)) return report;
-
-  make_directories(root);
-  Stamp stamp = {{"tier", tier.name}, {"format", kFormat}, {"state", "broken off"}};
-  write_stamp(root, stamp);
-  const auto packages = get_packages(tier, options, stop);
-  report = build(tier, packages, root, stop);
-  stamp["state"] = "complete";
-  stamp["duplicates"] = std::to_string(report.duplicates);
-  write_stamp(root, stamp);
-  return report;
+  const CorpusRoot root{options.root, tier.name, kFormat};
+  if (auto report = root.finished()) return *std::move(report);
+  root.begin();
+  const auto files = get_packages(tier, options, stop);
+  std::vector<CorpusReport::Package> packages;
+  for (const DebPackage& p : files) packages.push_back({p.name, p.version, p.sha256, p.verified});
+  return root.finish(std::move(packages), collect_tier(tier, files, root.path, stop));
 }
 
 }  // namespace concertina

@@ -49,6 +49,14 @@ std::vector<std::string> tier_sources(const std::string& tier);  // of its clips
 // damaged package, or `root` has other contents; Interrupted.
 CorpusReport fetch_corpus(const FetchOptions& options, const StopToken& stop);
 
+// Synthetic speech with labels of phones, keywords, intents and slots, by flite, festival and
+// espeak-ng, which must be installed: WAVs, phones and tables as fetch_corpus() writes them, the
+// same bytes for the same packages (root/packages.tsv has their versions). Only reads when `root` is
+// complete. Voices and patterns of sentences are in one split each (docs/data.md). SystemError: a
+// program is missing (names the packages to install) or fails; InputError: `root` has other
+// contents; Interrupted.
+CorpusReport synthesize_corpus(const std::filesystem::path& root, const StopToken& stop);
+
 struct ScanOptions {
   // Folders of audio, WebDataset-style tar shards (.tar) and fairseq manifests (.tsv); one or more.
   std::vector<std::filesystem::path> inputs;

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstdlib>
+#include <fstream>
 #include <set>
 
 #include "core/errors.h"
@@ -42,6 +43,14 @@ std::vector<PhoneSegment> read_phones(const std::filesystem::path& path) {
     segments.push_back(std::move(segment));
   }
   return segments;
+}
+
+void write_phones(const std::filesystem::path& path, const std::vector<PhoneSegment>& segments) {
+  std::ofstream out(path);
+  out << "#\n";
+  for (const PhoneSegment& segment : segments)
+    out << fmt::format("{:.4f} 125 {}\n", segment.end_s, segment.label);
+  if (!out.flush()) throw SystemError(fmt::format("{}: cannot be written", path.string()));
 }
 
 bool is_pause(const std::string& label) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -73,6 +74,8 @@ class OptionsWalk : public ::testing::Test {
     fs::remove_all(root_);
     fs::create_directories(root_ / "inputs/none");
     fs::create_directories(root_ / "work");
+    // No programs: `corpus synthesize` would run those of speech synthesis for minutes.
+    ::setenv("PATH", (root_ / "inputs/none").c_str(), 1);
     before_ = fs::current_path();
     fs::current_path(root_ / "work");
     make_inputs();
