@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "core/errors.h"
+#include "eval/cholesky.h"
 
 namespace concertina {
 namespace {
@@ -82,7 +83,7 @@ std::vector<RidgeFit> fit_ridges(const PairedSums& sums, std::span<const double>
   const at::Tensor right = centred_cross(sums) / sums.count * scale.unsqueeze(1);
   std::vector<RidgeFit> fits;
   for (const double shrinkage : shrinkages) {
-    const at::Tensor factor = at::linalg_cholesky(left + shrinkage * unit);
+    const at::Tensor factor = cholesky_factors((left + shrinkage * unit).unsqueeze(0)).squeeze(0);
     const at::Tensor weight = at::cholesky_solve(right, factor) * scale.unsqueeze(1);
     fits.push_back(
         {shrinkage, weight, (sums.y - sums.x.unsqueeze(0).mm(weight).squeeze(0)) / sums.count});

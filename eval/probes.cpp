@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <limits>
-#include <tuple>
 #include <utility>
 
 #include "core/errors.h"
+#include "eval/cholesky.h"
 
 namespace concertina {
 namespace {
@@ -67,21 +67,9 @@ System lda_system(const Moments& m, const at::Tensor& shrinkages) {
   return {(1 - shrinkages) * within + shrinkages * level * unit, (centred * m.scale).t()};
 }
 
-// Cholesky factors. Where frames are fewer than features, the rounding of fp32 products can exceed the
-// weakest shrinkages: those matrices get more of the identity.
-at::Tensor factors_of(at::Tensor matrices) {
-  auto [factors, info] = at::linalg_cholesky_ex(matrices);
-  for (double extra = 1e-6; extra <= 1 && info.any().item<bool>(); extra *= 10) {
-    const at::Tensor failed = info.ne(0).to(at::kDouble).view({-1, 1, 1});
-    matrices = matrices + extra * failed * at::eye(matrices.size(1), matrices.options());
-    std::tie(factors, info) = at::linalg_cholesky_ex(matrices);
-  }
-  return factors;
-}
-
 // [K, D, C] that act on raw features.
 at::Tensor solve(const Moments& m, const System& system) {
-  const at::Tensor factors = factors_of(system.matrices);
+  const at::Tensor factors = cholesky_factors(system.matrices);
   const int64_t count = system.matrices.size(0);
   const at::Tensor solved =
       at::cholesky_solve(system.right.expand({count, -1, -1}).contiguous(), factors);

@@ -2,6 +2,7 @@
 
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <map>
 
 #include "core/errors.h"
@@ -82,6 +83,12 @@ struct Learner::Student {
 
 Learner::Learner(Setup setup)
     : setup_(std::move(setup)), parameters_(all_parameters(setup_), setup_.device) {
+  const auto frozen = [&](const auto& view) { return parameters_.is_frozen(view.first); };
+  if (std::ranges::all_of(parameters_.views(), frozen)) {
+    throw InputError(
+        "optimizer.rate_scales: nothing is left to train; the student is frozen and the objective "
+        "has no heads");
+  }
   if (setup_.device != at::kCPU) setup_.student = setup_.student.to(setup_.device);
   for (auto& [name, tensor] : setup_.student.weights()) {  // no second copy of what is trained
     const auto trained = parameters_.views().find(name);

@@ -66,7 +66,7 @@ class Learner {
     int64_t steps = 0;  // of the stage, for schedules; 0: they are at their end
     Rng rng = Rng();    // of the objective's draws, and of dropout
   };
-  explicit Learner(Setup setup);
+  explicit Learner(Setup setup);  // InputError when every parameter is frozen
 
   // Accumulates the mean gradient over the step's subnets times `weight`; it is complete after the
   // reducer's finish(). A non-finite loss is returned as it is. On another device than the CPU the

@@ -99,6 +99,24 @@ TEST(PairedSums, CkaIsOneForARotationAndRankMeIsTheRank) {
   EXPECT_NEAR(rankme(single), 1, 1e-3);
 }
 
+// Features of a collapsed student: rounding of fp32 products makes their covariance indefinite.
+TEST(PairedSums, NearlyEqualFeaturesDoNoHarm) {
+  at::Generator generator = at::make_generator<at::CPUGeneratorImpl>(3);
+  const auto noise = [&](at::IntArrayRef shape) {
+    return at::empty(shape).normal_(0, 1, generator);
+  };
+  constexpr int64_t kRows = 400, kWidth = 200;
+  const at::Tensor y = noise({kRows, 2});
+  const at::Tensor x = y.narrow(1, 0, 1) * 30 + noise({kRows, kWidth}) * 1e-4;
+  PairedSums sums(at::zeros({kWidth}, at::kDouble), 2);
+  sums.add(x, y);
+  for (const RidgeFit& fit : fit_ridges(sums, std::array{1e-2, 1e-9})) {
+    EXPECT_TRUE(at::isfinite(fit.weight).all().item<bool>());
+    const at::Tensor error = squared_errors(fit, sums) / squared_deviations(sums);
+    EXPECT_LT(error[0].item<double>(), 0.01);  // what they still tell
+  }
+}
+
 TEST(PairedSums, AFeatureWithoutVarianceDoesNoHarm) {
   PairedRows rows;
   rows.x.select(1, 2).fill_(7);

@@ -1,12 +1,15 @@
 #include "distill/train/rate_scales.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <map>
 #include <string>
 
+#include "core/errors.h"
 #include "distill/objective/layer_mean.h"
+#include "tests/distill/objective/parsed.h"
 #include "tests/distill/training.h"
 
 namespace concertina {
@@ -40,6 +43,20 @@ TEST(RateScales, FallByLayersFromTheLastOne) {
   EXPECT_DOUBLE_EQ(scales.at("encoder.layer_norm.weight"), 1);
   for (const auto& [name, scale] : scales_of(testing::tiny_space(), {})) {
     EXPECT_EQ(scale, name == "objective.head.weight" ? 0.5 : 1) << name;
+  }
+}
+
+TEST_F(Training, AllPartsAreFrozen) {
+  const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
+  DistillOptions options;
+  options.train = tiny_training(3);
+  options.train.optimizer.rate_scales.layers = 0;
+  options.objective = testing::options_of("{kind: relations, map: last}");
+  try {
+    distill_stage(options, {2, space, teacher, nullptr, manifest}, context("all"));
+    FAIL();
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), ::testing::StartsWith("optimizer.rate_scales: nothing is left"));
   }
 }
 
