@@ -72,7 +72,9 @@ std::vector<SyntheticClip> synthetic_clips() {
   std::vector<SyntheticClip> clips;
   int64_t number = 0;
   for (const SpokenText& text : spoken_texts()) {
-    for (size_t v = 0; v < std::size(kVoices); ++v) {
+    for (size_t i = 0; i < std::size(kVoices); ++i) {
+      // Back and forth, so that every second clip (tasks.pr_every) is not of one voice.
+      const size_t v = text.turn % 2 == 0 ? i : std::size(kVoices) - 1 - i;
       if (says(v, text)) add_clips(kVoices[v], text, number, clips);
     }
     ++number;

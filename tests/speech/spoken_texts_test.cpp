@@ -124,6 +124,19 @@ TEST(SyntheticVoices, ClipsHaveIdsOfTheirOwn) {
     EXPECT_TRUE(ids.insert(clip.id()).second) << clip.id();
 }
 
+// As many evaluations read them (tasks.pr_every).
+TEST(SyntheticVoices, EverySecondClipWithPhonesIsOfAllVoices) {
+  std::map<Split, std::set<std::string_view>> all, second;
+  std::map<Split, int> labelled;
+  for (const SyntheticClip& clip : synthetic_clips()) {
+    if (!clip.has_phones()) continue;
+    all[clip.text.split].insert(clip.voice->speaker);
+    if (labelled[clip.text.split]++ % 2 == 0) second[clip.text.split].insert(clip.voice->speaker);
+  }
+  EXPECT_EQ(all, second);
+  EXPECT_EQ(all[Split::kTrain].size(), 2U);
+}
+
 TEST(SyntheticVoices, EveryIntentIsSaidByEveryVoiceOfItsSplit) {
   std::map<std::string, std::set<std::string>> by_voice;
   for (const SyntheticClip& clip : synthetic_clips()) {
