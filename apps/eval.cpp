@@ -96,7 +96,7 @@ void add_eval_verbs(CLI::App& app, Globals& globals) {
                  "that end in _wsum");
   globals.paths.reads(verb->add_option(
       "--teacher", args->comparison.teacher,
-      "model file: teacher.r2, teacher.cka and rankme too, against its last layer, "
+      "model file: scores teacher.* and rankme too, without labels, against its last layer, "
       "tasks.teacher_layers or what --objective regresses"));
   globals.paths.reads(verb->add_option("--objective", args->comparison.objective,
                                        "a stage's objective.safetensors, for --teacher")

@@ -96,8 +96,7 @@ Fingerprints metric_fingerprints(const ScoreSources& sources) {
   if (sources.latency) all["latency.pred_ms"] = {{"latency model", sources.latency->sha256()}};
   if (sources.distill) all[kDistillMetric] = distill_facts(sources);
   if (sources.teacher_score) {
-    for (const char* metric : {kTeacherR2, kTeacherCka, kRankMe})
-      all[metric] = teacher_facts(sources);
+    for (const char* metric : kTeacherMetrics) all[metric] = teacher_facts(sources);
   }
   for (const std::string& task : sources.tasks.tasks) {
     const Facts facts = task_facts(sources, task);

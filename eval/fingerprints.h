@@ -20,7 +20,7 @@ struct ScoreSources {
   const Manifest* manifest = nullptr;
   const LatencyModel* latency = nullptr;         // gives latency.pred_ms; null: it is not offered
   const DistillScoreOptions* distill = nullptr;  // gives distill.l1; null: it is not offered
-  const TeacherScoreOptions* teacher_score = nullptr;  // gives teacher.r2, teacher.cka, rankme
+  const TeacherScoreOptions* teacher_score = nullptr;  // gives kTeacherMetrics
   TaskOptions tasks;                                   // options.tasks: those that are scored
   at::ScalarType task_dtype = at::kFloat;
 };

@@ -81,13 +81,10 @@ const OptionTable<TaskOptions>& task_table() {
              "also probe random projections of each layer to this many channels: metrics that end "
              "in _matched; 0: none")
           .within({0, 65536}),
-      option(
-          "teacher_layers", &O::teacher_layers,
-          "of teacher.r2 and teacher.cka, 0: the input of the first; none: what stage2.objective "
-          "regresses"),
+      option("teacher_layers", &O::teacher_layers,
+             "of teacher.*, 0: the input of the first; none: what stage2.objective regresses"),
       option("teacher_seconds", &O::teacher_seconds,
-             "audio of train that teacher.r2, teacher.cka and rankme read; they are scored on half "
-             "as much")
+             "audio of train that teacher.* and rankme read; they are scored on half as much")
           .within({1, 1e6})
           .unit("s"),
       option("dtype", &O::dtype,

@@ -26,7 +26,7 @@ inline constexpr double kMacsSeconds = 10;  // the workload that `macs` counts
 struct SubnetEvaluatorParts {
   std::shared_ptr<const Supernet> supernet;
   std::shared_ptr<const DistillScore> distill;  // gives distill.l1; null: not offered
-  std::shared_ptr<const TeacherScore> teacher;  // gives teacher.r2, teacher.cka and rankme
+  std::shared_ptr<const TeacherScore> teacher;  // gives kTeacherMetrics
   std::optional<LatencyModel> latency;          // gives latency.pred_ms
   std::shared_ptr<const Manifest> manifest;     // for the tasks
   TaskOptions tasks;                       // an empty list: none; they cost far more than the rest

@@ -48,8 +48,8 @@ struct TaskScore {
   double high = std::numeric_limits<double>::quiet_NaN();
   std::string setting;  // "layer 1, shrinkage 0.001, chosen on 4 folds of train"
   // Of an accuracy: hits and frames or clips that count, of each clip that was scored, in the order
-  // of TaskData::scored_ids, the same for all models. Of teacher.r2: explained and all squared
-  // deviations; of an error rate through CTC: edits and reference symbols. Empty for other metrics.
+  // of TaskData::scored_ids, the same for all models. Of teacher.r2 and loyalties: those
+  // of loyalty.h; of an error rate through CTC: edits and reference symbols. Empty for other metrics.
   std::vector<double> hits, totals;
   // Of verification: the trials with their scores, the same ones for all models, and how many clips
   // they are drawn from. Empty for other metrics.

@@ -34,21 +34,22 @@ at::Tensor rows_side_by_side(const Subnet& teacher, const std::vector<Row>& rows
 }  // namespace
 
 bool is_teacher_metric(std::string_view metric) {
-  return metric == kTeacherR2 || metric == kTeacherCka || metric == kRankMe;
+  return std::ranges::find(kTeacherMetrics, metric) != kTeacherMetrics.end();
 }
 
 TeacherScore::TeacherScore(const Subnet& teacher, std::vector<Row> rows, const Manifest& manifest,
                            Split split, const TeacherScoreOptions& options, const StopToken& stop) {
   if (rows.empty())
     throw InputError(
-        "teacher.r2, teacher.cka and rankme need rows of a teacher: the objective has none without "
-        "masks (option tasks.teacher_layers names layers)");
+        "scores against a teacher need rows of it: the objective has none without masks (option "
+        "tasks.teacher_layers names layers)");
   period_s_ = teacher.blueprint.base_frame_period_us() * 1e-6;
   centre_s_ = first_centre(teacher.blueprint) / teacher.blueprint.sample_rate;
   const c10::InferenceMode guard;
   read_clips(manifest, split, options);
   run_teacher(teacher, rows, stop);
   standardise();
+  fit_units(options.seed);
 }
 
 void TeacherScore::read_clips(const Manifest& manifest, Split split,
@@ -66,8 +67,11 @@ void TeacherScore::read_clips(const Manifest& manifest, Split split,
   const TaskAudio audio(manifest, clips, {}, kTeacherClipSeconds, 0, {});
   for (size_t i = 0; i < clips.size(); ++i) clips_.push_back({audio.read(clips[i]), folds[i], {}});
   // As tasks batch them: like lengths together.
-  std::ranges::stable_sort(clips_, std::ranges::greater{},
-                           [](const TeacherClip& clip) { return clip.samples.size(); });
+  training_ =
+      static_cast<size_t>(std::ranges::count_if(folds, [](int32_t f) { return f < kFolds; }));
+  std::ranges::stable_sort(clips_, {}, [](const TeacherClip& clip) {
+    return std::pair(clip.fold == kFolds, -std::ssize(clip.samples));
+  });
 }
 
 void TeacherScore::run_teacher(const Subnet& teacher, const std::vector<Row>& rows,
@@ -81,29 +85,36 @@ void TeacherScore::run_teacher(const Subnet& teacher, const std::vector<Row>& ro
   int64_t column = 0;
   for (const Row& row : rows) {
     const int64_t width = first.at(name_of(row)).size(2);
-    blocks_.push_back({row_text(row), column, width, 0});
+    blocks_.push_back({row_text(row), column, width, 0, {}});
     column += width;
   }
 }
 
-at::Tensor TeacherScore::rows_of(bool training) const {
+at::Tensor TeacherScore::rows_of(Clips clips) {
   std::vector<at::Tensor> rows;
-  for (const TeacherClip& clip : clips_) {
-    if ((clip.fold < kFolds) == training) rows.push_back(clip.rows);
-  }
+  for (const TeacherClip& clip : clips) rows.push_back(clip.rows);
   return at::cat(rows);
 }
 
 void TeacherScore::standardise() {
-  const at::Tensor all = rows_of(true);
+  const at::Tensor all = rows_of(training_clips());
   const at::Tensor mean = all.mean(0), deviation = all.std(0, false);
   // A channel that is constant in train is 0: nothing is asked of it.
   const at::Tensor spread = deviation.masked_fill(deviation < kFlatChannel * deviation.max(),
                                                   std::numeric_limits<float>::infinity());
   for (TeacherClip& clip : clips_) clip.rows = (clip.rows - mean) / spread;
-  const at::Tensor scored = rows_of(false);
+  const at::Tensor scored = rows_of(scored_clips());
   for (RowBlock& block : blocks_)
     block.gram_norm = centred_gram_norm(scored.narrow(1, block.first, block.width));
+}
+
+void TeacherScore::fit_units(uint64_t seed) {
+  const at::Tensor all = rows_of(training_clips());
+  for (size_t i = 0; i < blocks_.size(); ++i) {
+    RowBlock& block = blocks_[i];
+    block.units =
+        fit_loyalty_units(all.narrow(1, block.first, block.width), Rng(seed).fork("loyalty", i));
+  }
 }
 
 std::vector<Row> clean_rows(const Objective& objective) {

@@ -15,11 +15,13 @@
 #include "eval/task.h"
 #include "eval/task_audio.h"
 #include "eval/weighted_clips.h"
+#include "study/metric.h"
 #include "supernet/space/frames.h"
 
 namespace concertina {
 namespace {
 
+constexpr const char* kTooShort = "the clips are too short for the scores against a teacher";
 constexpr std::array<double, 5> kShrinkages = {1, 1e-1, 1e-2, 1e-3, 1e-4};  // a tie: stronger
 
 // Mean over rows of what each gives: the metric and how it was chosen.
@@ -58,6 +60,37 @@ Choice least_error(const std::vector<at::Tensor>& errors, int64_t first, int64_t
     }
   }
   return best;
+}
+
+// What a share, 0 to 1, is in the metric's unit.
+double in_unit(const std::string& metric, double share) {
+  return find_metric(metric)->format == NumberFormat::kPercent ? 100 * share : share;
+}
+
+using HitsOf = ClipHits (*)(std::span<const ClipAgreement>);
+
+std::vector<ClipHits> of_each_row(const std::vector<std::vector<ClipAgreement>>& agreements,
+                                  HitsOf hits_of) {
+  std::vector<ClipHits> of_rows;
+  for (const auto& clips : agreements) of_rows.push_back(hits_of(clips));
+  return of_rows;
+}
+
+// Hits, totals and the interval of a mean over rows, in the metric's unit.
+void add_clips(TaskScore& score, const std::vector<ClipHits>& of_rows) {
+  const auto share = 1.0 / static_cast<double>(of_rows.size());
+  score.hits.assign(of_rows.front().hits.size(), 0);
+  score.totals = score.hits;
+  for (const ClipHits& row : of_rows) {
+    for (size_t i = 0; i < row.hits.size(); ++i) {
+      score.hits[i] += share * row.hits[i];
+      score.totals[i] += share * row.totals[i];
+    }
+  }
+  const Interval interval =
+      bootstrap_hit_rate(score.hits, score.totals, Rng(0).fork("bootstrap " + score.metric));
+  score.low = in_unit(score.metric, interval.low);
+  score.high = in_unit(score.metric, interval.high);
 }
 
 }  // namespace
@@ -114,65 +147,75 @@ void TeacherScore::add(std::vector<LayerSums>& layers, const TeacherClip& clip,
   }
 }
 
-// The regression of one row, and what its errors are compared with.
+// The regression of one row from the layer that suits it best.
 struct TeacherScore::RowFit {
-  RowBlock block;
-  int64_t layer = 0;
+  const RowBlock* block = nullptr;
+  size_t layer = 0;
   RidgeFit fit;
-  at::Tensor shift, mean;  // of the features; of the row on the scored split
-  double spread = 0;       // sum of squared deviations there
+  at::Tensor shift;  // of the features
+
+  // [n, D] -> [n, width] double.
+  at::Tensor predict(const at::Tensor& features) const {
+    return (features.to(at::kDouble) - shift).mm(fit.weight) + fit.bias;
+  }
+  PairedSums of(const PairedSums& sums) const {
+    return narrow_targets(sums, block->first, block->width);
+  }
+  std::string setting() const {
+    return fmt::format("{} from layer {}, shrinkage {:g}", block->name, layer, fit.shrinkage);
+  }
 };
 
-TaskScore TeacherScore::r2(const std::vector<LayerSums>& layers, const ScoredClips& clips) const {
+std::vector<TeacherScore::RowFit> TeacherScore::fit_rows(
+    const std::vector<LayerSums>& layers) const {
   std::vector<at::Tensor> errors;
   std::ranges::transform(layers, std::back_inserter(errors), &LayerSums::held_out_errors);
-  RowMean mean;
   std::vector<RowFit> fits;
   for (const RowBlock& block : blocks_) {
-    const auto of_block = [&](const PairedSums& sums) {
-      return narrow_targets(sums, block.first, block.width);
-    };
     const Choice chosen = least_error(errors, block.first, block.width);
     const LayerSums& sums = layers[chosen.layer];
-    const RidgeFit fit =
-        fit_ridges(of_block(sums.training()), std::array{chosen.shrinkage}).front();
-    const PairedSums scored = of_block(sums.scored);
-    const double spread = squared_deviations(scored).sum().item<double>();
-    const double error = squared_errors(fit, scored).sum().item<double>();
-    const double value = spread > 0 ? 1 - error / spread : 0;
-    mean.add(value, fmt::format("{} from layer {}, shrinkage {:g}: {:.3f}", block.name,
-                                chosen.layer, chosen.shrinkage, value));
-    if (spread > 0)
-      fits.push_back({block, static_cast<int64_t>(chosen.layer), fit, scored.shift,
-                      scored.y / scored.count, spread});
+    RowFit row{&block, chosen.layer, {}, sums.scored.shift};
+    row.fit = fit_ridges(row.of(sums.training()), std::array{chosen.shrinkage}).front();
+    fits.push_back(std::move(row));
   }
-  TaskScore score = mean.score(kTeacherR2);
-  if (!clips.empty()) add_clips(fits, clips, score);
-  return score;
+  return fits;
 }
 
-void TeacherScore::add_clips(const std::vector<RowFit>& fits, const ScoredClips& clips,
-                             TaskScore& score) const {
-  const auto share = 1.0 / static_cast<double>(blocks_.size());
-  for (const auto& [clip, features] : clips) {
-    const at::Tensor rows = rows_for(*clip, features).to(at::kDouble);
-    double explained = 0, all = 0;
-    for (const RowFit& of : fits) {
-      const at::Tensor x =
-          features.layers[of.layer].narrow(0, 0, rows.size(0)).to(at::kDouble) - of.shift;
-      const at::Tensor y = rows.narrow(1, of.block.first, of.block.width);
-      const double error = (y - x.mm(of.fit.weight) - of.fit.bias).square().sum().item<double>();
-      const double deviation = (y - of.mean).square().sum().item<double>();
-      explained += share * (deviation - error) / of.spread;
-      all += share * deviation / of.spread;
-    }
-    score.hits.push_back(explained);
-    score.totals.push_back(all);
+void TeacherScore::add(Agreements& agreements, const std::vector<RowFit>& fits,
+                       const TeacherClip& clip, const ClipFeatures& features) const {
+  const at::Tensor rows = rows_for(clip, features);
+  for (size_t i = 0; i < fits.size(); ++i) {
+    const RowBlock& block = *fits[i].block;
+    const at::Tensor x =
+        features.layers[static_cast<int64_t>(fits[i].layer)].narrow(0, 0, rows.size(0));
+    agreements[i].push_back(
+        clip_agreement(block.units, rows.narrow(1, block.first, block.width), fits[i].predict(x)));
   }
-  const Interval interval =
-      bootstrap_hit_rate(score.hits, score.totals, Rng(0).fork("bootstrap teacher.r2"));
-  score.low = interval.low;
-  score.high = interval.high;
+}
+
+TaskScore TeacherScore::r2(const std::vector<RowFit>& fits, const std::vector<LayerSums>& layers) {
+  RowMean mean;
+  for (const RowFit& row : fits) {
+    const PairedSums scored = row.of(layers[row.layer].scored);
+    const double spread = squared_deviations(scored).sum().item<double>();
+    const double error = squared_errors(row.fit, scored).sum().item<double>();
+    const double value = spread > 0 ? 1 - error / spread : 0;
+    mean.add(value, fmt::format("{}: {:.3f}", row.setting(), value));
+  }
+  return mean.score(kTeacherR2);
+}
+
+// `hits`: of each row.
+TaskScore TeacherScore::loyalty(const char* metric, const std::vector<RowFit>& fits,
+                                const std::vector<ClipHits>& hits) {
+  RowMean mean;
+  for (size_t i = 0; i < fits.size(); ++i) {
+    const double value = in_unit(metric, hits[i].rate());
+    const LoyaltyUnits& units = fits[i].block->units;
+    mean.add(value, fmt::format("{}, {} units, temperature {:.3g}: {:.3f}", fits[i].setting(),
+                                units.centroids.size(0), units.temperature, value));
+  }
+  return mean.score(metric);
 }
 
 TaskScore TeacherScore::cka(const std::vector<LayerSums>& layers) const {
@@ -199,30 +242,52 @@ TaskScore TeacherScore::cka(const std::vector<LayerSums>& layers) const {
   return mean.score(kTeacherCka);
 }
 
+void TeacherScore::encode(Clips clips, const FeatureExtractor& features, const StopToken& stop,
+                          const std::function<void(const TeacherClip&, const ClipFeatures&)>& use) {
+  constexpr auto kBatch = static_cast<size_t>(60 / kTeacherClipSeconds);  // clips: a minute at most
+  for (size_t first = 0; first < clips.size(); first += kBatch) {
+    stop.throw_if_interrupted("nothing of this score was saved");
+    const Clips batch = clips.subspan(first, std::min(kBatch, clips.size() - first));
+    std::vector<std::vector<float>> audio;
+    for (const TeacherClip& clip : batch) audio.push_back(clip.samples);
+    const std::vector<ClipFeatures> encoded = features(audio);
+    for (size_t i = 0; i < batch.size(); ++i) use(batch[i], encoded[i]);
+  }
+}
+
 std::vector<TaskScore> TeacherScore::score(const FeatureExtractor& features, const StopToken& stop,
                                            Intervals intervals) const {
   const c10::InferenceMode guard;
   std::vector<LayerSums> layers;
-  ScoredClips scored;
-  constexpr auto kBatch = static_cast<size_t>(60 / kTeacherClipSeconds);  // clips: a minute at most
-  for (size_t first = 0; first < clips_.size(); first += kBatch) {
-    stop.throw_if_interrupted("nothing of this score was saved");
-    const size_t end = std::min(first + kBatch, clips_.size());
-    std::vector<std::vector<float>> audio;
-    for (size_t i = first; i < end; ++i) audio.push_back(clips_[i].samples);
-    const std::vector<ClipFeatures> encoded = features(audio);
-    for (size_t i = first; i < end; ++i) {
-      add(layers, clips_[i], encoded[i - first]);
-      if (intervals == Intervals::kBootstrap && clips_[i].fold == kFolds)
-        scored.emplace_back(&clips_[i], encoded[i - first]);
-    }
+  encode(training_clips(), features, stop,
+         [&](const TeacherClip& clip, const ClipFeatures& its) { add(layers, clip, its); });
+  if (layers.empty()) throw InputError(kTooShort);
+  const std::vector<RowFit> fits = fit_rows(layers);
+  Agreements agreements(fits.size());
+  encode(scored_clips(), features, stop, [&](const TeacherClip& clip, const ClipFeatures& its) {
+    add(layers, clip, its);
+    add(agreements, fits, clip, its);
+  });
+  if (layers.front().scored.count == 0) throw InputError(kTooShort);
+
+  std::vector<TaskScore> scores = {r2(fits, layers), cka(layers)};
+  const auto finish = [&](TaskScore& score, const std::vector<ClipHits>& of_rows) {
+    if (intervals == Intervals::kBootstrap) add_clips(score, of_rows);
+  };
+  finish(scores[0], of_each_row(agreements, explained_deviations));
+  const std::array<std::pair<const char*, HitsOf>, 3> loyalties = {
+      {{kLoyaltyLabel, label_loyalty},
+       {kLoyaltyProb, probability_loyalty},
+       {kLoyaltyPearson, pearson_loyalty}}};
+  for (const auto& [metric, hits_of] : loyalties) {
+    const std::vector<ClipHits> of_rows = of_each_row(agreements, hits_of);
+    scores.push_back(loyalty(metric, fits, of_rows));
+    finish(scores.back(), of_rows);
   }
-  if (layers.empty() || layers.front().scored.count == 0 || layers.front().training().count == 0)
-    throw InputError("the clips are too short for teacher.r2, teacher.cka and rankme");
-  TaskScore rank{.metric = kRankMe,
-                 .value = rankme(layers.back().scored),
-                 .setting = fmt::format("layer {}", layers.size() - 1)};
-  return {r2(layers, scored), cka(layers), std::move(rank)};
+  scores.push_back({.metric = kRankMe,
+                    .value = rankme(layers.back().scored),
+                    .setting = fmt::format("layer {}", layers.size() - 1)});
+  return scores;
 }
 
 }  // namespace concertina

@@ -1,16 +1,21 @@
 // Scores of frozen features that need no labels and no trained head, so that students of all objectives
 // compare: how much of the teacher's rows a linear map of them gives (teacher.r2), how alike the two
-// spaces are (teacher.cka), and how many dimensions the frames fill (rankme). docs/proxies.md defines them.
+// spaces are (teacher.cka), how loyal the mapped features are to the teacher (teacher.loyalty_*), and how
+// many dimensions the frames fill (rankme). docs/proxies.md defines them.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <functional>
 #include <map>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/stop.h"
 #include "distill/objective/objective.h"
+#include "eval/loyalty.h"
 #include "eval/tasks.h"
 #include "speech/manifest.h"
 #include "supernet/model/supernet.h"
@@ -19,7 +24,13 @@ namespace concertina {
 
 inline constexpr const char* kTeacherR2 = "teacher.r2";
 inline constexpr const char* kTeacherCka = "teacher.cka";
+inline constexpr const char* kLoyaltyLabel = "teacher.loyalty_label";
+inline constexpr const char* kLoyaltyProb = "teacher.loyalty_prob";
+inline constexpr const char* kLoyaltyPearson = "teacher.loyalty_pearson";
 inline constexpr const char* kRankMe = "rankme";
+// In the order of TeacherScore::score().
+inline constexpr std::array kTeacherMetrics = {kTeacherR2,   kTeacherCka,     kLoyaltyLabel,
+                                               kLoyaltyProb, kLoyaltyPearson, kRankMe};
 bool is_teacher_metric(std::string_view metric);
 
 // Longest part of a clip that is read; the shortest table of positions of a known teacher has 30 s.
@@ -28,7 +39,7 @@ inline constexpr double kTeacherClipSeconds = 10;
 struct TeacherScoreOptions {
   double seconds = 240;                         // of train; half of it of the scored split
   std::map<std::string, double> source_weight;  // as in training
-  uint64_t seed = 0;                            // of the choice of clips
+  uint64_t seed = 0;                            // of the choice of clips and of k-means
 };
 
 // Chooses clips and runs the teacher once, when it is made; its rows are kept (fp32: with the default
@@ -41,11 +52,11 @@ class TeacherScore {
   TeacherScore(const Subnet& teacher, std::vector<Row> rows, const Manifest& manifest, Split split,
                const TeacherScoreOptions& options, const StopToken& stop = {});
 
-  // teacher.r2, teacher.cka and rankme. Layers and shrinkage are chosen on folds of train; the split
-  // is scored only. A pass takes layers * (kFolds + 1) * D * (D + the sum of the rows' widths)
-  // doubles. With intervals teacher.r2 has one, and hits and totals of each clip (explained and all
-  // squared deviations, a mean over rows), for which the features of scored clips are kept, D floats
-  // for each layer and frame. The others have none: a resample repeats clips, which lowers a rank.
+  // All of kTeacherMetrics. Layers and shrinkage are chosen on folds of train; the split is scored
+  // only. A pass takes layers * (kFolds + 1) * D * (D + the sum of the rows' widths) doubles, and 5
+  // times these widths for each scored clip. With intervals teacher.r2 and teacher.loyalty_* have one,
+  // and hits and totals of each clip (loyalty.h), means over rows. teacher.cka and rankme have none: a
+  // resample repeats clips, which lowers a rank.
   std::vector<TaskScore> score(const FeatureExtractor& features, const StopToken& stop,
                                Intervals intervals = Intervals::kNone) const;
 
@@ -59,24 +70,36 @@ class TeacherScore {
     std::string name;
     int64_t first = 0, width = 0;
     double gram_norm = 0;  // of the scored split
+    LoyaltyUnits units;    // of train
   };
   struct LayerSums;
   struct RowFit;
-  using ScoredClips = std::vector<std::pair<const TeacherClip*, ClipFeatures>>;
+  using Clips = std::span<const TeacherClip>;
+  using Agreements = std::vector<std::vector<ClipAgreement>>;  // of rows, of clips
 
   void read_clips(const Manifest& manifest, Split split, const TeacherScoreOptions& options);
   void run_teacher(const Subnet& teacher, const std::vector<Row>& rows, const StopToken& stop);
   void standardise();
-  at::Tensor rows_of(bool training) const;  // [n, M], the clips' one after the other
+  void fit_units(uint64_t seed);
+  Clips training_clips() const { return Clips(clips_).first(training_); }
+  Clips scored_clips() const { return Clips(clips_).subspan(training_); }
+  static at::Tensor rows_of(Clips clips);  // [n, M], the clips' one after the other
   // [T, M]: the teacher's frame for each of the features' that has one.
   at::Tensor rows_for(const TeacherClip& clip, const ClipFeatures& features) const;
+  static void encode(Clips clips, const FeatureExtractor& features, const StopToken& stop,
+                     const std::function<void(const TeacherClip&, const ClipFeatures&)>& use);
   void add(std::vector<LayerSums>& layers, const TeacherClip& clip,
            const ClipFeatures& features) const;
-  TaskScore r2(const std::vector<LayerSums>& layers, const ScoredClips& clips) const;
-  void add_clips(const std::vector<RowFit>& fits, const ScoredClips& clips, TaskScore& score) const;
+  std::vector<RowFit> fit_rows(const std::vector<LayerSums>& layers) const;
+  void add(Agreements& agreements, const std::vector<RowFit>& fits, const TeacherClip& clip,
+           const ClipFeatures& features) const;
+  static TaskScore r2(const std::vector<RowFit>& fits, const std::vector<LayerSums>& layers);
+  static TaskScore loyalty(const char* metric, const std::vector<RowFit>& fits,
+                           const std::vector<ClipHits>& hits);
   TaskScore cka(const std::vector<LayerSums>& layers) const;
 
-  std::vector<TeacherClip> clips_;
+  std::vector<TeacherClip> clips_;  // those of train first
+  size_t training_ = 0;             // how many they are
   std::vector<RowBlock> blocks_;
   double period_s_ = 0.02, centre_s_ = 0.01;  // of the teacher's frames
 };

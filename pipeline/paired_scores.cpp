@@ -10,8 +10,6 @@
 namespace concertina {
 namespace {
 
-constexpr double kPercent = 100;
-
 [[noreturn]] void fail_other_clips(const std::string& what) {
   throw InputError("the two were not scored on the same clips: " + what);
 }
@@ -38,10 +36,13 @@ bool same_trials(const TaskScore& a, const TaskScore& b) {
          });
 }
 
-PairedTest scaled(PairedTest test, double by) {
-  test.difference *= by;
-  test.interval.low *= by;
-  test.interval.high *= by;
+// A difference of shares, in the metric's unit.
+PairedTest in_unit_of(const std::string& metric, PairedTest test) {
+  const Metric* known = find_metric(metric);
+  const double unit = known != nullptr && known->format == NumberFormat::kPercent ? 100 : 1;
+  test.difference *= unit;
+  test.interval.low *= unit;
+  test.interval.high *= unit;
   return test;
 }
 
@@ -51,10 +52,9 @@ ScoreDifference of_hits(const TaskScore& a, const TaskScore& b) {
   if (a.hits.size() != b.hits.size())
     throw InputError(fmt::format("{} is of {} clips in one and of {} in the other", a.metric,
                                  a.hits.size(), b.hits.size()));
-  return {
-      a.metric, a.value, b.value,
-      scaled(paired_hit_rates({a.hits, a.totals}, {b.hits, b.totals}, rng_of(a.metric)), kPercent),
-      std::ssize(a.hits)};
+  const PairedTest test =
+      paired_hit_rates({a.hits, a.totals}, {b.hits, b.totals}, rng_of(a.metric));
+  return {a.metric, a.value, b.value, in_unit_of(a.metric, test), std::ssize(a.hits)};
 }
 
 // `metric`.eer with its trials; `cost`: of the same trials.
@@ -64,7 +64,7 @@ void add_verification(const TaskScore& a, const TaskScore& b, const ScoredBy& fi
     throw InputError(fmt::format("{} has other trials in one than in the other", a.metric));
   const auto [rate, cost] =
       paired_verification(a.trials, b.trials, a.trial_clips, rng_of(a.metric));
-  differences.push_back({a.metric, a.value, b.value, scaled(rate, kPercent), a.trial_clips});
+  differences.push_back({a.metric, a.value, b.value, in_unit_of(a.metric, rate), a.trial_clips});
   std::string costs = a.metric;
   costs.replace(costs.find(".eer"), 4, ".min_dcf");
   const TaskScore* of_first = find_score(*first.model, costs);

@@ -25,7 +25,7 @@ struct SearchInputs {
 
 // Null when the search does not ask for it.
 std::shared_ptr<const DistillScore> distill_score(const SearchInputs& inputs, Split split);
-// Null where none of the metrics is teacher.r2, teacher.cka or rankme.
+// Null where none of the metrics is one of kTeacherMetrics.
 std::shared_ptr<const TeacherScore> teacher_score(const SearchInputs& inputs,
                                                   const std::vector<std::string>& metrics,
                                                   Split split, const StopToken& stop);

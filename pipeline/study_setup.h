@@ -28,8 +28,8 @@ TaskOptions tasks_for(const PipelineConfig& config, const Manifest& manifest,
                       const std::vector<std::string>& metrics, Split split);
 DistillScoreOptions distill_score_options(const PipelineConfig& config);
 TeacherScoreOptions teacher_score_options(const PipelineConfig& config);
-// Of sizes, of distill.l1 where it is searched, of teacher.r2, teacher.cka and rankme where one is
-// among `metrics`, of these tasks' metrics, and of latency.pred_ms where a model is given.
+// Of sizes, of distill.l1 where it is searched, of kTeacherMetrics where one is among `metrics`, of
+// these tasks' metrics, and of latency.pred_ms where a model is given.
 Fingerprints score_fingerprints(const PipelineConfig& config, const Workspace& workspace,
                                 const Manifest& manifest, const std::vector<std::string>& metrics,
                                 const TaskOptions& tasks, const LatencyModel* latency);

@@ -31,6 +31,9 @@ constexpr std::array kMetrics = {
     // Without labels: docs/proxies.md.
     Metric{"teacher.r2", kUp, "", NumberFormat::kNumber, ScoredOn::kClips},
     Metric{"teacher.cka", kUp, "", NumberFormat::kNumber, ScoredOn::kClips},
+    per_cent("teacher.loyalty_label", kUp),
+    Metric{"teacher.loyalty_prob", kUp, "", NumberFormat::kNumber, ScoredOn::kClips},
+    Metric{"teacher.loyalty_pearson", kUp, "", NumberFormat::kNumber, ScoredOn::kClips},
     Metric{"rankme", kUp, "", NumberFormat::kNumber, ScoredOn::kClips},
     // Phone recognition with a ridge or an LDA probe; non-pause frames use the setting chosen on
     // all frames.

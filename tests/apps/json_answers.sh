@@ -44,12 +44,12 @@ json 'x[0]["shape"][0] > 1' encode "$work/subnet.safetensors" "$clip" -o "$work/
 json 'x["p50_ms"] > 0' bench "$work/subnet.safetensors" --seconds 1 --repetitions 3
 printf 'smallest\n\nlargest\n' >"$work/archs"
 json 'len(x["models"]) == 4 and x["models"][2]["name"] == x["models"][0]["name"] + " random" and
-  {"teacher.r2", "teacher.cka", "rankme"} <= {s["metric"] for s in x["models"][3]["scores"]} and
+  {"teacher.r2", "teacher.cka", "teacher.loyalty_label", "rankme"} <= {s["metric"] for s in x["models"][3]["scores"]} and
   all("hits" not in s or len(s["hits"]) == len(s["totals"]) for s in x["models"][0]["scores"])' \
   eval "$model" --data data/smoke/manifest.tsv --archs "$work/archs" --beside random --tasks pr,ks,sid,asv --trained --clips \
   --teacher "$one/teacher/model.safetensors" --set tasks.teacher_seconds=5 --set tasks.teacher_layers=[1] -o "$work/scores.json"
 json 'all(0 < row["p"] <= 1 and row["low"] <= row["difference"] <= row["high"] and row["clips"] > 1 for row in x) and
-  len({row["second"] for row in x}) == 3 and "teacher.r2" in {row["metric"] for row in x}' scores compare "$work/scores.json"
+  len({row["second"] for row in x}) == 3 and {"teacher.r2", "teacher.loyalty_prob"} <= {row["metric"] for row in x}' scores compare "$work/scores.json"
 printf 'model\tPR\tKS\nm\t5.41\t96.3\n' >"$work/superb.tsv"
 json 'x[0]["tasks"] == 2 and x[0]["overall"] is None and 900 < x[0]["superb_s"] < 1000' scores superb "$work/superb.tsv"
 awk -F'\t' 'BEGIN { OFS = FS; print "id", "split", "keyword" }

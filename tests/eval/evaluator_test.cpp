@@ -195,7 +195,9 @@ TEST_F(EvaluatorTest, ScoresAgainstTheTeacherAndTrainedProbesAreOnDemand) {
     return values;
   };
   const auto values = values_with(1);
-  for (const char* name : {"teacher.r2", "teacher.cka", "rankme", "sid.acc_wsum"})
+  for (const char* name :
+       {"teacher.r2", "teacher.cka", "teacher.loyalty_label", "teacher.loyalty_prob",
+        "teacher.loyalty_pearson", "rankme", "sid.acc_wsum"})
     EXPECT_EQ(values.at(0).count(name), 1u) << name;
   EXPECT_EQ(values.at(0).size(), names_of(evaluator).size());
   EXPECT_EQ(values_with(2), values);

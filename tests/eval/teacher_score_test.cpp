@@ -46,6 +46,23 @@ TEST_F(TeacherScoreTest, TheTeacherExplainsItself) {
   EXPECT_THAT(r2.setting, HasSubstr("hidden:2 from layer 2"));
   EXPECT_LE(named(scores, kTeacherCka).value, 1 + 1e-6);
   EXPECT_GT(named(scores, kTeacherCka).value, 0.2);
+  EXPECT_GT(named(scores, kLoyaltyLabel).value, 95);
+  EXPECT_GT(named(scores, kLoyaltyProb).value, 0.95);
+  EXPECT_GT(named(scores, kLoyaltyPearson).value, 0.99);
+  EXPECT_THAT(named(scores, kLoyaltyLabel).setting, HasSubstr("100 units, temperature"));
+}
+
+TEST_F(TeacherScoreTest, GivesItsMetricsInOrderAndTheSameEachTime) {
+  const TeacherScore score = of(teacher_, hidden_rows({1, 2}, teacher_));
+  const auto scores = score.score(subnet_features(teacher_), {});
+  const auto again =
+      of(teacher_, hidden_rows({1, 2}, teacher_)).score(subnet_features(teacher_), {});
+  ASSERT_EQ(scores.size(), kTeacherMetrics.size());
+  for (size_t i = 0; i < scores.size(); ++i) {
+    EXPECT_EQ(scores[i].metric, kTeacherMetrics[i]);
+    EXPECT_TRUE(is_teacher_metric(scores[i].metric));
+    EXPECT_EQ(scores[i].value, again[i].value) << scores[i].metric;
+  }
 }
 
 // "hidden:2 from layer 1, shrinkage 0.001: 0.9" -> the layer and, of ridge, the shrinkage.
@@ -111,16 +128,23 @@ TEST_F(TeacherScoreTest, ClipsGiveAnIntervalAndAddUpToTheValue) {
   const Subnet student = testing::perturbed(space, 7).slice(space.smallest());
   const TeacherScore score = of(teacher_, hidden_rows({1, 2}, teacher_));
   const FeatureExtractor features = subnet_features(student);
-  const TaskScore alone = named(score.score(features, {}), kTeacherR2);
+  const auto alone = score.score(features, {});
   const auto all = score.score(features, {}, Intervals::kBootstrap);
-  const TaskScore r2 = named(all, kTeacherR2);
-  EXPECT_EQ(r2.value, alone.value);
-  EXPECT_TRUE(alone.hits.empty() && std::isnan(alone.low));
-  ASSERT_GT(r2.hits.size(), 1u);
-  EXPECT_NEAR(hit_rate(r2.hits, r2.totals), r2.value, 1e-4);
-  EXPECT_NEAR(std::accumulate(r2.totals.begin(), r2.totals.end(), 0.0), 1, 1e-4);
-  EXPECT_LT(r2.low, r2.value);
-  EXPECT_GT(r2.high, r2.value);
+  for (const char* metric : {kTeacherR2, kLoyaltyLabel, kLoyaltyProb, kLoyaltyPearson}) {
+    SCOPED_TRACE(metric);
+    const TaskScore without = named(alone, metric), with = named(all, metric);
+    const double unit = std::string_view(metric) == kLoyaltyLabel ? 100 : 1;
+    EXPECT_EQ(with.value, without.value);
+    EXPECT_TRUE(without.hits.empty() && std::isnan(without.low));
+    ASSERT_GT(with.hits.size(), 1u);
+    EXPECT_NEAR(unit * hit_rate(with.hits, with.totals), with.value, 1e-4 * unit);
+    EXPECT_LT(with.low, with.value);
+    EXPECT_GT(with.high, with.value);
+  }
+  for (const char* metric : {kTeacherR2, kLoyaltyPearson}) {
+    const TaskScore of_clips = named(all, metric);
+    EXPECT_NEAR(std::accumulate(of_clips.totals.begin(), of_clips.totals.end(), 0.0), 1, 1e-4);
+  }
   EXPECT_TRUE(std::isnan(named(all, kRankMe).low));
 }
 
@@ -132,8 +156,11 @@ TEST_F(TeacherScoreTest, FallsForFramesOfAnotherTime) {
     for (ClipFeatures& each : features) each.layers = each.layers.flip(1);
     return features;
   };
-  EXPECT_GT(named(score.score(right, {}), kTeacherR2).value, 0.99);
-  EXPECT_LT(named(score.score(reversed, {}), kTeacherR2).value, 0.9);
+  const auto aligned = score.score(right, {}), shifted = score.score(reversed, {});
+  EXPECT_GT(named(aligned, kTeacherR2).value, 0.99);
+  EXPECT_LT(named(shifted, kTeacherR2).value, 0.9);
+  for (const char* metric : {kLoyaltyLabel, kLoyaltyProb, kLoyaltyPearson})
+    EXPECT_LT(named(shifted, metric).value, 0.9 * named(aligned, metric).value) << metric;
 }
 
 // A Whisper front end centres its frames before those of log-mel features.

@@ -46,7 +46,9 @@ TEST(ConfigChecks, LayersOfTheTeacher) {
 }
 
 TEST(ConfigChecks, ScoresAgainstTheTeacher) {
-  EXPECT_EQ(problems_with({"search.record=[teacher.r2,rankme]", "tasks.teacher_layers=[0,2]"}), "");
+  EXPECT_EQ(problems_with({"search.record=[teacher.r2,teacher.loyalty_label,rankme]",
+                           "tasks.teacher_layers=[0,2]"}),
+            "");
   EXPECT_THAT(problems_with({"tasks.teacher_layers=[1,3]"}),
               HasSubstr("teacher_layers.1: the teacher has layers 0 to 2, not 3"));
   const std::vector<std::string> masked = {"stage2.objective={kind: masked_pairs}",

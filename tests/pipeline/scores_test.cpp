@@ -209,6 +209,20 @@ TEST(PairedScores, CompareTheSameClips) {
                           equal_error_rate(scores.models[1].scores[1].trials)));
 }
 
+TEST(PairedScores, DifferencesAreInTheMetricsUnit) {
+  Scores scores = two_models();
+  for (double part : {0.0, 0.5}) {
+    TaskScore loyalty{.metric = "teacher.loyalty_prob", .value = 0.75 + part / 2};
+    loyalty.hits = {1, 2 * (1 + part)};
+    loyalty.totals = {2, 2};
+    scores.models[part > 0 ? 1 : 0].scores = {loyalty};
+  }
+  const auto differences =
+      paired_differences({&scores, &scores.models[1]}, {&scores, &scores.models[0]});
+  ASSERT_EQ(differences.size(), 1u);
+  EXPECT_DOUBLE_EQ(differences[0].test.difference, 0.25);
+}
+
 TEST(PairedScores, OtherClipsAreAnError) {
   const Scores scores = two_models();
   const auto fails = [&](const auto& change, const std::string& part) {

@@ -20,8 +20,15 @@ TEST(Metric, EachNameStandsForOne) {
 }
 
 TEST(Metric, AccuraciesAndAFewScoresAreMaximisedAndTheRestMinimised) {
-  const std::set<std::string_view> scores = {"teacher.r2", "teacher.cka", "rankme",
-                                             "qbe.mtwv",   "pnmi.phones", "sf.f1_wsum"};
+  const std::set<std::string_view> scores = {"teacher.r2",
+                                             "teacher.cka",
+                                             "teacher.loyalty_label",
+                                             "teacher.loyalty_prob",
+                                             "teacher.loyalty_pearson",
+                                             "rankme",
+                                             "qbe.mtwv",
+                                             "pnmi.phones",
+                                             "sf.f1_wsum"};
   for (const Metric& metric : known_metrics()) {
     const bool accuracy = metric.name.find("acc") != std::string_view::npos;
     EXPECT_EQ(metric.direction == Direction::kMaximise, accuracy || scores.contains(metric.name))
