@@ -163,11 +163,9 @@ void add_synthesize(CLI::App& corpus, Globals& globals) {
       FileKind::kFolder);
   verb->footer(
       "About two hours by the voices of flite, festival and espeak-ng, which must be installed; "
-      "the "
-      "same packages give the same files.\n\n"
+      "the same packages give the same files.\n\n"
       "Example:\n"
-      "  concertina corpus synthesize --root data-synthetic\n"
-      "  concertina eval model.safetensors --data data-synthetic/manifest.tsv --tasks pr,ks,ic");
+      "  concertina corpus synthesize --root data-synthetic");
   verb->callback(
       [root, &globals] { print_report(synthesize_corpus(*root, globals.stop), globals.json); });
 }

@@ -15,6 +15,7 @@
 #include "supernet/container/safetensors_layout.h"
 #include "supernet/container/torch_file.h"
 #include "supernet/model/model_file.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -30,6 +31,7 @@ constexpr const char* kNames[] = {"Concertina model",
                                   "table of trials",
                                   "HTML page",
                                   "JSON file",
+                                  "search space",
                                   ".npy file",
                                   "folder"};
 
@@ -61,6 +63,15 @@ std::map<std::string, std::string> safetensors_metadata(const fs::path& path) {
   }
 }
 
+bool is_space(const fs::path& path) {
+  try {
+    load_search_space(path);
+    return true;
+  } catch (const InputError&) {  // On purpose: unreadable means none
+    return false;
+  }
+}
+
 // `head`: its first bytes, at least one.
 bool is_of_kind(const fs::path& path, FileKind kind, const std::string& head) {
   if (kind == FileKind::kModel) return is_model_metadata(safetensors_metadata(path));
@@ -77,6 +88,7 @@ bool is_of_kind(const fs::path& path, FileKind kind, const std::string& head) {
   if (kind == FileKind::kPage) return is_page(head);
   if (kind == FileKind::kJson)
     return begins_with(head, '{') && nlohmann::json::accept(read_text(path));
+  if (kind == FileKind::kSpace) return is_space(path);
   return head.starts_with("\x93NUMPY");
 }
 

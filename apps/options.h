@@ -53,6 +53,7 @@ enum class FileKind {
   kTrials,    // CSV or JSON of a study's trials
   kPage,      // HTML
   kJson,
+  kSpace,     // YAML of a search space
   kFeatures,  // .npy
   kFolder,
 };

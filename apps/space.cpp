@@ -1,4 +1,4 @@
-// concertina space: show, profile, sample, shapes
+// concertina space: show, profile, sample, shapes (contribution: contribution.cpp)
 #include <fmt/format.h>
 
 #include <memory>
@@ -91,7 +91,8 @@ void add_shapes(CLI::App& space, Globals& globals) {
 }  // namespace
 
 void add_space_verbs(CLI::App& app, Globals& globals) {
-  CLI::App* space = app.add_subcommand("space", "show, profile and sample search spaces");
+  CLI::App* space = app.add_subcommand(
+      "space", "show, profile and sample search spaces, and choose the layers of shallow subnets");
   space->require_subcommand(1);
   struct Args {
     std::string path, arch;
@@ -127,6 +128,7 @@ void add_space_verbs(CLI::App& app, Globals& globals) {
       ->required();
   add_number(*sample, "-n", args->count, {1, 1e9}, "number of members")->capture_default_str();
   add_shapes(*space, globals);
+  add_contribution_verb(*space, globals);
   sample->callback([args, &globals] { print_samples(space_of(args->path), args->count, globals); });
 }
 

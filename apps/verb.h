@@ -66,6 +66,7 @@ std::unique_ptr<CLI::App> make_program(Globals& globals);
 void hold_standard_streams();
 
 void add_corpus_verbs(CLI::App& app, Globals& globals);
+void add_contribution_verb(CLI::App& space, Globals& globals);
 void add_model_verbs(CLI::App& app, Globals& globals);    // model
 void add_space_verbs(CLI::App& app, Globals& globals);    // space
 void add_extract_verb(CLI::App& app, Globals& globals);   // extract

@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "core/errors.h"
+#include "distill/clip_beginning.h"
 #include "distill/objective/kmeans.h"
-#include "speech/audio.h"
 #include "speech/selection.h"
 #include "supernet/model/forward.h"
 
@@ -18,14 +18,8 @@ constexpr int32_t kIterations = 20;  // of k-means
 // [T, E] of the last layer, at base frames.
 at::Tensor frames_of(const Subnet& student, const Manifest& manifest, const Clip& clip,
                      double seconds) {
-  const auto most = static_cast<int64_t>(seconds * student.blueprint.sample_rate);
-  const int64_t samples =
-      std::max<int64_t>(std::min(clip.samples, most), student.blueprint.base_frame_samples() * 2);
-  const at::Tensor waveform = at::zeros({1, samples});
-  const std::span<float> all(waveform.mutable_data_ptr<float>(), static_cast<size_t>(samples));
-  read_wav_segment(manifest.audio_path(clip), 0,
-                   all.first(static_cast<size_t>(std::min(clip.samples, samples))));
-  const EncoderOutput output = encode(student, make_batch(waveform));
+  const EncoderOutput output =
+      encode(student, beginning_of(student.blueprint, manifest, clip, seconds));
   return to_base_frames(output.frames, output.frames.x)[0].to(at::kFloat);
 }
 

@@ -46,6 +46,7 @@ sed 's/tier: smoke/tier: smokey/' configs/smoke.yaml >"$work/tier.yaml"
 sed -i "s|spaces/tiny.yaml|$PWD/configs/spaces/tiny.yaml|" "$work"/*.yaml
 echo "precious" >"$work/file"
 printf 'id\tpath\tsamples\n' >"$work/own.tsv"
+printf 'id\tpath\tsamples\tsplit\na\tgood.wav\t16000\ttrain\n' >"$work/train.tsv"
 tar -cf "$work/cut.tar" -C "$work" good.wav
 truncate -s 5000 "$work/cut.tar"
 mkdir "$work/bert" "$work/empty"
@@ -98,6 +99,9 @@ expect 3 "no such file or folder" corpus scan "$work/missing" -o "$work/m.tsv"
 expect 3 missing.yaml run "$work/missing.yaml" --out "$work/run"
 expect 2 "unknown verb 'paret'" paret "$study"
 expect 2 "unknown verb 'shw'" model shw "$model"
+expect 2 "one architecture" space contribution "$model" --data data/smoke/manifest.tsv -o "$work/o.yaml"
+expect 2 "is no search space" space contribution "$model" --data data/smoke/manifest.tsv -o "$work/misspelt.yaml"
+expect 2 "no clip is of split dev" space contribution "$model" --data "$work/train.tsv"
 expect 2 "needs audio" model sort "$model" -o "$work/o.safetensors"
 expect 2 "needs the teacher" model sort "$model" -o "$work/o.safetensors" --score taylor --data data/smoke/manifest.tsv
 expect 2 "a verb is missing" model

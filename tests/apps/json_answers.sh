@@ -38,6 +38,9 @@ json 'x["largest"]["macs_10s"] > x["smallest"]["macs_10s"]' space show "$model"
 json 'x["params"] > 0' space profile "$model" --arch largest
 json 'len(x) == 3' space sample "$model" -n 3
 json 'len(x) >= 6 and all(abs(s["params"] - x[0]["params"]) <= 0.07 * x[0]["params"] for s in x)' space shapes configs/spaces/pocket-deep.yaml
+json 'sorted(row["dropped"] for row in x["layers"]) == [1, 2] and x["sets"]["2"] == [0, 1] and x["frames"] > 0' \
+  space contribution "$model" --data data/smoke/manifest.tsv --clips 3 -o "$work/space.yaml"
+json 'x["space"].endswith("space.yaml")' space show "$work/space.yaml"
 json 'x["bytes"] > 0' extract "$model" --study "$study" --max-params 10M -o "$work/subnet.safetensors"
 json 'x["architecture"]' model export "$model" --arch smallest --format concertina -o "$work/again.safetensors"
 json 'x[0]["shape"][0] > 1' encode "$work/subnet.safetensors" "$clip" -o "$work/features.npy"

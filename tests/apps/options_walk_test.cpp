@@ -133,7 +133,7 @@ class OptionsWalk : public ::testing::Test {
         {"CONFIG", "c.yaml"},           {"AUDIO", "a.wav"},
         {"MANIFEST", "m.tsv"},          {"PATH", "a.wav"},
         {"SCORES", "scores.json"},      {"OTHER", "scores.json"},
-        {"RESULTS", "superb.tsv"}};
+        {"RESULTS", "superb.tsv"},      {"--data", "m.tsv"}};
     static const std::map<std::string, std::string> kValues = {
         {"--out", "out"},       {"--root", "root"}, {"--format", "pt"},
         {"--arch", "smallest"}, {"--stage", "1"},   {"NAME", "no-such-model"}};

@@ -51,6 +51,23 @@ TEST(DepthPolicies, ExplicitSetsAreTheSpaces) {
   EXPECT_THROW(kept_layers(space.choices(), 2), InputError);
 }
 
+// The ready spaces that differ in their depth policy alone.
+TEST(DepthPolicies, HaveReadySpaces) {
+  const SearchSpace deep = load_space("pocket-deep.yaml");
+  for (const auto& [name, policy] : {std::pair{"pocket-top.yaml", DepthPolicy::kTop},
+                                     std::pair{"pocket-bottom.yaml", DepthPolicy::kBottom},
+                                     std::pair{"pocket-alternate.yaml", DepthPolicy::kAlternate}}) {
+    const SearchSpace space = load_space(name);
+    EXPECT_EQ(space.choices().policy, policy) << name;
+    SpaceChoices choices = space.choices();
+    choices.policy = deep.choices().policy;
+    const SearchSpace same(space.blueprint(), choices, space.default_values());
+    EXPECT_EQ(json_of(same), json_of(deep)) << name;
+  }
+  EXPECT_EQ(load_space("pocket-top.yaml").smallest().key(), "e=96 p=40000 L=0-1:2x192");
+  EXPECT_EQ(load_space("pocket-bottom.yaml").smallest().key(), "e=96 p=40000 L=4-5:2x192");
+}
+
 // Weights shared between depths are shared best when a shallower net is part of the deeper one.
 TEST(DepthPolicies, ShallowerSetsAreNested) {
   for (DepthPolicy policy : {DepthPolicy::kTop, DepthPolicy::kBottom, DepthPolicy::kAlternate,

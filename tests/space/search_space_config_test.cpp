@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "core/errors.h"
+#include "supernet/space/search_space_yaml.h"
 #include "tests/space/spaces.h"
 
 namespace concertina {
@@ -35,12 +36,25 @@ TEST(SearchSpace, JsonRoundTrips) {
             {Architecture::parse("e=96 p=40000 L=0-1:2x192,3:0x96"), SlicingRule::kLightHubert})}) {
     const SearchSpace again = search_space_from_json(json_of(space));
     EXPECT_EQ(json_of(again), json_of(space));
+    EXPECT_EQ(json_of(search_space_from_json(yaml_of(space))), json_of(space));
     EXPECT_EQ(again.size(), space.size());
     EXPECT_EQ(again.smallest(), space.smallest());
     EXPECT_EQ(again.default_architecture(), space.default_architecture());
     EXPECT_EQ(again.storage().shape, space.storage().shape);
     EXPECT_EQ(again.storage().rule, space.storage().rule);
   }
+}
+
+TEST(SearchSpace, ReadySpacesAreValid) {
+  int read = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(
+           std::filesystem::path(CONCERTINA_SOURCE_DIR) / "configs/spaces")) {
+    const std::string name = entry.path().filename().string();
+    if (name.ends_with(".blueprint.yaml")) continue;
+    EXPECT_NO_THROW(load_search_space(entry.path())) << name;
+    ++read;
+  }
+  EXPECT_GT(read, 8);
 }
 
 TEST(SearchSpace, ReportsAllProblemsAtOnce) {
