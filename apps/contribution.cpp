@@ -52,7 +52,7 @@ Json sets_json(const SearchSpace& space) {
   return sets;
 }
 
-void print_text(const Json& json) {
+void print_contributions(const Json& json) {
   fmt::print("{:>5}  {:>6}  {:>7}\n", "layer", "cosine", "dropped");
   for (const Json& row : json["layers"]) {
     fmt::print("{:>5}  {:>6.3f}  {:>7}\n", row["layer"].get<int32_t>(), row["cosine"].get<double>(),
@@ -108,7 +108,7 @@ void contribution(const ContributionArgs& args, const Globals& globals) {
   if (globals.json)
     fmt::print("{}\n", json.dump(2));
   else
-    print_text(json);
+    print_contributions(json);
 }
 
 }  // namespace
