@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/verb.h"
+#include "core/config.h"
 #include "core/errors.h"
 #include "core/files.h"
 #include "distill/layer_cosines.h"
@@ -15,7 +16,7 @@
 #include "supernet/model/model_file.h"
 #include "supernet/space/drop_order.h"
 #include "supernet/space/resolve.h"
-#include "supernet/space/search_space_yaml.h"
+#include "supernet/space/search_space_config.h"
 
 namespace concertina {
 namespace {
@@ -72,7 +73,7 @@ std::string commented(const SearchSpace& space, const ContributionArgs& args,
       "output is most like\n# their input are dropped first. Cosines of layers 0 to {} on {} dev "
       "clips: {:.3f}.\n{}",
       tsv_field(args.model), measured.cosines.size() - 1, clips, fmt::join(measured.cosines, ", "),
-      yaml_of(space));
+      yaml_of(json_of(space)));
 }
 
 void contribution(const ContributionArgs& args, const Globals& globals) {

@@ -44,6 +44,15 @@ ClipAgreement sum_of(std::span<const ClipAgreement> clips) {
   return all;
 }
 
+ClipHits shares_of_frames(std::span<const ClipAgreement> clips, double ClipAgreement::* counted) {
+  ClipHits hits;
+  for (const ClipAgreement& clip : clips) {
+    hits.hits.push_back(clip.*counted);
+    hits.totals.push_back(clip.frames);
+  }
+  return hits;
+}
+
 // Squared deviations and products of deviations from means over a split, by channel.
 struct Deviations {
   at::Tensor yy, pp, yp;
@@ -105,21 +114,11 @@ ClipAgreement clip_agreement(const LoyaltyUnits& units, const at::Tensor& teache
 }
 
 ClipHits label_loyalty(std::span<const ClipAgreement> clips) {
-  ClipHits hits;
-  for (const ClipAgreement& clip : clips) {
-    hits.hits.push_back(clip.labels);
-    hits.totals.push_back(clip.frames);
-  }
-  return hits;
+  return shares_of_frames(clips, &ClipAgreement::labels);
 }
 
 ClipHits probability_loyalty(std::span<const ClipAgreement> clips) {
-  ClipHits hits;
-  for (const ClipAgreement& clip : clips) {
-    hits.hits.push_back(clip.probabilities);
-    hits.totals.push_back(clip.frames);
-  }
-  return hits;
+  return shares_of_frames(clips, &ClipAgreement::probabilities);
 }
 
 ClipHits pearson_loyalty(std::span<const ClipAgreement> clips) {

@@ -50,6 +50,7 @@ TeacherScore::TeacherScore(const Subnet& teacher, std::vector<Row> rows, const M
   run_teacher(teacher, rows, stop);
   standardise();
   fit_units(options.seed);
+  loyalty_ = options.loyalty;
 }
 
 void TeacherScore::read_clips(const Manifest& manifest, Split split,

@@ -266,23 +266,22 @@ std::vector<TaskScore> TeacherScore::score(const FeatureExtractor& features, con
   Agreements agreements(fits.size());
   encode(scored_clips(), features, stop, [&](const TeacherClip& clip, const ClipFeatures& its) {
     add(layers, clip, its);
-    add(agreements, fits, clip, its);
+    if (loyalty_ || intervals == Intervals::kBootstrap) add(agreements, fits, clip, its);
   });
   if (layers.front().scored.count == 0) throw InputError(kTooShort);
 
   std::vector<TaskScore> scores = {r2(fits, layers), cka(layers)};
-  const auto finish = [&](TaskScore& score, const std::vector<ClipHits>& of_rows) {
-    if (intervals == Intervals::kBootstrap) add_clips(score, of_rows);
-  };
-  finish(scores[0], of_each_row(agreements, explained_deviations));
+  if (intervals == Intervals::kBootstrap)
+    add_clips(scores[0], of_each_row(agreements, explained_deviations));
   const std::array<std::pair<const char*, HitsOf>, 3> loyalties = {
       {{kLoyaltyLabel, label_loyalty},
        {kLoyaltyProb, probability_loyalty},
        {kLoyaltyPearson, pearson_loyalty}}};
   for (const auto& [metric, hits_of] : loyalties) {
+    if (!loyalty_) break;
     const std::vector<ClipHits> of_rows = of_each_row(agreements, hits_of);
     scores.push_back(loyalty(metric, fits, of_rows));
-    finish(scores.back(), of_rows);
+    if (intervals == Intervals::kBootstrap) add_clips(scores.back(), of_rows);
   }
   scores.push_back({.metric = kRankMe,
                     .value = rankme(layers.back().scored),

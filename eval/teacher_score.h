@@ -40,6 +40,7 @@ struct TeacherScoreOptions {
   double seconds = 240;                         // of train; half of it of the scored split
   std::map<std::string, double> source_weight;  // as in training
   uint64_t seed = 0;                            // of the choice of clips and of k-means
+  bool loyalty = true;  // teacher.loyalty_* too, at some cost for each student
 };
 
 // Chooses clips and runs the teacher once, when it is made; its rows are kept (fp32: with the default
@@ -52,7 +53,7 @@ class TeacherScore {
   TeacherScore(const Subnet& teacher, std::vector<Row> rows, const Manifest& manifest, Split split,
                const TeacherScoreOptions& options, const StopToken& stop = {});
 
-  // All of kTeacherMetrics. Layers and shrinkage are chosen on folds of train; the split is scored
+  // All of kTeacherMetrics, without teacher.loyalty_* unless options.loyalty. Layers and shrinkage are chosen on folds of train; the split is scored
   // only. A pass takes layers * (kFolds + 1) * D * (D + the sum of the rows' widths) doubles, and 5
   // times these widths for each scored clip. With intervals teacher.r2 and teacher.loyalty_* have one,
   // and hits and totals of each clip (loyalty.h), means over rows. teacher.cka and rankme have none: a
@@ -101,6 +102,7 @@ class TeacherScore {
   std::vector<TeacherClip> clips_;  // those of train first
   size_t training_ = 0;             // how many they are
   std::vector<RowBlock> blocks_;
+  bool loyalty_ = true;
   double period_s_ = 0.02, centre_s_ = 0.01;  // of the teacher's frames
 };
 

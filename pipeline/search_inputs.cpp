@@ -40,8 +40,10 @@ std::shared_ptr<const TeacherScore> teacher_score(const SearchInputs& inputs,
   const std::vector<Row> rows =
       layers.empty() ? clean_rows(*load_objective(inputs.workspace.objective(2)).objective)
                      : hidden_rows(layers, teacher);
-  return std::make_shared<TeacherScore>(teacher, rows, *inputs.manifest, split,
-                                        teacher_score_options(inputs.config), stop);
+  TeacherScoreOptions options = teacher_score_options(inputs.config);
+  options.loyalty = std::ranges::any_of(
+      metrics, [](const std::string& metric) { return metric.starts_with("teacher.loyalty"); });
+  return std::make_shared<TeacherScore>(teacher, rows, *inputs.manifest, split, options, stop);
 }
 
 }  // namespace concertina

@@ -8,10 +8,8 @@
 #include "core/errors.h"
 #include "core/memory.h"
 #include "distill/data/transfer.h"
-#include "distill/objective/visible_rows.h"
 #include "distill/train/batch_parts.h"
 #include "distill/train/rate_scales.h"
-#include "supernet/model/model_file.h"
 #include "supernet/model/visible_input.h"
 #include "supernet/nn/one_thread_each.h"
 
@@ -82,7 +80,9 @@ struct Learner::Student {
 };
 
 Learner::Learner(Setup setup)
-    : setup_(std::move(setup)), parameters_(all_parameters(setup_), setup_.device) {
+    : setup_(std::move(setup)),
+      parameters_(all_parameters(setup_), setup_.device),
+      teachers_(setup_.teachers, setup_.snapshots, setup_.dtype, setup_.device) {
   const auto frozen = [&](const auto& view) { return parameters_.is_frozen(view.first); };
   if (std::ranges::all_of(parameters_.views(), frozen)) {
     throw InputError(
@@ -94,26 +94,10 @@ Learner::Learner(Setup setup)
     const auto trained = parameters_.views().find(name);
     if (trained != parameters_.views().end()) tensor = trained->second;
   }
-  for (const Supernet& given : setup_.teachers) teachers_.push_back(teacher_of(given));
   setup_.teachers.clear();
   const int64_t part_bytes = parameters_.flat().numel() * int64_t{sizeof(float)};
   if ((setup_.parts - 1) * part_bytes > kMostPartBytes) setup_.parts = 1;
   return_freed_memory();  // before the optimiser allocates as much again
-}
-
-Subnet Learner::teacher_of(const Supernet& given) const {
-  const Supernet teacher = given.to(setup_.device);
-  return copy_of(teacher.slice(teacher.space().largest(), setup_.dtype));
-}
-
-void Learner::use_snapshots(std::optional<double> progress) {
-  for (const auto& [teacher, schedule] : setup_.snapshots) {
-    const size_t wanted = schedule.at(progress);
-    const auto found = snapshot_of_.find(teacher);
-    if (found != snapshot_of_.end() && found->second == wanted) continue;
-    teachers_.at(teacher) = teacher_of(load_model(schedule.snapshots[wanted].model));
-    snapshot_of_[teacher] = wanted;
-  }
 }
 
 std::vector<TensorSlice> Learner::front_end_slices(const Architecture& architecture) const {
@@ -198,18 +182,8 @@ TrainingPass Learner::training_pass(int64_t step, size_t subnet, int64_t rows) c
 }
 
 Rows Learner::rows_for(const TrainingBatch& batch) const {
-  std::vector<Row> missing;
-  for (const Row& row : setup_.objective->needs().rows) {
-    if (!batch.rows.contains(name_of(row))) missing.push_back(row);
-  }
-  Rows rows = batch.rows;
-  if (missing.empty()) return rows;
-  const at::Tensor& input = batch.clean.defined() ? batch.clean : batch.speech.waveform;
-  const bool visible = setup_.drop_masked == DropMasked::kBoth && batch.speech.mask.defined();
-  rows.merge((visible ? visible_teacher_rows : teacher_rows)(
-      missing, teachers_, setup_.student.blueprint(),
-      {input, batch.speech.lengths, batch.speech.mask}));
-  return rows;
+  return teachers_.rows(setup_.objective->needs().rows, batch, setup_.student.blueprint(),
+                        setup_.drop_masked);
 }
 
 Rows Learner::training_rows(const TrainingBatch& batch) const {
@@ -236,7 +210,7 @@ StepData Learner::step_data(const TrainingBatch& batch, std::optional<double> pr
 const TensorMap& Learner::state() {
   if (state_) return *state_;
   at::NoGradGuard no_grad;
-  use_snapshots(std::nullopt);
+  teachers_.use_snapshots(std::nullopt);
   const RowSampler sample = [this](int64_t i) {
     CONCERTINA_ASSERT(setup_.statistics != nullptr);
     const TrainingBatch batch = to_device(setup_.statistics->at(i), setup_.device);
@@ -295,7 +269,7 @@ StepLoss Learner::learn(const TrainingBatch& given, int64_t step, GradientReduce
   const auto steps = static_cast<double>(setup_.steps);
   const double progress = steps > 0 ? static_cast<double>(step) / steps : 1;
   (void)state();
-  use_snapshots(progress);
+  teachers_.use_snapshots(progress);
   const Rng rng = setup_.rng.fork("step", static_cast<uint64_t>(step));
   std::vector<Part> parts;
   for (TrainingBatch& part : parts_of(batch)) {
@@ -369,7 +343,7 @@ std::vector<LossValues> Learner::evaluate(const TrainingBatch& given,
   at::NoGradGuard no_grad;
   const TrainingBatch batch = to_device(given, setup_.device);
   const StepData data = step_data(batch, std::nullopt, setup_.rng.fork("evaluation"));
-  use_snapshots(std::nullopt);
+  teachers_.use_snapshots(std::nullopt);
   const TensorMap goal = goal_of(*setup_.objective, rows_for(batch), data);
   std::vector<LossValues> values(architectures.size());
   for (const std::vector<size_t>& group : by_front_end(architectures)) {

@@ -19,9 +19,9 @@
 #include "distill/objective/objective.h"
 #include "distill/train/drop_masked.h"
 #include "distill/train/gradient_reducer.h"
+#include "distill/train/live_teachers.h"
 #include "distill/train/sampler.h"
 #include "distill/train/shared_front_end.h"
-#include "distill/train/snapshots.h"
 #include "supernet/model/parameters.h"
 #include "supernet/model/supernet.h"
 
@@ -117,8 +117,6 @@ class Learner {
   std::vector<TensorSlice> front_end_slices(const Architecture& architecture) const;
   std::vector<TensorSlice> encoder_slices(const Architecture& architecture) const;  // and heads
   void expect_slices(const std::vector<TensorSlice>& slices, GradientReducer& reducer) const;
-  Subnet teacher_of(const Supernet& given) const;
-  void use_snapshots(std::optional<double> progress);  // nothing: outside training
   Rows rows_for(const TrainingBatch& batch) const;
   Rows training_rows(const TrainingBatch& batch) const;  // of other clips, where asked
   void observe(const TensorMap& goal, const StepData& step);
@@ -126,9 +124,8 @@ class Learner {
 
   Setup setup_;
   Parameters parameters_;
-  std::vector<Subnet> teachers_;
-  std::map<size_t, size_t> snapshot_of_;  // the one that a teacher of `snapshots` is
-  std::optional<TensorMap> state_;        // nothing before it is first needed
+  LiveTeachers teachers_;
+  std::optional<TensorMap> state_;  // nothing before it is first needed
   TensorMap observed_;
   StepData observed_step_;
   std::vector<Gradients> more_gradients_;  // of all parts of a batch but the first

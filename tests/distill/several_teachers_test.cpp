@@ -4,24 +4,18 @@
 
 #include "core/errors.h"
 #include "distill/objective/layer_mean.h"
-#include "tests/distill/objective/parsed.h"
 #include "tests/distill/training.h"
 
 namespace concertina {
 namespace {
+
+using testing::taught_by;
 
 class StageOfTeachers : public testing::Training {
  protected:
   StageResult run(const std::string& name, const DistillOptions& options, const Supernet& second) {
     return distill_stage(options, {2, space, teacher, nullptr, manifest, {{"b", second}}},
                          context(name));
-  }
-  static DistillOptions taught_by(const std::string& teachers) {
-    DistillOptions options;
-    options.train = testing::tiny_training(4);
-    options.train.dtype = Precision::kFp32;
-    options.objective = testing::options_of(teachers);
-    return options;
   }
   Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   Supernet b = Supernet::random(testing::tiny_teacher(space), Rng(2));

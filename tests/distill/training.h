@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "distill/distill.h"
 #include "distill/pretrain/pretrain.h"
+#include "tests/distill/objective/parsed.h"
 #include "tests/distill/tiny.h"
 
 namespace concertina::testing {
@@ -28,6 +29,15 @@ inline PretrainOptions tiny_pretraining() {
   options.units.clusters = 8;
   options.units.sample_frames = 400;
   options.layers = {1};
+  return options;
+}
+
+// Stage options of a few fp32 steps with an objective, as YAML.
+inline DistillOptions taught_by(const std::string& objective) {
+  DistillOptions options;
+  options.train = tiny_training(4);
+  options.train.dtype = Precision::kFp32;
+  options.objective = options_of(objective);
   return options;
 }
 

@@ -2,8 +2,9 @@
 
 #include <gmock/gmock.h>
 
+#include "core/config.h"
 #include "core/errors.h"
-#include "supernet/space/search_space_yaml.h"
+#include "supernet/space/search_space_config.h"
 #include "tests/space/spaces.h"
 
 namespace concertina {
@@ -53,8 +54,10 @@ TEST(DropOrder, NeedsAllLayersOfASpaceWithSeveralDepths) {
 TEST(DropOrder, SetsAreWrittenAndReadAgain) {
   const SearchSpace space =
       with_drop_order(load_space("pocket-deep.yaml"), std::vector{3, 0, 5, 1, 4, 2});
-  const std::string yaml = yaml_of(space);
-  EXPECT_THAT(yaml, testing::HasSubstr("policy: explicit, sets: {2: [2, 4], 3: [1, 2, 4], "));
+  const std::string yaml = yaml_of(json_of(space));
+  EXPECT_THAT(yaml, testing::AllOf(testing::HasSubstr("policy: \"explicit\""),
+                                   testing::ContainsRegex("2\"?: \\[2, 4\\]\n"),
+                                   testing::ContainsRegex("3\"?: \\[1, 2, 4\\]\n")));
   EXPECT_EQ(json_of(search_space_from_json(yaml)), json_of(space));
 }
 

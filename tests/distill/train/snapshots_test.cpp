@@ -8,7 +8,6 @@
 
 #include "core/errors.h"
 #include "supernet/model/model_file.h"
-#include "tests/distill/objective/parsed.h"
 #include "tests/distill/one_step.h"
 #include "tests/distill/training.h"
 
@@ -42,13 +41,6 @@ class SnapshotsOfARun : public testing::Training {
   }
   std::vector<Snapshot> snapshots(const std::string& name) const {
     return find_snapshots(folder.path / name / kSnapshots);
-  }
-  static DistillOptions taught(const std::string& objective) {
-    DistillOptions options;
-    options.train = testing::tiny_training(4);
-    options.train.dtype = Precision::kFp32;
-    options.objective = testing::options_of(objective);
-    return options;
   }
   StageResult distill(const std::string& name, const NamedTeacher& course,
                       const DistillOptions& options) {
@@ -129,7 +121,8 @@ TEST_F(SnapshotsOfARun, GuideAStage) {
     return NamedTeacher{"course", load_model(found.back().model),
                         SnapshotSchedule{guidance, found}};
   };
-  const DistillOptions options = taught("{kind: layer_mean, top: 2, teachers: [course]}");
+  const DistillOptions options =
+      testing::taught_by("{kind: layer_mean, top: 2, teachers: [course]}");
   const TensorMap last =
       distill("last", {"course", load_model(found.back().model)}, options).model.weights();
   const TensorMap waypoint =
