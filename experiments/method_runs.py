@@ -32,7 +32,7 @@ def link(source, target):
         os.link(source, target)
 
 
-def train(method, start, out, seed, steps, settings=(), data=None, threads=None, shared=None):
+def train(method, start, out, seed, steps, settings=(), data=None, threads=None, shared=None, device=None):
     """Stage 2 of a method in `out`, unless it is finished there. `start`: a run with teacher/ and stage1/; `shared`: folder of units
     of this seed and of further teachers, which the first run that makes them leaves there."""
     if (out / "stage2/model.safetensors").exists():
@@ -51,6 +51,8 @@ def train(method, start, out, seed, steps, settings=(), data=None, threads=None,
         command += ["--set", value]
     if threads:
         command += ["--threads", str(threads)]
+    if device:
+        command += ["--device", device]
     if (out / "stage2").exists():
         command.append("--resume")
     tables.run(*command)

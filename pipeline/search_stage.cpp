@@ -46,6 +46,8 @@ StudyReport search_with_progress(const SearchInputs& inputs, StudyFile& study,
                                  const StopToken& stop) {
   const SearchConfig& search = inputs.config.search;
   const SubnetEvaluator evaluator = make_evaluator(inputs, study, stop);
+  const std::string fidelity = fidelity_name(
+      tasks_for(inputs.config, *inputs.manifest, searched_metrics(search), Split::kDev));
   const SearchSpace& space = inputs.supernet->space();
   const auto searcher =
       make_searcher(searcher_options(inputs.config, study.header().objectives), space);
@@ -54,7 +56,8 @@ StudyReport search_with_progress(const SearchInputs& inputs, StudyFile& study,
   auto done = study.trial_count();
   Progress bar("search", search.trials, done);
   const StudyReport report =
-      run_study(space, *searcher, evaluator, *executor, study, {.trials = search.trials}, stop,
+      run_study(space, *searcher, evaluator, *executor, study,
+                {.trials = search.trials, .fidelity = fidelity}, stop,
                 [&](const StudyProgress& progress) {
                   bar.note(fmt::format("hypervolume {:.4f}, front {}", progress.hypervolume,
                                        progress.front_size));

@@ -101,6 +101,11 @@ TaskOptions tasks_for(const PipelineConfig& config, const Manifest& manifest,
   return options;
 }
 
+std::string fidelity_name(const TaskOptions& searched) {
+  const bool all = searched.tasks.empty() || searched.fidelity >= 1;
+  return all ? "full" : fmt::format("{}", searched.fidelity);
+}
+
 DistillScoreOptions distill_score_options(const PipelineConfig& config) {
   const TrainOptions& train = config.stage2.train;
   return {.crops = train.validation_crops,

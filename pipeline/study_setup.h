@@ -26,6 +26,8 @@ bool is_searched(const SearchConfig& search, const std::string& metric);
 // which the search scores, at the search's fidelity.
 TaskOptions tasks_for(const PipelineConfig& config, const Manifest& manifest,
                       const std::vector<std::string>& metrics, Split split);
+// What the trials of such a search record: "full", or the share of each task's clips as "0.01".
+std::string fidelity_name(const TaskOptions& searched);
 DistillScoreOptions distill_score_options(const PipelineConfig& config);
 TeacherScoreOptions teacher_score_options(const PipelineConfig& config);
 // Of sizes, of distill.l1 where it is searched, of kTeacherMetrics where one is among `metrics`, of

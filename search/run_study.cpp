@@ -143,7 +143,8 @@ class StudyLoop {
     int64_t number = report_.trials;
     for (Genome& genome : searcher_.ask(searcher_.batch_size())) {
       Architecture architecture = codec_.decode(genome);
-      proposals.push_back({number++, std::move(architecture), std::move(genome)});
+      proposals.push_back(
+          {number++, std::move(architecture), std::move(genome), options_.fidelity});
     }
     if (proposals.empty()) return false;
     study_.begin_generation(

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <string>
 
 #include "core/stop.h"
 #include "search/evaluator.h"
@@ -15,6 +16,7 @@ namespace concertina {
 
 struct StudyOptions {
   int64_t trials = 200;
+  std::string fidelity = "full";  // recorded with new trials: see Trial::fidelity
 };
 
 struct StudyProgress {

@@ -36,7 +36,7 @@ struct Trial {
   int64_t number = 0;  // 0-based, in ask order
   Architecture architecture;
   Genome genome;
-  std::string fidelity = "full";  // which data and how much; part of the fingerprint
+  std::string fidelity = "full";  // of the tasks' clips: all of them, or a share such as "0.01"
   TrialState state = TrialState::kComplete;
   std::map<std::string, double> values;  // by metric, on dev data
   std::string error;                     // for kFailed

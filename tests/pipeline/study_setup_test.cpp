@@ -20,5 +20,11 @@ TEST(StudySetup, TheSearchReadsAShareOfTheClipsThatTheFrontIsScoredOn) {
   EXPECT_EQ(fidelity(Split::kTest), 0.001);
 }
 
+TEST(StudySetup, TrialsNameTheShareOfTheClips) {
+  EXPECT_EQ(fidelity_name({.tasks = {"pr"}, .fidelity = 0.01}), "0.01");
+  EXPECT_EQ(fidelity_name({.tasks = {"pr"}}), "full");
+  EXPECT_EQ(fidelity_name({.tasks = {}, .fidelity = 0.01}), "full");  // no score depends on it
+}
+
 }  // namespace
 }  // namespace concertina

@@ -218,6 +218,17 @@ TEST(RunStudy, NonFiniteScoresFail) {
   EXPECT_EQ(study.trials()[5].error, "macs was not measured");
 }
 
+TEST(RunStudy, TrialsRecordTheFidelityOfTheirSearch) {
+  const Folder folder;
+  StudyFile study = StudyFile::create(folder / "s.db", formula_header());
+  const SearchSpace space = pocket_space();
+  const auto searcher = make_searcher(options_of({}), space);
+  const auto executor = make_tbb_executor(1);
+  const StudyOptions options{.trials = 12, .fidelity = "0.01"};
+  run_study(space, *searcher, FormulaEvaluator(), *executor, study, options, {});
+  for (const Trial& trial : study.trials()) EXPECT_EQ(trial.fidelity, "0.01");
+}
+
 TEST(RunStudy, ASmallSpaceEndsTheStudyEarly) {
   const Folder folder;
   StudyHeader header = formula_header();
