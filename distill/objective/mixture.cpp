@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "supernet/nn/ops.h"
+
 namespace concertina {
 namespace {
 
@@ -15,52 +17,48 @@ at::Tensor normalised_weights(const at::Tensor& weights) {
   return positive / positive.sum(-1, true);
 }
 
-// On the simplex, uniformly; the first two are `start` and equal weights.
-at::Tensor first_members(const at::Tensor& start, Rng& rng) {
-  const int64_t weights = start.size(0), members = kMembersPerWeight * weights;
-  std::vector<double> draws(static_cast<size_t>((members - 2) * weights));
-  for (double& draw : draws) draw = -std::log(1 - rng.uniform());
-  const at::Tensor random =
-      at::tensor(draws, at::kDouble).view({members - 2, weights}).to(start.options());
-  return normalised_weights(
-      at::cat({start.unsqueeze(0), at::ones_like(start).unsqueeze(0), random}));
-}
-
-// Which members a generation's mutants are made of, three others for each, and which of their weights they keep.
-struct Generation {
-  std::vector<int64_t> members;  // [3, count]
-  std::vector<double> kept;      // [count, weights]: 1 where the old member's weight is
+// Random numbers of a run. They are drawn at once, so that a device gets them in one copy each, which the host does not wait for.
+struct Draws {
+  at::Tensor members;  // [members - 2, weights]: exponential, so that they are uniform on the simplex once they are normalised
+  at::Tensor others;   // [generations, 3 members]: of which a generation's mutants are made, three others for each
+  at::Tensor kept;     // [generations, members, weights]: 1 where the old member's weight is kept
 };
 
-Generation drawn_generation(int64_t count, int64_t weights, Rng& rng) {
-  Generation drawn;
-  drawn.members.resize(static_cast<size_t>(3 * count));
-  drawn.kept.assign(static_cast<size_t>(count * weights), 0);
-  for (int64_t i = 0; i < count; ++i) {
-    std::vector<int64_t> used = {i};
-    while (used.size() < 4) {
-      const int64_t other = rng.below(count);
-      if (std::find(used.begin(), used.end(), other) == used.end()) used.push_back(other);
-    }
-    for (int64_t k = 0; k < 3; ++k)
-      drawn.members[static_cast<size_t>(k * count + i)] = used[static_cast<size_t>(k + 1)];
-    const int64_t always = rng.below(weights);
-    for (int64_t j = 0; j < weights; ++j) {
-      const bool crossed = rng.chance(kCrossover) || j == always;
-      drawn.kept[static_cast<size_t>(i * weights + j)] = crossed ? 0 : 1;
-    }
+std::vector<int64_t> three_others(int64_t member, int64_t members, Rng& rng) {
+  std::vector<int64_t> used = {member};
+  while (used.size() < 4) {
+    const int64_t other = rng.below(members);
+    if (std::find(used.begin(), used.end(), other) == used.end()) used.push_back(other);
   }
-  return drawn;
+  return {used.begin() + 1, used.end()};
 }
 
-at::Tensor trial_members(const at::Tensor& population, Rng& rng) {
-  const int64_t count = population.size(0), weights = population.size(1);
-  const Generation drawn = drawn_generation(count, weights, rng);
-  const at::Tensor members = at::tensor(drawn.members, at::kLong).to(population.device());
-  const at::Tensor kept = at::tensor(drawn.kept, at::kDouble).to(population.options());
-  const auto others = population.index_select(0, members).chunk(3);
-  const at::Tensor mutants = others[0] + (others[1] - others[2]) * kDifferenceWeight;
-  return normalised_weights(at::lerp(mutants, population, kept.view({count, weights})));
+Draws drawn(int64_t members, int64_t weights, int64_t generations, Rng& rng) {
+  std::vector<double> first(static_cast<size_t>((members - 2) * weights));
+  for (double& draw : first) draw = -std::log(1 - rng.uniform());
+  std::vector<int64_t> others(static_cast<size_t>(generations * 3 * members));
+  std::vector<double> kept;
+  for (int64_t generation = 0; generation < generations; ++generation) {
+    for (int64_t i = 0; i < members; ++i) {
+      const std::vector<int64_t> three = three_others(i, members, rng);
+      for (int64_t k = 0; k < 3; ++k)
+        others[static_cast<size_t>((generation * 3 + k) * members + i)] =
+            three[static_cast<size_t>(k)];
+      const int64_t always = rng.below(weights);
+      for (int64_t j = 0; j < weights; ++j)
+        kept.push_back(rng.chance(kCrossover) || j == always ? 0 : 1);
+    }
+  }
+  return {at::tensor(first, at::kDouble).view({members - 2, weights}),
+          at::tensor(others, at::kLong).view({generations, 3 * members}),
+          at::tensor(kept, at::kDouble).view({generations, members, weights})};
+}
+
+at::Tensor mutants_of(const at::Tensor& population, const at::Tensor& others,
+                      const at::Tensor& kept) {
+  const auto three = population.index_select(0, others).chunk(3);
+  const at::Tensor mutants = three[0] + (three[1] - three[2]) * kDifferenceWeight;
+  return normalised_weights(at::lerp(mutants, population, kept));
 }
 
 }  // namespace
@@ -72,10 +70,17 @@ at::Tensor mixture_cross_entropy(const at::Tensor& weights, const at::Tensor& pr
 
 at::Tensor evolved_weights(const at::Tensor& start, const at::Tensor& probabilities,
                            int64_t generations, Rng rng) {
-  at::Tensor population = first_members(start, rng);
+  const int64_t weights = start.size(0), members = kMembersPerWeight * weights;
+  const Draws draws = drawn(members, weights, generations, rng);
+  const auto sent = [&](const at::Tensor& t) { return to_device(t, start.device()); };
+  const at::Tensor others = sent(draws.others),
+                   kept = sent(draws.kept.to(start.scalar_type())),
+                   random = sent(draws.members.to(start.scalar_type()));
+  at::Tensor population = normalised_weights(
+      at::cat({start.unsqueeze(0), at::ones_like(start).unsqueeze(0), random}));
   at::Tensor entropy = mixture_cross_entropy(population, probabilities);
   for (int64_t i = 0; i < generations; ++i) {
-    const at::Tensor trial = trial_members(population, rng);
+    const at::Tensor trial = mutants_of(population, others[i], kept[i]);
     const at::Tensor other = mixture_cross_entropy(trial, probabilities);
     population = at::where(other.le(entropy).unsqueeze(1), trial, population);
     entropy = at::minimum(entropy, other);

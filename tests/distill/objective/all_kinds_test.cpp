@@ -14,6 +14,7 @@
 #include "supernet/model/unit_head.h"
 #include "tests/distill/objective/parsed.h"
 #include "tests/distill/tiny.h"
+#include "tests/fake_device.h"
 
 namespace concertina {
 namespace {
@@ -82,7 +83,8 @@ class AllKinds : public ::testing::TestWithParam<Case> {
     return teacher_rows(objective_of(GetParam().yaml)->needs().rows, {&net, 1}, net.blueprint,
                         batch.speech);
   }
-  std::unique_ptr<Learner> learner(double in_place, int32_t parts = 1) const {
+  std::unique_ptr<Learner> learner(double in_place, int32_t parts = 1,
+                                   at::Device device = at::kCPU) const {
     auto objective = objective_of(GetParam().yaml);
     auto heads = objective->parameters(rng);
     return std::make_unique<Learner>(Learner::Setup{
@@ -93,9 +95,17 @@ class AllKinds : public ::testing::TestWithParam<Case> {
         .teachers = {teacher},
         .in_place = in_place,
         .parts = parts,
+        .device = device,
         .statistics = std::make_shared<OneBatch>(batch),
         .steps = 40,
         .rng = rng});
+  }
+  // A step as the trainer makes it, but for the optimiser's.
+  void learn_and_update(Learner& learner, GradientReducer& reducer, int64_t step) const {
+    learner.learn(batch, step, reducer);
+    reducer.finish();
+    const auto good = at::ones({}, at::TensorOptions(learner.device()).dtype(at::kBool));
+    if (!learner.observed().empty()) learner.update_state(learner.observed(), good);
   }
   // With keys of earlier clips, where there is a queue.
   static void fill_queue(Learner& learner) {
@@ -170,6 +180,57 @@ TEST_P(AllKinds, GradientsEqualAutogradThroughSlices) {
       for (const TrainingBatch& given : {batch, cached}) expect_plain_gradients(step, share, given);
     }
   }
+}
+
+// Two steps, so that the second has a state that the first changed.
+TEST_P(AllKinds, StepsAreTheSameOnAnotherDevice) {
+  struct Learnt {
+    at::Tensor gradient;
+    TensorMap state;
+    std::vector<LossValues> validation;
+  };
+  TrainingBatch unseen = batch;  // a queue does not have its keys
+  unseen.speech.waveform = testing::tones(2, 8000, 11);
+  const auto learnt_on = [&](at::Device device) {
+    const auto made = learner(traits.in_place ? 0.5 : 0, 1, device);
+    fill_queue(*made);
+    Gradients gradients(made->parameters());
+    const auto alone = single_process_communicator();
+    GradientReducer reducer(*alone, made->parameters(), gradients);
+    for (int64_t step = 3; step < 5; ++step) learn_and_update(*made, reducer, step);
+    return Learnt{gradients.flat.to(at::kCPU).clone(), made->state(),
+                  made->evaluate(unseen, {space.smallest(), space.largest()})};
+  };
+  const Learnt here = learnt_on(at::kCPU), there = learnt_on(testing::other_device());
+  EXPECT_GT(here.gradient.abs().max().item<double>(), 1e-3);
+  EXPECT_LT((here.gradient - there.gradient).abs().max().item<double>(), 2e-4);
+  for (const auto& [name, tensor] : here.state) {
+    const double bound = name.ends_with("weights") ? 1e-2 : 1e-4;  // evolved: rounding chooses
+    const at::Tensor other = there.state.at(name).cpu();
+    EXPECT_LT((tensor - other).abs().max().item<double>(), bound) << name;
+  }
+  for (size_t i = 0; i < here.validation.size(); ++i) {
+    EXPECT_NEAR(here.validation[i].total, there.validation[i].total, 1e-4);
+    ASSERT_EQ(here.validation[i].terms.size(), there.validation[i].terms.size());
+    for (size_t j = 0; j < here.validation[i].terms.size(); ++j)
+      EXPECT_NEAR(here.validation[i].terms[j].second, there.validation[i].terms[j].second, 1e-3);
+  }
+}
+
+TEST_P(AllKinds, NoStepWaitsForTheDevice) {
+  if (!testing::other_device().is_privateuseone())
+    GTEST_SKIP() << "the fake device alone counts waits";
+  const auto made = learner(traits.in_place ? 0.5 : 0, 1, testing::fake_device());
+  Gradients gradients(made->parameters());
+  const auto alone = single_process_communicator();
+  GradientReducer reducer(*alone, made->parameters(), gradients);
+  const auto waits_of = [&](int64_t step) {
+    const int64_t before = testing::host_waits();
+    learn_and_update(*made, reducer, step);
+    return testing::host_waits() - before;
+  };
+  waits_of(3);  // computes the first state
+  EXPECT_EQ(waits_of(4), 0);
 }
 
 TEST_P(AllKinds, EqualPartsOfABatchHaveItsGradient) {
