@@ -55,15 +55,14 @@ StudyReport search_with_progress(const SearchInputs& inputs, StudyFile& study,
   const auto executor = make_tbb_executor(workers, use_one_thread);
   auto done = study.trial_count();
   Progress bar("search", search.trials, done);
-  const StudyReport report =
-      run_study(space, *searcher, evaluator, *executor, study,
-                {.trials = search.trials, .fidelity = fidelity}, stop,
-                [&](const StudyProgress& progress) {
-                  bar.note(fmt::format("hypervolume {:.4f}, front {}", progress.hypervolume,
-                                       progress.front_size));
-                  bar.advance(progress.done - done);
-                  done = progress.done;
-                });
+  const StudyReport report = run_study(
+      space, *searcher, evaluator, *executor, study,
+      {.trials = search.trials, .fidelity = fidelity}, stop, [&](const StudyProgress& progress) {
+        bar.note(
+            fmt::format("hypervolume {:.4f}, front {}", progress.hypervolume, progress.front_size));
+        bar.advance(progress.done - done);
+        done = progress.done;
+      });
   at::set_num_threads(thread_limit());  // the workers' setting is partly global
   return report;
 }

@@ -17,10 +17,11 @@ at::Tensor normalised_weights(const at::Tensor& weights) {
   return positive / positive.sum(-1, true);
 }
 
-// Random numbers of a run. They are drawn at once, so that a device gets them in one copy each, which the host does not wait for.
+// The random numbers of a run, drawn at once: a device gets them in one copy each, which the host does
+// not wait for.
 struct Draws {
-  at::Tensor members;  // [members - 2, weights]: exponential, so that they are uniform on the simplex once they are normalised
-  at::Tensor others;   // [generations, 3 members]: of which a generation's mutants are made, three others for each
+  at::Tensor members;  // [members - 2, weights]: exponential; normalised, uniform on the simplex
+  at::Tensor others;   // [generations, 3 members]: three others for each mutant
   at::Tensor kept;     // [generations, members, weights]: 1 where the old member's weight is kept
 };
 
@@ -73,11 +74,10 @@ at::Tensor evolved_weights(const at::Tensor& start, const at::Tensor& probabilit
   const int64_t weights = start.size(0), members = kMembersPerWeight * weights;
   const Draws draws = drawn(members, weights, generations, rng);
   const auto sent = [&](const at::Tensor& t) { return to_device(t, start.device()); };
-  const at::Tensor others = sent(draws.others),
-                   kept = sent(draws.kept.to(start.scalar_type())),
+  const at::Tensor others = sent(draws.others), kept = sent(draws.kept.to(start.scalar_type())),
                    random = sent(draws.members.to(start.scalar_type()));
-  at::Tensor population = normalised_weights(
-      at::cat({start.unsqueeze(0), at::ones_like(start).unsqueeze(0), random}));
+  at::Tensor population =
+      normalised_weights(at::cat({start.unsqueeze(0), at::ones_like(start).unsqueeze(0), random}));
   at::Tensor entropy = mixture_cross_entropy(population, probabilities);
   for (int64_t i = 0; i < generations; ++i) {
     const at::Tensor trial = mutants_of(population, others[i], kept[i]);
