@@ -203,9 +203,10 @@ TEST_P(AllKinds, StepsAreTheSameOnAnotherDevice) {
   };
   const Learnt here = learnt_on(at::kCPU), there = learnt_on(testing::other_device());
   EXPECT_GT(here.gradient.abs().max().item<double>(), 1e-3);
-  EXPECT_LT((here.gradient - there.gradient).abs().max().item<double>(), 2e-4);
+  const bool evolves = objective_of(GetParam().yaml)->has_assistants();  // weights, by chance
+  EXPECT_LT((here.gradient - there.gradient).abs().max().item<double>(), evolves ? 2e-3 : 2e-4);
   for (const auto& [name, tensor] : here.state) {
-    const double bound = name.ends_with("weights") ? 1e-2 : 1e-4;  // evolved: rounding chooses
+    const double bound = name.ends_with("weights") ? 1e-2 : 1e-4;
     const at::Tensor other = there.state.at(name).cpu();
     EXPECT_LT((tensor - other).abs().max().item<double>(), bound) << name;
   }
