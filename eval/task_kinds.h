@@ -32,7 +32,7 @@ struct TaskKind {
 };
 
 extern const TaskKind kPhoneTask, kKeywordTask, kSpeakerTask, kVerificationTask, kAbxTask,
-    kAbxAcrossTask, kQueryTask, kPhoneSequenceTask, kRecognitionTask, kLanguageTask, kIntentTask,
+    kAbxAcrossTask, kQueryTask, kPhoneSequenceTask, kRecognitionTask, kLanguageTask, kIntentTask, kEmotionTask,
     kSlotTask, kDiarizationTask, kUnitTask;
 
 const std::vector<TaskKind>& task_kinds();

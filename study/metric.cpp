@@ -71,6 +71,11 @@ constexpr std::array kMetrics = {
     per_cent("ic.acc_wsum", kUp),
     per_cent("ic.acc_matched", kUp),
     per_cent("ic.acc_ridge_matched", kUp),
+    per_cent("er.acc", kUp),  // LDA
+    per_cent("er.acc_ridge", kUp),
+    per_cent("er.acc_wsum", kUp),
+    per_cent("er.acc_matched", kUp),
+    per_cent("er.acc_ridge_matched", kUp),
     per_cent("sf.f1_wsum", kUp),  // slot filling through CTC: types, and characters of values
     per_cent("sf.cer_wsum", kDown),
     per_cent("lid.acc", kUp),  // LDA

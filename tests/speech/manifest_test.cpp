@@ -28,6 +28,7 @@ Clip clip_named(const std::string& id) {
   clip.phones = "phones/" + id + ".lab";
   clip.keyword = "yes";
   clip.intent = "agree";
+  clip.emotion = "neutral";
   clip.slots = "<answer>да</answer> и нет";
   clip.source = "festvox-ru";
   clip.group = id;
@@ -47,6 +48,7 @@ TEST(Manifest, ReadsWhatItWrote) {
   EXPECT_EQ(clip.language, "ru");
   EXPECT_EQ(clip.keyword, "yes");
   EXPECT_EQ(clip.intent, "agree");
+  EXPECT_EQ(clip.emotion, "neutral");
   EXPECT_EQ(clip.slots, "<answer>да</answer> и нет");
   EXPECT_EQ(clip.source, "festvox-ru");
   EXPECT_EQ(clip.split, Split::kTest);
