@@ -25,20 +25,22 @@ namespace fs = std::filesystem;
 
 constexpr const char* kGoOn = "packages are kept; run the same command again to continue";
 
-// Its packages, the reader of each, and whether the readers' splits are used.
 struct TierPackage {
   std::string name;
   PackageReader reader;
 };
-struct Tier {
-  std::string name;
-  std::vector<TierPackage> packages;
-  bool split_by_group;  // instead: a tenth of the groups dev, a tenth test
-};
-
 using TierPackages = std::vector<TierPackage>;
 
-const TierPackages& quickstart_packages() {
+struct Tier {
+  std::string name;
+  TierPackages packages;
+  // Instead of the readers' splits: a tenth of the groups dev, a tenth test.
+  bool split_by_group;
+};
+
+// In the order in which every tier reads those it has. Of equal clips the first is kept: the
+// quickstart's come first, so its clips are all in the medium and the reference tier.
+const TierPackages& all_packages() {
   static const TierPackages packages = {
       {"festvox-ru", read_festvox},
       {"asterisk-core-sounds-en-g722", read_asterisk},
@@ -47,28 +49,58 @@ const TierPackages& quickstart_packages() {
       {"asterisk-core-sounds-it-g722", read_asterisk},
       {"asterisk-core-sounds-ru-g722", read_asterisk},
       {"flight-of-the-amazon-queen", read_amazon_queen},
+      {"beneath-a-steel-sky", read_steel_sky},
+      {"asterisk-prompt-es-co", read_sound_files},
+      {"asterisk-prompt-fr-armelle", read_sound_files},
+      {"asterisk-prompt-it-menardi-wav", read_sound_files},
+      {"drascula", read_sound_files},
+      {"drascula-spanish", read_sound_files},
+      {"fillets-ng-data-cs", read_sound_files},
+      {"fillets-ng-data-nl", read_sound_files},
+      {"gcin-voice", read_sound_files},
+      {"hedgewars-data", read_sound_files},
+      {"klettres-data", read_sound_files},
+      {"ktuberling-data", read_sound_files},
+      {"tuxpaint-stamps-default", read_sound_files},
   };
   return packages;
 }
 
-// The quickstart's come first: of equal clips the first is kept, so its clips are all there.
-TierPackages reference_packages() {
-  TierPackages packages = quickstart_packages();
-  packages.push_back({"beneath-a-steel-sky", read_steel_sky});
-  for (const char* name :
-       {"asterisk-prompt-es-co", "asterisk-prompt-fr-armelle", "asterisk-prompt-it-menardi-wav",
-        "drascula", "drascula-spanish", "fillets-ng-data-cs", "fillets-ng-data-nl", "gcin-voice",
-        "hedgewars-data", "klettres-data", "ktuberling-data", "tuxpaint-stamps-default"})
-    packages.push_back({name, read_sound_files});
+using PackageNames = std::vector<std::string>;
+
+TierPackages packages_named(const PackageNames& names) {
+  TierPackages packages;
+  std::ranges::copy_if(
+      all_packages(), std::back_inserter(packages),
+      [&](const std::string& name) { return std::ranges::count(names, name) > 0; },
+      &TierPackage::name);
+  CONCERTINA_ASSERT(packages.size() == names.size());
   return packages;
+}
+
+PackageNames with_names(PackageNames names, const PackageNames& more) {
+  names.insert(names.end(), more.begin(), more.end());
+  return names;
+}
+
+std::vector<Tier> make_tiers() {
+  const PackageNames prompts_and_game = {
+      "asterisk-core-sounds-en-g722", "asterisk-core-sounds-es-g722",
+      "asterisk-core-sounds-fr-g722", "asterisk-core-sounds-it-g722",
+      "asterisk-core-sounds-ru-g722", "flight-of-the-amazon-queen"};
+  const PackageNames small = with_names(prompts_and_game, {"gcin-voice"});
+  const PackageNames quickstart = with_names(prompts_and_game, {"festvox-ru"});
+  const PackageNames medium =
+      with_names(small, {"festvox-ru", "fillets-ng-data-cs", "fillets-ng-data-nl"});
+  return {{"smoke", packages_named({"asterisk-core-sounds-en-g722"}), true},
+          {"small", packages_named(small), false},
+          {"quickstart", packages_named(quickstart), false},
+          {"medium", packages_named(medium), false},
+          {"reference", all_packages(), false}};
 }
 
 const std::vector<Tier>& tiers() {
-  static const std::vector<Tier> all = {
-      {"smoke", {{"asterisk-core-sounds-en-g722", read_asterisk}}, true},
-      {"quickstart", quickstart_packages(), false},
-      {"reference", reference_packages(), false},
-  };
+  static const std::vector<Tier> all = make_tiers();
   return all;
 }
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "core/errors.h"
 #include "speech/audio.h"
@@ -110,6 +111,20 @@ TEST(Tiers, TheReferenceBeginsWithTheQuickstart) {
   const auto reference = tier_sources("reference");
   ASSERT_GT(reference.size(), quickstart.size());
   EXPECT_TRUE(std::equal(quickstart.begin(), quickstart.end(), reference.begin()));
+}
+
+TEST(Tiers, LargerOnesReadTheSmallerOnesPackagesInTheirOrder) {
+  const std::vector<std::pair<std::string, std::string>> pairs = {
+      {"smoke", "small"}, {"small", "medium"}, {"quickstart", "medium"}, {"medium", "reference"}};
+  for (const auto& [smaller, larger] : pairs) {
+    const auto sources = tier_sources(smaller), of_larger = tier_sources(larger);
+    EXPECT_LT(sources.size(), of_larger.size());
+    std::vector<std::string> common;
+    std::ranges::copy_if(of_larger, std::back_inserter(common), [&](const std::string& name) {
+      return std::ranges::count(sources, name) > 0;
+    });
+    EXPECT_EQ(common, sources) << smaller << " in " << larger;
+  }
 }
 
 TEST_F(FetchTest, SaysWhatIsMissingOrDamaged) {
