@@ -2,16 +2,25 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
+#include <utility>
 
 #include "core/errors.h"
+#include "supernet/nn/one_thread_each.h"
 
 namespace concertina {
 namespace {
 
 using ClipIndices = std::vector<int64_t>;
 
-const ProbeClip& probe_clip_at(std::span<const ProbeClip> clips, int64_t index) {
-  return clips[static_cast<size_t>(index)];
+// `clip`: its index, for the loss. Zeros where the loss does not count it.
+ProbeGradients of_one_clip(const at::Tensor& features, size_t clip, const ClipLossFunction& loss,
+                           const ProbeParameters& parameters, const ChannelScale& scale) {
+  const ProbeForward forward(features, parameters, scale);
+  const ClipLoss of_clip = loss(clip, forward.logits);
+  if (!of_clip.of_logits.defined())
+    return {0, forward.gradients(at::zeros_like(forward.logits), features, parameters, scale)};
+  return {of_clip.value, forward.gradients(of_clip.of_logits, features, parameters, scale)};
 }
 
 class ClipTrainer {
@@ -55,13 +64,14 @@ class ClipTrainer {
 
  private:
   double held_out_loss(const ProbeParameters& parameters, const ClipIndices& held_out) const {
-    double sum = 0;
-    for (const int64_t index : held_out) {
-      const ProbeForward forward(probe_clip_at(clips_, index).features.to(at::kFloat), parameters,
-                                 scale_);
-      sum += loss_(static_cast<size_t>(index), forward.logits).value;
-    }
-    return sum;
+    std::vector<double> losses(held_out.size());
+    one_thread_each(losses.size(), [&](size_t i) {
+      const c10::InferenceMode guard;
+      const auto clip = static_cast<size_t>(held_out[i]);
+      const ProbeForward forward(clips_[clip].features, parameters, scale_);
+      losses[i] = loss_(clip, forward.logits).value;
+    });
+    return std::accumulate(losses.begin(), losses.end(), 0.0);
   }
 
   std::span<const ProbeClip> clips_;
@@ -77,26 +87,22 @@ class ClipTrainer {
 ProbeGradients clip_gradients(std::span<const ProbeClip> clips, std::span<const int64_t> picked,
                               const ClipLossFunction& loss, const ProbeParameters& parameters,
                               const ChannelScale& scale) {
-  std::vector<at::Tensor> parts;
-  for (const int64_t index : picked)
-    parts.push_back(probe_clip_at(clips, index).features.to(at::kFloat));
-  const at::Tensor frames = at::cat(parts, 1);
-  const ProbeForward forward(frames, parameters, scale);
-  const at::Tensor of_logits = at::zeros_like(forward.logits);
-  const double share = 1 / static_cast<double>(picked.size());
-  double value = 0;
-  int64_t first = 0;
-  for (size_t i = 0; i < picked.size(); ++i) {
-    const int64_t count = parts[i].size(1);
-    const ClipLoss of_clip =
-        loss(static_cast<size_t>(picked[i]), forward.logits.narrow(0, first, count));
-    if (of_clip.of_logits.defined()) {
-      value += share * of_clip.value;
-      of_logits.narrow(0, first, count).add_(of_clip.of_logits, share);
-    }
-    first += count;
+  std::vector<ProbeGradients> parts(picked.size());
+  one_thread_each(parts.size(), [&](size_t i) {
+    const c10::InferenceMode guard;
+    const auto clip = static_cast<size_t>(picked[i]);
+    parts[i] = of_one_clip(clips[clip].features, clip, loss, parameters, scale);
+  });
+  ProbeGradients sum = std::move(parts.front());
+  for (size_t i = 1; i < parts.size(); ++i) {
+    sum.loss += parts[i].loss;
+    for (const auto member :
+         {&ProbeParameters::layer_logits, &ProbeParameters::weight, &ProbeParameters::bias})
+      sum.of.*member = sum.of.*member + parts[i].of.*member;
   }
-  return {value, forward.gradients(of_logits, frames, parameters, scale)};
+  const auto count = static_cast<double>(picked.size());
+  return {sum.loss / count,
+          {sum.of.layer_logits / count, sum.of.weight / count, sum.of.bias / count}};
 }
 
 TrainedProbe fit_clip_probe(std::span<const ProbeClip> clips, int64_t classes,

@@ -33,7 +33,7 @@ struct ClipLoss {
   at::Tensor of_logits;  // [T, C] float, its gradient; undefined: the clip counts nothing
 };
 
-// Of a clip, by its index, whose logits are [T, C] float, contiguous.
+// Of a clip, by its index, whose logits are [T, C] float, contiguous. Called in several threads.
 using ClipLossFunction = std::function<ClipLoss(size_t clip, const at::Tensor& logits)>;
 
 // Adam without weight decay, from zero weights, the rate falling linearly to 0. The learning rate is the

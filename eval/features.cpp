@@ -128,8 +128,9 @@ std::vector<ClipFeatures> encoded(const Subnet& subnet,
   for (const at::Tensor& hidden : output.hidden) {
     layers.push_back(to_base_frames(output.frames, hidden).to(at::kFloat));
   }
-  const at::Tensor stacked = at::stack(layers);  // [L, B, T, E]
-  if (!at::isfinite(stacked).all().item<bool>())
+  const at::Tensor stacked = at::stack(layers);     // [L, B, T, E]
+  const auto [least, most] = at::aminmax(stacked);  // one pass; NaN if any is
+  if (!at::isfinite(at::stack({least, most})).all().item<bool>())
     throw NumericError("features are not finite numbers: the model's weights are damaged");
   const Blueprint& blueprint = subnet.blueprint;
   std::vector<std::vector<at::Tensor>> parts(clips.size());

@@ -11,6 +11,7 @@
 
 #include "core/errors.h"
 #include "core/rng.h"
+#include "supernet/nn/one_thread_each.h"
 
 namespace concertina {
 namespace {
@@ -164,19 +165,35 @@ std::string ChosenProbe::setting(const std::string& layer_name) const {
 
 namespace {
 
-// Keeps, of one kind of probe, the best layer so far.
-void try_layer(const FoldSums& sums, ProbeKind kind, int64_t layer, double& highest,
-               ChosenProbe& chosen) {
+// Of one layer: its best probe of one kind, with its held-out accuracy alone.
+ChosenProbe probe_of_layer(const FoldSums& sums, ProbeKind kind, int64_t layer) {
   const std::span<const double> shrinkages = default_shrinkages(kind);
   const std::vector<double> accuracies = sums.held_out_accuracies(kind, shrinkages);
   const auto best = std::ranges::max_element(accuracies);
-  chosen.accuracies.push_back(*best);
-  if (*best <= highest) return;
-  highest = *best;
   const double shrinkage = shrinkages[static_cast<size_t>(best - accuracies.begin())];
-  chosen.layer = layer;
-  chosen.folds = sums.used();
-  chosen.probe = solve_probes(sums.all(), kind, std::array{shrinkage}).front();
+  return {.layer = layer,
+          .folds = sums.used(),
+          .probe = solve_probes(sums.all(), kind, std::array{shrinkage}).front(),
+          .accuracies = {*best}};
+}
+
+// Of one layer: probes of its channels, then of their projections.
+std::vector<ChosenProbe> probes_of_layer(std::span<const ProbeKind> kinds, const FoldSums& sums,
+                                         int64_t layer, int64_t width) {
+  std::vector<ChosenProbe> probes;
+  for (const ProbeKind kind : kinds) probes.push_back(probe_of_layer(sums, kind, layer));
+  if (width == 0) return probes;
+  const ProbeSums all = sums.all();
+  const bool wider = all.gram().size(0) > width;
+  const at::Tensor projection = wider ? gaussian_projection(all, width) : at::Tensor();
+  const FoldSums narrow = wider ? sums.projected(projection) : sums;
+  for (const ProbeKind kind : kinds) {
+    ChosenProbe probe = probe_of_layer(narrow, kind, layer);
+    probe.width = wider ? width : 0;
+    if (wider) probe.probe.weight = projection.to(at::kFloat).mm(probe.probe.weight);
+    probes.push_back(std::move(probe));
+  }
+  return probes;
 }
 
 }  // namespace
@@ -184,25 +201,19 @@ void try_layer(const FoldSums& sums, ProbeKind kind, int64_t layer, double& high
 std::vector<ChosenProbe> choose_probes(std::span<const ProbeKind> kinds, int64_t layers,
                                        const std::function<FoldSums(int64_t)>& sums_of,
                                        int64_t width) {
-  const size_t count = width > 0 ? 2 * kinds.size() : kinds.size();
-  std::vector<ChosenProbe> chosen(count);
-  std::vector<double> highest(count, -1.0);
-  for (int64_t l = 0; l < layers; ++l) {
-    const FoldSums sums = sums_of(l);
-    for (size_t k = 0; k < kinds.size(); ++k) try_layer(sums, kinds[k], l, highest[k], chosen[k]);
-    if (width == 0) continue;
-    const ProbeSums all = sums.all();
-    const bool wider = all.gram().size(0) > width;
-    const at::Tensor projection = wider ? gaussian_projection(all, width) : at::Tensor();
-    const FoldSums narrow = wider ? sums.projected(projection) : sums;
-    for (size_t k = 0; k < kinds.size(); ++k) {
-      const size_t at = kinds.size() + k;
-      const double before = highest[at];
-      try_layer(narrow, kinds[k], l, highest[at], chosen[at]);
-      if (highest[at] == before) continue;
-      chosen[at].width = wider ? width : 0;
-      if (wider) chosen[at].probe.weight = projection.to(at::kFloat).mm(chosen[at].probe.weight);
-    }
+  std::vector<std::vector<ChosenProbe>> of_layers(static_cast<size_t>(layers));
+  one_thread_each(of_layers.size(), [&](size_t l) {
+    const c10::InferenceMode guard;
+    const auto layer = static_cast<int64_t>(l);
+    of_layers[l] = probes_of_layer(kinds, sums_of(layer), layer, width);
+  });
+  std::vector<ChosenProbe> chosen;
+  for (size_t k = 0; k < of_layers.front().size(); ++k) {
+    std::vector<double> accuracies;
+    for (const auto& probes : of_layers) accuracies.push_back(probes[k].accuracies.front());
+    const auto best = std::ranges::max_element(accuracies) - accuracies.begin();
+    chosen.push_back(std::move(of_layers[static_cast<size_t>(best)][k]));
+    chosen.back().accuracies = std::move(accuracies);
   }
   return chosen;
 }

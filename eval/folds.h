@@ -69,7 +69,8 @@ struct ChosenProbe {
 };
 
 // For each kind, in order, the layer and the shrinkage with the highest held-out accuracy; of equal
-// ones the lower layer and the stronger shrinkage. `sums_of(layer)` is called once per layer.
+// ones the lower layer and the stronger shrinkage. `sums_of(layer)` is called once per layer, in
+// several threads.
 // Where `width` is not 0, the same again of probes that read a projection of each layer to that
 // width, if it has more channels: a wider layer helps a probe even untrained.
 std::vector<ChosenProbe> choose_probes(std::span<const ProbeKind> kinds, int64_t layers,

@@ -1,9 +1,13 @@
 #include "eval/probe_training.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <cmath>
+
+#include "core/errors.h"
+#include "eval/probe_kernels.h"
 
 namespace concertina {
 namespace {
@@ -16,6 +20,48 @@ at::Tensor weighted_sum(const at::Tensor& weights, const at::Tensor& layers) {
   return weights.unsqueeze(0)
       .mm(layers.reshape({count, -1}))
       .view({layers.size(1), layers.size(2)});
+}
+
+template <class Loop>
+void with_values(const at::Tensor& layers, const Loop& loop) {
+  if (layers.scalar_type() == at::kHalf)
+    return loop(reinterpret_cast<const kernels::fp16_bits*>(layers.const_data_ptr<at::Half>()));
+  CONCERTINA_ASSERT(layers.scalar_type() == at::kFloat);
+  loop(layers.const_data_ptr<float>());
+}
+
+constexpr int64_t kRowsOfAThread = 128;  // at least
+
+// [n, D]
+at::Tensor standardised_sum(const at::Tensor& share, const at::Tensor& layers,
+                            const ChannelScale& scale) {
+  const at::Tensor x = layers.contiguous(), inverse_spread = scale.spread.reciprocal();
+  const at::Tensor weights = share.contiguous(), mean = scale.mean.contiguous();
+  const int64_t rows = x.size(1), width = x.size(2);
+  at::Tensor z = at::empty({rows, width});
+  with_values(x, [&](const auto* values) {
+    at::parallel_for(0, rows, kRowsOfAThread, [&](int64_t begin, int64_t end) {
+      kernels::standardised_sum(values + begin * width, rows * width,
+                                weights.const_data_ptr<float>(), mean.const_data_ptr<float>(),
+                                inverse_spread.const_data_ptr<float>(),
+                                z.data_ptr<float>() + begin * width, x.size(0), end - begin, width);
+    });
+  });
+  return z;
+}
+
+// [L]: the sum over rows and channels of each layer's product with y [n, D].
+at::Tensor layer_products(const at::Tensor& layers, const at::Tensor& y) {
+  const at::Tensor x = layers.contiguous(), other = y.contiguous();
+  at::Tensor products = at::empty({x.size(0)});
+  with_values(x, [&](const auto* values) {
+    at::parallel_for(0, x.size(0), 1, [&](int64_t begin, int64_t end) {
+      for (int64_t l = begin; l < end; ++l)
+        products.data_ptr<float>()[l] = kernels::inner_product(
+            values + l * other.numel(), other.const_data_ptr<float>(), other.numel());
+    });
+  });
+  return products;
 }
 
 ProbeParameters zero_moments(const ProbeParameters& of) {
@@ -61,15 +107,14 @@ ChannelScale channel_scale(std::span<const at::Tensor> features) {
 ProbeForward::ProbeForward(const at::Tensor& layers, const ProbeParameters& parameters,
                            const ChannelScale& scale)
     : share(at::softmax(parameters.layer_logits, 0)),
-      z((weighted_sum(share, layers) - scale.mean) / scale.spread),
+      z(standardised_sum(share, layers, scale)),
       logits(at::addmm(parameters.bias, z, parameters.weight)) {}
 
 ProbeParameters ProbeForward::gradients(const at::Tensor& of_logits, const at::Tensor& layers,
                                         const ProbeParameters& parameters,
                                         const ChannelScale& scale) const {
-  const at::Tensor of_sum = of_logits.mm(parameters.weight.t()) / scale.spread;
-  const at::Tensor of_share =
-      layers.reshape({layers.size(0), -1}).mm(of_sum.reshape({-1, 1})).squeeze(1);
+  const at::Tensor of_sum = of_logits.mm((parameters.weight / scale.spread.unsqueeze(1)).t());
+  const at::Tensor of_share = layer_products(layers, of_sum);
   return {share * (of_share - (share * of_share).sum()), z.t().mm(of_logits), of_logits.sum(0)};
 }
 

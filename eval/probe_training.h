@@ -51,7 +51,7 @@ struct ProbeForward {
   at::Tensor z;       // [n, D], standardised
   at::Tensor logits;  // [n, C]
   ProbeForward(const at::Tensor& layers, const ProbeParameters& parameters,
-               const ChannelScale& scale);  // layers [L, n, D] float
+               const ChannelScale& scale);  // layers [L, n, D] float or half
   // From those of the logits [n, C].
   ProbeParameters gradients(const at::Tensor& of_logits, const at::Tensor& layers,
                             const ProbeParameters& parameters, const ChannelScale& scale) const;

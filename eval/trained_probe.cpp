@@ -32,7 +32,7 @@ class ProbeTrainer {
       const std::span<const int64_t> places = order.next();
       const at::Tensor picked = chosen.index_select(
           0, at::from_blob(const_cast<int64_t*>(places.data()), {batch}, at::kLong));
-      adam.step(probe_gradients(rows_.features.index_select(1, picked).to(at::kFloat),
+      adam.step(probe_gradients(rows_.features.index_select(1, picked),
                                 rows_.labels.index_select(0, picked), adam.parameters(), scale_)
                     .of);
     }

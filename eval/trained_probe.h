@@ -35,7 +35,7 @@ struct ProbeRows {
 TrainedProbe fit_trained_probe(const ProbeRows& rows, const TrainedProbeOptions& options,
                                const StopToken& stop = {});
 
-// For rows [L, n, D] float with labels [n]; the loss is their mean cross-entropy.
+// For rows [L, n, D] float or half with labels [n]; the loss is their mean cross-entropy.
 ProbeGradients probe_gradients(const at::Tensor& layers, const at::Tensor& labels,
                                const ProbeParameters& parameters, const ChannelScale& scale);
 
