@@ -20,7 +20,8 @@ if(CONCERTINA_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
 endif()
 find_program(CONCERTINA_MOLD mold)
 if(CONCERTINA_MOLD)
-  add_link_options(-fuse-ld=mold)
+  # mold 1.10 may begin the read-only part of relocations on a page that is not mapped: such a program does not start.
+  add_link_options(-fuse-ld=mold -Wl,-z,norelro)
 endif()
 
 # Linked by our own targets; headers of dependencies are SYSTEM and give no warnings.
