@@ -14,7 +14,7 @@ const std::vector<TaskKind>& task_kinds() {
   static const std::vector<TaskKind> kinds = {
       kPhoneTask,     kKeywordTask, kSpeakerTask, kVerificationTask,  kAbxTask,
       kAbxAcrossTask, kUnitTask,    kQueryTask,   kPhoneSequenceTask, kRecognitionTask,
-      kLanguageTask,  kIntentTask, kEmotionTask,  kSlotTask,    kDiarizationTask};
+      kLanguageTask,  kIntentTask,  kEmotionTask, kSlotTask,          kDiarizationTask};
   return kinds;
 }
 

@@ -32,8 +32,8 @@ struct TaskKind {
 };
 
 extern const TaskKind kPhoneTask, kKeywordTask, kSpeakerTask, kVerificationTask, kAbxTask,
-    kAbxAcrossTask, kQueryTask, kPhoneSequenceTask, kRecognitionTask, kLanguageTask, kIntentTask, kEmotionTask,
-    kSlotTask, kDiarizationTask, kUnitTask;
+    kAbxAcrossTask, kQueryTask, kPhoneSequenceTask, kRecognitionTask, kLanguageTask, kIntentTask,
+    kEmotionTask, kSlotTask, kDiarizationTask, kUnitTask;
 
 const std::vector<TaskKind>& task_kinds();
 const TaskKind& task_kind(const std::string& name);  // InputError with the nearest name
