@@ -3,7 +3,9 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
+#include "eval/task_kinds.h"
 #include "eval/utterance_task.h"
 
 namespace concertina {
@@ -22,5 +24,18 @@ PreparedTask column_task(const Manifest& manifest, const ClassColumn& column,
                          const TaskOptions& options, Split split);
 // TaskKind::facts: the clips that have a label, and min_option.
 Facts column_facts(const Manifest& manifest, const ClassColumn& column);
+
+// Of a column without options, as a task.
+template <const ClassColumn& (*column)()>
+TaskKind column_task_kind(std::string_view labels) {
+  return {.name = column().task,
+          .labels = labels,
+          .prepare = [](const Manifest& manifest, const TaskOptions& options,
+                        Split split) { return column_task(manifest, column(), options, split); },
+          .facts = [](const Manifest& manifest,
+                      const TaskOptions&) { return column_facts(manifest, column()); },
+          .test_facts = nullptr,
+          .same_text_leaks = false};
+}
 
 }  // namespace concertina

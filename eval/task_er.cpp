@@ -10,21 +10,8 @@ const ClassColumn& emotion_column() {
   return column;
 }
 
-PreparedTask prepare_er(const Manifest& manifest, const TaskOptions& options, Split split) {
-  return column_task(manifest, emotion_column(), options, split);
-}
-
-Facts er_facts(const Manifest& manifest, const TaskOptions&) {
-  return column_facts(manifest, emotion_column());
-}
-
 }  // namespace
 
-const TaskKind kEmotionTask = {.name = "er",
-                               .labels = "emotions",
-                               .prepare = prepare_er,
-                               .facts = er_facts,
-                               .test_facts = nullptr,
-                               .same_text_leaks = false};
+const TaskKind kEmotionTask = column_task_kind<emotion_column>("emotions");
 
 }  // namespace concertina

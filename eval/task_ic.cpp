@@ -10,21 +10,8 @@ const ClassColumn& intent_column() {
   return column;
 }
 
-PreparedTask prepare_ic(const Manifest& manifest, const TaskOptions& options, Split split) {
-  return column_task(manifest, intent_column(), options, split);
-}
-
-Facts ic_facts(const Manifest& manifest, const TaskOptions&) {
-  return column_facts(manifest, intent_column());
-}
-
 }  // namespace
 
-const TaskKind kIntentTask = {.name = "ic",
-                              .labels = "intents",
-                              .prepare = prepare_ic,
-                              .facts = ic_facts,
-                              .test_facts = nullptr,
-                              .same_text_leaks = false};
+const TaskKind kIntentTask = column_task_kind<intent_column>("intents");
 
 }  // namespace concertina

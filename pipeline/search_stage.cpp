@@ -25,8 +25,8 @@
 namespace concertina {
 namespace {
 
-SubnetEvaluator make_evaluator(const SearchInputs& inputs, const StudyFile& study,
-                               const StopToken& stop) {
+SubnetEvaluator make_evaluator(const SearchInputs& inputs, const TaskOptions& tasks,
+                               const StudyFile& study, const StopToken& stop) {
   const std::vector<std::string> metrics = searched_metrics(inputs.config.search);
   SubnetEvaluatorParts parts;
   parts.supernet = inputs.supernet;
@@ -35,7 +35,7 @@ SubnetEvaluator make_evaluator(const SearchInputs& inputs, const StudyFile& stud
   if (const auto record = study.latency_model())
     parts.latency = LatencyModel::from_json(record->json);
   parts.manifest = inputs.manifest;
-  parts.tasks = tasks_for(inputs.config, *inputs.manifest, metrics, Split::kDev);
+  parts.tasks = tasks;
   parts.task_dtype = scalar_type(parts.tasks.dtype);
   parts.fingerprints = search_fingerprints(inputs.config, inputs.workspace, *inputs.manifest,
                                            parts.latency ? &*parts.latency : nullptr);
@@ -45,9 +45,9 @@ SubnetEvaluator make_evaluator(const SearchInputs& inputs, const StudyFile& stud
 StudyReport search_with_progress(const SearchInputs& inputs, StudyFile& study,
                                  const StopToken& stop) {
   const SearchConfig& search = inputs.config.search;
-  const SubnetEvaluator evaluator = make_evaluator(inputs, study, stop);
-  const std::string fidelity = fidelity_name(
-      tasks_for(inputs.config, *inputs.manifest, searched_metrics(search), Split::kDev));
+  const TaskOptions tasks =
+      tasks_for(inputs.config, *inputs.manifest, searched_metrics(search), Split::kDev);
+  const SubnetEvaluator evaluator = make_evaluator(inputs, tasks, study, stop);
   const SearchSpace& space = inputs.supernet->space();
   const auto searcher =
       make_searcher(searcher_options(inputs.config, study.header().objectives), space);
@@ -55,14 +55,15 @@ StudyReport search_with_progress(const SearchInputs& inputs, StudyFile& study,
   const auto executor = make_tbb_executor(workers, use_one_thread);
   auto done = study.trial_count();
   Progress bar("search", search.trials, done);
-  const StudyReport report = run_study(
-      space, *searcher, evaluator, *executor, study,
-      {.trials = search.trials, .fidelity = fidelity}, stop, [&](const StudyProgress& progress) {
-        bar.note(
-            fmt::format("hypervolume {:.4f}, front {}", progress.hypervolume, progress.front_size));
-        bar.advance(progress.done - done);
-        done = progress.done;
-      });
+  const StudyReport report =
+      run_study(space, *searcher, evaluator, *executor, study,
+                {.trials = search.trials, .fidelity = fidelity_name(tasks)}, stop,
+                [&](const StudyProgress& progress) {
+                  bar.note(fmt::format("hypervolume {:.4f}, front {}", progress.hypervolume,
+                                       progress.front_size));
+                  bar.advance(progress.done - done);
+                  done = progress.done;
+                });
   at::set_num_threads(thread_limit());  // the workers' setting is partly global
   return report;
 }

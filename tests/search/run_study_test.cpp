@@ -17,6 +17,7 @@ using ::testing::Not;
 struct Plan {
   std::filesystem::path path;
   int64_t trials = 60;
+  std::string fidelity = "full";
   int32_t workers = 1;
   std::string kind = "nsga2";
   int64_t population = 12;
@@ -44,8 +45,8 @@ StudyReport go(const Plan& run) {
                                                       : StudyFile::create(run.path, header);
   const auto searcher = make_searcher(options_of(run), run.space);
   const auto executor = make_tbb_executor(run.workers);
-  return run_study(run.space, *searcher, run.evaluator, *executor, study, {run.trials}, run.stop,
-                   run.progress);
+  return run_study(run.space, *searcher, run.evaluator, *executor, study,
+                   {run.trials, run.fidelity}, run.stop, run.progress);
 }
 
 template <class Expected, class Action>
@@ -220,13 +221,9 @@ TEST(RunStudy, NonFiniteScoresFail) {
 
 TEST(RunStudy, TrialsRecordTheFidelityOfTheirSearch) {
   const Folder folder;
-  StudyFile study = StudyFile::create(folder / "s.db", formula_header());
-  const SearchSpace space = pocket_space();
-  const auto searcher = make_searcher(options_of({}), space);
-  const auto executor = make_tbb_executor(1);
-  const StudyOptions options{.trials = 12, .fidelity = "0.01"};
-  run_study(space, *searcher, FormulaEvaluator(), *executor, study, options, {});
-  for (const Trial& trial : study.trials()) EXPECT_EQ(trial.fidelity, "0.01");
+  go({.path = folder / "s.db", .trials = 12, .fidelity = "0.01"});
+  for (const Trial& trial : StudyFile::open(folder / "s.db").trials())
+    EXPECT_EQ(trial.fidelity, "0.01");
 }
 
 TEST(RunStudy, ASmallSpaceEndsTheStudyEarly) {
