@@ -187,15 +187,20 @@ const OptionTable<SamplerOptions>& sampler_table() {
           .within({0.001, 1})
           .in_fingerprint_if([](const O& o) { return o.in_place && o.in_place_weight != 1; }),
       option("largest_every", &O::largest_every,
-             "the largest subnet is trained in one of so many steps; sandwich and pareto")
+             "the largest subnet is trained in one of so many steps, with alternating alone, with "
+             "sandwich and pareto beside the others")
           .within({1, 10000})
           .in_fingerprint_if([](const O& o) { return o.largest_every > 1; })
           .require(
               [](const O& o) {
-                return o.largest_every == 1 || (!o.in_place && (o.kind == SamplerKind::kSandwich ||
-                                                                o.kind == SamplerKind::kPareto));
+                return o.largest_every == 1 ||
+                       (!o.in_place && o.kind != SamplerKind::kLargest &&
+                        o.kind != SamplerKind::kRandom && o.kind != SamplerKind::kWhole);
               },
-              "expected 1 with in_place, and with kinds other than sandwich and pareto"),
+              "expected 1 with in_place, and with kinds other than sandwich, pareto and alternating")
+          .require(
+              [](const O& o) { return o.kind != SamplerKind::kAlternating || o.largest_every > 1; },
+              "expected at least 2 with kind: alternating"),
       option("candidates", &O::candidates,
              "subnets drawn per bin of MACs, of which pareto keeps the largest")
           .within({1, 10000})

@@ -79,11 +79,11 @@ struct TrainOptions {
 };
 const OptionTable<TrainOptions>& train_table();
 
-// kWhole: SearchSpace::whole(), the storage's full shape.
-enum class SamplerKind { kLargest, kRandom, kSandwich, kPareto, kWhole };
+// kWhole: SearchSpace::whole(), the storage's full shape. kAlternating: one subnet in each step.
+enum class SamplerKind { kLargest, kRandom, kSandwich, kPareto, kAlternating, kWhole };
 template <>
 inline constexpr auto kEnumNames<SamplerKind> =
-    name_table("largest", "random", "sandwich", "pareto", "whole");
+    name_table("largest", "random", "sandwich", "pareto", "alternating", "whole");
 
 struct SamplerOptions {
   SamplerKind kind = SamplerKind::kLargest;

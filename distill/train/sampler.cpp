@@ -22,7 +22,8 @@ bool has_smallest(SamplerKind kind) {
 }
 int32_t random_of(const SamplerOptions& options) {
   if (options.kind == SamplerKind::kLargest || options.kind == SamplerKind::kWhole) return 0;
-  return options.kind == SamplerKind::kRandom ? 1 : options.random;
+  const bool one = options.kind == SamplerKind::kRandom || options.kind == SamplerKind::kAlternating;
+  return one ? 1 : options.random;
 }
 
 std::vector<SampledSubnet> sizes_of(SamplerKind kind, const SearchSpace& space) {
@@ -35,8 +36,8 @@ std::vector<SampledSubnet> sizes_of(SamplerKind kind, const SearchSpace& space) 
   return sizes;
 }
 
-// Largest, smallest and random subnets, as many of each as the kind has. While the space has one
-// member, that one alone.
+// Largest, smallest and random subnets, as many of each as the kind has; with kAlternating the
+// largest or a random one. While the space has one member, that one alone.
 class MixedSampler : public SubnetSampler {
  public:
   MixedSampler(const SamplerOptions& options, const SearchSpace& space, int64_t steps,
@@ -56,10 +57,10 @@ class MixedSampler : public SubnetSampler {
   std::vector<SampledSubnet> draw(int64_t step) const override {
     const int32_t stage = stage_of(step);
     std::vector<SampledSubnet> subnets;
-    const bool only_first = has_first(options_.kind) && stage == 0;
-    if (only_first || (has_first(options_.kind) && step % options_.largest_every == 0))
+    if (has_first(options_.kind) && (stage == 0 || step % options_.largest_every == 0)) {
       subnets.push_back(first_);
-    if (only_first) return subnets;
+      if (stage == 0 || options_.kind == SamplerKind::kAlternating) return subnets;
+    }
     if (has_smallest(options_.kind)) subnets.push_back({"smallest", shrinking_.smallest(stage)});
     Rng rng = rng_.fork("subnets", static_cast<uint64_t>(step));
     for (int32_t i = 1; i <= random_of(options_); ++i) {

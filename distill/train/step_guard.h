@@ -16,7 +16,7 @@ namespace concertina {
 
 // Keeps a running mean of each role's loss (largest, smallest, random1, ...: SampledSubnet) over
 // the steps that were applied. Steps without the largest (sampler.largest_every) have one role less,
-// the first. Not thread-safe.
+// the first; with kind alternating both subnets are one role. Not thread-safe.
 class StepGuard {
  public:
   StepGuard(const OptimizerOptions& options, at::Device device);

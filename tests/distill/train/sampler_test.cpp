@@ -45,6 +45,20 @@ TEST(Sampler, TrainsTheLargestInOneOfSoManySteps) {
   }
 }
 
+TEST(Sampler, AlternatesBetweenTheLargestAndRandomSubnets) {
+  const SearchSpace space = testing::tiny_space();
+  const auto sampler = make_sampler(
+      {.kind = SamplerKind::kAlternating, .random = 2, .largest_every = 3}, space, 10, Rng(1));
+  for (int64_t step = 0; step < 7; ++step) {
+    const auto subnets = sampler->draw(step);
+    ASSERT_EQ(subnets.size(), 1U);
+    EXPECT_EQ(subnets[0].role, step % 3 == 0 ? "largest" : "random1");
+  }
+  EXPECT_EQ(sampler->draw(3)[0].architecture, space.largest());
+  EXPECT_NE(sampler->draw(1)[0].architecture, sampler->draw(2)[0].architecture);
+  EXPECT_EQ(sampler->sizes().size(), 3U);
+}
+
 TEST(Sampler, ShrinksProgressively) {
   const SearchSpace space = testing::tiny_space();
   const auto sampler = make_sampler(
