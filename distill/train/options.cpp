@@ -197,7 +197,8 @@ const OptionTable<SamplerOptions>& sampler_table() {
                        (!o.in_place && o.kind != SamplerKind::kLargest &&
                         o.kind != SamplerKind::kRandom && o.kind != SamplerKind::kWhole);
               },
-              "expected 1 with in_place, and with kinds other than sandwich, pareto and alternating")
+              "expected 1 with in_place, and with kinds other than sandwich, pareto and "
+              "alternating")
           .require(
               [](const O& o) { return o.kind != SamplerKind::kAlternating || o.largest_every > 1; },
               "expected at least 2 with kind: alternating"),

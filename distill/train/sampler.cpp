@@ -22,7 +22,8 @@ bool has_smallest(SamplerKind kind) {
 }
 int32_t random_of(const SamplerOptions& options) {
   if (options.kind == SamplerKind::kLargest || options.kind == SamplerKind::kWhole) return 0;
-  const bool one = options.kind == SamplerKind::kRandom || options.kind == SamplerKind::kAlternating;
+  const bool one =
+      options.kind == SamplerKind::kRandom || options.kind == SamplerKind::kAlternating;
   return one ? 1 : options.random;
 }
 
