@@ -27,7 +27,12 @@ class ClipTrainer {
  public:
   ClipTrainer(std::span<const ProbeClip> clips, int64_t classes, const ClipLossFunction& loss,
               const ClipProbeOptions& options, const StopToken& stop)
-      : clips_(clips), loss_(loss), options_(options), stop_(stop), classes_(classes) {
+      : clips_(clips),
+        loss_(loss),
+        options_(options),
+        stop_(stop),
+        classes_(classes),
+        steps_(clip_probe_steps(std::ssize(clips), options)) {
     std::vector<at::Tensor> features;
     for (const ProbeClip& clip : clips) features.push_back(clip.features);
     scale_ = channel_scale(features);
@@ -51,8 +56,7 @@ class ClipTrainer {
     if (held_out.empty() || others.empty()) return options_.rates.front();
     double best = options_.rates.front(), least = std::numeric_limits<double>::infinity();
     for (const double rate : options_.rates) {
-      const double value =
-          held_out_loss(train(others, rate, options_.search_steps).parameters(), held_out);
+      const double value = held_out_loss(train(others, rate, steps_.search).parameters(), held_out);
       if (!(value < least)) continue;
       least = value;
       best = rate;
@@ -60,7 +64,11 @@ class ClipTrainer {
     return best;
   }
 
-  const ChannelScale& scale() const { return scale_; }
+  TrainedProbe train_on_all(double rate) const {
+    ClipIndices all(clips_.size());
+    std::iota(all.begin(), all.end(), int64_t{0});
+    return train(all, rate, steps_.final).probe(scale_);
+  }
 
  private:
   double held_out_loss(const ProbeParameters& parameters, const ClipIndices& held_out) const {
@@ -79,10 +87,18 @@ class ClipTrainer {
   const ClipProbeOptions& options_;
   const StopToken& stop_;
   int64_t classes_;
+  ClipProbeSteps steps_;
   ChannelScale scale_;
 };
 
 }  // namespace
+
+ClipProbeSteps clip_probe_steps(int64_t clips, const ClipProbeOptions& options) {
+  const int64_t most = options.passes * clips / std::min(clips, options.batch);
+  if (most >= options.steps) return {options.search_steps, options.steps};
+  const int64_t search = options.search_steps * most / options.steps;
+  return {static_cast<int32_t>(std::max<int64_t>(1, search)), static_cast<int32_t>(most)};
+}
 
 ProbeGradients clip_gradients(std::span<const ProbeClip> clips, std::span<const int64_t> picked,
                               const ClipLossFunction& loss, const ProbeParameters& parameters,
@@ -110,18 +126,16 @@ TrainedProbe fit_clip_probe(std::span<const ProbeClip> clips, int64_t classes,
                             const StopToken& stop) {
   CONCERTINA_ASSERT(!clips.empty() && !options.rates.empty());
   const ClipTrainer trainer(clips, classes, loss, options, stop);
-  ClipIndices all, held_out, others;
+  ClipIndices held_out, others;
   for (size_t i = 0; i < clips.size(); ++i) {
     const auto index = static_cast<int64_t>(i);
-    all.push_back(index);
     if (!clips[i].held_out) {
       others.push_back(index);
     } else if (std::ssize(held_out) < options.search_clips) {
       held_out.push_back(index);
     }
   }
-  const double rate = trainer.best_rate(held_out, others);
-  return trainer.train(all, rate, options.steps).probe(trainer.scale());
+  return trainer.train_on_all(trainer.best_rate(held_out, others));
 }
 
 }  // namespace concertina

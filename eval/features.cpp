@@ -1,10 +1,10 @@
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 
 #include <algorithm>
 #include <iterator>
 
 #include "core/errors.h"
+#include "eval/encoded_batches.h"
 #include "eval/tasks.h"
 #include "supernet/model/forward.h"
 #include "supernet/nn/mel.h"
@@ -153,17 +153,22 @@ std::vector<ClipFeatures> encoded(const Subnet& subnet,
 
 FeatureExtractor subnet_features(Subnet subnet) {
   return [subnet = std::move(subnet)](const std::vector<std::vector<float>>& clips) {
-    const size_t parts = std::min(clips.size(), static_cast<size_t>(at::get_num_threads()));
-    std::vector<std::vector<ClipFeatures>> of_parts(std::max<size_t>(parts, 1));
-    one_thread_each(of_parts.size(), [&](size_t i) {
-      const auto cut = [&](size_t part) {
-        return clips.begin() + static_cast<int64_t>(clips.size() * part / of_parts.size());
-      };
-      of_parts[i] = encoded(subnet, {cut(i), cut(i + 1)});
+    std::vector<int64_t> lengths;
+    std::ranges::transform(clips, std::back_inserter(lengths),
+                           [](const auto& clip) { return std::ssize(clip); });
+    std::vector<size_t> bounds = {0};
+    while (bounds.back() < clips.size())
+      bounds.push_back(encoded_batch_end(lengths, bounds.back()));
+    std::vector<std::vector<ClipFeatures>> of_batches(bounds.size() - 1);
+    // Two at least, for one alone would have all threads, whose number may change its rounding.
+    one_thread_each(std::max<size_t>(of_batches.size(), 2), [&](size_t i) {
+      if (i >= of_batches.size()) return;
+      of_batches[i] = encoded(subnet, {clips.begin() + static_cast<int64_t>(bounds[i]),
+                                       clips.begin() + static_cast<int64_t>(bounds[i + 1])});
     });
     std::vector<ClipFeatures> features;
-    for (std::vector<ClipFeatures>& part : of_parts)
-      std::move(part.begin(), part.end(), std::back_inserter(features));
+    for (std::vector<ClipFeatures>& batch : of_batches)
+      std::move(batch.begin(), batch.end(), std::back_inserter(features));
     return features;
   };
 }

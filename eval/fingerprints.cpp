@@ -20,6 +20,7 @@ constexpr const char* kDistillVersion = "1";
 constexpr const char* kTaskVersion = "3";
 constexpr const char* kTeacherVersion = "1";
 constexpr const char* kTrainedVersion = "1";
+constexpr const char* kClipProbeVersion = "2";  // of probes that are trained on whole clips
 
 void add_machine(Facts& facts) {
   facts["LibTorch"] = TORCH_VERSION;
@@ -107,7 +108,8 @@ Fingerprints metric_fingerprints(const ScoreSources& sources) {
           (matched && sources.tasks.probe_width == 0))
         continue;
       Facts& own = all[std::string(metric.name)] = facts;
-      if (trained) own["trained probe"] = kTrainedVersion;
+      if (trained)
+        own["trained probe"] = task_kind(task).trained_only ? kClipProbeVersion : kTrainedVersion;
       if (matched) own["tasks.probe_width"] = fmt::format("{}", sources.tasks.probe_width);
     }
   }

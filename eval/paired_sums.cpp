@@ -78,13 +78,11 @@ std::vector<RidgeFit> fit_ridges(const PairedSums& sums, std::span<const double>
   const at::Tensor variance = covariance.diagonal();
   const at::Tensor scale = at::where(variance > kFlat * variance.max(),
                                      variance.clamp_min(0).rsqrt(), at::zeros_like(variance));
-  const at::Tensor unit = at::eye(variance.size(0), at::kDouble);
   const at::Tensor left = covariance * scale.unsqueeze(1) * scale;
   const at::Tensor right = centred_cross(sums) / sums.count * scale.unsqueeze(1);
   std::vector<RidgeFit> fits;
   for (const double shrinkage : shrinkages) {
-    const at::Tensor factor = cholesky_factors((left + shrinkage * unit).unsqueeze(0)).squeeze(0);
-    const at::Tensor weight = at::cholesky_solve(right, factor) * scale.unsqueeze(1);
+    const at::Tensor weight = solve_shrunk(left, 1, shrinkage, right) * scale.unsqueeze(1);
     fits.push_back(
         {shrinkage, weight, (sums.y - sums.x.unsqueeze(0).mm(weight).squeeze(0)) / sums.count});
   }

@@ -74,13 +74,13 @@ at::Tensor TrainedProbe::scores(const at::Tensor& layers) const {
   return at::addmm(bias, weighted_sum(layer_weights, layers), weight);
 }
 
-std::string probe_setting(const TrainedProbe& probe, int32_t steps) {
+std::string probe_setting(const TrainedProbe& probe) {
   const at::Tensor& weights = probe.layer_weights;
   const auto largest = weights.argmax().item<int64_t>();
   return fmt::format(
       "weighted sum of {} layers, most of layer {} ({:.2f}); Adam, {} steps, rate {:g} chosen on a "
       "fold of train",
-      weights.size(0), largest, weights[largest].item<double>(), steps, probe.rate);
+      weights.size(0), largest, weights[largest].item<double>(), probe.steps, probe.rate);
 }
 
 ChannelScale channel_scale(std::span<const at::Tensor> features) {
@@ -144,7 +144,7 @@ void ProbeAdam::step(const ProbeParameters& gradients) {
 TrainedProbe ProbeAdam::probe(const ChannelScale& scale) const {
   const at::Tensor weight = value_.weight / scale.spread.unsqueeze(1);
   return {at::softmax(value_.layer_logits, 0), weight,
-          value_.bias - scale.mean.unsqueeze(0).mm(weight).squeeze(0), rate_};
+          value_.bias - scale.mean.unsqueeze(0).mm(weight).squeeze(0), rate_, steps_};
 }
 
 std::span<const int64_t> BatchOrder::next() {

@@ -24,11 +24,12 @@ struct TrainedProbe {
   at::Tensor weight;                                  // [D, C] float, of raw features
   at::Tensor bias;                                    // [C] float
   double rate = 0;                                    // learning rate
+  int32_t steps = 0;                                  // of the final training
   at::Tensor scores(const at::Tensor& layers) const;  // [L, n, D] float -> [n, C]
 };
 
 // "weighted sum of 7 layers, most of layer 3 (0.41); Adam, 1000 steps, rate 0.01 chosen on a fold of train"
-std::string probe_setting(const TrainedProbe& probe, int32_t steps);
+std::string probe_setting(const TrainedProbe& probe);
 
 // What is trained: (z - mean) / spread is what the head reads.
 struct ProbeParameters {

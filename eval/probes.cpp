@@ -29,51 +29,47 @@ Moments moments_of(const ProbeSums& sums) {
   m.mean = sums.class_sums().sum(0) / m.n;
   m.class_means = sums.class_sums() / sums.class_counts().clamp_min(1).unsqueeze(1);
   m.prior = sums.class_counts() / m.n;
-  m.total = sums.gram() / m.n - at::outer(m.mean, m.mean);
+  m.total = (sums.gram() / m.n).sub_(at::outer(m.mean, m.mean));
   m.scale = unit_variance_scale(m.total.diagonal());
   return m;
 }
 
+// In place.
 at::Tensor scaled(const at::Tensor& covariance, const at::Tensor& scale) {
-  return covariance * scale.unsqueeze(1) * scale;
+  return covariance.mul_(scale.unsqueeze(1)).mul_(scale);
 }
 
 struct System {
-  at::Tensor matrices;  // [K, D, D], one for each shrinkage
-  at::Tensor right;     // [D, C]
+  at::Tensor matrix;  // [D, D], without shrinkage
+  double level = 1;   // of the identity
+  at::Tensor right;   // [D, C]
 };
 
-at::Tensor as_column(std::span<const double> shrinkages) {
-  std::vector<double> values(shrinkages.begin(), shrinkages.end());
-  return at::tensor(values, at::kDouble).view({-1, 1, 1});
-}
-
-System ridge_system(const Moments& m, const at::Tensor& shrinkages) {
-  const at::Tensor unit = at::eye(m.mean.size(0), m.mean.options());
+System ridge_system(const Moments& m) {
   const at::Tensor joint = (m.class_means - m.mean) * m.prior.unsqueeze(1);
-  return {scaled(m.total, m.scale) + shrinkages * unit, (joint * m.scale).t()};
+  return {scaled(m.total.clone(), m.scale), 1, (joint * m.scale).t()};
 }
 
-System lda_system(const Moments& m, const at::Tensor& shrinkages) {
-  const at::Tensor unit = at::eye(m.mean.size(0), m.mean.options());
+System lda_system(const Moments& m) {
   const at::Tensor centred = m.class_means - m.mean;
-  const at::Tensor between = (centred * m.prior.unsqueeze(1)).t().mm(centred);
+  const at::Tensor right = (centred * m.scale).t();
   // Where each class has one frame, what is left are rounding errors; without them the class of the
   // nearest mean is chosen.
-  const bool varies = m.n > m.prior.count_nonzero().item<double>();
-  const at::Tensor within = varies ? scaled(m.total - between, m.scale) : at::zeros_like(m.total);
-  const at::Tensor level =
-      varies ? within.diagonal().mean().clamp_min(kLeastVariance) : at::ones({}, m.total.options());
-  return {(1 - shrinkages) * within + shrinkages * level * unit, (centred * m.scale).t()};
+  if (m.n <= m.prior.count_nonzero().item<double>()) return {at::zeros_like(m.total), 1, right};
+  const at::Tensor between = (centred * m.prior.unsqueeze(1)).t().mm(centred);
+  const at::Tensor within = scaled(m.total - between, m.scale);
+  return {within, std::max(within.diagonal().mean().item<double>(), kLeastVariance), right};
 }
 
 // [K, D, C] that act on raw features.
-at::Tensor solve(const Moments& m, const System& system) {
-  const at::Tensor factors = cholesky_factors(system.matrices);
-  const int64_t count = system.matrices.size(0);
-  const at::Tensor solved =
-      at::cholesky_solve(system.right.expand({count, -1, -1}).contiguous(), factors);
-  return solved * m.scale.view({1, -1, 1});
+at::Tensor solve(const Moments& m, ProbeKind kind, std::span<const double> shrinkages) {
+  const System system = kind == ProbeKind::kRidge ? ridge_system(m) : lda_system(m);
+  std::vector<at::Tensor> solved;
+  for (const double shrinkage : shrinkages) {
+    const double kept = kind == ProbeKind::kRidge ? 1 : 1 - shrinkage;
+    solved.push_back(solve_shrunk(system.matrix, kept, shrinkage * system.level, system.right));
+  }
+  return at::stack(solved) * m.scale.view({1, -1, 1});
 }
 
 // [K, C] for weights [K, D, C] that act on raw features.
@@ -160,9 +156,7 @@ std::vector<LinearProbe> solve_probes(const ProbeSums& sums, ProbeKind kind,
                                       std::span<const double> shrinkages) {
   CONCERTINA_ASSERT(sums.count() > 0);
   const Moments m = moments_of(sums);
-  const at::Tensor column = as_column(shrinkages);
-  const System system = kind == ProbeKind::kRidge ? ridge_system(m, column) : lda_system(m, column);
-  const at::Tensor weights = solve(m, system);
+  const at::Tensor weights = solve(m, kind, shrinkages);
   const at::Tensor bias = biases(m, sums.shift(), weights, kind);
   std::vector<LinearProbe> probes;
   for (size_t k = 0; k < shrinkages.size(); ++k) {

@@ -45,8 +45,8 @@ class SequenceRun : public TaskRun {
     CONCERTINA_ASSERT(probe_.has_value());
     std::vector<TaskScore> scores;
     for (size_t m = 0; m < errors_.size(); ++m)
-      scores.push_back(score_of(data_.metrics[m].name, errors_[m],
-                                probe_setting(*probe_, options_.steps), intervals));
+      scores.push_back(
+          score_of(data_.metrics[m].name, errors_[m], probe_setting(*probe_), intervals));
     return scores;
   }
 

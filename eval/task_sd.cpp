@@ -118,11 +118,10 @@ class SdRun : public TaskRun {
 
   std::vector<TaskScore> scores(Intervals intervals) const override {
     CONCERTINA_ASSERT(probe_.has_value());
-    return {score_of(
-        "sd.der_wsum", hits_,
-        fmt::format("{}; threshold {}, median of {} frames", probe_setting(*probe_, options_.steps),
-                    decoding_.threshold, decoding_.median),
-        intervals)};
+    return {score_of("sd.der_wsum", hits_,
+                     fmt::format("{}; threshold {}, median of {} frames", probe_setting(*probe_),
+                                 decoding_.threshold, decoding_.median),
+                     intervals)};
   }
 
  private:

@@ -1,5 +1,6 @@
 #include "eval/tasks.h"
 
+#include <ATen/Parallel.h>
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -7,10 +8,12 @@
 #include <array>
 #include <optional>
 #include <set>
+#include <span>
 #include <unordered_map>
 
 #include "core/errors.h"
 #include "core/log.h"
+#include "eval/encoded_batches.h"
 #include "eval/leaks.h"
 #include "eval/task.h"
 #include "eval/task_audio.h"
@@ -19,8 +22,6 @@
 
 namespace concertina {
 namespace {
-
-constexpr int64_t kBatchSamples = 60 * kTaskSampleRate;  // padding included
 
 PreparedTask prepare_or_log(const std::string& name, const Manifest& clips,
                             const TaskOptions& options, Split split) {
@@ -65,13 +66,14 @@ using ClipBatch = std::vector<int64_t>;
 std::vector<ClipBatch> length_sorted_batches(const TaskAudio& audio, std::vector<int64_t> clips) {
   const auto length = [&](int64_t clip) { return audio.length(clip); };
   std::ranges::stable_sort(clips, std::ranges::greater{}, length);
+  std::vector<int64_t> lengths;
+  std::ranges::transform(clips, std::back_inserter(lengths), length);
   std::vector<ClipBatch> batches;
-  for (const int64_t clip : clips) {
-    const bool fits = !batches.empty() && length(batches.back().front()) *
-                                                  static_cast<int64_t>(batches.back().size() + 1) <=
-                                              kBatchSamples;
-    if (!fits) batches.emplace_back();
-    batches.back().push_back(clip);
+  for (size_t first = 0; first < clips.size();) {
+    const size_t end = encoded_batch_end(lengths, first);
+    batches.emplace_back(clips.begin() + static_cast<int64_t>(first),
+                         clips.begin() + static_cast<int64_t>(end));
+    first = end;
   }
   return batches;
 }
@@ -237,12 +239,19 @@ std::vector<TaskScore> PreparedTasks::score(const FeatureExtractor& of_training,
   };
   for (const Data::Pass& pass : data_->passes) {
     const FeatureExtractor& features = &pass == &data_->passes[0] ? of_training : of_scored;
-    for (const ClipBatch& batch : pass.batches) {
+    // As many batches as there are threads: which clips are in one does not depend on their number.
+    const auto threads = static_cast<size_t>(at::get_num_threads());
+    for (size_t first = 0; first < pass.batches.size(); first += threads) {
       stop.throw_if_interrupted("nothing of this score was saved");
+      ClipBatch clips;
+      for (const ClipBatch& batch : std::span(pass.batches)
+                                        .subspan(first)
+                                        .first(std::min(threads, pass.batches.size() - first)))
+        clips.insert(clips.end(), batch.begin(), batch.end());
       std::vector<std::vector<float>> audio;
-      for (const int64_t clip : batch) audio.push_back(data_->audio->read(clip));
+      for (const int64_t clip : clips) audio.push_back(data_->audio->read(clip));
       const std::vector<ClipFeatures> encoded = features(audio);
-      for (size_t i = 0; i < batch.size(); ++i) give(pass, batch[i], encoded[i]);
+      for (size_t i = 0; i < clips.size(); ++i) give(pass, clips[i], encoded[i]);
     }
   }
   std::vector<TaskScore> scores;

@@ -90,8 +90,7 @@ class TrainedRun : public TaskRun {
   std::vector<TaskScore> scores(Intervals intervals) const override {
     std::vector<TaskScore> scores = closed_form_->scores(intervals);
     CONCERTINA_ASSERT(probe_.has_value());
-    scores.push_back(
-        score_of(task_.trained_metric(), hits_, probe_setting(*probe_, options_.steps), intervals));
+    scores.push_back(score_of(task_.trained_metric(), hits_, probe_setting(*probe_), intervals));
     return scores;
   }
 

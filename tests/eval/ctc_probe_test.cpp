@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include "core/rng.h"
 #include "eval/edit_distance.h"
@@ -135,6 +138,23 @@ TEST(CtcProbe, FindsTheLayerAndTheSymbols) {
   const TrainedProbe probe = fit_ctc_probe(ctc_clips(80, 1), 5, {});
   EXPECT_LT(symbol_error_rate(probe, ctc_clips(20, 2)), 0.1) << "rate " << probe.rate;
   EXPECT_GT(probe.layer_weights[1].item<double>(), 0.6);
+}
+
+TEST(CtcProbe, FewClipsHaveFewerSteps) {
+  const auto steps_of = [](int64_t clips) {
+    const ClipProbeSteps steps = clip_probe_steps(clips, {});
+    return std::pair(steps.search, steps.final);
+  };
+  EXPECT_EQ(steps_of(2141), std::pair(150, 800));
+  EXPECT_EQ(steps_of(25), std::pair(150, 800));
+  EXPECT_EQ(steps_of(24), std::pair(144, 768));
+  EXPECT_EQ(steps_of(10), std::pair(60, 320));
+  for (const int64_t clips : {8, 3, 1}) EXPECT_EQ(steps_of(clips), std::pair(48, 256)) << clips;
+  ClipProbeOptions options = short_training();
+  options.passes = 2;
+  const TrainedProbe probe = fit_ctc_probe(ctc_clips(16, 1), 5, options);
+  EXPECT_EQ(probe.steps, 4);
+  EXPECT_NE(probe_setting(probe).find("Adam, 4 steps"), std::string::npos) << probe_setting(probe);
 }
 
 TEST(CtcProbe, ShuffledSymbolsScoreAtChance) {

@@ -1,10 +1,13 @@
+#include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <vector>
 
+#include "eval/encoded_batches.h"
 #include "eval/tasks.h"
 #include "tests/eval/toy_corpus.h"
 #include "tests/model/models.h"
@@ -57,6 +60,42 @@ TEST(Features, SubnetLayersComeBackAtBaseFramesForEveryPeriod) {
     }
     const auto alone = subnet_features(supernet.slice(architecture))({clips[0]});
     EXPECT_LT(testing::max_difference(alone[0].layers, features[0].layers), 1e-4);
+  }
+}
+
+// Longest first, 0.5 to 3 s, three minutes in all.
+std::vector<std::vector<float>> noise_clips() {
+  Rng rng(4);
+  std::vector<std::vector<float>> clips(100);
+  for (size_t i = 0; i < clips.size(); ++i) {
+    for (size_t n = 0; n < 48000 - 400 * i; ++n)
+      clips[i].push_back(static_cast<float>(0.1 * rng.normal()));
+  }
+  return clips;
+}
+
+TEST(Features, BatchesDoNotDependOnTheNumberOfThreads) {
+  const std::vector<std::vector<float>> clips = noise_clips();
+  std::vector<int64_t> lengths;
+  for (const auto& clip : clips) lengths.push_back(std::ssize(clip));
+  const size_t end = encoded_batch_end(lengths, 0);
+  EXPECT_EQ(end, 20u);  // 20 clips of 3 s with padding
+  EXPECT_EQ(encoded_batch_end(std::vector<int64_t>{2000000, 1000}, 0), 1u);
+  const std::vector<std::vector<float>> first(clips.begin(), clips.begin() + 20);
+
+  const Supernet supernet = testing::perturbed(testing::small_space(testing::mel_blueprint()), 1);
+  const FeatureExtractor extractor = subnet_features(supernet.slice(supernet.space().largest()));
+  const int before = at::get_num_threads();
+  std::vector<std::vector<ClipFeatures>> features;
+  for (const int threads : {1, 2}) {
+    at::set_num_threads(threads);
+    features.push_back(extractor(clips));
+    features.push_back(extractor(first));
+  }
+  at::set_num_threads(before);
+  for (const std::vector<ClipFeatures>& other : features) {
+    for (size_t i = 0; i < other.size(); ++i)
+      EXPECT_TRUE(at::equal(other[i].layers, features[0][i].layers)) << "clip " << i;
   }
 }
 
