@@ -27,10 +27,8 @@ def folder_of_seed(seed, pipeline="pretrain"):
 def mean_and_range(values, digits=1):
     if not values:
         return "-"
-    mean = sum(values) / len(values)
-    if len(values) == 1 or max(values) == min(values):
-        return f"{mean:.{digits}f}"
-    return f"{mean:.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
+    mean, low, high = (f"{value:.{digits}f}" for value in (sum(values) / len(values), min(values), max(values)))
+    return mean if low == high else f"{mean} ({low} to {high})"
 
 
 def values_of(seeds, model, metric):
