@@ -25,7 +25,7 @@ struct TaskOptions {
   std::vector<std::string> tasks = {"pr", "sid", "asv"};
   double fidelity = 1;
   std::map<std::string, std::filesystem::path> data;  // by task: files of clips (read_clips)
-  std::vector<std::string> speaker_disjoint = {"ks", "lid", "ic", "er"};
+  std::vector<std::string> speaker_disjoint = {"ks", "lid", "tone", "ic", "er"};
   int32_t pr_every = 2;
   double clip_seconds = 0;  // 0: all
   int32_t asv_trials = 4000;

@@ -12,9 +12,10 @@ namespace concertina {
 
 const std::vector<TaskKind>& task_kinds() {
   static const std::vector<TaskKind> kinds = {
-      kPhoneTask,     kKeywordTask, kSpeakerTask, kVerificationTask,  kAbxTask,
-      kAbxAcrossTask, kUnitTask,    kQueryTask,   kPhoneSequenceTask, kRecognitionTask,
-      kLanguageTask,  kIntentTask,  kEmotionTask, kSlotTask,          kDiarizationTask};
+      kPhoneTask,         kKeywordTask,     kSpeakerTask,  kVerificationTask,
+      kAbxTask,           kAbxAcrossTask,   kUnitTask,     kQueryTask,
+      kPhoneSequenceTask, kRecognitionTask, kLanguageTask, kToneTask,
+      kIntentTask,        kEmotionTask,     kSlotTask,     kDiarizationTask};
   return kinds;
 }
 

@@ -33,7 +33,7 @@ struct TaskKind {
 
 extern const TaskKind kPhoneTask, kKeywordTask, kSpeakerTask, kVerificationTask, kAbxTask,
     kAbxAcrossTask, kQueryTask, kPhoneSequenceTask, kRecognitionTask, kLanguageTask, kIntentTask,
-    kEmotionTask, kSlotTask, kDiarizationTask, kUnitTask;
+    kEmotionTask, kToneTask, kSlotTask, kDiarizationTask, kUnitTask;
 
 const std::vector<TaskKind>& task_kinds();
 const TaskKind& task_kind(const std::string& name);  // InputError with the nearest name

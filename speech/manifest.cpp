@@ -93,6 +93,7 @@ const std::vector<Column>& columns() {
       text_column<&Clip::keyword>("keyword"),
       text_column<&Clip::intent>("intent"),
       text_column<&Clip::emotion>("emotion"),
+      text_column<&Clip::tone>("tone"),
       text_column<&Clip::slots>("slots"),
       text_column<&Clip::source>("source"),
       text_column<&Clip::group>("group"),

@@ -1,6 +1,6 @@
 // manifest.tsv: one clip per row. Tab-separated with a header; columns: id path samples speaker
-// language text phones keyword intent emotion slots source group split hash. Paths are relative to the
-// manifest's folder. Tabs and newlines in text become spaces.
+// language text phones keyword intent emotion tone slots source group split hash. Paths are relative to
+// the manifest's folder. Tabs and newlines in text become spaces.
 #pragma once
 
 #include <cstdint>
@@ -26,6 +26,7 @@ struct Clip {
   std::string keyword;   // the word or phrase that is the whole clip, "" when it is none
   std::string intent;    // what the speaker wants, one of a closed set, "" when unknown
   std::string emotion;   // one of a closed set, "" when unknown
+  std::string tone;      // lexical tone of the syllable that is the whole clip, "" when it is none
   std::string slots;     // the text with marked slots, "play <artist>adele</artist>", or ""
   std::string source;    // the package or folder it came from
   std::string group;     // never divided between splits: dialogue file, utterance, chapter

@@ -83,6 +83,11 @@ constexpr std::array kMetrics = {
     per_cent("lid.acc_wsum", kUp),
     per_cent("lid.acc_matched", kUp),
     per_cent("lid.acc_ridge_matched", kUp),
+    per_cent("tone.acc", kUp),  // LDA
+    per_cent("tone.acc_ridge", kUp),
+    per_cent("tone.acc_wsum", kUp),
+    per_cent("tone.acc_matched", kUp),
+    per_cent("tone.acc_ridge_matched", kUp),
     per_cent("sd.der_wsum", kDown),  // speaker diarization of two-speaker mixtures
     time("latency.mean_ms", ScoredOn::kClock),
     time("latency.p50_ms", ScoredOn::kClock),

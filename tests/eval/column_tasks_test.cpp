@@ -1,4 +1,4 @@
-// Language identification, intent classification and emotion recognition: columns of a manifest as classes.
+// Language identification, tone, intent and emotion classification: columns of a manifest as classes.
 #include <ATen/Parallel.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -50,13 +50,17 @@ TEST_F(ColumnTasks, IntentsAreClassifiedAsKeywordsAre) {
   EXPECT_GT(intents[0].value, 60);
 }
 
-TEST_F(ColumnTasks, EmotionsAreClassifiedAsIntentsAre) {
-  const Manifest manifest = with([](Clip& clip) { clip.emotion = clip.intent = clip.speaker; });
-  const auto emotions = scores("er", manifest), intents = scores("ic", manifest);
-  ASSERT_EQ(emotions.size(), 2u);
-  for (size_t i = 0; i < emotions.size(); ++i) EXPECT_EQ(emotions[i].value, intents[i].value);
-  EXPECT_EQ(emotions[0].metric, "er.acc");
-  EXPECT_EQ(emotions[1].metric, "er.acc_ridge");
+TEST_F(ColumnTasks, EmotionsAndTonesAreClassifiedAsIntentsAre) {
+  const Manifest manifest =
+      with([](Clip& clip) { clip.emotion = clip.tone = clip.intent = clip.speaker; });
+  const auto intents = scores("ic", manifest);
+  for (const std::string task : {"er", "tone"}) {
+    const auto others = scores(task, manifest);
+    ASSERT_EQ(others.size(), 2u);
+    for (size_t i = 0; i < others.size(); ++i) EXPECT_EQ(others[i].value, intents[i].value);
+    EXPECT_EQ(others[0].metric, task + ".acc");
+    EXPECT_EQ(others[1].metric, task + ".acc_ridge");
+  }
 }
 
 TEST_F(ColumnTasks, ShuffledIntentsScoreAtChance) {
@@ -94,6 +98,7 @@ TEST_F(ColumnTasks, MissingLabelsAreSaidWithTheirColumn) {
             "it needs two intents with at least 1 clip in split train, and there is one (columns "
             "'intent' and 'split')");
   EXPECT_EQ(why("er", corpus_.manifest()), "no clip has an emotion (column 'emotion')");
+  EXPECT_EQ(why("tone", corpus_.manifest()), "no clip has a tone (column 'tone')");
   EXPECT_EQ(why("lid", with([](Clip& clip) { clip.language.clear(); })),
             "no clip has a language (column 'language')");
 }

@@ -35,7 +35,7 @@ TEST(TaskOptions, ReadFidelityAndTheClipsOfTasks) {
       options_of("fidelity: 0.01\ndata: {sid: lists/sid.tsv, ks: /speech/m.tsv}\n");
   EXPECT_EQ(options.fidelity, 0.01);
   EXPECT_THAT(options.data, ElementsAre(Pair("ks", "/speech/m.tsv"), Pair("sid", "lists/sid.tsv")));
-  EXPECT_THAT(options.speaker_disjoint, ElementsAre("ks", "lid", "ic", "er"));
+  EXPECT_THAT(options.speaker_disjoint, ElementsAre("ks", "lid", "tone", "ic", "er"));
 }
 
 TEST(TaskOptions, NameWhatIsWrong) {

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
 #include "core/errors.h"
 #include "eval/tasks.h"
@@ -88,12 +89,42 @@ TEST_F(SpokenCharacters, OfTheLanguageThatMostOfTrainSpeaks) {
   for (Clip& clip : manifest.clips) {
     clip.language = clip.group.ends_with("0") ? "en" : "ru";
     if (clip.group == "train-1" && clip.text.size() > 3) clip.text.clear();
+    if (clip.group == "test-0") clip.text = fmt::format("bad {}", clip.text);
     tests += clip.group == "test-0" ? 1 : 0;
   }
   const PreparedTasks prepared(manifest, options_, Split::kTest);
   ASSERT_EQ(prepared.names().size(), 1u);
   const auto scores = prepared.score(testing::frame_mfcc(20), Intervals::kNone, {});
   EXPECT_EQ(scores.at(0).totals.size(), static_cast<size_t>(tests));
+}
+
+TEST_F(SpokenCharacters, OfTextsThatTrainHasAreNotScored) {
+  Manifest manifest = corpus_.manifest();
+  std::set<std::string> training;
+  for (const Clip& clip : manifest.clips) {
+    if (clip.split == Split::kTrain) training.insert(clip.text);
+  }
+  std::vector<std::string> unseen;
+  for (Clip& clip : manifest.clips) {
+    if (clip.split != Split::kTest) continue;
+    if (!training.contains(clip.text)) {
+      unseen.push_back(clip.id);
+    } else {
+      clip.text = fmt::format("{}!", clip.text);  // the same words
+    }
+  }
+  ASSERT_FALSE(unseen.empty());
+  const PreparedTasks prepared(manifest, options_, Split::kTest);
+  std::vector<std::string> scored = prepared.data().at(0).scored_ids;
+  std::ranges::sort(scored);
+  std::ranges::sort(unseen);
+  EXPECT_EQ(scored, unseen);
+
+  for (Clip& clip : manifest.clips) clip.text = "abc";
+  const PreparedTasks none(manifest, options_, Split::kTest);
+  ASSERT_EQ(none.left_out().size(), 1u);
+  EXPECT_EQ(none.left_out()[0].second,
+            "every text of split test is in train, too (columns 'text' and 'split')");
 }
 
 TEST_F(SpokenCharacters, WithoutTextsOrWithTheSameAudioThereIsNoScore) {
