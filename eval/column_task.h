@@ -25,15 +25,15 @@ PreparedTask column_task(const Manifest& manifest, const ClassColumn& column,
 // TaskKind::facts: the clips that have a label, and min_option.
 Facts column_facts(const Manifest& manifest, const ClassColumn& column);
 
-// Of a column without options, as a task.
-template <const ClassColumn& (*column)()>
+// Of a column without options, as a task. The name is a view of the column's.
+template <const ClassColumn& column>
 TaskKind column_task_kind(std::string_view labels) {
-  return {.name = column().task,
+  return {.name = column.task,
           .labels = labels,
           .prepare = [](const Manifest& manifest, const TaskOptions& options,
-                        Split split) { return column_task(manifest, column(), options, split); },
+                        Split split) { return column_task(manifest, column, options, split); },
           .facts = [](const Manifest& manifest,
-                      const TaskOptions&) { return column_facts(manifest, column()); },
+                      const TaskOptions&) { return column_facts(manifest, column); },
           .test_facts = nullptr,
           .same_text_leaks = false};
 }

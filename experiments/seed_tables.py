@@ -1,5 +1,6 @@
 """Shared by the experiments: runs of a pipeline with several seeds, and their test scores as rows of Markdown."""
 import concurrent.futures
+import csv
 import json
 import pathlib
 import random
@@ -22,6 +23,11 @@ PARTS = ["teacher", "stage1", "stage2"]  # folders of a run; stage 0 is the teac
 def folder_of_seed(seed, pipeline="pretrain"):
     """Where experiments/results keeps its run of configs/PIPELINE.yaml."""
     return ROOT / f"runs/results/{pipeline}-{seed}"
+
+
+def manifest_rows(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def mean_and_range(values, digits=1):
