@@ -18,6 +18,7 @@ namespace {
 constexpr const char* kSizeVersion = "1";
 constexpr const char* kDistillVersion = "1";
 constexpr const char* kTaskVersion = "3";
+constexpr const char* kFidelityVersion = "2";  // of which clips a fidelity below 1 keeps
 constexpr const char* kTeacherVersion = "1";
 constexpr const char* kTrainedVersion = "1";
 constexpr const char* kClipProbeVersion = "2";  // of probes that are trained on whole clips
@@ -78,7 +79,10 @@ Facts task_facts(const ScoreSources& sources, const std::string& task) {
   const TaskOptions& options = sources.tasks;
   const Manifest clips = task_manifest(*sources.manifest, options, task);
   Facts facts = task_kind(task).facts(clips, options);
-  if (options.fidelity < 1) facts["tasks.fidelity"] = fmt::format("{}", options.fidelity);
+  if (options.fidelity < 1) {
+    facts["tasks.fidelity"] = fmt::format("{}", options.fidelity);
+    facts["fidelity version"] = kFidelityVersion;
+  }
   facts.merge(Facts{{"version", kTaskVersion},
                     {"supernet", sources.supernet},
                     {"tasks.clip_seconds", fmt::format("{}", options.clip_seconds)},

@@ -32,13 +32,17 @@ class SequenceRun : public TaskRun {
       training_.add({{features.layers, clip.fold == 0}, clip.symbols});
       return;
     }
-    if (!probe_) probe_ = fit_ctc_probe(training_.take(), data_.symbols + 1, options_, stop_);
+    CONCERTINA_ASSERT(probe_.has_value());
     const std::vector<int64_t> decoded = ctc_decode(probe_->scores(features.layers.to(at::kFloat)));
     for (size_t m = 0; m < errors_.size(); ++m) {
       const SequenceErrors counted = data_.metrics[m].count(clip.symbols, decoded);
       errors_[m].hits.push_back(counted.errors);
       errors_[m].totals.push_back(counted.total);
     }
+  }
+
+  void fit() override {
+    probe_ = fit_ctc_probe(training_.take(), data_.symbols + 1, options_, stop_);
   }
 
   std::vector<TaskScore> scores(Intervals intervals) const override {

@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <map>
 #include <set>
 #include <string>
@@ -12,14 +13,12 @@
 #include "core/hash.h"
 #include "eval/folds.h"
 #include "eval/task.h"
-#include "eval/task_data.h"
 #include "eval/words.h"
 
 namespace concertina {
 namespace {
 
-// At a fidelity below 1: of all clips together, for most texts are of one clip.
-constexpr LeastClips kLeastSearched{200, 200};
+constexpr int64_t kLeastDocuments = 100;  // at a fidelity below 1
 
 struct SpokenClip {
   int64_t index = 0;  // into the manifest
@@ -35,21 +34,17 @@ std::string phrase_of(const std::vector<std::string>& words, size_t first, size_
 std::vector<SpokenClip> spoken_clips(const Manifest& manifest, const TaskOptions& options,
                                      Split split) {
   const double longest = options.clip_seconds > 0 ? options.clip_seconds * kTaskSampleRate : 1e18;
-  std::vector<ClipClass> candidates;
+  std::vector<SpokenClip> clips;
   for (size_t i = 0; i < manifest.clips.size(); ++i) {
     const Clip& clip = manifest.clips[i];
     const bool says = !clip.keyword.empty() || !clip.text.empty();
-    if (says && clip.split == split && clip.samples >= kShortestClip &&
-        static_cast<double>(clip.samples) <= longest)
-      candidates.emplace_back(static_cast<int64_t>(i), 0);
-  }
-  std::vector<SpokenClip> clips;
-  for (const auto& [index, same] :
-       clips_at_fidelity(manifest, candidates, options.fidelity, kLeastSearched)) {
-    const Clip& clip = manifest.clips[static_cast<size_t>(index)];
+    if (!says || clip.split != split || clip.samples < kShortestClip ||
+        static_cast<double>(clip.samples) > longest)
+      continue;
     std::vector<std::string> words = words_of(clip.text.empty() ? clip.keyword : clip.text);
     if (!words.empty())
-      clips.push_back({index, std::move(words), fold_unit(clip), sha256(clip.id)});
+      clips.push_back(
+          {static_cast<int64_t>(i), std::move(words), fold_unit(clip), sha256(clip.id)});
   }
   return clips;
 }
@@ -98,6 +93,7 @@ std::vector<size_t> picked_queries(const std::vector<SpokenClip>& clips, const H
   return queries;
 }
 
+// The first to be taken first.
 std::vector<size_t> picked_documents(const std::vector<SpokenClip>& clips, const Holders& holders,
                                      const std::vector<size_t>& queries, int64_t most) {
   std::set<size_t> holding;
@@ -113,8 +109,23 @@ std::vector<size_t> picked_documents(const std::vector<SpokenClip>& clips, const
   for (const auto& [place, clip] : order) {
     if (std::ssize(documents) < most) documents.push_back(clip);
   }
-  std::ranges::sort(documents);
   return documents;
+}
+
+// The first documents, and the queries that one of another group among them holds. So those of a lower
+// fidelity are among those of a higher one.
+void thin(std::vector<size_t>& documents, std::vector<size_t>& queries,
+          const std::vector<SpokenClip>& clips, const Holders& holders, double fidelity) {
+  const auto share =
+      static_cast<int64_t>(std::ceil(fidelity * static_cast<double>(documents.size()) - 1e-9));
+  const int64_t count = std::min(std::ssize(documents), std::max(kLeastDocuments, share));
+  documents.resize(static_cast<size_t>(count));
+  const std::set<size_t> kept(documents.begin(), documents.end());
+  std::erase_if(queries, [&](size_t query) {
+    return std::ranges::none_of(holders.at(whole_phrase(clips[query])), [&](size_t clip) {
+      return kept.contains(clip) && clips[clip].unit != clips[query].unit;
+    });
+  });
 }
 
 }  // namespace
@@ -123,9 +134,11 @@ QuerySet pick_queries(const Manifest& manifest, const TaskOptions& options, Spli
                       int64_t most_queries, int64_t most_documents) {
   const std::vector<SpokenClip> clips = spoken_clips(manifest, options, split);
   const Holders holders = holders_of(clips);
-  const std::vector<size_t> queries = picked_queries(clips, holders, most_queries);
+  std::vector<size_t> queries = picked_queries(clips, holders, most_queries);
   if (queries.empty()) return {};
-  const std::vector<size_t> documents = picked_documents(clips, holders, queries, most_documents);
+  std::vector<size_t> documents = picked_documents(clips, holders, queries, most_documents);
+  if (options.fidelity < 1) thin(documents, queries, clips, holders, options.fidelity);
+  std::ranges::sort(documents);
   QuerySet set;
   for (const size_t document : documents) set.documents.push_back(clips[document].index);
   for (const size_t query : queries) {

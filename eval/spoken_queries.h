@@ -28,8 +28,9 @@ struct QuerySet {
 
 // Up to `most_queries` queries that a document of another group holds, a clip of each phrase before a
 // second of any; then up to `most_documents` documents, those that hold a query first. Which of equal
-// ones is decided by SHA-256 of the ids. Clips that clip_seconds would cut are left out. Empty where
-// there is no such query.
+// ones is decided by SHA-256 of the ids. At a fidelity below 1, that share of the documents, in this
+// order and at least 100 of them, and the queries that they hold. Clips that clip_seconds would cut are
+// left out. Empty where there is no such query.
 QuerySet pick_queries(const Manifest& manifest, const TaskOptions& options, Split split,
                       int64_t most_queries, int64_t most_documents);
 

@@ -131,11 +131,22 @@ class AbxRun : public TaskRun {
         training_[token] = frames_of(task_.training.tokens[token], features);
       return;
     }
-    if (layer_ < 0) choose();
     const ClipFeatures chosen{features.layers.narrow(0, layer_, 1), features.period_s,
                               features.centre_s};
     for (const size_t token : task_.scored.of_clip.at(clip))
       scored_[token] = frames_of(task_.scored.tokens[token], chosen);
+  }
+
+  void fit() override {
+    double least = 2;
+    const auto errors = triple_errors(task_.training, training_);
+    for (size_t l = 0; l < errors.size(); ++l) {
+      const double error = abx_error(task_.training.triples, errors[l]);
+      if (error >= least) continue;
+      least = error;
+      layer_ = static_cast<int64_t>(l);
+    }
+    training_.clear();
   }
 
   std::vector<TaskScore> scores(Intervals intervals) const override {
@@ -155,18 +166,6 @@ class AbxRun : public TaskRun {
   }
 
  private:
-  void choose() {
-    double least = 2;
-    const auto errors = triple_errors(task_.training, training_);
-    for (size_t l = 0; l < errors.size(); ++l) {
-      const double error = abx_error(task_.training.triples, errors[l]);
-      if (error >= least) continue;
-      least = error;
-      layer_ = static_cast<int64_t>(l);
-    }
-    training_.clear();
-  }
-
   const AbxTask& task_;
   AbxFrames training_, scored_;
   int64_t layer_ = -1;

@@ -23,7 +23,7 @@ struct LeastClips {
   int64_t per_class = 0, in_all = 0;
 };
 // Classes are labels of whole clips (speakers, keywords).
-inline constexpr LeastClips kLeastTraining{3, 0}, kLeastScored{3, 200};
+inline constexpr LeastClips kLeastTraining{3, 0}, kLeastScored{3, 100};
 // pr: one class, for every clip has most phones. Two for each fold; 20 are some 10,000 frames.
 inline constexpr LeastClips kLeastPhoneTraining{8, 8}, kLeastPhoneScored{20, 20};
 

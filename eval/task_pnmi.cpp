@@ -45,12 +45,30 @@ class PnmiRun : public TaskRun {
       keep(features, phones, labelled);
       return;
     }
-    if (!centroids_.defined()) fit();
     const at::Tensor frames =
         features.layers.select(0, layer_).to(at::kFloat).index_select(0, labelled);
     const at::Tensor counts = pair_counts(phones.index_select(0, labelled),
                                           nearest_centroid(frames, centroids_), label_count());
     counts_ = counts_.defined() ? counts_ + counts : counts;
+  }
+
+  void fit() override {
+    const at::Tensor frames = at::cat(frames_, 1), phones = at::cat(phones_);
+    const int64_t layers = frames.size(0);
+    const auto units = static_cast<int32_t>(std::min<int64_t>(kUnits, frames.size(1)));
+    std::vector<at::Tensor> centroids(static_cast<size_t>(layers));
+    of_layers_.assign(centroids.size(), 0);
+    one_thread_each(centroids.size(), [&](size_t layer) {
+      const c10::InferenceMode guard;
+      const at::Tensor points = frames[static_cast<int64_t>(layer)].contiguous();
+      centroids[layer] = kmeans(points, units, kIterations, Rng(0).fork("pnmi", layer));
+      of_layers_[layer] = phone_normalised_information(
+          pair_counts(phones, nearest_centroid(points, centroids[layer]), label_count()));
+    });
+    layer_ = std::ranges::max_element(of_layers_) - of_layers_.begin();
+    centroids_ = centroids[static_cast<size_t>(layer_)];
+    frames_.clear();
+    phones_.clear();
   }
 
   // Without an interval: a resample repeats clips, which raises the information.
@@ -75,25 +93,6 @@ class PnmiRun : public TaskRun {
     const at::Tensor kept = labelled.slice(0, first, std::nullopt, every);
     frames_.push_back(features.layers.index_select(1, kept).to(at::kFloat));
     phones_.push_back(phones.index_select(0, kept));
-  }
-
-  void fit() {
-    const at::Tensor frames = at::cat(frames_, 1), phones = at::cat(phones_);
-    const int64_t layers = frames.size(0);
-    const auto units = static_cast<int32_t>(std::min<int64_t>(kUnits, frames.size(1)));
-    std::vector<at::Tensor> centroids(static_cast<size_t>(layers));
-    of_layers_.assign(centroids.size(), 0);
-    one_thread_each(centroids.size(), [&](size_t layer) {
-      const c10::InferenceMode guard;
-      const at::Tensor points = frames[static_cast<int64_t>(layer)].contiguous();
-      centroids[layer] = kmeans(points, units, kIterations, Rng(0).fork("pnmi", layer));
-      of_layers_[layer] = phone_normalised_information(
-          pair_counts(phones, nearest_centroid(points, centroids[layer]), label_count()));
-    });
-    layer_ = std::ranges::max_element(of_layers_) - of_layers_.begin();
-    centroids_ = centroids[static_cast<size_t>(layer_)];
-    frames_.clear();
-    phones_.clear();
   }
 
   const PnmiTask& task_;

@@ -51,6 +51,15 @@ class PhoneRun : public TaskRun {
     }
   }
 
+  void fit() override {
+    chosen_ = choose_probes(
+        kPhoneProbes, static_cast<int64_t>(sums_.size()),
+        [&](int64_t layer) { return std::move(sums_[static_cast<size_t>(layer)]); }, task_.width);
+    sums_.clear();
+    all_.resize(chosen_.size());
+    speech_.resize(chosen_.size());
+  }
+
   std::vector<TaskScore> scores(Intervals intervals) const override {
     std::vector<TaskScore> scores;
     for (size_t k = 0; k < chosen_.size(); ++k) {
@@ -76,17 +85,7 @@ class PhoneRun : public TaskRun {
       sums_[l].add(fold, layers[static_cast<int64_t>(l)], target);
   }
 
-  void choose() {
-    chosen_ = choose_probes(
-        kPhoneProbes, static_cast<int64_t>(sums_.size()),
-        [&](int64_t layer) { return std::move(sums_[static_cast<size_t>(layer)]); }, task_.width);
-    sums_.clear();
-    all_.resize(chosen_.size());
-    speech_.resize(chosen_.size());
-  }
-
   void test(const at::Tensor& layers, const at::Tensor& target) {
-    if (chosen_.empty()) choose();
     const at::Tensor speech = task_.speech_class.index_select(0, target);
     const at::Tensor counted = at::stack({at::ones_like(speech), speech}).to(at::kFloat);  // [2, n]
     const at::Tensor totals = counted.sum(1);

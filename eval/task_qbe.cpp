@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "core/errors.h"
 #include "eval/spoken_queries.h"
 #include "eval/task.h"
 #include "speech/dtw.h"
@@ -114,8 +115,22 @@ class QueryRun : public TaskRun {
         layers_[l][clip] = features.layers[static_cast<int64_t>(l)].to(at::kFloat);
       return;
     }
-    if (!moments_) choose();
+    CONCERTINA_ASSERT(moments_.has_value());
     scored_[clip] = features.layers[layer_].to(at::kFloat).clone();
+  }
+
+  void fit() override {
+    double most = -1;
+    for (size_t l = 0; l < layers_.size(); ++l) {
+      const FrameMoments moments = moments_of(l);
+      const double value =
+          max_term_weighted_value(search_trials(task_.training, layers_[l], moments));
+      if (value <= most) continue;
+      most = value;
+      layer_ = static_cast<int64_t>(l);
+      moments_ = moments;
+    }
+    layers_.clear();
   }
 
   std::vector<TaskScore> scores(Intervals intervals) const override {
@@ -138,20 +153,6 @@ class QueryRun : public TaskRun {
     std::vector<at::Tensor> clips;
     for (const auto& [clip, frames] : layers_[layer]) clips.push_back(frames);
     return FrameMoments(clips);
-  }
-
-  void choose() {
-    double most = -1;
-    for (size_t l = 0; l < layers_.size(); ++l) {
-      const FrameMoments moments = moments_of(l);
-      const double value =
-          max_term_weighted_value(search_trials(task_.training, layers_[l], moments));
-      if (value <= most) continue;
-      most = value;
-      layer_ = static_cast<int64_t>(l);
-      moments_ = moments;
-    }
-    layers_.clear();
   }
 
   const QueryTask& task_;

@@ -109,11 +109,22 @@ class SdRun : public TaskRun {
       training_.add({{centred, mixture.held_out}, std::move(activity)});
       return;
     }
-    if (!probe_) fit();
+    CONCERTINA_ASSERT(probe_.has_value());
     const DiarizationErrors counted =
         diarization_errors(activity, decoded(probe_->scores(centred.to(at::kFloat)), decoding_));
     hits_.hits.push_back(counted.errors());
     hits_.totals.push_back(counted.speech);
+  }
+
+  void fit() override {
+    const std::vector<SdClip> clips = training_.take();
+    std::vector<ProbeClip> frames;
+    for (const SdClip& clip : clips) frames.push_back(clip.frames);
+    const auto loss = [&](size_t clip, const at::Tensor& logits) {
+      return permutation_invariant_loss(clips[clip].activity, logits);
+    };
+    probe_ = fit_clip_probe(frames, 2, loss, options_, stop_);
+    decoding_ = best_decoding(*probe_, clips);
   }
 
   std::vector<TaskScore> scores(Intervals intervals) const override {
@@ -125,17 +136,6 @@ class SdRun : public TaskRun {
   }
 
  private:
-  void fit() {
-    const std::vector<SdClip> clips = training_.take();
-    std::vector<ProbeClip> frames;
-    for (const SdClip& clip : clips) frames.push_back(clip.frames);
-    const auto loss = [&](size_t clip, const at::Tensor& logits) {
-      return permutation_invariant_loss(clips[clip].activity, logits);
-    };
-    probe_ = fit_clip_probe(frames, 2, loss, options_, stop_);
-    decoding_ = best_decoding(*probe_, clips);
-  }
-
   const SdTask& task_;
   StopToken stop_;
   ClipProbeOptions options_;

@@ -19,6 +19,7 @@
 #include "eval/task_audio.h"
 #include "eval/task_data.h"
 #include "eval/trained_run.h"
+#include "supernet/nn/one_thread_each.h"
 
 namespace concertina {
 namespace {
@@ -237,8 +238,13 @@ std::vector<TaskScore> PreparedTasks::score(const FeatureExtractor& of_training,
       if (own != pass.clip_of[i].end()) runs[i]->add(own->second, eligible);
     }
   };
-  for (const Data::Pass& pass : data_->passes) {
-    const FeatureExtractor& features = &pass == &data_->passes[0] ? of_training : of_scored;
+  const auto of_each_run = [&](const auto& body) {
+    one_thread_each(runs.size(), [&](size_t i) {
+      const c10::InferenceMode inference;
+      body(i);
+    });
+  };
+  const auto add_clips = [&](const Data::Pass& pass, const FeatureExtractor& features) {
     // As many batches as there are threads: which clips are in one does not depend on their number.
     const auto threads = static_cast<size_t>(at::get_num_threads());
     for (size_t first = 0; first < pass.batches.size(); first += threads) {
@@ -253,11 +259,15 @@ std::vector<TaskScore> PreparedTasks::score(const FeatureExtractor& of_training,
       const std::vector<ClipFeatures> encoded = features(audio);
       for (size_t i = 0; i < clips.size(); ++i) give(pass, clips[i], encoded[i]);
     }
-  }
-  std::vector<TaskScore> scores;
-  for (const auto& run : runs)
-    std::ranges::move(run->scores(intervals), std::back_inserter(scores));
-  return scores;
+  };
+  add_clips(data_->passes[0], of_training);
+  of_each_run([&](size_t i) { runs[i]->fit(); });
+  add_clips(data_->passes[1], of_scored);
+  std::vector<std::vector<TaskScore>> scores(runs.size());
+  of_each_run([&](size_t i) { scores[i] = runs[i]->scores(intervals); });
+  std::vector<TaskScore> all;
+  for (std::vector<TaskScore>& each : scores) std::ranges::move(each, std::back_inserter(all));
+  return all;
 }
 
 std::vector<TaskScore> score_tasks(const Manifest& manifest, const FeatureExtractor& features,

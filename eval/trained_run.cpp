@@ -82,9 +82,14 @@ class TrainedRun : public TaskRun {
       training_.add(x, classes, labels.fold == 0, frames);
       return;
     }
-    if (!probe_) probe_ = fit_trained_probe(training_.take(task_.class_count()), options_, stop_);
+    CONCERTINA_ASSERT(probe_.has_value());
     hits_.hits.push_back(probe_->scores(x).argmax(1).eq(classes).sum().item<double>());
     hits_.totals.push_back(static_cast<double>(classes.size(0)));
+  }
+
+  void fit() override {
+    closed_form_->fit();
+    probe_ = fit_trained_probe(training_.take(task_.class_count()), options_, stop_);
   }
 
   std::vector<TaskScore> scores(Intervals intervals) const override {

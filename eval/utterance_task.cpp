@@ -86,16 +86,20 @@ class UtteranceRun : public TaskRun {
     pooled.folds.push_back(use.fold);
   }
 
-  std::vector<TaskScore> scores(Intervals intervals) const override {
+  void fit() override {
     constexpr std::array<ProbeKind, 2> kClipProbes = {ProbeKind::kLda, ProbeKind::kRidge};
-    constexpr std::array<const char*, 4> kNames = {".acc", ".acc_ridge", ".acc_matched",
-                                                   ".acc_ridge_matched"};
-    const std::vector<ChosenProbe> chosen = choose_probes(
+    chosen_ = choose_probes(
         kClipProbes, training_.clips.front().size(0),
         [&](int64_t layer) { return training_.fold_sums(layer, task_.classes); },
         2 * task_.width);  // mean and deviation
+    training_ = {};
+  }
+
+  std::vector<TaskScore> scores(Intervals intervals) const override {
+    constexpr std::array<const char*, 4> kNames = {".acc", ".acc_ridge", ".acc_matched",
+                                                   ".acc_ridge_matched"};
     std::vector<TaskScore> scores;
-    for (const ChosenProbe& each : chosen) {
+    for (const ChosenProbe& each : chosen_) {
       const ClipHits hits = clip_hits(each.probe, scored_.layer(each.layer), scored_.labels());
       scores.push_back(
           score_of(task_.name + kNames.at(scores.size()), hits, each, task_.rule, intervals));
@@ -106,6 +110,7 @@ class UtteranceRun : public TaskRun {
  private:
   const UtteranceTask& task_;
   Pooled training_, scored_;
+  std::vector<ChosenProbe> chosen_;
 };
 
 std::unique_ptr<TaskRun> UtteranceTask::start() const {

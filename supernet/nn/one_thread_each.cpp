@@ -3,6 +3,8 @@
 #include <ATen/Parallel.h>
 #include <omp.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstdint>
 
 namespace concertina {
@@ -33,9 +35,11 @@ class OneThread {
 
 void one_thread_each(size_t count, const std::function<void(size_t)>& body) {
   if (count == 1) return body(0);
-  at::parallel_for(0, static_cast<int64_t>(count), 1, [&](int64_t begin, int64_t end) {
+  const auto threads = std::min<int64_t>(static_cast<int64_t>(count), at::get_num_threads());
+  std::atomic<size_t> next = 0;
+  at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
     const OneThread guard;
-    for (int64_t i = begin; i < end; ++i) body(static_cast<size_t>(i));
+    for (size_t i = next++; i < count; i = next++) body(i);
   });
 }
 

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "core/files.h"
@@ -135,6 +136,36 @@ TEST(SpokenQueries, AClipWithoutTextSaysItsKeywordAndClipsThatWouldBeCutAreLeftO
   TaskOptions options;
   options.clip_seconds = 0.5;
   EXPECT_TRUE(pick_queries(texts.manifest, options, Split::kTest, 9, 9).queries.empty());
+}
+
+TEST(SpokenQueries, AtALowerFidelityAreAmongThoseOfAHigher) {
+  QueryManifest texts;
+  for (int word = 0; word < 90; ++word) {
+    for (const char* group : {"a", "b", "c"}) texts.add(fmt::format("word{}", word), group);
+    for (int other = 0; other < 2; ++other)
+      texts.add(fmt::format("one two three four {} {}", word, other), "d");
+  }
+  const auto of = [&](double fidelity) {
+    TaskOptions options;
+    options.fidelity = fidelity;
+    QuerySet set = pick_queries(texts.manifest, options, Split::kTest, 60, 400);
+    for (const auto& searches : set.searches)
+      EXPECT_TRUE(std::ranges::any_of(searches, &QuerySet::Searched::target)) << fidelity;
+    std::ranges::sort(set.queries);
+    return set;
+  };
+  QuerySet higher = of(1);
+  EXPECT_EQ(higher.queries.size(), 60u);
+  EXPECT_EQ(higher.documents.size(), 400u);
+  for (const double fidelity : {0.7, 0.4, 0.1, 0.01}) {
+    const QuerySet lower = of(fidelity);
+    EXPECT_EQ(std::ssize(lower.documents), std::max<int64_t>(100, std::llround(400 * fidelity)));
+    EXPECT_FALSE(lower.queries.empty());
+    EXPECT_TRUE(std::ranges::includes(higher.queries, lower.queries)) << fidelity;
+    EXPECT_TRUE(std::ranges::includes(higher.documents, lower.documents)) << fidelity;
+    higher = lower;
+  }
+  EXPECT_LT(higher.queries.size(), 60u);
 }
 
 }  // namespace

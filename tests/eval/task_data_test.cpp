@@ -63,8 +63,8 @@ TEST(Fidelity, KeepsItsShareOfEachClassAndTheLeast) {
   EXPECT_EQ(data.counts(data.at(0.1, kLeastTraining)),
             (Counts{{0, 25}, {1, 25}, {2, 25}, {3, 25}}));
   EXPECT_EQ(data.counts(data.at(0.001, kLeastTraining)), (Counts{{0, 3}, {1, 3}, {2, 3}, {3, 3}}));
-  // 200 of 1000 at least, whatever the fidelity.
-  EXPECT_EQ(data.counts(data.at(0.01, kLeastScored)), (Counts{{0, 50}, {1, 50}, {2, 50}, {3, 50}}));
+  // 100 of 1000 at least, whatever the fidelity.
+  EXPECT_EQ(data.counts(data.at(0.01, kLeastScored)), (Counts{{0, 25}, {1, 25}, {2, 25}, {3, 25}}));
   EXPECT_EQ(data.counts(data.at(0.5, kLeastScored)),
             (Counts{{0, 125}, {1, 125}, {2, 125}, {3, 125}}));
   const Labelled few(2, 2, 2);

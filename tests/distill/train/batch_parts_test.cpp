@@ -45,6 +45,9 @@ TEST(BatchParts, RunOnOneThreadEach) {
   });
   EXPECT_EQ(calls, 3);
   EXPECT_EQ(wide, 0);
+  std::array<std::atomic<int>, 40> each{};
+  one_thread_each(each.size(), [&](size_t i) { ++each.at(i); });
+  for (const auto& times : each) EXPECT_EQ(times, 1);
   const int threads = at::get_num_threads();
   const auto fails = [](size_t i) {
     if (i == 1) throw std::runtime_error("one");
