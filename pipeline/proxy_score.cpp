@@ -18,11 +18,19 @@ bool is_of_a_task(const Scores& scores, const std::string& metric) {
   return std::ranges::count(scores.tasks, task_of(metric), &TaskData::task) > 0;
 }
 
-// Whether the ceiling is better than the baseline.
-bool anchors(const std::string& metric, double baseline, double ceiling) {
-  const Metric* known = find_metric(metric);
+double low_end(const TaskScore& score) {
+  return std::isnan(score.low) ? score.value : score.low;
+}
+double high_end(const TaskScore& score) {
+  return std::isnan(score.high) ? score.value : score.high;
+}
+
+// Whether the ceiling is better than the baseline, by more than their intervals.
+bool anchors(const TaskScore& baseline, const TaskScore& ceiling) {
+  const Metric* known = find_metric(ceiling.metric);
   if (known == nullptr) return false;
-  return known->direction == Direction::kMinimise ? ceiling < baseline : ceiling > baseline;
+  return known->direction == Direction::kMinimise ? high_end(ceiling) < low_end(baseline)
+                                                  : low_end(ceiling) > high_end(baseline);
 }
 
 std::optional<double> score_between(const ScoredModel& model, const ScoredModel& baseline,
@@ -49,8 +57,7 @@ std::optional<ProxyScores> proxy_scores(const Scores& scores) {
   for (const TaskScore& score : ceiling->scores) {
     const TaskScore* low = find_score(*baseline, score.metric);
     if (low == nullptr || !is_of_a_task(scores, score.metric)) continue;
-    (anchors(score.metric, low->value, score.value) ? proxy.metrics : proxy.left_out)
-        .push_back(score.metric);
+    (anchors(*low, score) ? proxy.metrics : proxy.left_out).push_back(score.metric);
   }
   if (proxy.metrics.empty()) return std::nullopt;
   for (const ScoredModel& model : scores.models)
@@ -63,7 +70,7 @@ std::string proxy_note(const ProxyScores& scores) {
       fmt::format("{0}: 1000 (score - {1}) / ({2} - {1}), a mean over tasks of means over metrics",
                   kProxyScore, scores.baseline, scores.ceiling);
   if (!scores.left_out.empty())
-    note += fmt::format("; without {}, where the {} is no better than {}",
+    note += fmt::format("; without {}, where the {} is not clearly better than {}",
                         fmt::join(scores.left_out, ", "), scores.ceiling, scores.baseline);
   return note;
 }

@@ -15,18 +15,18 @@ inline constexpr const char* kProxyScore = "proxy_s";
 
 struct ProxyScores {
   std::string baseline, ceiling;                 // models: 0 and 1000
-  std::vector<std::string> metrics, left_out;    // left out: the ceiling is no better
+  std::vector<std::string> metrics, left_out;    // left out: the ceiling is not clearly better
   std::vector<std::optional<double>> of_models;  // nullopt: a metric is missing
 };
 
 // anchored_score() (eval/superb.h) of each model over the metrics of the proxy tasks, between the
-// model "fbank" (without it, "mfcc") and the model "teacher". A metric in which the teacher is no
-// better than the baseline says nothing of what was learnt and is left out. nullopt without these
-// two models, or when no metric is left.
+// model "fbank" (without it, "mfcc") and the model "teacher". A metric in which the teacher is not
+// better than the baseline, or their intervals overlap, says nothing of what was learnt and is left out:
+// the formula divides by their difference. nullopt without these two models, or when no metric is left.
 std::optional<ProxyScores> proxy_scores(const Scores& scores);
 
 // "proxy_s: 1000 (score - fbank) / (teacher - fbank), a mean over tasks; without sid.acc, where the
-// teacher is no better than fbank".
+// teacher is not clearly better than fbank".
 std::string proxy_note(const ProxyScores& scores);
 
 }  // namespace concertina

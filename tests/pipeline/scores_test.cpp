@@ -142,8 +142,27 @@ TEST(ProxyScore, IsBetweenFbankAndTheTeacherWhereTheTeacherIsBetter) {
   EXPECT_NEAR(proxy->of_models[3].value(), 0, 1e-9);
   EXPECT_THAT(score_table(with_anchors()).rows[0].back(), "500");
   EXPECT_THAT(score_text(with_anchors()),
-              HasSubstr("without ks.acc_ridge, where the teacher is no"));
+              HasSubstr("without ks.acc_ridge, where the teacher is not clearly better than fbank"));
   EXPECT_THAT(to_json(with_anchors()), HasSubstr("\"baseline\": \"fbank\""));
+}
+
+TEST(ProxyScore, LeavesOutWhereTheTeacherIsBetterByChance) {
+  Scores scores = with_anchors();
+  TaskScore& of_teacher = scores.models[1].scores[0];  // ks.acc 70, of fbank 50
+  TaskScore& of_fbank = scores.models[3].scores[0];
+  of_teacher.low = 61;
+  of_teacher.high = 79;
+  of_fbank.low = 40;
+  of_fbank.high = 60;
+  EXPECT_THAT(proxy_scores(scores)->metrics, ElementsAre("ks.acc", "asv.eer"));
+  of_fbank.high = 62;
+  EXPECT_THAT(proxy_scores(scores)->metrics, ElementsAre("asv.eer"));
+  EXPECT_THAT(proxy_scores(scores)->left_out, ElementsAre("ks.acc", "ks.acc_ridge"));
+  EXPECT_NEAR(proxy_scores(scores)->of_models[0].value(), 500, 1e-9);
+  TaskScore& error = scores.models[1].scores[2];  // asv.eer 20, of fbank 30
+  error.low = 10;
+  error.high = 31;
+  EXPECT_FALSE(proxy_scores(scores));
 }
 
 TEST(ProxyScore, NeedsBothModelsAndAMetric) {
