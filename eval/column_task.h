@@ -35,7 +35,8 @@ TaskKind column_task_kind(std::string_view labels) {
           .facts = [](const Manifest& manifest,
                       const TaskOptions&) { return column_facts(manifest, column); },
           .test_facts = nullptr,
-          .same_text_leaks = false};
+          .same_text_leaks = false,
+          .fidelity_version = kFidelityVersion};
 }
 
 }  // namespace concertina

@@ -18,7 +18,6 @@ namespace {
 constexpr const char* kSizeVersion = "1";
 constexpr const char* kDistillVersion = "1";
 constexpr const char* kTaskVersion = "3";
-constexpr const char* kFidelityVersion = "2";  // of which clips a fidelity below 1 keeps
 constexpr const char* kTeacherVersion = "1";
 constexpr const char* kTrainedVersion = "1";
 constexpr const char* kClipProbeVersion = "2";  // of probes that are trained on whole clips
@@ -77,11 +76,12 @@ Facts teacher_facts(const ScoreSources& sources) {
 
 Facts task_facts(const ScoreSources& sources, const std::string& task) {
   const TaskOptions& options = sources.tasks;
+  const TaskKind& kind = task_kind(task);
   const Manifest clips = task_manifest(*sources.manifest, options, task);
-  Facts facts = task_kind(task).facts(clips, options);
+  Facts facts = kind.facts(clips, options);
   if (options.fidelity < 1) {
     facts["tasks.fidelity"] = fmt::format("{}", options.fidelity);
-    facts["fidelity version"] = kFidelityVersion;
+    if (kind.fidelity_version) facts["fidelity version"] = kind.fidelity_version;
   }
   facts.merge(Facts{{"version", kTaskVersion},
                     {"supernet", sources.supernet},

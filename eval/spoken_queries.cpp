@@ -93,7 +93,7 @@ std::vector<size_t> picked_queries(const std::vector<SpokenClip>& clips, const H
   return queries;
 }
 
-// The first to be taken first.
+// In the order in which they are taken.
 std::vector<size_t> picked_documents(const std::vector<SpokenClip>& clips, const Holders& holders,
                                      const std::vector<size_t>& queries, int64_t most) {
   std::set<size_t> holding;

@@ -28,10 +28,10 @@ inline constexpr int64_t kShortestClip = kTaskSampleRate / 10;
 class TaskRun {
  public:
   virtual ~TaskRun() = default;
-  // Training clips before all others, fit() between them.
+  // Training clips, then fit(), then the others.
   virtual void add(int64_t clip, const ClipFeatures& features) = 0;
-  // Chooses and trains on the training clips, as far as scores() does not. fit() and scores() of several
-  // runs are called at once, each in one thread.
+  // Trains on the training clips and chooses settings on them; a run may leave that to scores(). Of several
+  // runs they are called concurrently.
   virtual void fit() {}
   virtual std::vector<TaskScore> scores(Intervals intervals) const = 0;
 };

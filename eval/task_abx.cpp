@@ -9,6 +9,7 @@
 #include <set>
 #include <utility>
 
+#include "core/errors.h"
 #include "eval/abx_interval.h"
 #include "eval/phone_data.h"
 #include "speech/abx.h"
@@ -131,6 +132,7 @@ class AbxRun : public TaskRun {
         training_[token] = frames_of(task_.training.tokens[token], features);
       return;
     }
+    CONCERTINA_ASSERT(layer_ >= 0);
     const ClipFeatures chosen{features.layers.narrow(0, layer_, 1), features.period_s,
                               features.centre_s};
     for (const size_t token : task_.scored.of_clip.at(clip))

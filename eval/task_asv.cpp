@@ -194,6 +194,7 @@ const TaskKind kVerificationTask = {.name = "asv",
                                     .prepare = prepare_asv,
                                     .facts = asv_facts,
                                     .test_facts = nullptr,
-                                    .same_text_leaks = false};
+                                    .same_text_leaks = false,
+                                    .fidelity_version = kFidelityVersion};
 
 }  // namespace concertina

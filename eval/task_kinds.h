@@ -15,6 +15,9 @@ namespace concertina {
 
 struct PreparedTask;  // eval/task.h
 
+// Of tasks that score 100 clips at least, where they scored 200: eval/task_data.h, spoken_queries.h.
+inline constexpr const char* kFidelityVersion = "2";
+
 struct TaskKind {
   std::string_view name;    // prefix of its metrics
   std::string_view labels;  // what it needs in train and in the scored split: "phone labels"
@@ -29,6 +32,8 @@ struct TaskKind {
   bool same_text_leaks;
   // Its only probe is trained by gradients: without TaskOptions::trained it is left out.
   bool trained_only = false;
+  // Raised by a change of which clips a fidelity below 1 keeps. Null: they never changed.
+  const char* fidelity_version = nullptr;
 };
 
 extern const TaskKind kPhoneTask, kKeywordTask, kSpeakerTask, kVerificationTask, kAbxTask,

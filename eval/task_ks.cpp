@@ -28,6 +28,7 @@ const TaskKind kKeywordTask = {.name = "ks",
                                .prepare = prepare_ks,
                                .facts = ks_facts,
                                .test_facts = nullptr,
-                               .same_text_leaks = false};
+                               .same_text_leaks = false,
+                               .fidelity_version = kFidelityVersion};
 
 }  // namespace concertina

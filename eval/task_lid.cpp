@@ -60,6 +60,7 @@ const TaskKind kLanguageTask = {.name = "lid",
                                 .prepare = prepare_lid,
                                 .facts = lid_facts,
                                 .test_facts = nullptr,
-                                .same_text_leaks = false};
+                                .same_text_leaks = false,
+                                .fidelity_version = kFidelityVersion};
 
 }  // namespace concertina

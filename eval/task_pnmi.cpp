@@ -6,6 +6,7 @@
 #include <cmath>
 #include <utility>
 
+#include "core/errors.h"
 #include "distill/objective/kmeans.h"
 #include "distill/objective/pnmi.h"
 #include "eval/phone_data.h"
@@ -45,6 +46,7 @@ class PnmiRun : public TaskRun {
       keep(features, phones, labelled);
       return;
     }
+    CONCERTINA_ASSERT(centroids_.defined());
     const at::Tensor frames =
         features.layers.select(0, layer_).to(at::kFloat).index_select(0, labelled);
     const at::Tensor counts = pair_counts(phones.index_select(0, labelled),

@@ -86,6 +86,7 @@ class PhoneRun : public TaskRun {
   }
 
   void test(const at::Tensor& layers, const at::Tensor& target) {
+    CONCERTINA_ASSERT(!chosen_.empty());
     const at::Tensor speech = task_.speech_class.index_select(0, target);
     const at::Tensor counted = at::stack({at::ones_like(speech), speech}).to(at::kFloat);  // [2, n]
     const at::Tensor totals = counted.sum(1);

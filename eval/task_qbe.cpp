@@ -198,6 +198,7 @@ const TaskKind kQueryTask = {.name = "qbe",
                              .prepare = prepare_qbe,
                              .facts = qbe_facts,
                              .test_facts = nullptr,
-                             .same_text_leaks = false};
+                             .same_text_leaks = false,
+                             .fidelity_version = kFidelityVersion};
 
 }  // namespace concertina

@@ -26,6 +26,7 @@ const TaskKind kSpeakerTask = {.name = "sid",
                                .prepare = prepare_sid,
                                .facts = speaker_facts,
                                .test_facts = nullptr,
-                               .same_text_leaks = false};
+                               .same_text_leaks = false,
+                               .fidelity_version = kFidelityVersion};
 
 }  // namespace concertina

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 #include <optional>
 #include <set>
 #include <span>
@@ -238,11 +239,15 @@ std::vector<TaskScore> PreparedTasks::score(const FeatureExtractor& of_training,
       if (own != pass.clip_of[i].end()) runs[i]->add(own->second, eligible);
     }
   };
-  const auto of_each_run = [&](const auto& body) {
-    one_thread_each(runs.size(), [&](size_t i) {
+  const auto of_each_run = [&](const std::function<void(size_t)>& body) {
+    const auto one = [&](size_t i) {
       const c10::InferenceMode inference;
+      stop.throw_if_interrupted("nothing of this score was saved");
       body(i);
-    });
+    };
+    // Of few tasks each divides its work among many threads.
+    if (2 * std::ssize(runs) > at::get_num_threads()) return one_thread_each(runs.size(), one);
+    for (size_t i = 0; i < runs.size(); ++i) one(i);
   };
   const auto add_clips = [&](const Data::Pass& pass, const FeatureExtractor& features) {
     // As many batches as there are threads: which clips are in one does not depend on their number.

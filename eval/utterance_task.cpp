@@ -8,6 +8,7 @@
 #include <set>
 #include <utility>
 
+#include "core/errors.h"
 #include "core/log.h"
 #include "eval/folds.h"
 
@@ -98,6 +99,7 @@ class UtteranceRun : public TaskRun {
   std::vector<TaskScore> scores(Intervals intervals) const override {
     constexpr std::array<const char*, 4> kNames = {".acc", ".acc_ridge", ".acc_matched",
                                                    ".acc_ridge_matched"};
+    CONCERTINA_ASSERT(!chosen_.empty());
     std::vector<TaskScore> scores;
     for (const ChosenProbe& each : chosen_) {
       const ClipHits hits = clip_hits(each.probe, scored_.layer(each.layer), scored_.labels());

@@ -18,14 +18,12 @@ bool is_of_a_task(const Scores& scores, const std::string& metric) {
   return std::ranges::count(scores.tasks, task_of(metric), &TaskData::task) > 0;
 }
 
-double low_end(const TaskScore& score) {
-  return std::isnan(score.low) ? score.value : score.low;
-}
+double low_end(const TaskScore& score) { return std::isnan(score.low) ? score.value : score.low; }
 double high_end(const TaskScore& score) {
   return std::isnan(score.high) ? score.value : score.high;
 }
 
-// Whether the ceiling is better than the baseline, by more than their intervals.
+// Whether the ceiling is better than the baseline, and their intervals do not overlap.
 bool anchors(const TaskScore& baseline, const TaskScore& ceiling) {
   const Metric* known = find_metric(ceiling.metric);
   if (known == nullptr) return false;
@@ -59,13 +57,18 @@ std::optional<ProxyScores> proxy_scores(const Scores& scores) {
     if (low == nullptr || !is_of_a_task(scores, score.metric)) continue;
     (anchors(*low, score) ? proxy.metrics : proxy.left_out).push_back(score.metric);
   }
-  if (proxy.metrics.empty()) return std::nullopt;
+  if (proxy.metrics.empty() && proxy.left_out.empty()) return std::nullopt;
   for (const ScoredModel& model : scores.models)
-    proxy.of_models.push_back(score_between(model, *baseline, *ceiling, proxy.metrics));
+    proxy.of_models.push_back(proxy.metrics.empty()
+                                  ? std::nullopt
+                                  : score_between(model, *baseline, *ceiling, proxy.metrics));
   return proxy;
 }
 
 std::string proxy_note(const ProxyScores& scores) {
+  if (scores.metrics.empty())
+    return fmt::format("{} is left out: in no metric is the {} clearly better than {}", kProxyScore,
+                       scores.ceiling, scores.baseline);
   std::string note =
       fmt::format("{0}: 1000 (score - {1}) / ({2} - {1}), a mean over tasks of means over metrics",
                   kProxyScore, scores.baseline, scores.ceiling);

@@ -22,11 +22,12 @@ struct ProxyScores {
 // anchored_score() (eval/superb.h) of each model over the metrics of the proxy tasks, between the
 // model "fbank" (without it, "mfcc") and the model "teacher". A metric in which the teacher is not
 // better than the baseline, or their intervals overlap, says nothing of what was learnt and is left out:
-// the formula divides by their difference. nullopt without these two models, or when no metric is left.
+// the formula divides by their difference. No model has a score when no metric is left. nullopt without
+// these two models or their metrics.
 std::optional<ProxyScores> proxy_scores(const Scores& scores);
 
 // "proxy_s: 1000 (score - fbank) / (teacher - fbank), a mean over tasks; without sid.acc, where the
-// teacher is not clearly better than fbank".
+// teacher is not clearly better than fbank"; or that it is so in all.
 std::string proxy_note(const ProxyScores& scores);
 
 }  // namespace concertina

@@ -39,10 +39,11 @@ TableRows transposed(const TableRows& rows) {
 }
 
 void add_proxy_scores(const ProxyScores& proxy, ReportTable& table) {
+  table.note = proxy_note(proxy) + "." + (table.note.empty() ? "" : " " + table.note);
+  if (proxy.metrics.empty()) return;
   table.columns.emplace_back(kProxyScore);
   for (size_t i = 0; i < table.rows.size(); ++i)
     table.rows[i].push_back(proxy.of_models[i] ? fmt::format("{:.0f}", *proxy.of_models[i]) : "-");
-  table.note = proxy_note(proxy) + "." + (table.note.empty() ? "" : " " + table.note);
 }
 
 std::string amount(int64_t clips, double seconds) {

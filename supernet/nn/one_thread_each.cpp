@@ -37,9 +37,17 @@ void one_thread_each(size_t count, const std::function<void(size_t)>& body) {
   if (count == 1) return body(0);
   const auto threads = std::min<int64_t>(static_cast<int64_t>(count), at::get_num_threads());
   std::atomic<size_t> next = 0;
+  std::atomic<bool> failed = false;
   at::parallel_for(0, threads, 1, [&](int64_t, int64_t) {
     const OneThread guard;
-    for (size_t i = next++; i < count; i = next++) body(i);
+    for (size_t i = next++; i < count && !failed; i = next++) {
+      try {
+        body(i);
+      } catch (...) {
+        failed = true;
+        throw;
+      }
+    }
   });
 }
 

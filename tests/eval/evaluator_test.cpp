@@ -296,6 +296,10 @@ TEST_F(FingerprintTest, AnotherFidelityIsAnotherMetric) {
   sources_.tasks.fidelity = 0.1;
   EXPECT_EQ(changed(), (Names{"asv", "pr", "sid"}));
   EXPECT_EQ(metric_fingerprints(sources_).at("sid.acc").at("tasks.fidelity"), "0.1");
+  // Which clips a fidelity keeps changed for some tasks; at 1 all have the same.
+  EXPECT_TRUE(metric_fingerprints(sources_).at("sid.acc").contains("fidelity version"));
+  EXPECT_FALSE(metric_fingerprints(sources_).at("pr.frame_acc").contains("fidelity version"));
+  EXPECT_FALSE(before_.at("sid.acc").contains("fidelity version"));
 }
 
 TEST_F(FingerprintTest, SeesTheClipsOfATaskOfItsOwn) {

@@ -141,8 +141,9 @@ TEST(ProxyScore, IsBetweenFbankAndTheTeacherWhereTheTeacherIsBetter) {
   EXPECT_NEAR(proxy->of_models[2].value(), 1000 * (-2.5 - 2) / 2, 1e-9);
   EXPECT_NEAR(proxy->of_models[3].value(), 0, 1e-9);
   EXPECT_THAT(score_table(with_anchors()).rows[0].back(), "500");
-  EXPECT_THAT(score_text(with_anchors()),
-              HasSubstr("without ks.acc_ridge, where the teacher is not clearly better than fbank"));
+  EXPECT_THAT(
+      score_text(with_anchors()),
+      HasSubstr("without ks.acc_ridge, where the teacher is not clearly better than fbank"));
   EXPECT_THAT(to_json(with_anchors()), HasSubstr("\"baseline\": \"fbank\""));
 }
 
@@ -162,7 +163,9 @@ TEST(ProxyScore, LeavesOutWhereTheTeacherIsBetterByChance) {
   TaskScore& error = scores.models[1].scores[2];  // asv.eer 20, of fbank 30
   error.low = 10;
   error.high = 31;
-  EXPECT_FALSE(proxy_scores(scores));
+  EXPECT_FALSE(proxy_scores(scores)->of_models[0]);
+  EXPECT_THAT(score_text(scores), HasSubstr("proxy_s is left out: in no metric is the teacher"));
+  EXPECT_EQ(score_table(scores).columns.back(), "teacher.r2");
 }
 
 TEST(ProxyScore, NeedsBothModelsAndAMetric) {
