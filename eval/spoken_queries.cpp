@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <map>
 #include <set>
 #include <string>
@@ -13,6 +12,7 @@
 #include "core/hash.h"
 #include "eval/folds.h"
 #include "eval/task.h"
+#include "eval/task_data.h"
 #include "eval/words.h"
 
 namespace concertina {
@@ -116,10 +116,8 @@ std::vector<size_t> picked_documents(const std::vector<SpokenClip>& clips, const
 // fidelity are among those of a higher one.
 void thin(std::vector<size_t>& documents, std::vector<size_t>& queries,
           const std::vector<SpokenClip>& clips, const Holders& holders, double fidelity) {
-  const auto share =
-      static_cast<int64_t>(std::ceil(fidelity * static_cast<double>(documents.size()) - 1e-9));
-  const int64_t count = std::min(std::ssize(documents), std::max(kLeastDocuments, share));
-  documents.resize(static_cast<size_t>(count));
+  documents.resize(
+      static_cast<size_t>(count_at_share(std::ssize(documents), fidelity, kLeastDocuments)));
   const std::set<size_t> kept(documents.begin(), documents.end());
   std::erase_if(queries, [&](size_t query) {
     return std::ranges::none_of(holders.at(whole_phrase(clips[query])), [&](size_t clip) {

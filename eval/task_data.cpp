@@ -47,6 +47,11 @@ Manifest task_manifest(const Manifest& corpus, const TaskOptions& options,
   return own == options.data.end() ? corpus : read_clips(own->second, corpus);
 }
 
+int64_t count_at_share(int64_t all, double share, int64_t least) {
+  const auto of_share = static_cast<int64_t>(std::ceil(share * static_cast<double>(all) - 1e-9));
+  return std::min(all, std::max(least, of_share));
+}
+
 std::vector<ClipClass> clips_at_fidelity(const Manifest& manifest, std::span<const ClipClass> clips,
                                          double fidelity, LeastClips least) {
   if (fidelity >= 1 || clips.empty()) return {clips.begin(), clips.end()};
@@ -56,10 +61,7 @@ std::vector<ClipClass> clips_at_fidelity(const Manifest& manifest, std::span<con
   for (const ClipClass& clip : clips) classes[clip.second].push_back(clip);
   std::set<int64_t> taken;
   for (const auto& [label, members] : classes) {
-    const auto size = static_cast<int64_t>(members.size());
-    // Less a rounding error: 0.1 of 30 clips are 3.
-    const auto of_share = static_cast<int64_t>(std::ceil(share * static_cast<double>(size) - 1e-9));
-    const int64_t count = std::min(size, std::max(least.per_class, of_share));
+    const int64_t count = count_at_share(std::ssize(members), share, least.per_class);
     const std::vector<int64_t> order = spread_order(manifest, members);
     taken.insert(order.begin(), order.begin() + count);
   }

@@ -27,8 +27,11 @@ inline constexpr LeastClips kLeastTraining{3, 0}, kLeastScored{3, 100};
 // pr: one class, for every clip has most phones. Two for each fold; 20 are some 10,000 frames.
 inline constexpr LeastClips kLeastPhoneTraining{8, 8}, kLeastPhoneScored{20, 20};
 
+// min(all, max(least, ceil(share all))), less a rounding error: 0.1 of 30 are 3.
+int64_t count_at_share(int64_t all, double share, int64_t least);
+
 // The clips of one part that count at a fidelity: of each class of n clips
-//   max(least.per_class, ceil(share n)),  share = max(fidelity, least.in_all / all clips).
+//   count_at_share(n, share, least.per_class),  share = max(fidelity, least.in_all / all clips).
 // Which ones depends on ids, groups and speakers alone: first one clip of each group (without
 // groups: of each speaker) in the order of the ids' SHA-256, then a second of each, and so on. So a
 // lower fidelity's clips are among those of a higher one, and few clips are of many groups. The

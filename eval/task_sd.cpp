@@ -16,6 +16,7 @@
 #include "eval/diarization.h"
 #include "eval/mixtures.h"
 #include "eval/task.h"
+#include "eval/task_data.h"
 #include "speech/audio.h"
 
 namespace concertina {
@@ -186,12 +187,6 @@ void separate_speakers(SdParts& parts, const std::vector<std::string>& names) {
   }
 }
 
-int64_t mixture_count(int64_t all, double fidelity, int64_t least) {
-  return std::min(
-      all,
-      std::max(least, static_cast<int64_t>(std::ceil(static_cast<double>(all) * fidelity - 1e-9))));
-}
-
 // Reads both clips, balances their loudness and notes who speaks when.
 SdMixture with_audio(const Manifest& manifest, Mixture mixture, Rng& rng) {
   const auto read = [&](int64_t index) {
@@ -248,8 +243,8 @@ PreparedTask prepare_sd(const Manifest& manifest, const TaskOptions& options, Sp
 
   auto task = std::make_unique<SdTask>();
   task->speakers = mixable_speakers(parts.scored).size();
-  const int64_t training = mixture_count(kSdTraining, options.fidelity, kLeastSdTraining);
-  const int64_t scored = mixture_count(kSdScored, options.fidelity, kLeastSdScored);
+  const int64_t training = count_at_share(kSdTraining, options.fidelity, kLeastSdTraining);
+  const int64_t scored = count_at_share(kSdScored, options.fidelity, kLeastSdScored);
   const Rng rng = Rng(0).fork("sd mixtures");
   const auto add = [&](const std::vector<MixableClip>& clips, int64_t count, const SdMixture& like,
                        const std::string& name) {
