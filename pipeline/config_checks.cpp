@@ -20,6 +20,7 @@
 #include "speech/corpus.h"
 #include "supernet/model/model_file.h"
 #include "supernet/model/visible_input.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
@@ -170,8 +171,21 @@ void check_metric_names(ConfigSection root, const SearchConfig& search) {
   }
 }
 
+void check_sampler(ConfigSection stage, const SamplerOptions& sampler, const SearchSpace& space) {
+  if (sampler.kind != SamplerKind::kSubnet || sampler.subnet.empty()) return;
+  try {
+    resolve_architecture(space, sampler.subnet);
+  } catch (const InputError& error) {
+    stage.section("sampler").problem("subnet", error.what());
+  }
+}
+
 void check_teacher(ConfigSection root, const PipelineConfig& config) {
   if (config.space.choices().embed_dim.empty()) return;  // unreadable
+  for (const auto& [name, stage] :
+       {std::pair("stage1", &config.stage1), {"stage2", &config.stage2}}) {
+    if (root.has(name)) check_sampler(root.section(name), stage->sampler, config.space);
+  }
   const std::optional<TeacherSize> teacher = first_teacher(config);
   if (!teacher) return;
   const std::vector<TeacherSize> teachers = teacher_sizes(config, *teacher);

@@ -24,6 +24,11 @@ const OptionTable<RateScales>& rate_scale_table() {
              "of each layer relative to the layer after it; what comes before the layers counts "
              "as one")
           .within({0.01, 1}),
+      option("matrices", &O::matrices,
+             "of matrices and convolutions, in addition to the above; 0: of the model, norms and "
+             "biases alone are trained")
+          .within(kScales)
+          .in_fingerprint_if([](const O& o) { return o.matrices != 1; }),
       option("heads", &O::heads, "of prediction heads; 0: frozen")
           .within(kScales)
           .require([](const O& o) { return o.heads > 0 || o.layers > 0; },
@@ -167,6 +172,10 @@ const OptionTable<SamplerOptions>& sampler_table() {
   using O = SamplerOptions;
   static const OptionTable<O> table = {
       option("kind", &O::kind, "which subnets are trained in each step"),
+      option("subnet", &O::subnet, "the one that kind: subnet trains alone: a name or a key")
+          .in_fingerprint_if([](const O& o) { return o.kind == SamplerKind::kSubnet; })
+          .require([](const O& o) { return (o.kind == SamplerKind::kSubnet) != o.subnet.empty(); },
+                   "expected with kind: subnet, and with no other"),
       option("random", &O::random,
              "randomly drawn subnets per step in addition to the largest and the smallest; "
              "sandwich and pareto")
@@ -194,8 +203,9 @@ const OptionTable<SamplerOptions>& sampler_table() {
           .require(
               [](const O& o) {
                 return o.largest_every == 1 ||
-                       (!o.in_place && o.kind != SamplerKind::kLargest &&
-                        o.kind != SamplerKind::kRandom && o.kind != SamplerKind::kWhole);
+                       (!o.in_place &&
+                        (o.kind == SamplerKind::kSandwich || o.kind == SamplerKind::kPareto ||
+                         o.kind == SamplerKind::kAlternating));
               },
               "expected 1 with in_place, and with kinds other than sandwich, pareto and "
               "alternating")

@@ -24,6 +24,7 @@ struct RateScales {
   double front_end = 1;
   double layers = 1;  // of everything but prediction heads
   double layer_decay = 1;
+  double matrices = 1;  // of `layers`, those tensors with two dimensions or more
   double heads = 1;
   bool operator==(const RateScales&) const = default;
 };
@@ -80,13 +81,15 @@ struct TrainOptions {
 const OptionTable<TrainOptions>& train_table();
 
 // kWhole: SearchSpace::whole(), the storage's full shape. kAlternating: one subnet in each step.
-enum class SamplerKind { kLargest, kRandom, kSandwich, kPareto, kAlternating, kWhole };
+// kSubnet: SamplerOptions::subnet alone.
+enum class SamplerKind { kLargest, kRandom, kSandwich, kPareto, kAlternating, kWhole, kSubnet };
 template <>
 inline constexpr auto kEnumNames<SamplerKind> =
-    name_table("largest", "random", "sandwich", "pareto", "alternating", "whole");
+    name_table("largest", "random", "sandwich", "pareto", "alternating", "whole", "subnet");
 
 struct SamplerOptions {
   SamplerKind kind = SamplerKind::kLargest;
+  std::string subnet;  // as resolve_architecture() takes it
   int32_t random = 1;
   bool in_place = false;
   double in_place_weight = 1;

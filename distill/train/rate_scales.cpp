@@ -30,6 +30,8 @@ void scale_rates(std::vector<Parameters::Init>& parameters, const RateScales& sc
                  const Blueprint& blueprint, int32_t depth) {
   for (Parameters::Init& parameter : parameters) {
     parameter.lr_scale *= scale_of(parameter.name, scales, blueprint, depth);
+    const bool is_matrix = parameter.value.dim() > 1;
+    if (is_matrix && tensor_named(parameter.name)) parameter.lr_scale *= scales.matrices;
   }
 }
 

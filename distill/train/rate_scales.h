@@ -14,6 +14,7 @@ namespace concertina {
 //   convolutions of the front end, their norms      front_end * layers * layer_decay^depth
 //   what follows, before the first layer            layers * layer_decay^depth
 //   encoder layer i of 0..depth-1                   layers * layer_decay^(depth - 1 - i)
+//   matrices and convolutions of all of these       matrices, in addition
 //   prediction heads                                heads
 //
 // `depth`: layers of the supernet, which keep their index in every subnet. The norm after

@@ -8,28 +8,35 @@
 
 #include "distill/train/subnet_draw.h"
 #include "supernet/space/cost.h"
+#include "supernet/space/resolve.h"
 
 namespace concertina {
 namespace {
 
 bool has_first(SamplerKind kind) { return kind != SamplerKind::kRandom; }
-SampledSubnet first_of(SamplerKind kind, const SearchSpace& space) {
-  if (kind == SamplerKind::kWhole) return {"whole", space.whole()};
+SampledSubnet first_of(const SamplerOptions& options, const SearchSpace& space) {
+  if (options.kind == SamplerKind::kWhole) return {"whole", space.whole()};
+  if (options.kind == SamplerKind::kSubnet)
+    return {"subnet", resolve_architecture(space, options.subnet)};
   return {"largest", space.largest()};
+}
+bool is_alone(SamplerKind kind) {
+  return kind == SamplerKind::kLargest || kind == SamplerKind::kWhole ||
+         kind == SamplerKind::kSubnet;
 }
 bool has_smallest(SamplerKind kind) {
   return kind == SamplerKind::kSandwich || kind == SamplerKind::kPareto;
 }
 int32_t random_of(const SamplerOptions& options) {
-  if (options.kind == SamplerKind::kLargest || options.kind == SamplerKind::kWhole) return 0;
+  if (is_alone(options.kind)) return 0;
   const bool one =
       options.kind == SamplerKind::kRandom || options.kind == SamplerKind::kAlternating;
   return one ? 1 : options.random;
 }
 
-std::vector<SampledSubnet> sizes_of(SamplerKind kind, const SearchSpace& space) {
+std::vector<SampledSubnet> sizes_of(const SamplerOptions& options, const SearchSpace& space) {
+  if (is_alone(options.kind)) return {first_of(options, space)};
   std::vector<SampledSubnet> sizes;
-  if (kind == SamplerKind::kWhole || kind == SamplerKind::kLargest) return {first_of(kind, space)};
   sizes.push_back({"largest", space.largest()});
   if (space.smallest() == space.largest()) return sizes;
   sizes.push_back({"default", space.default_architecture()});
@@ -45,8 +52,8 @@ class MixedSampler : public SubnetSampler {
                const Rng& rng)
       : options_(options),
         shrinking_steps_(options.progressive * static_cast<double>(steps)),
-        first_(first_of(options.kind, space)),
-        sizes_(sizes_of(options.kind, space)),
+        first_(first_of(options, space)),
+        sizes_(sizes_of(options, space)),
         shrinking_(space),
         rng_(rng) {
     if (options.kind == SamplerKind::kPareto) {

@@ -14,7 +14,7 @@
 namespace concertina {
 
 struct SampledSubnet {
-  std::string role;  // largest | whole | smallest | random1, random2, ...: names its loss
+  std::string role;  // largest | whole | subnet | smallest | random1, random2, ...: names its loss
   Architecture architecture;
 };
 
@@ -36,7 +36,8 @@ class SubnetSampler {
 std::vector<SampledSubnet> largest_first(std::vector<SampledSubnet> subnets,
                                          const Blueprint& blueprint);
 
-// `steps`: of the run; progressive shrinking takes a share of them.
+// `steps`: of the run; progressive shrinking takes a share of them. InputError when options.subnet
+// is no member of the space.
 std::unique_ptr<SubnetSampler> make_sampler(const SamplerOptions& options, const SearchSpace& space,
                                             int64_t steps, const Rng& rng);
 

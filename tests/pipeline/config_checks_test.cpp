@@ -158,6 +158,17 @@ TEST(ConfigChecks, HeadLayersNeedABlueprintThatHasThem) {
               HasSubstr("stage2.objective.head_layer: expected a space with norms after"));
 }
 
+TEST(ConfigChecks, TheSubnetOfASamplerIsAMember) {
+  EXPECT_EQ(problems_with({"stage2.sampler={kind: subnet, subnet: default}"}), "");
+  EXPECT_THAT(
+      problems_with({"stage2.sampler={kind: subnet, subnet: \"e=97 p=20000 L=0-1:2x192\"}"}),
+      HasSubstr("stage2.sampler.subnet: "));
+  EXPECT_THAT(problems_with({"stage2.sampler={kind: subnet}"}),
+              HasSubstr("stage2.sampler.subnet: expected with kind: subnet"));
+  EXPECT_THAT(problems_with({"stage2.sampler={kind: random, subnet: default}"}),
+              HasSubstr("stage2.sampler.subnet: expected with kind: subnet"));
+}
+
 TEST(ConfigChecks, LogitsNeedATeacherWithAUnitHead) {
   EXPECT_EQ(problems_with({"stage1.objective={kind: logits}"}), "");  // pretraining makes one
   const std::string needs = "stage1.objective.kind: needs the teacher's logits";

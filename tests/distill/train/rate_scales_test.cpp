@@ -46,6 +46,15 @@ TEST(RateScales, FallByLayersFromTheLastOne) {
   }
 }
 
+TEST(RateScales, OfMatricesAreNotThoseOfNormsAndBiases) {
+  const auto scales = scales_of(testing::tiny_wave_space(), {.layers = 2, .matrices = 0});
+  EXPECT_EQ(scales.at("encoder.layers.1.fc1.weight"), 0);
+  EXPECT_EQ(scales.at("feature_extractor.conv_layers.0.0.weight"), 0);
+  EXPECT_EQ(scales.at("encoder.layers.1.fc1.bias"), 2);
+  EXPECT_EQ(scales.at("encoder.layers.1.final_layer_norm.weight"), 2);
+  EXPECT_EQ(scales.at("objective.head.weight"), 0.5);
+}
+
 TEST_F(Training, AllPartsAreFrozen) {
   const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
   DistillOptions options;

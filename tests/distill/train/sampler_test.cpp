@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "core/errors.h"
 #include "distill/train/subnet_draw.h"
 #include "supernet/space/cost.h"
 #include "supernet/space/search_space_config.h"
@@ -57,6 +58,25 @@ TEST(Sampler, AlternatesBetweenTheLargestAndRandomSubnets) {
   EXPECT_EQ(sampler->draw(3)[0].architecture, space.largest());
   EXPECT_NE(sampler->draw(1)[0].architecture, sampler->draw(2)[0].architecture);
   EXPECT_EQ(sampler->sizes().size(), 3U);
+}
+
+TEST(Sampler, TrainsOneSubnetAlone) {
+  const SearchSpace space = testing::tiny_space();
+  SamplerOptions options{.kind = SamplerKind::kSubnet, .subnet = space.smallest().key()};
+  const auto sampler = make_sampler(options, space, 10, Rng(1));
+  for (int64_t step = 0; step < 3; ++step) {
+    const auto subnets = sampler->draw(step);
+    ASSERT_EQ(subnets.size(), 1U);
+    EXPECT_EQ(subnets[0].role, "subnet");
+    EXPECT_EQ(subnets[0].architecture, space.smallest());
+  }
+  EXPECT_EQ(sampler->sizes()[0].architecture, space.smallest());
+  EXPECT_EQ(sampler->sizes().size(), 1U);
+  options.subnet = "default";
+  EXPECT_EQ(make_sampler(options, space, 10, Rng(1))->draw(0)[0].architecture,
+            space.default_architecture());
+  options.subnet = "e=33 p=20000 L=0:2x64";
+  EXPECT_THROW(make_sampler(options, space, 10, Rng(1)), InputError);
 }
 
 TEST(Sampler, ShrinksProgressively) {
