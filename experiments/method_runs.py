@@ -9,16 +9,32 @@ import statistics
 import seed_tables as tables
 
 BASELINE = "layer-mean"
-NOT_MEASURED = {"cald-waypoints": "its teacher is pretrained in the run: the quickstart's has no snapshots",
-                "logits": "the quickstart's teacher has no head that predicts units"}
+# Of the teacher; a teacher that is pretrained in the run has both, a downloaded one neither.
+NEED_UNIT_HEAD = {"logits", "tinybert-logits"}
+NEED_SNAPSHOTS = {"cald-waypoints"}
+# Settings of stage 2 in these runs, where the config's stage 1 is what tells the method from others.
+SETTINGS = {"cald-waypoints": ["objective={kind: sum, of: [{kind: masked_units, codeword_dim: 64, unmasked_weight: 1}, {kind: layer_pairs, "
+                               "map: uniform, distance: layer_norm_mse, channels: none, weight: 15, teachers: [waypoints]}]}"]}
 WITHOUT_HEADS = {"minilm", "star"}  # with a frozen body nothing of them is trained
 SHARED = ["stage2/units.safetensors", "teachers/whisper.safetensors"]  # made by one run, linked by others; the program checks units
 
 
-def all_methods():
-    """Those that can be trained from the quickstart's teacher, without the baseline."""
+def without_teacher(start):
+    """{method: reason} of those that the teacher of the run `start` cannot teach."""
+    with open(start / "teacher/model.safetensors", "rb") as file:
+        tensors = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    reasons = {}
+    if "unit_head.weight" not in tensors:
+        reasons |= {method: "the teacher has no head that predicts units" for method in NEED_UNIT_HEAD}
+    if not (start / "teacher/snapshots").exists():
+        reasons |= {method: "the teacher has no snapshots of its training" for method in NEED_SNAPSHOTS}
+    return dict(sorted(reasons.items()))
+
+
+def all_methods(start):
+    """Those that can be trained from the teacher of the run `start`, without the baseline."""
     names = {path.stem for path in (tables.ROOT / "configs/methods").glob("*.yaml")}
-    return sorted(names - {BASELINE} - set(NOT_MEASURED))
+    return sorted(names - {BASELINE} - set(without_teacher(start)))
 
 
 def sorted_stage1(start):
@@ -43,7 +59,7 @@ def train(method, start, out, seed, steps, settings=(), data=None, threads=None,
     for file in SHARED if shared else []:
         link(shared / file, out / file)
     values = [f"stage2.{setting}" for setting in (
-        f"steps={steps}", "fresh_heads=true", "validate_every=0", "validation_crops=1", *settings)]
+        f"steps={steps}", "fresh_heads=true", "validate_every=0", "validation_crops=1", *SETTINGS.get(method, []), *settings)]
     if data:
         values.append(f"corpus.root={data.resolve()}")
     command = ["train", f"configs/methods/{method}.yaml", "--stage", "2", "--seed", str(seed), "--out", out, "--quiet"]
