@@ -12,6 +12,7 @@
 #include "core/errors.h"
 #include "core/files.h"
 #include "pipeline/budget_answers.h"
+#include "pipeline/depth_width.h"
 #include "pipeline/front_text.h"
 #include "pipeline/report_stage.h"
 #include "report/report.h"
@@ -105,8 +106,7 @@ void report(const ReportArgs& args, const Globals& globals) {
   for (const std::string& metrics : args.metrics) add_stage(metrics, inputs);
   Json answer = {{"study", args.study}, {"trials", study.trial_count()}};
   if (!args.depth_width.empty()) {
-    inputs.depth_width =
-        depth_width_of(scored_shapes(read_text(args.depth_width), args.depth_width), globals.seed);
+    inputs.depth_width = depth_width_of(read_scores(args.depth_width), globals.seed);
     if (globals.json) answer["depth_width"] = Json::parse(to_json(*inputs.depth_width));
   }
   const std::string page = render_report(study, inputs);

@@ -46,24 +46,25 @@ PairedTest in_unit_of(const std::string& metric, PairedTest test) {
   return test;
 }
 
-Rng rng_of(const std::string& metric) { return Rng(0).fork("paired " + metric); }
+Rng rng_of(const std::string& metric, uint64_t seed) { return Rng(seed).fork("paired " + metric); }
 
-ScoreDifference of_hits(const TaskScore& a, const TaskScore& b) {
+ScoreDifference of_hits(const TaskScore& a, const TaskScore& b, uint64_t seed) {
   if (a.hits.size() != b.hits.size())
     throw InputError(fmt::format("{} is of {} clips in one and of {} in the other", a.metric,
                                  a.hits.size(), b.hits.size()));
   const PairedTest test =
-      paired_hit_rates({a.hits, a.totals}, {b.hits, b.totals}, rng_of(a.metric));
+      paired_hit_rates({a.hits, a.totals}, {b.hits, b.totals}, rng_of(a.metric, seed));
   return {a.metric, a.value, b.value, in_unit_of(a.metric, test), std::ssize(a.hits)};
 }
 
 // `metric`.eer with its trials; `cost`: of the same trials.
 void add_verification(const TaskScore& a, const TaskScore& b, const ScoredBy& first,
-                      const ScoredBy& second, std::vector<ScoreDifference>& differences) {
+                      const ScoredBy& second, uint64_t seed,
+                      std::vector<ScoreDifference>& differences) {
   if (!same_trials(a, b))
     throw InputError(fmt::format("{} has other trials in one than in the other", a.metric));
   const auto [rate, cost] =
-      paired_verification(a.trials, b.trials, a.trial_clips, rng_of(a.metric));
+      paired_verification(a.trials, b.trials, a.trial_clips, rng_of(a.metric, seed));
   differences.push_back({a.metric, a.value, b.value, in_unit_of(a.metric, rate), a.trial_clips});
   std::string costs = a.metric;
   costs.replace(costs.find(".eer"), 4, ".min_dcf");
@@ -75,16 +76,23 @@ void add_verification(const TaskScore& a, const TaskScore& b, const ScoredBy& fi
 
 }  // namespace
 
-std::vector<ScoreDifference> paired_differences(const ScoredBy& a, const ScoredBy& b) {
+std::vector<ScoreDifference> common_differences(const ScoredBy& a, const ScoredBy& b,
+                                                uint64_t seed) {
   expect_same_clips(*a.scores, *b.scores);
   std::vector<ScoreDifference> differences;
   for (const TaskScore& score : a.model->scores) {
     const TaskScore* other = find_score(*b.model, score.metric);
     if (other == nullptr) continue;
-    if (!score.hits.empty() && !other->hits.empty()) differences.push_back(of_hits(score, *other));
+    if (!score.hits.empty() && !other->hits.empty())
+      differences.push_back(of_hits(score, *other, seed));
     if (!score.trials.empty() && !other->trials.empty())
-      add_verification(score, *other, a, b, differences);
+      add_verification(score, *other, a, b, seed, differences);
   }
+  return differences;
+}
+
+std::vector<ScoreDifference> paired_differences(const ScoredBy& a, const ScoredBy& b) {
+  std::vector<ScoreDifference> differences = common_differences(a, b);
   if (differences.empty())
     throw InputError(
         fmt::format("'{}' and '{}' have no metric with results of each clip in common "

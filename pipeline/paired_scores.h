@@ -1,6 +1,7 @@
 // Paired bootstrap tests of two models from scores of each clip (`eval --clips`).
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -22,8 +23,11 @@ struct ScoredBy {
 };
 
 // Of each metric that both have results of clips for, in the order of `a`: accuracies, and equal
-// error rate and detection cost of verification. InputError when the two were scored on other
-// clips, or no metric has results of clips.
+// error rate and detection cost of verification; may be empty. InputError when the two were scored on
+// other clips.
+std::vector<ScoreDifference> common_differences(const ScoredBy& a, const ScoredBy& b,
+                                                uint64_t seed = 0);
+// The same; InputError when no metric has results of clips.
 std::vector<ScoreDifference> paired_differences(const ScoredBy& a, const ScoredBy& b);
 
 }  // namespace concertina

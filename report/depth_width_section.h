@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "study/depth_width.h"
+#include "report/depth_width.h"
 
 namespace concertina {
 

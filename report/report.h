@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
+#include "report/depth_width.h"
 #include "report/training_curve.h"
 #include "study/budget.h"
-#include "study/depth_width.h"
 #include "study/study_file.h"
 
 namespace concertina {
