@@ -11,7 +11,6 @@ import seed_tables as tables
 BASELINE = "layer-mean"
 NOT_MEASURED = {"cald-waypoints": "its teacher is pretrained in the run: the quickstart's has no snapshots",
                 "logits": "the quickstart's teacher has no head that predicts units"}
-WITHOUT_HEADS = {"minilm", "star"}  # with a frozen body nothing of them is trained
 SHARED = ["stage2/units.safetensors", "teachers/whisper.safetensors"]  # made by one run, linked by others; the program checks units
 
 
