@@ -15,7 +15,6 @@ NEED_SNAPSHOTS = {"cald-waypoints"}
 # Settings of stage 2 in these runs, where the config's stage 1 is what tells the method from others.
 SETTINGS = {"cald-waypoints": ["objective={kind: sum, of: [{kind: masked_units, codeword_dim: 64, unmasked_weight: 1}, {kind: layer_pairs, "
                                "map: uniform, distance: layer_norm_mse, channels: none, weight: 15, teachers: [waypoints]}]}"]}
-WITHOUT_HEADS = {"minilm", "star"}  # with a frozen body nothing of them is trained
 SHARED = ["stage2/units.safetensors", "teachers/whisper.safetensors"]  # made by one run, linked by others; the program checks units
 
 
