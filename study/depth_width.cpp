@@ -119,7 +119,10 @@ DepthWidth depth_width_of(const std::vector<ScoredShape>& given, uint64_t seed) 
   check_shapes(given);
   const std::vector<ScoredShape> shapes = sorted_shapes(given);
   const ScoredShape& widest = shapes.front();
-  DepthWidth comparison{.params = 0, .reference = widest.architecture, .panels = {}};
+  DepthWidth comparison{.params = 0,
+                        .shapes = static_cast<int32_t>(shapes.size()),
+                        .reference = widest.architecture,
+                        .panels = {}};
   for (const ScoredShape& shape : shapes)
     comparison.params += shape.params / static_cast<int64_t>(shapes.size());
   for (const ShapeScore& reference : widest.scores) {
@@ -156,9 +159,19 @@ std::string to_json(const DepthWidth& comparison) {
     }
     panels.push_back({{"group", panel.group}, {"metric", panel.metric}, {"points", points}});
   }
-  return Json{
-      {"params", comparison.params}, {"reference", comparison.reference}, {"panels", panels}}
-      .dump();
+  Json json = {{"params", comparison.params},
+               {"shapes", comparison.shapes},
+               {"reference", comparison.reference},
+               {"panels", panels}};
+  if (const std::string note = few_shapes(comparison); !note.empty()) json["note"] = note;
+  return json.dump();
+}
+
+std::string few_shapes(const DepthWidth& comparison) {
+  if (comparison.shapes >= kEnoughShapes) return "";
+  return fmt::format(
+      "{} shapes, fewer than {}: differences may be those of single shapes, not of depth and width",
+      comparison.shapes, kEnoughShapes);
 }
 
 std::vector<ScoredShape> scored_shapes(const std::string& json, const std::string& source) {

@@ -36,17 +36,21 @@ struct DepthWidthPanel {
   std::vector<ShapePoint> points;  // ascending by depth / width
 };
 struct DepthWidth {
-  int64_t params = 0;     // the mean
+  int64_t params = 0;  // the mean
+  int32_t shapes = 0;
   std::string reference;  // the widest shape
   std::vector<DepthWidthPanel> panels;
 };
 
 inline constexpr double kEqualParams = 0.03;  // shapes lie within this share of their middle
+inline constexpr int32_t kEnoughShapes = 6;   // fewer are compared, too: see few_shapes()
 
 // InputError when there are fewer than two shapes, when their parameters differ by more than
 // kEqualParams, or no score is of a content or speaker task.
 DepthWidth depth_width_of(const std::vector<ScoredShape>& shapes, uint64_t seed = 0);
-std::string to_json(const DepthWidth& comparison);
+std::string to_json(const DepthWidth& comparison);  // with few_shapes() as "note" unless it is ""
+// That a comparison of fewer than kEnoughShapes shapes is weak, in a clause; "" of more.
+std::string few_shapes(const DepthWidth& comparison);
 
 // What `concertina eval --archs FILE --clips --json` prints. InputError naming `source` when it is
 // something else.

@@ -66,6 +66,19 @@ grep -q "</html>" "$work/scores.html" || { echo "FAILED: eval --html writes no p
 json '[(row["target"], row["source"]) for row in x["rows"]] == [("smallest", s) for s in ("clean", "gaussian", "smallest")] and
   x["rows"][2]["deviation"] > x["rows"][1]["deviation"]' \
   attack "$model" --arch smallest --data data/smoke/manifest.tsv --tasks ks --set "tasks.data={ks: $work/ks.tsv}" --steps 3
+# Deep versus wide of two subnets, as if their parameters were equal: the smoke space has no such pair.
+"$program" eval "$model" --data data/smoke/manifest.tsv --archs "$work/archs" --tasks ks --set "tasks.data={ks: $work/ks.tsv}" \
+  --clips -o "$work/unequal.json" --quiet >"$work/stdout" 2>"$work/stderr"
+python3 -c 'import json, sys
+table = json.load(open(sys.argv[1]))
+for model in table["models"]: model["params"] = 50000
+json.dump(table, open(sys.argv[2], "w"))' "$work/unequal.json" "$work/shapes.json"
+json 'x["depth_width"]["shapes"] == 2 and "2 shapes, fewer than 6" in x["depth_width"]["note"] and x["depth_width"]["params"] == 50000 and
+  [(p["depth"], p["width"]) for p in x["depth_width"]["panels"][0]["points"]] == [(1, 32), (2, 64)] and
+  x["depth_width"]["panels"][0]["group"] == "content" and x["depth_width"]["panels"][0]["points"][1]["difference_low"] is not None' \
+  report "$study" --depth-width "$work/shapes.json" -o "$work/shapes.html"
+grep -q "depth-width: 2 shapes, fewer than 6" "$work/stderr" || { echo "FAILED: report does not say that two shapes are few"; failures=$((failures + 1)); }
+grep -q "Deep versus wide.* 2 shapes, fewer than 6" "$work/shapes.html" || { echo "FAILED: the page does not say that two shapes are few"; failures=$((failures + 1)); }
 json 'x["clips"] > 0' corpus show data/smoke/manifest.tsv
 
 # Clips for a budget of audio: all of train, within it, and those of half of it among them; a stage reads the list.
