@@ -11,6 +11,7 @@
 #include "apps/verb.h"
 #include "core/errors.h"
 #include "core/files.h"
+#include "core/log.h"
 #include "pipeline/budget_answers.h"
 #include "pipeline/depth_width.h"
 #include "pipeline/front_text.h"
@@ -107,6 +108,8 @@ void report(const ReportArgs& args, const Globals& globals) {
   Json answer = {{"study", args.study}, {"trials", study.trial_count()}};
   if (!args.depth_width.empty()) {
     inputs.depth_width = depth_width_of(read_scores(args.depth_width), globals.seed);
+    if (const std::string few = few_shapes(*inputs.depth_width); !few.empty())
+      log_warn("--depth-width: {}", few);
     if (globals.json) answer["depth_width"] = Json::parse(to_json(*inputs.depth_width));
   }
   const std::string page = render_report(study, inputs);
@@ -190,8 +193,10 @@ void add_report(CLI::App& app, Globals& globals) {
       "training curve and settings of a stage: NAME=FOLDER/metrics.jsonl (repeatable)");
   globals.paths.reads(verb->add_option(
       "--depth-width", args->depth_width,
-      "scores of subnets with equal parameters (`space shapes`), as `eval --archs FILE --clips -o` "
-      "writes them: content and speaker tasks over depth and width; with --json also as data"));
+      "scores of subnets with equal parameters, six or more (`space shapes`), as `eval --archs "
+      "FILE "
+      "--clips -o` writes them: content and speaker tasks over depth and width; with --json also "
+      "as data"));
   verb->callback([args, &globals] { report(*args, globals); });
 }
 

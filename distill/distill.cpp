@@ -127,6 +127,7 @@ PreparedStage prepare(const DistillOptions& options, const DistillInputs& inputs
       .options = to_json(options),
       .data = inputs.manifest.fingerprint(),
       .space = json_of(inputs.space),
+      .places = inputs.places,
       .completed_options = [stage = inputs.stage](const std::string& json) {
         return distill_table(stage).completed_json(json, distill_defaults(stage));
       }};

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -26,6 +27,8 @@ struct DistillInputs {
   const ModelWithHeads* previous = nullptr;  // may be null unless the options ask for it
   const Manifest& manifest;
   std::vector<NamedTeacher> more_teachers = {};  // that the objective names
+  // Where the pipeline file names "teacher" and "teachers.NAME" (file:line:column), for messages.
+  std::map<std::string, std::string> places = {};
 };
 
 // Why a teacher's frames cannot be mapped to the student's; "": they can.

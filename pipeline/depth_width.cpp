@@ -88,7 +88,10 @@ Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nul
 DepthWidth depth_width_of(const Scores& scores, uint64_t seed) {
   const std::vector<Shape> shapes = shapes_of(scores, seed);
   const ScoredModel& widest = *shapes.front().model;
-  DepthWidth comparison{.params = 0, .reference = widest.architecture, .panels = {}};
+  DepthWidth comparison{.params = 0,
+                        .shapes = static_cast<int32_t>(shapes.size()),
+                        .reference = widest.architecture,
+                        .panels = {}};
   for (const Shape& shape : shapes)
     comparison.params += shape.model->params / static_cast<int64_t>(shapes.size());
   for (const TaskScore& reference : widest.scores) {
@@ -125,9 +128,12 @@ std::string to_json(const DepthWidth& comparison) {
     }
     panels.push_back({{"group", panel.group}, {"metric", panel.metric}, {"points", points}});
   }
-  return Json{
-      {"params", comparison.params}, {"reference", comparison.reference}, {"panels", panels}}
-      .dump();
+  Json json = {{"params", comparison.params},
+               {"shapes", comparison.shapes},
+               {"reference", comparison.reference},
+               {"panels", panels}};
+  if (const std::string few = few_shapes(comparison); !few.empty()) json["note"] = few;
+  return json.dump();
 }
 
 }  // namespace concertina

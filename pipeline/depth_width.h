@@ -16,6 +16,6 @@ inline constexpr double kEqualParams = 0.03;  // shapes lie within this share of
 // more than kEqualParams, no score is of a content or speaker task, or the shapes were scored on other
 // clips than the widest.
 DepthWidth depth_width_of(const Scores& scores, uint64_t seed = 0);
-std::string to_json(const DepthWidth& comparison);
+std::string to_json(const DepthWidth& comparison);  // with few_shapes() as "note" unless it is ""
 
 }  // namespace concertina

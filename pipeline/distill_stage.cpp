@@ -62,7 +62,7 @@ void train_student(const PipelineConfig& config, const Workspace& workspace,
   const StageResult result =
       distill_stage(options,
                     {stage, config.space, teacher, previous ? &*previous : nullptr, manifest,
-                     more_teachers(config, workspace, options.objective)},
+                     more_teachers(config, workspace, options.objective), config.teacher_places},
                     training);
   log_end(title, result, options.train);
 }

@@ -147,6 +147,12 @@ SearchSpace read_space(const ConfigFile& file, ConfigSection root) {
   }
 }
 
+void add_place(const ConfigSection& teacher, const std::string& name, PipelineConfig& config) {
+  for (const char* key : {"model", "pretrained", "snapshots"}) {
+    if (teacher.has(key)) config.teacher_places.try_emplace(name, teacher.where(key));
+  }
+}
+
 std::optional<Budget> read_budget(ConfigSection section) {
   static const std::vector<std::pair<std::string, std::string>> kMetrics = {
       {"params", "params"}, {"macs", "macs"}, {"latency", "latency.pred_ms"}};
@@ -178,8 +184,12 @@ PipelineConfig PipelineConfig::parse(ConfigFile& file) {
   } catch (const InputError& error) {
     root.problem("space", error.what());
   }
-  for (const ConfigSection& section : root.list("teachers"))
-    more_teacher_table().read(section, config.more_teachers.emplace_back());
+  add_place(root.section("teacher"), kFirstTeacher, config);
+  for (const ConfigSection& section : root.list("teachers")) {
+    MoreTeacher& teacher = config.more_teachers.emplace_back();
+    more_teacher_table().read(section, teacher);
+    add_place(section, "teachers." + teacher.name, config);
+  }
   if (config.sort) {  // it reads what stage 1 was trained on
     config.sort->source_weight = config.stage1.train.batch.source_weight;
     config.sort->seed = config.seed;

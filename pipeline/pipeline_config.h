@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -60,7 +61,10 @@ struct PipelineConfig {
   std::filesystem::path teacher_model;  // a model file instead of pretraining; "" otherwise
   // Of pretrained_models(), downloaded; pretraining takes its place where it cannot be had. "": none.
   std::string teacher_pretrained;
-  std::vector<MoreTeacher> more_teachers;                                     // teachers
+  std::vector<MoreTeacher> more_teachers;  // teachers
+  // Where the file names the first teacher ("teacher", unless it is pretrained) and the others
+  // ("teachers.NAME"): file:line:column.
+  std::map<std::string, std::string> teacher_places;
   DistillOptions stage1 = distill_defaults(1), stage2 = distill_defaults(2);  // distill/options.h
   std::optional<SortOptions> sort;  // between the two: distill/importance/options.h
   LatencyOptions latency;           // eval/options.h

@@ -27,9 +27,15 @@ struct DepthWidthPanel {
   std::vector<ShapePoint> points;  // ascending by depth / width
 };
 struct DepthWidth {
-  int64_t params = 0;     // the mean
+  int64_t params = 0;  // the mean
+  int32_t shapes = 0;
   std::string reference;  // the widest shape
   std::vector<DepthWidthPanel> panels;
 };
+
+inline constexpr int32_t kEnoughShapes = 6;  // fewer are compared, too: see few_shapes()
+
+// That a comparison of fewer than kEnoughShapes shapes is weak, in a clause; "" of more.
+std::string few_shapes(const DepthWidth& comparison);
 
 }  // namespace concertina

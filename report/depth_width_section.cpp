@@ -70,11 +70,13 @@ ReportTable table_of(const DepthWidthPanel& panel) {
 }  // namespace
 
 std::string depth_width_note(const DepthWidth& comparison) {
+  const std::string few = few_shapes(comparison);
   return fmt::format(
       "Subnets of one supernet with about {} parameters each, from wide and shallow to narrow and "
       "deep. Differences are to the widest, with 95 % intervals of the paired bootstrap over "
-      "clips.",
-      metric_value("params", static_cast<double>(comparison.params)));
+      "clips.{}",
+      metric_value("params", static_cast<double>(comparison.params)),
+      few.empty() ? "" : " " + few + ".");
 }
 
 std::string depth_width_body(const DepthWidth& comparison) {

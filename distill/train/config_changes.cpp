@@ -9,6 +9,8 @@
 namespace concertina {
 namespace {
 
+constexpr std::string_view kInputs = "inputs.";
+
 double number_of(const JsonLeaves& leaves, const std::string& key) {
   const auto found = leaves.find(key);
   return found == leaves.end() ? 0 : std::strtod(found->second.c_str(), nullptr);
@@ -47,11 +49,16 @@ ConfigChanges config_changes(const std::string& before, const std::string& now, 
   return changes;
 }
 
-std::string describe(const std::vector<ConfigChange>& changes) {
+std::string describe(const std::vector<ConfigChange>& changes,
+                     const std::map<std::string, std::string>& places) {
   std::vector<std::string> parts;
   for (const ConfigChange& change : changes) {
-    parts.push_back(fmt::format("{} was {} and is {}", change.key, shortened(change.before),
-                                shortened(change.now)));
+    const auto place = change.key.starts_with(kInputs)
+                           ? places.find(change.key.substr(kInputs.size()))
+                           : places.end();
+    parts.push_back(fmt::format("{}{} was {} and is {}", change.key,
+                                place == places.end() ? "" : fmt::format(" ({})", place->second),
+                                shortened(change.before), shortened(change.now)));
   }
   return joined(std::move(parts), ", ");
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -24,7 +25,9 @@ struct ConfigChanges {
 // not finished.
 ConfigChanges config_changes(const std::string& before, const std::string& now, int64_t done);
 
-// "stage1.steps was 450 and is 900, seed was 0 and is 1".
-std::string describe(const std::vector<ConfigChange>& changes);
+// "stage1.steps was 450 and is 900, seed was 0 and is 1". `places`: of inputs of the stage, by name, where
+// the pipeline file has them: "inputs.teacher (run.yaml:4:10) was ...".
+std::string describe(const std::vector<ConfigChange>& changes,
+                     const std::map<std::string, std::string>& places = {});
 
 }  // namespace concertina

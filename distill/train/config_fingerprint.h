@@ -22,6 +22,8 @@ struct ConfigFingerprint {
   std::string space;  // JSON
   std::string dtype;
   std::map<std::string, std::string> inputs;  // hashes of the models and files it reads
+  // Of `inputs`, where the pipeline file names them (file:line:column); for messages, not compared.
+  std::map<std::string, std::string> places = {};
   // `options` of an earlier version with the defaults of what they lack; none: they are complete.
   std::function<std::string(const std::string&)> completed_options = {};
 };

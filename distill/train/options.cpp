@@ -196,8 +196,8 @@ const OptionTable<SamplerOptions>& sampler_table() {
           .within({0.001, 1})
           .in_fingerprint_if([](const O& o) { return o.in_place && o.in_place_weight != 1; }),
       option("largest_every", &O::largest_every,
-             "the largest subnet is trained in one of so many steps, with alternating alone, with "
-             "sandwich and pareto beside the others")
+             "the largest subnet is trained every this many steps: beside the others with sandwich "
+             "and pareto, alone with alternating")
           .within({1, 10000})
           .in_fingerprint_if([](const O& o) { return o.largest_every > 1; })
           .require(

@@ -125,10 +125,10 @@ void StageFolder::compare(ConfigFingerprint& fingerprint, Precision dtype, at::D
     throw InputError(fmt::format(
         "{} holds a run of {} steps with other settings: {}; resume with the old ones, or give "
         "--fresh to set it aside and start again, or another --out",
-        path_.string(), before->step, describe(changes.incompatible)));
+        path_.string(), before->step, describe(changes.incompatible, fingerprint.places)));
   }
   log_warn("{} was trained with other settings: {}", path_.string(),
-           describe(changes.incompatible));
+           describe(changes.incompatible, fingerprint.places));
   set_aside();
   fingerprint.dtype = own;
 }

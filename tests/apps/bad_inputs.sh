@@ -131,6 +131,10 @@ expect 2 "'>=5' is not a budget" pareto "$study" --where '>=5'
 expect 1 "no subnet fits" pareto "$study" --where 'params <= 1'
 expect 2 "is not in the space" extract "$2/one/stage2/model.safetensors" --arch "e=33 p=20000 L=0-1:2x64" -o "$work/o.safetensors"
 expect 2 "search.population is 6 there and 7 here" search configs/smoke.yaml --out "$2/one" --resume --set search.population=7
+expect 2 "the objective has no head layer: it was trained without" extract "$2/one/stage2/model.safetensors" --arch smallest --head teacher -o "$work/o.safetensors"
+expect 2 "does not hold scores as .concertina eval" report "$study" --depth-width "$work/bert/config.json" -o "$work/page.html"
+expect 2 "by k_centre needs a student: give --model" corpus select data/smoke/manifest.tsv --by k_centre -o "$work/clips.tsv"
+expect 2 "minutes 0.01: the first clip chosen is longer" corpus select data/smoke/manifest.tsv --minutes 0.01 -o "$work/clips.tsv"
 expect 2 architecture extract "$model" --arch "e=7 nonsense" -o "$work/o.safetensors"
 
 [ "$(cat "$work/file")" = precious ] || { echo "FAILED: an existing file was changed"; failures=$((failures + 1)); }

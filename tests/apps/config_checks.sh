@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Problems of a pipeline file are found before the first stage, by --dry-run too: all at once, each with its place and
-# the nearest name. Usage: config_checks.sh PROGRAM SMOKE_FOLDER (whose run has fetched data/smoke)
+# the nearest name. Usage: config_checks.sh PROGRAM SMOKE_FOLDER (made by smoke_pipeline.sh, which has fetched data/smoke)
 set -euo pipefail
 program=$1
 work=$(mktemp -d)
@@ -57,6 +57,25 @@ sed -e "s|root: .*data/smoke|root: $work/none|" "$work/wrong.yaml" >"$work/tier.
 refuse run "$work/tier.yaml" --dry-run
 said "tier.yaml:7:44: teacher.pretrain.batch.sources.asterix: no source"
 [ "$(grep -c 'tier.yaml:[0-9]' "$work/stderr")" = 8 ] || { echo "FAILED: 8 problems were expected"; cat "$work/stderr"; failures=$((failures + 1)); }
+
+# What an objective needs of its teacher and of the student.
+cat >"$work/objectives.yaml" <<YAML
+corpus: {tier: smoke, root: $PWD/data/smoke}
+space: $PWD/configs/spaces/tiny.yaml
+teacher: {model: $(realpath "$2/one/stage1/model.safetensors")}
+stage1:
+  objective: {kind: logits}
+stage2:
+  objective:
+    kind: masked_units
+  units: {features: mfcc, clusters: 4}
+  mask: {probability: 0.4}
+  sampler: {kind: sandwich, in_place: true}
+YAML
+refuse run "$work/objectives.yaml" --dry-run
+said "objectives.yaml:5:21: stage1.objective.kind: needs the teacher's logits, but its file has no unit head"
+said "objectives.yaml:11:39: stage2.sampler.in_place: expected an objective with rows of the student that smaller subnets could learn from"
+[ "$(grep -c 'objectives.yaml:[0-9]' "$work/stderr")" = 2 ] || { echo "FAILED: 2 problems were expected"; cat "$work/stderr"; failures=$((failures + 1)); }
 
 [ "$failures" = 0 ] && echo "config checks: passed"
 exit "$((failures > 0))"

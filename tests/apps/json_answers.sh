@@ -66,7 +66,54 @@ grep -q "</html>" "$work/scores.html" || { echo "FAILED: eval --html writes no p
 json '[(row["target"], row["source"]) for row in x["rows"]] == [("smallest", s) for s in ("clean", "gaussian", "smallest")] and
   x["rows"][2]["deviation"] > x["rows"][1]["deviation"]' \
   attack "$model" --arch smallest --data data/smoke/manifest.tsv --tasks ks --set "tasks.data={ks: $work/ks.tsv}" --steps 3
+# Deep versus wide of two subnets, as if their parameters were equal: the smoke space has no such pair.
+"$program" eval "$model" --data data/smoke/manifest.tsv --archs "$work/archs" --tasks ks --set "tasks.data={ks: $work/ks.tsv}" \
+  --clips -o "$work/unequal.json" --quiet >"$work/stdout" 2>"$work/stderr"
+python3 -c 'import json, sys
+table = json.load(open(sys.argv[1]))
+for model in table["models"]: model["params"] = 50000
+json.dump(table, open(sys.argv[2], "w"))' "$work/unequal.json" "$work/shapes.json"
+json 'x["depth_width"]["shapes"] == 2 and "2 shapes, fewer than 6" in x["depth_width"]["note"] and x["depth_width"]["params"] == 50000 and
+  [(p["depth"], p["width"]) for p in x["depth_width"]["panels"][0]["points"]] == [(1, 32), (2, 64)] and
+  x["depth_width"]["panels"][0]["group"] == "content" and x["depth_width"]["panels"][0]["points"][1]["difference_low"] is not None' \
+  report "$study" --depth-width "$work/shapes.json" -o "$work/shapes.html"
+grep -q "depth-width: 2 shapes, fewer than 6" "$work/stderr" || { echo "FAILED: report does not say that two shapes are few"; failures=$((failures + 1)); }
+grep -q "Deep versus wide.* 2 shapes, fewer than 6" "$work/shapes.html" || { echo "FAILED: the page does not say that two shapes are few"; failures=$((failures + 1)); }
 json 'x["clips"] > 0' corpus show data/smoke/manifest.tsv
+
+# Clips for a budget of audio: all of train, within it, and those of half of it among them; a stage reads the list.
+for by in random k_centre; do
+  for minutes in 1 2; do
+    json "x['by'] == '$by' and x['clips'] > 2 and 0 < x['minutes'] <= $minutes" corpus select data/smoke/manifest.tsv --minutes $minutes --by $by \
+      --model "$model" --arch smallest -o "$work/$by-$minutes.tsv"
+  done
+  python3 - "$work/$by-1.tsv" "$work/$by-2.tsv" data/smoke/manifest.tsv <<'PY' || { echo "FAILED: the clips of corpus select --by $by"; failures=$((failures + 1)); }
+import csv, sys
+fewer, more, corpus = (list(csv.DictReader(open(path), delimiter="\t", quoting=csv.QUOTE_NONE)) for path in sys.argv[1:4])
+train = {clip["id"] for clip in corpus if clip["split"] == "train"}
+a, b = ([clip["id"] for clip in clips] for clips in (fewer, more))
+assert len(set(b)) == len(b) and len(a) < len(b) and set(a) < set(b) <= train, (a, b)
+PY
+done
+
+# A subnet with the head layer that was trained on top of it: a model that is one layer deeper.
+mkdir "$work/head" && cp -r "$one/teacher" "$work/head"
+json 'x["model"].endswith("stage1/model.safetensors")' \
+  train configs/smoke.yaml --stage 1 --out "$work/head" --set stage1.objective.head_layer=true --set stage1.steps=2 --set "stage1.clips=$work/random-1.tsv"
+json 'x["architecture"].endswith(" L=0-1:1x128")' extract "$work/head/stage1/model.safetensors" --arch largest -o "$work/body.safetensors"
+json 'x["architecture"].endswith(" L=0-2:1x128")' extract "$work/head/stage1/model.safetensors" --arch largest --head teacher -o "$work/whole.safetensors"
+python3 - "$work/head/stage1/objective.safetensors" "$work/body.safetensors" "$work/whole.safetensors" <<'PY' || { echo "FAILED: the model of extract --head"; failures=$((failures + 1)); }
+import json, struct, sys
+def tensors(path):
+    data = open(path, "rb").read()
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:start])
+    return {name: data[start + t["data_offsets"][0] : start + t["data_offsets"][1]] for name, t in header.items() if name != "__metadata__"}
+heads, body, whole = map(tensors, sys.argv[1:])
+layer = {name.replace("objective.layer.", "encoder.layers.2."): value for name, value in heads.items() if name.startswith("objective.layer.")}
+assert len(layer) == 16 and whole == {**body, **layer}, (sorted(layer), sorted(whole))
+PY
+json 'x[0]["shape"][0] > 1' encode "$work/whole.safetensors" "$clip" -o "$work/whole.npy"
 json 'all(row["state"] == "up to date" for row in x)' run configs/smoke.yaml --out "$one" --set search.workers=1 --dry-run
 json 'len(x["front"]) >= 1 and len(x["budgets"]) == 2 and x["subnet"].endswith("subnet.safetensors")' run configs/smoke.yaml --out "$one" --set search.workers=1
 

@@ -10,7 +10,8 @@ fail() { echo "train_again: $*" >&2; exit 1; }
 rm -rf "$folder"
 mkdir -p "$folder"
 cp -r "$smoke/one/teacher" "$folder"
-train() { "$program" train configs/smoke.yaml --stage 1 --threads 1 --out "$folder" "$@" >/dev/null 2>"$folder/log.txt"; }
+config=configs/smoke.yaml
+train() { "$program" train "$config" --stage 1 --threads 1 --out "$folder" "$@" >/dev/null 2>"$folder/log.txt"; }
 goes_on() { train "$@" || fail "$* did not resume: $(tail -1 "$folder/log.txt")"; }
 refused() {  # refused WORDS ARGUMENTS...: exit 2 with the words, and no file of the stage has changed
   local status=0 before after
@@ -62,4 +63,22 @@ grep -q "1 older caches of targets take" "$folder/log.txt" || fail "no word of t
 [ "$("$program" targets list "$folder" | wc -l)" = 2 ] || fail "targets list: $("$program" targets list "$folder")"
 "$program" targets remove "$folder" | grep -q "not used" || fail "targets remove did not say what it removed"
 "$program" targets list "$folder" | grep -q "stage1 " || fail "the cache in use was removed"
+
+# A teacher that is another model now: the run is refused, with the place of its name in the pipeline file; a fresh one makes
+# a cache of its own beside the other's.
+config=$folder/teachers.yaml
+sed "s|space: spaces/|space: $PWD/configs/spaces/|" configs/smoke.yaml >"$config"
+echo "teachers: [{name: other, model: other.safetensors}]" >>"$config"
+place=$config:$(wc -l <"$config"):33
+other=(--set "stage1.objective={top: 1, teachers: [other]}" --set stage1.cache.dtype=fp16 --set stage1.steps=3)
+caches() { [ "$("$program" targets list "$folder" | wc -l)" = "$1" ] || fail "not $1 caches: $("$program" targets list "$folder")"; }
+caches 1
+cp "$smoke/one/stage1/model.safetensors" "$folder/other.safetensors"
+goes_on --fresh "${other[@]}"
+caches 2
+cp "$smoke/one/stage2/model.safetensors" "$folder/other.safetensors"
+refused "other settings: inputs.teachers.other ($place) was .* and is .*--fresh" --resume "${other[@]}"
+caches 2
+goes_on --fresh "${other[@]}"
+caches 3
 echo "train again: passed"

@@ -33,8 +33,8 @@ joined() {  # joined STATUS OUT
     [ "$status" = "$1" ] || fail "rank $rank: exit $status instead of $1: $(tail -2 "$folder/$2.$rank.txt")"
   done
 }
-compare() {  # compare STAGE
-  python3 - "$folder/one/stage$1/metrics.jsonl" "$folder/two/stage$1/metrics.jsonl" "$steps" <<'PY'
+compare() {  # compare STAGE [ONE TWO]: the losses of these runs
+  python3 - "$folder/${2:-one}/stage$1/metrics.jsonl" "$folder/${3:-two}/stage$1/metrics.jsonl" "$steps" <<'PY'
 import json, sys
 one, two = ([json.loads(line) for line in open(path)] for path in sys.argv[1:3])
 curves = [{line["step"]: line["loss"] for line in lines if "loss" in line} for lines in (one, two)]
@@ -57,6 +57,36 @@ for stage in 1 2; do
   fi
   [ ! -s "$folder/two.1.txt" ] || fail "the second process talks: $(head -1 "$folder/two.1.txt")"
 done
+
+# The state of an objective comes from all processes: the keys of contrastive's queue, which the run fills several times.
+# (Not of every objective: cka's `local` compares the clips of a batch, and sees those of one process only: docs/methods.md.)
+for out in queue_of_one queue_of_two; do mkdir "$folder/$out"; cp -r "$smoke/one/teacher" "$folder/$out"; done
+queue=(--set "stage1.objective={kind: sum, of: [{kind: layer_mean, top: 2, distance: mse}, {kind: contrastive, queue: 24}]}")
+(train queue_of_one 1 8 "${queue[@]}") >/dev/null 2>"$folder/one.txt" || fail "one process: $(tail -1 "$folder/one.txt")"
+two queue_of_two 1 "${queue[@]}"
+joined 0 queue_of_two
+compare 1 queue_of_one queue_of_two || fail "contrastive: two processes are not one with twice the batch"
+printf -v last 'stage1/checkpoint/step-%09d.safetensors' "$steps"
+python3 - "$folder/queue_of_one/$last" "$folder/queue_of_two/$last" <<'PY' || fail "contrastive: two processes have another queue"
+import array, json, struct, sys
+def state(path):
+    data = open(path, "rb").read()
+    start = 8 + struct.unpack("<Q", data[:8])[0]
+    tensors = {}
+    for name, tensor in json.loads(data[8:start]).items():
+        if not name.startswith("state/"): continue
+        begin, end = tensor["data_offsets"]
+        tensors[name.split(".")[-1]] = array.array({"F32": "f", "I64": "q"}[tensor["dtype"]], data[start + begin : start + end])
+    return tensors
+one, two = state(sys.argv[1]), state(sys.argv[2])
+assert one.keys() == two.keys() >= {"keys", "first", "frames"}, (one.keys(), two.keys())
+assert len(one["frames"]) == 24 and min(one["frames"]) > 0, one["frames"]
+assert one["first"] == two["first"] and one["frames"] == two["frames"], "other clips"
+assert len(set(one["first"])) > 8, one["first"]
+worst = max(abs(a - b) for a, b in zip(one["keys"], two["keys"]))
+print(f"contrastive: largest difference of the {len(one['frames'])} keys {worst:.1e}")
+sys.exit(len(one["keys"]) != len(two["keys"]) or worst > 1e-4)
+PY
 
 two stopped 1 --set stage1.checkpoint.minutes=1e-6
 for _ in $(seq 200); do

@@ -42,10 +42,13 @@ TEST_F(StageOfTeachers, LearnFromTheOnesThatTheyName) {
 TEST_F(StageOfTeachers, DoNotResumeWithAnother) {
   run("one", taught_by(kMean), b);
   try {
-    run("one", taught_by(kMean), c);
+    distill_stage(
+        taught_by(kMean),
+        {2, space, teacher, nullptr, manifest, {{"b", c}}, {{"teachers.b", "a.yaml:3:5"}}},
+        context("one"));
     FAIL();
   } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), ::testing::HasSubstr("inputs.teachers.b"));
+    EXPECT_THAT(error.what(), ::testing::HasSubstr(": inputs.teachers.b (a.yaml:3:5) was "));
   }
 }
 

@@ -83,6 +83,19 @@ TEST(DepthWidth, PanelsGoFromWideToDeep) {
   EXPECT_TRUE(json.at("panels").at(1).at("points").at(1).at("difference").is_null());
 }
 
+TEST(DepthWidth, SaysWhenThereAreFewShapes) {
+  std::vector<ScoredModel> shapes;
+  for (int32_t depth = 1; depth <= kEnoughShapes; ++depth) {
+    shapes.push_back(shape_of(depth, 64, 1'000'000, {clips_of(0.5, 1, 4)}));
+    if (depth == 1) continue;
+    const DepthWidth found = depth_width_of(scores_of(shapes));
+    const bool few = depth < kEnoughShapes;
+    EXPECT_EQ(few_shapes(found).empty(), !few) << depth;
+    EXPECT_EQ(nlohmann::json::parse(to_json(found)).contains("note"), few);
+    if (depth == 2) EXPECT_THAT(few_shapes(found), HasSubstr("2 shapes, fewer than 6"));
+  }
+}
+
 // The paired interval of a ratio is narrower than the unpaired one, and as wide as the normal
 // approximation says: with residuals e_i = h_i - r t_i of each, var = n / (n - 1) sum(d_i^2) / (sum t)^2.
 TEST(DepthWidth, IntervalsArePaired) {

@@ -82,7 +82,7 @@ ReportInputs full_inputs() {
   deep.depth = 6, deep.width = 96, deep.value = 63;
   deep.difference = 2.5, deep.difference_low = 1.25, deep.difference_high = std::nan("");
   inputs.depth_width =
-      DepthWidth{1'000'000, wide.architecture, {{"content", "pr.frame_acc", {wide, deep}}}};
+      DepthWidth{1'000'000, 2, wide.architecture, {{"content", "pr.frame_acc", {wide, deep}}}};
   inputs.trained = {{"stage <1>", "stage1:\n  steps: 460\n"}};
   return inputs;
 }
@@ -98,6 +98,10 @@ class Report : public ::testing::Test {
 TEST_F(Report, ShowsWhatRan) {
   EXPECT_THAT(page_, HasSubstr("Trained: stage &lt;1&gt;"));
   EXPECT_THAT(page_, HasSubstr("steps: 460"));
+}
+
+TEST_F(Report, SaysThatTwoShapesAreFew) {
+  EXPECT_THAT(page_, HasSubstr("over clips. 2 shapes, fewer than 6: "));
 }
 
 TEST_F(Report, EscapesEveryName) {
