@@ -52,9 +52,21 @@ at::Tensor cosines_to(const at::Tensor& memory, const at::Tensor& x) {
   return at::cosine_similarity(x.unsqueeze(1), memory.unsqueeze(0), -1);
 }
 
-at::Tensor every_kth(int64_t length, int64_t at_most, at::Device device) {
-  const int64_t step = std::max<int64_t>(1, (length + at_most - 1) / at_most);
-  return at::arange(0, length, step, at::TensorOptions(device).dtype(at::kLong));
+// valid [B, T], of clips that begin at frame 0 -> [B, min(T, at_most)] int64: every k-th frame of each clip,
+// k by its own length; -1 after the last.
+at::Tensor every_kth(const at::Tensor& valid, int64_t at_most) {
+  const at::Tensor length = valid.sum(1, true);
+  const at::Tensor step = (length + (at_most - 1)).div(at_most, "floor").clamp_min(1);
+  const int64_t most = std::min(valid.size(1), at_most);
+  const at::Tensor frames = at::arange(most, length.options()) * step;
+  return at::where(frames < length, frames, -1);
+}
+
+// x [B, T, D], valid [B, T], frames of every_kth() -> [B, n, n] of norm 1
+at::Tensor gram_of_frames(const at::Tensor& x, const at::Tensor& valid, const at::Tensor& frames) {
+  const at::Tensor index = frames.clamp_min(0);
+  const at::Tensor chosen = x.gather(1, index.unsqueeze(2).expand({-1, -1, x.size(2)}));
+  return centred_gram(chosen, valid.gather(1, index).logical_and(frames.ge(0)));
 }
 
 }  // namespace
@@ -130,13 +142,10 @@ TensorMap CkaObjective::goal(const Rows& rows, const StepData& step) const {
   for (const int32_t layer : paired_teacher_layers(spec_)) {
     const at::Tensor& row = rows.at(hidden_name(layer));
     const at::Tensor valid = step.valid.narrow(1, 0, row.size(1));
-    const at::Tensor frames = every_kth(row.size(1), spec_.frames, row.device());
+    const at::Tensor frames = every_kth(valid, spec_.frames);
     const at::Tensor pooled = pooled_over(row, valid);
     goal["frames"] = frames;
-    if (spec_.intra > 0) {
-      goal[key("intra", layer)] =
-          centred_gram(row.index_select(1, frames), valid.index_select(1, frames));
-    }
+    if (spec_.intra > 0) goal[key("intra", layer)] = gram_of_frames(row, valid, frames);
     if (spec_.local > 0) goal[key("local", layer)] = centred_gram(pooled);
     if (spec_.global > 0) {
       const at::Tensor& memory = step.state.at(key("memory", layer));
@@ -164,10 +173,8 @@ LossBreakdown CkaObjective::loss(const LossInput& input) const {
     const at::Tensor x =
         at_base_frames(frames, input.student.hidden[static_cast<size_t>(pair.student_layer)]);
     const at::Tensor pooled = pooled_over(x, valid);
-    if (spec_.intra > 0) {
-      const at::Tensor own = centred_gram(x.index_select(1, index), valid.index_select(1, index));
-      compare(intra, key("intra", layer), own, pair.weight);
-    }
+    if (spec_.intra > 0)
+      compare(intra, key("intra", layer), gram_of_frames(x, valid, index), pair.weight);
     // A clip alone has no Gram matrix.
     if (spec_.local > 0 && x.size(0) > 1)
       compare(local, key("local", layer), centred_gram(pooled), pair.weight);

@@ -1,7 +1,7 @@
 // Feature structure distillation with CKA (Jung et al. 2022). For centred x, y with n rows each:
 // CKA(x, y) = <xx', yy'> / (|xx'| |yy'|), Frobenius; loss = -log(mean |CKA| + 1e-8), which needs no head.
-//   intra: rows are the valid frames of one clip (every k-th, so that at most `frames` are left), mean
-//     over clips
+//   intra: rows are the valid frames of one clip (every k-th of its own, so that at most `frames` are
+//     left), mean over clips
 //   local: rows are the clips of the batch, each the mean of its frames
 //   global: distances of pooled clips to memories: b MSE(dist(S, M_S), dist(T, M_T)) + (1 - b) MSE(cos(S,
 //     M_S), cos(T, M_T)) + loss(M_S, M_T), where the teacher's memory [memory, dim] is fitted before
@@ -48,7 +48,7 @@ class CkaObjective : public Objective {
   std::vector<Parameters::Init> parameters(const Rng& rng) const override;  // memories, normal
   std::vector<TensorSlice> slices(const Architecture& student) const override;
   // By teacher layer, those with a weight: "intra:L" [B, n, n] and "local:L" [B, B], of norm 1;
-  // "distances:L" and "cosines:L" [B, memory]. "frames" [n] int64: those of intra.
+  // "distances:L" and "cosines:L" [B, memory]. "frames" [B, n] int64: those of intra; -1: none.
   TensorMap goal(const Rows& rows, const StepData& step) const override;
   LossBreakdown loss(const LossInput& input) const override;  // terms: those with a weight
   // "memory:L" [memory, teacher_dim]: means of the pooled clips of kStatisticsBatches batches that are

@@ -11,7 +11,7 @@
 #include "supernet/model/import.h"
 #include "supernet/model/model_file.h"
 #include "supernet/model/safetensors.h"
-#include "tests/model/models.h"
+#include "tests/model/closed_form.h"
 
 namespace concertina {
 namespace {
@@ -81,22 +81,49 @@ TEST(UnitHead, IsKeptOnImport) {
   const fs::path folder = fs::temp_directory_path() / fmt::format("head-import-{}", ::getpid());
   fs::create_directories(folder);
   fs::copy_file(fixture / "config.json", folder / "config.json");
-  SafetensorsFile file = read_safetensors(fixture / "model.safetensors", Reading::kCopied);
+  const SafetensorsFile file = read_safetensors(fixture / "model.safetensors", Reading::kCopied);
   const TensorMap head = head_of_width(8);
-  const auto import = [&](const std::string& prefix) {
-    TensorMap tensors = file.tensors;
-    tensors[prefix + "final_proj.weight"] = head.at(kUnitHeadWeight);
-    tensors[prefix + "final_proj.bias"] = head.at(kUnitHeadBias);
-    tensors[prefix + "label_embs_concat"] = head.at(kUnitHeadCodewords);
+  TensorMap tensors = file.tensors;
+  tensors["final_proj.weight"] = head.at(kUnitHeadWeight);
+  tensors["final_proj.bias"] = head.at(kUnitHeadBias);
+  tensors["label_embs_concat"] = head.at(kUnitHeadCodewords);
+  const auto import = [&] {
     write_safetensors(folder / "model.safetensors", tensors, {{"format", "pt"}});
     return import_checkpoint(folder);
   };
-  const Imported imported = import("");
-  fs::remove_all(folder);
+  const Imported imported = import();
   for (const auto& [name, tensor] : head)
     EXPECT_TRUE(imported.model.weights().at(name).equal(tensor)) << name;
   EXPECT_TRUE(imported.ignored.empty());
+  tensors.erase("final_proj.bias");  // no whole head: HuBERT's projection has a bias
+  const Imported part = import();
+  fs::remove_all(folder);
+  EXPECT_EQ(unit_count(part.model.weights()), 0);
+  using Pair = std::pair<std::string, std::string>;
+  EXPECT_THAT(part.ignored,
+              ::testing::ElementsAre(
+                  Pair("final_proj.weight", "projection onto label embeddings in pretraining"),
+                  Pair("label_embs_concat", "label embeddings of pretraining")));
   EXPECT_EQ(unit_count(import_checkpoint(fixture).model.weights()), 0);
+}
+
+// The head of the fixture that torch.save wrote (tests/parity/golden/checkpoints.py): values of the closed
+// form in steps of 1/64, in half precision.
+TEST(UnitHead, OfFairseqIsKeptOnImport) {
+  const Imported imported =
+      import_checkpoint(fs::path(CONCERTINA_SOURCE_DIR) / "tests/model/checkpoints/fairseq.pt");
+  const auto written = [](const char* name, const std::vector<int64_t>& sizes) {
+    TensorSlice slice{.name = name};
+    for (const int64_t size : sizes) slice.dims.push_back({size, {}});
+    return (testing::closed_form(slice) * 64).round() / 64;
+  };
+  const TensorMap& weights = imported.model.weights();
+  EXPECT_TRUE(weights.at(kUnitHeadWeight).equal(written("final_proj.weight", {4, 8})));
+  EXPECT_TRUE(weights.at(kUnitHeadBias).equal(written("final_proj.bias", {4})));
+  EXPECT_TRUE(weights.at(kUnitHeadCodewords).equal(written("label_embs_concat", {6, 4})));
+  EXPECT_TRUE(weights.at(kUnitHeadTemperature).equal(at::full({1}, 0.1)));
+  EXPECT_TRUE(imported.ignored.empty());
+  EXPECT_EQ(unit_count(weights), 6);
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <nlohmann/json.hpp>
 
 #include "core/errors.h"
 #include "distill/objective/layer_head.h"
@@ -13,6 +14,7 @@
 #include "distill/train/learner.h"
 #include "supernet/model/unit_head.h"
 #include "tests/distill/objective/parsed.h"
+#include "tests/distill/teacher_norms.h"
 #include "tests/distill/tiny.h"
 #include "tests/fake_device.h"
 
@@ -60,9 +62,30 @@ struct OneBatch : BatchSource {
   TrainingBatch batch;
 };
 
+// What the loss of a batch of clips is a mean over, which gives the weight of a clip in it: its valid frames,
+// those of them that are masked, its pairs of frames, or 1. kCosines: exp(-loss) is the mean over clips, of
+// a student with one pair of layers. kNone: the losses of clips do not give it. kOneOfThese: of frames,
+// pairs of frames or clips.
+enum class MeanOver {
+  kFrames,
+  kMaskedFrames,
+  kPairsOfFrames,
+  kClips,
+  kCosines,
+  kNone,
+  kOneOfThese
+};
+
 struct Case {
   std::string name;
+  MeanOver over;
   std::string yaml;
+  std::string why_none;
+};
+
+struct LossAndGradient {
+  double loss;
+  at::Tensor gradient;
 };
 
 class AllKinds : public ::testing::TestWithParam<Case> {
@@ -83,22 +106,22 @@ class AllKinds : public ::testing::TestWithParam<Case> {
     return teacher_rows(objective_of(GetParam().yaml)->needs().rows, {&net, 1}, net.blueprint,
                         batch.speech);
   }
-  std::unique_ptr<Learner> learner(double in_place, int32_t parts = 1,
-                                   at::Device device = at::kCPU) const {
+  std::unique_ptr<Learner> learner(double in_place, int32_t parts = 1, at::Device device = at::kCPU,
+                                   SamplerKind sampler = SamplerKind::kSandwich) const {
     auto objective = objective_of(GetParam().yaml);
     auto heads = objective->parameters(rng);
-    return std::make_unique<Learner>(Learner::Setup{
-        .student = student,
-        .objective = std::move(objective),
-        .heads = std::move(heads),
-        .sampler = make_sampler({.kind = SamplerKind::kSandwich, .random = 10}, space, 40, rng),
-        .teachers = {teacher},
-        .in_place = in_place,
-        .parts = parts,
-        .device = device,
-        .statistics = std::make_shared<OneBatch>(batch),
-        .steps = 40,
-        .rng = rng});
+    return std::make_unique<Learner>(
+        Learner::Setup{.student = student,
+                       .objective = std::move(objective),
+                       .heads = std::move(heads),
+                       .sampler = make_sampler({.kind = sampler, .random = 10}, space, 40, rng),
+                       .teachers = {teacher},
+                       .in_place = in_place,
+                       .parts = parts,
+                       .device = device,
+                       .statistics = std::make_shared<OneBatch>(batch),
+                       .steps = 40,
+                       .rng = rng});
   }
   // A step as the trainer makes it, but for the optimiser's.
   void learn_and_update(Learner& learner, GradientReducer& reducer, int64_t step) const {
@@ -162,6 +185,73 @@ class AllKinds : public ::testing::TestWithParam<Case> {
       EXPECT_LT((view - plain).abs().max().item<double>(), 1e-4) << name;
     }
   }
+  LossAndGradient learnt(const TrainingBatch& given) const {
+    const bool one = GetParam().over == MeanOver::kCosines;
+    const auto made = learner(0, 1, at::kCPU, one ? SamplerKind::kRandom : SamplerKind::kSandwich);
+    fill_queue(*made);
+    const auto alone = single_process_communicator();
+    Gradients gradients(made->parameters());
+    GradientReducer reducer(*alone, made->parameters(), gradients);
+    const double loss = loss_values(made->learn(given, 3, reducer)).total;
+    reducer.finish();
+    return {loss, gradients.flat.clone()};
+  }
+  // Two clips of kFrames, the second one padded.
+  TrainingBatch padded() const {
+    TrainingBatch two;
+    two.speech = make_batch(testing::tones(2, kSamples[0], 3));
+    two.speech.lengths.data_ptr<int64_t>()[1] = kSamples[1];
+    two.speech.waveform[1].slice(0, kSamples[1]).fill_(0.7);
+    const at::Tensor frames = at::arange(2 * kFrames[0], at::kLong).view({2, -1});
+    if (traits.reads_units) two.units = frames.remainder(7);
+    if (!traits.reads_mask) return two;
+    two.speech.mask = at::zeros_like(frames, at::kBool);
+    two.speech.mask[0].slice(0, 5, 5 + masked_frames(0)).fill_(true);
+    two.speech.mask[1].slice(0, 5, 5 + masked_frames(1)).fill_(true);
+    return two;
+  }
+  TrainingBatch single(int64_t clip) const {
+    const TrainingBatch two = padded();
+    TrainingBatch one;
+    one.speech = make_batch(
+        two.speech.waveform.narrow(0, clip, 1).narrow(1, 0, kSamples[clip]).contiguous());
+    const auto cut = [&](const at::Tensor& x) {
+      return x.narrow(0, clip, 1).narrow(1, 0, kFrames[clip]);
+    };
+    if (traits.reads_units) one.units = cut(two.units);
+    if (traits.reads_mask) one.speech.mask = cut(two.speech.mask);
+    return one;
+  }
+  // The same share as the valid frames', so that means over masked, other and all frames can be summed;
+  // another one where the loss is over masked frames alone.
+  static int64_t masked_frames(int64_t clip) {
+    if (clip == 0) return 10;
+    return GetParam().over == MeanOver::kMaskedFrames ? 3 : 5;
+  }
+  // The weight of the first of two clips in the mean.
+  static double share_of(MeanOver over, const LossAndGradient& a, const LossAndGradient& b) {
+    const double first = weight_of(over, 0, a);
+    return first / (first + weight_of(over, 1, b));
+  }
+  static double weight_of(MeanOver over, int64_t clip, const LossAndGradient& alone) {
+    const auto frames = static_cast<double>(kFrames[clip]);
+    switch (over) {
+      case MeanOver::kFrames:
+        return frames;
+      case MeanOver::kMaskedFrames:
+        return static_cast<double>(masked_frames(clip));
+      case MeanOver::kPairsOfFrames:
+        return frames * frames;
+      case MeanOver::kCosines:
+        return std::exp(-alone.loss);
+      case MeanOver::kClips:
+      case MeanOver::kNone:
+      case MeanOver::kOneOfThese:
+        break;
+    }
+    return 1;
+  }
+  static constexpr int64_t kSamples[] = {8600, 4500}, kFrames[] = {26, 13};
   ObjectiveTraits traits = traits_of(options_of(GetParam().yaml));
   Rng rng{7};
   SearchSpace space = deep_space();
@@ -265,43 +355,69 @@ TEST_P(AllKinds, EqualPartsOfABatchHaveItsGradient) {
   EXPECT_GT(whole.abs().max().item<double>(), 1e-3);
 }
 
-// A batch of clips of different length has the weighted mean of their losses and gradients, by valid
-// frames or by clips: padding changes nothing.
+// A batch of clips of different length has the weighted mean of their losses and gradients: padding changes
+// nothing.
 TEST_P(AllKinds, APaddedBatchIsTheMeanOfItsClips) {
-  if (!objective_of(GetParam().yaml)->is_mean_over_clips()) return;
-  TrainingBatch padded = batch;
-  padded.speech.waveform[1].narrow(0, 6000, 2000).fill_(0.7);
-  struct Learnt {
-    double loss;
-    at::Tensor gradient;
-  };
-  const auto learnt = [&](const TrainingBatch& given) {
-    const auto made = learner(0);
-    const auto alone = single_process_communicator();
-    Gradients gradients(made->parameters());
-    GradientReducer reducer(*alone, made->parameters(), gradients);
-    const double loss = loss_values(made->learn(given, 3, reducer)).total;
-    reducer.finish();
-    return Learnt{loss, gradients.flat.clone()};
-  };
-  const auto single = [&](int64_t clip) {
-    const int64_t samples = padded.speech.lengths[clip].item<int64_t>();
-    TrainingBatch one;
-    one.speech = make_batch(padded.speech.waveform.narrow(0, clip, 1).narrow(1, 0, samples));
-    const int64_t frames = space.blueprint().frames(samples);
-    if (traits.reads_units) one.units = padded.units.narrow(0, clip, 1).narrow(1, 0, frames);
-    return std::pair(learnt(one), static_cast<double>(frames));
-  };
-  const Learnt both = learnt(padded);
-  const auto [a, frames_a] = single(0);
-  const auto [b, frames_b] = single(1);
+  const LossAndGradient both = learnt(padded()), a = learnt(single(0)), b = learnt(single(1));
   ASSERT_GT(std::abs(a.loss - b.loss), 1e-4);
-  const double share = (both.loss - b.loss) / (a.loss - b.loss);
-  const double by_frames = frames_a / (frames_a + frames_b);
-  EXPECT_LT(std::min(std::abs(share - by_frames), std::abs(share - 0.5)), 2e-3) << share;
-  const at::Tensor mean = a.gradient * share + b.gradient * (1 - share);
+  const at::Tensor apart = a.gradient - b.gradient;
+  const at::Tensor nearest = (both.gradient - b.gradient).dot(apart) / apart.square().sum();
+  MeanOver over = GetParam().over;
+  if (over == MeanOver::kNone) {  // not of the nearest share either
+    const at::Tensor rest = both.gradient - b.gradient - apart * nearest;
+    EXPECT_GT((rest.norm() / both.gradient.norm()).item<double>(), 1e-3);
+    return;
+  }
+  if (over == MeanOver::kOneOfThese) {
+    over = std::ranges::min(
+        {MeanOver::kFrames, MeanOver::kPairsOfFrames, MeanOver::kClips}, {},
+        [&](MeanOver each) { return std::abs(share_of(each, a, b) - nearest.item<double>()); });
+  }
+  const double share = share_of(over, a, b);
+  const bool cosines = over == MeanOver::kCosines;
+  const double loss =
+      cosines ? -std::log((std::exp(-a.loss) + std::exp(-b.loss)) / 2) : share * a.loss + (1 - share) * b.loss;
+  EXPECT_NEAR(both.loss, loss, 1e-5 * std::max(1.0, std::abs(loss)));
+  const at::Tensor mean = b.gradient + apart * share;
   EXPECT_LT((both.gradient - mean).abs().max().item<double>(), 1e-4);
   EXPECT_GT(mean.abs().max().item<double>(), 1e-3);
+}
+
+// Of every kind, also of those whose loss is no mean over clips.
+TEST_P(AllKinds, MorePaddingChangesNothing) {
+  TrainingBatch longer = padded();
+  SpeechBatch& speech = longer.speech;
+  speech.waveform = at::constant_pad_nd(speech.waveform, {0, 3200}, -0.4);
+  if (traits.reads_units) longer.units = at::constant_pad_nd(longer.units, {0, 10});
+  if (traits.reads_mask) speech.mask = at::constant_pad_nd(speech.mask, {0, 10});
+  const LossAndGradient given = learnt(padded()), more = learnt(longer);
+  EXPECT_NEAR(given.loss, more.loss, 1e-5 * std::max(1.0, std::abs(given.loss)));
+  EXPECT_LT((given.gradient - more.gradient).abs().max().item<double>(), 1e-4);
+  EXPECT_GT(given.gradient.abs().max().item<double>(), 1e-3);
+}
+
+TEST_P(AllKinds, TeachersRunOnceAStep) {
+  std::vector<Row> wanted = objective_of(GetParam().yaml)->needs().rows;
+  const auto masked = std::ranges::partition(wanted, [](const Row& row) { return !row.masked; });
+  for (Row& row : masked) row.masked = false;  // as far as an open pass of the same rows
+  const Subnet net = teacher.slice(teacher.space().largest());
+  const auto norms_of = [&](const std::vector<Row>& rows) {
+    return testing::teacher_norms_in(
+        [&] { teacher_rows(rows, {&net, 1}, net.blueprint, batch.speech); });
+  };
+  const int64_t once = norms_of({wanted.begin(), masked.begin()});
+  const int64_t again = norms_of({masked.begin(), masked.end()});
+  EXPECT_EQ(once > 0, !wanted.empty());
+  EXPECT_EQ(again > 0, !masked.empty());
+  for (const double in_place : {0.0, 0.3}) {
+    if (in_place > 0 && !traits.in_place) continue;
+    const auto made = learner(in_place);
+    (void)made->state();  // statistics run them too, once a run
+    Gradients gradients(made->parameters());
+    const auto alone = single_process_communicator();
+    GradientReducer reducer(*alone, made->parameters(), gradients);
+    EXPECT_EQ(testing::teacher_norms_in([&] { made->learn(batch, 3, reducer); }), once + again);
+  }
 }
 
 TEST_P(AllKinds, AreRestoredFromTheirJson) {
@@ -315,81 +431,119 @@ TEST_P(AllKinds, AreRestoredFromTheirJson) {
   EXPECT_EQ(again, options);
 }
 
-// Every other kind with the defaults of its options.
-std::vector<Case> defaults() {
-  std::vector<std::string> kinds = objective_names();
-  std::erase(kinds, "sum");  // has none
-  // Too large for these teachers and batches: smaller ones are below.
-  for (const char* kind : {"layer_mean", "prototypes", "contrastive", "assistants", "oracle"})
-    std::erase(kinds, kind);
-  std::vector<Case> cases;
-  for (const std::string& kind : kinds) cases.push_back({kind, "{kind: " + kind + "}"});
-  return cases;
+std::vector<Case> listed_cases() {
+  using enum MeanOver;
+  return {
+      Case{"layer_mean", kFrames, "{kind: layer_mean, top: 2, distance: mse}"},
+      Case{"layer_mean_cosine", kFrames, "{kind: layer_mean, top: 3, distance: cosine}"},
+      Case{"layer_pairs", kFrames, "{kind: layer_pairs}"},
+      Case{"layer_pairs_rank", kFrames,
+           "{kind: layer_pairs, map: last, position: rank, distance: mse, channels: none}"},
+      Case{"layer_pairs_relative", kFrames,
+           "{kind: layer_pairs, map: pairs, position: relative, teacher_layers: [1, 3], "
+           "student_layers: [0.4, 1], weights: [0.1, 1], distance: cosine, channels: instance}"},
+      Case{"layer_pairs_index", kFrames,
+           "{kind: layer_pairs, map: pairs, teacher_layers: [0, 2], student_layers: [2, 3]}"},
+      Case{"layer_pairs_mlp", kFrames,
+           "{kind: layer_pairs, distance: nmse, channels: none, head: mlp}"},
+      Case{"layer_pairs_cald", kFrames,
+           "{kind: layer_pairs, distance: layer_norm_mse, channels: none, weights: [2]}"},
+      Case{"layer_pairs_tinybert", kFrames,
+           "{kind: layer_pairs, distance: mse, channels: none, shared_head: true, "
+           "embeddings: true}"},
+      Case{"prediction_heads", kFrames, "{kind: prediction_heads}"},
+      Case{"prediction_heads_standard", kFrames,
+           "{kind: prediction_heads, teacher_layers: [0, 2], weights: [1, 0.5], channels: "
+           "standard, head: mlp, cosine_weight: 0}"},
+      Case{"hints", kFrames, "{kind: hints}"},
+      Case{"hints_rank", kFrames,
+           "{kind: hints, map: last, position: rank, phases: 3, distance: l1}"},
+      Case{"relations", kFrames, "{kind: relations}"},
+      Case{"relations_last", kFrames,
+           "{kind: relations, map: pairs, teacher_layers: [3], position: relative, "
+           "student_layers: [1], query: 0, heads: 3}"},
+      Case{"attention_scores", kPairsOfFrames, "{kind: attention_scores}"},
+      Case{"attention_scores_first", kPairsOfFrames,
+           "{kind: attention_scores, map: last, position: rank, heads: first}"},
+      Case{"temporal_gram", kPairsOfFrames, "{kind: temporal_gram}"},
+      Case{"temporal_gram_rank", kPairsOfFrames,
+           "{kind: temporal_gram, map: last, position: rank, between_layers: 0.5}"},
+      Case{"cka", kNone, "{kind: cka}",
+           "the logarithm of a mean over clips for each pair of layers"},
+      Case{"cka_pair", kCosines,
+           "{kind: cka, frames: 9, map: pairs, teacher_layers: [3], position: relative, "
+           "student_layers: [1]}"},
+      Case{"cka_global", kClips, "{kind: cka, intra: 0, global: 1, memory: 5}"},
+      Case{"cka_all", kNone, "{kind: cka, local: 0.5, global: 0.3, frames: 9, memory: 5}",
+           "local: the Gram matrix of the clips of a batch"},
+      Case{"prototypes", kFrames, "{kind: prototypes, count: 8}"},
+      Case{"contrastive", kClips, "{kind: contrastive, queue: 6}"},
+      Case{"masked_pairs", kFrames, "{kind: masked_pairs}"},
+      Case{"logits", kFrames, "{kind: logits}"},
+      Case{"logits_smoothed", kFrames,
+           "{kind: logits, loss: cross_entropy, smoothing: 0.1, head: gelu}"},
+      Case{"assistants", kFrames, "{kind: assistants, count: 3}"},
+      Case{"assistants_and_regression", kFrames,
+           "{kind: sum, of: [{kind: layer_mean, top: 1}, {kind: assistants, temperature: 2}]}"},
+      Case{"oracle", kFrames, "{kind: oracle, dim: 5}"},
+      Case{"oracle_layer", kFrames, "{kind: oracle, teacher_layer: 2, dim: 4, temperature: 2}"},
+      Case{"masked_units", kFrames, "{kind: masked_units}"},
+      Case{"masked_units_masked", kMaskedFrames, "{kind: masked_units, unmasked_weight: 0}"},
+      Case{"masked_units_codewords", kMaskedFrames,
+           "{kind: masked_units, layers: [1, 2], codeword_dim: 4, unmasked_weight: 0}"},
+      Case{"masked_units_relative", kFrames,
+           "{kind: masked_units, layers: [1], position: relative, codeword_dim: 4}"},
+      Case{"masked_units_and_regression", kFrames,
+           "{kind: sum, of: [{kind: masked_units, unmasked_weight: 0}, {kind: layer_mean, top: 1, "
+           "weight: [0, 1]}]}"},
+      Case{"head_layer", kFrames, "{kind: layer_mean, top: 2, head_layer: true}"},
+      Case{"head_layers", kFrames,
+           "{kind: sum, of: [{kind: layer_pairs, map: last, head_layer: true}, {kind: relations, "
+           "map: pairs, teacher_layers: [3], position: relative, student_layers: [1], "
+           "head_layer: true, weight: 0.5}, {kind: layer_mean, top: 1}]}"},
+      Case{"named_teacher", kFrames,
+           "{kind: layer_mean, top: 2, teachers: [teacher], standardise_teachers: true}"},
+      Case{"sum_of_relations", kNone,
+           "{kind: sum, of: [{kind: attention_scores, weight: [1, 0]}, {kind: temporal_gram}, "
+           "{kind: layer_pairs, shared_head: true}, {kind: masked_pairs, weight: 0.2}]}",
+           "means over frames and over pairs of frames"},
+      Case{"sum", kFrames,
+           "{kind: sum, of: [{kind: layer_mean, top: 1, weight: [1, 0], over: [0.1, 0.2]}, "
+           "{kind: layer_pairs, map: gap, weight: 0.5}, {kind: layer_mean, top: 1}]}"}};
 }
 
-INSTANTIATE_TEST_SUITE_P(Defaults, AllKinds, ::testing::ValuesIn(defaults()),
+// And kinds that are not listed, with the defaults of their options.
+const std::vector<Case>& all_cases() {
+  static const std::vector<Case> all = [] {
+    std::vector<Case> cases = listed_cases();
+    for (const std::string& kind : objective_names()) {
+      if (std::ranges::find(cases, kind, &Case::name) == cases.end())
+        cases.push_back({kind, MeanOver::kOneOfThese, "{kind: " + kind + "}", ""});
+    }
+    return cases;
+  }();
+  return all;
+}
+
+INSTANTIATE_TEST_SUITE_P(Objectives, AllKinds, ::testing::ValuesIn(all_cases()),
                          [](const auto& test) { return test.param.name; });
 
-INSTANTIATE_TEST_SUITE_P(
-    Objectives, AllKinds,
-    ::testing::Values(
-        Case{"layer_mean", "{kind: layer_mean, top: 2, distance: mse}"},
-        Case{"layer_mean_cosine", "{kind: layer_mean, top: 3, distance: cosine}"},
-        Case{"layer_pairs_rank",
-             "{kind: layer_pairs, map: last, position: rank, distance: mse, channels: none}"},
-        Case{"layer_pairs_relative",
-             "{kind: layer_pairs, map: pairs, position: relative, teacher_layers: [1, 3], "
-             "student_layers: [0.4, 1], weights: [0.1, 1], distance: cosine, channels: instance}"},
-        Case{"layer_pairs_index",
-             "{kind: layer_pairs, map: pairs, teacher_layers: [0, 2], student_layers: [2, 3]}"},
-        Case{"layer_pairs_mlp", "{kind: layer_pairs, distance: nmse, channels: none, head: mlp}"},
-        Case{"layer_pairs_cald",
-             "{kind: layer_pairs, distance: layer_norm_mse, channels: none, weights: [2]}"},
-        Case{"layer_pairs_tinybert",
-             "{kind: layer_pairs, distance: mse, channels: none, shared_head: true, "
-             "embeddings: true}"},
-        Case{"prediction_heads_standard",
-             "{kind: prediction_heads, teacher_layers: [0, 2], weights: [1, 0.5], channels: "
-             "standard, head: mlp, cosine_weight: 0}"},
-        Case{"hints_rank", "{kind: hints, map: last, position: rank, phases: 3, distance: l1}"},
-        Case{"relations_last",
-             "{kind: relations, map: pairs, teacher_layers: [3], position: relative, "
-             "student_layers: [1], query: 0, heads: 3}"},
-        Case{"attention_scores_first",
-             "{kind: attention_scores, map: last, position: rank, heads: first}"},
-        Case{"temporal_gram_rank",
-             "{kind: temporal_gram, map: last, position: rank, between_layers: 0.5}"},
-        Case{"cka_all", "{kind: cka, local: 0.5, global: 0.3, frames: 9, memory: 5}"},
-        Case{"prototypes", "{kind: prototypes, count: 8}"},
-        Case{"contrastive", "{kind: contrastive, queue: 6}"},
-        Case{"logits_smoothed", "{kind: logits, loss: cross_entropy, smoothing: 0.1, head: gelu}"},
-        Case{"assistants", "{kind: assistants, count: 3}"},
-        Case{"assistants_and_regression",
-             "{kind: sum, of: [{kind: layer_mean, top: 1}, {kind: assistants, temperature: 2}]}"},
-        Case{"oracle", "{kind: oracle, dim: 5}"},
-        Case{"oracle_layer", "{kind: oracle, teacher_layer: 2, dim: 4, temperature: 2}"},
-        Case{"masked_units_codewords",
-             "{kind: masked_units, layers: [1, 2], codeword_dim: 4, unmasked_weight: 0}"},
-        Case{"masked_units_relative",
-             "{kind: masked_units, layers: [1], position: relative, codeword_dim: 4}"},
-        Case{
-            "masked_units_and_regression",
-            "{kind: sum, of: [{kind: masked_units, unmasked_weight: 0}, {kind: layer_mean, top: 1, "
-            "weight: [0, 1]}]}"},
-        Case{"head_layer", "{kind: layer_mean, top: 2, head_layer: true}"},
-        Case{"head_layers",
-             "{kind: sum, of: [{kind: layer_pairs, map: last, head_layer: true}, {kind: relations, "
-             "map: pairs, teacher_layers: [3], position: relative, student_layers: [1], "
-             "head_layer: true, weight: 0.5}, {kind: layer_mean, top: 1}]}"},
-        Case{"named_teacher",
-             "{kind: layer_mean, top: 2, teachers: [teacher], standardise_teachers: true}"},
-        Case{"sum_of_relations",
-             "{kind: sum, of: [{kind: attention_scores, weight: [1, 0]}, {kind: temporal_gram}, "
-             "{kind: layer_pairs, shared_head: true}, {kind: masked_pairs, weight: 0.2}]}"},
-        Case{"sum",
-             "{kind: sum, of: [{kind: layer_mean, top: 1, weight: [1, 0], over: [0.1, 0.2]}, "
-             "{kind: layer_pairs, map: gap, weight: 0.5}, {kind: layer_mean, top: 1}]}"}),
-    [](const auto& test) { return test.param.name; });
+// A kind whose loss is no mean over frames, pairs of frames or clips needs a case, which says what it is a mean over;
+// and a reason where it is none.
+TEST(AllKindsOfObjectives, HaveACaseThatIsAMean) {
+  for (const ObjectiveKind& kind : objective_kinds()) {
+    EXPECT_TRUE(std::ranges::any_of(all_cases(), [&](const Case& each) {
+      const auto options = nlohmann::json::parse(options_of(each.yaml).json);
+      return options.at("kind") == kind.name && each.over != MeanOver::kNone;
+    })) << kind.name;
+  }
+  for (const Case& each : all_cases()) {
+    EXPECT_EQ(each.over == MeanOver::kNone, !each.why_none.empty()) << each.name;
+    if (objective_of(each.yaml)->is_mean_over_clips()) {
+      EXPECT_EQ(each.over, MeanOver::kFrames) << each.name;
+    }
+  }
+}
 
 TEST(LayerPairs, MapsFollowTheSupernetsIndex) {
   const auto pairs = [](LayerMap map, LayerPosition position, const char* key) {

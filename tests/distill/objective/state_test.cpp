@@ -62,6 +62,22 @@ class ObjectiveState : public testing::Training {
                        .teachers = {Supernet::random(testing::tiny_teacher(space), Rng(1))},
                        .steps = 9});
   }
+  // Of an objective from YAML, whose statistics are the same in all processes.
+  std::unique_ptr<Learner> learner_of(const char* yaml) const {
+    auto objective = make_objective(
+        testing::options_of(yaml),
+        {.teachers = {{2, 32, 8}}, .student_depth = 2, .student_dim = 32, .student_head_dim = 8});
+    auto heads = objective->parameters(Rng(1));
+    return std::make_unique<Learner>(Learner::Setup{
+        .student = Supernet::random(space, Rng(2)),
+        .objective = std::move(objective),
+        .heads = std::move(heads),
+        .sampler = make_sampler({}, space, 9, Rng(3)),
+        .teachers = {Supernet::random(testing::tiny_teacher(space), Rng(1))},
+        .statistics = make_batch_source(
+            {statistics.training, space.blueprint(), statistics.options, {}, Rng(6)}),
+        .steps = 9});
+  }
   // Trains with crops of one shard; several shards share their gradients.
   TrainOutcome train(Learner& learner, const fs::path& to, BatchShard shard,
                      Communicator& communicator, TrainObserver* observer = nullptr,
@@ -79,6 +95,7 @@ class ObjectiveState : public testing::Training {
         .run(stop);
   }
   std::unique_ptr<Communicator> alone = single_process_communicator();
+  StageData statistics = stage_data(manifest, space.blueprint(), tiny_training(9).batch);
 };
 
 TEST_F(ObjectiveState, IsResumedToTheByte) {
@@ -117,6 +134,41 @@ TEST_F(ObjectiveState, IsTheSameOnTwoProcesses) {
   EXPECT_EQ(two->state().at("count").item<int64_t>(), 36);
   const at::Tensor difference = two->state().at("queue") - one->state().at("queue");
   EXPECT_LT(difference.abs().max().item<double>(), 1e-4);
+}
+
+// Of objectives that have one: a queue, prototypes and memories. Four crops of one process are two of each
+// of two, in losses too.
+TEST_F(ObjectiveState, OfObjectivesIsTheSameOnTwoProcesses) {
+  for (const char* yaml : {"{kind: contrastive, queue: 10}", "{kind: prototypes, count: 4}",
+                           "{kind: cka, intra: 0, global: 1, memory: 4}"}) {
+    SCOPED_TRACE(yaml);
+    fs::remove_all(folder.path / "one");
+    fs::remove_all(folder.path / "two");
+    const auto one = learner_of(yaml), two = learner_of(yaml), other = learner_of(yaml);
+    testing::Recorder of_one, of_two;
+    train(*one, folder.path / "one", {}, *alone, &of_one);
+    testing::ThreadGroup group(2);
+    const auto rank = [&](Learner& trained, int32_t index, TrainObserver* observer) {
+      testing::ThreadCommunicator communicator(group, index);
+      train(trained, folder.path / "two", {index, 2}, communicator, observer);
+    };
+    std::thread second(rank, std::ref(*other), 1, nullptr);
+    rank(*two, 0, &of_two);
+    second.join();
+    EXPECT_TRUE(testing::same(two->state(), other->state()));
+    ASSERT_EQ(two->state().size(), one->state().size());
+    for (const auto& [name, tensor] : one->state()) {
+      const at::Tensor& there = two->state().at(name);
+      ASSERT_EQ(there.sizes(), tensor.sizes()) << name;
+      EXPECT_LT((there - tensor).abs().max().item<double>(), 1e-4) << name;
+      EXPECT_GT(std::get<0>(tensor.abs().min(0)).max().item<double>(), 0) << name;  // of every row
+    }
+    ASSERT_EQ(of_one.steps.size(), 9U);
+    ASSERT_EQ(of_two.steps.size(), 9U);
+    for (size_t i = 0; i < of_one.steps.size(); ++i)
+      EXPECT_NEAR(of_two.steps[i].loss.total, of_one.steps[i].loss.total, 1e-4) << i;
+    EXPECT_GT(of_one.steps.back().loss.total, 1e-3);
+  }
 }
 
 // Statistics of the corpus are computed once: a resumed run and the objective's file have them.

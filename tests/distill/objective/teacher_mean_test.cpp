@@ -1,17 +1,15 @@
 // Several teachers: which rows an objective takes of them, and how often each runs.
 #include "distill/objective/teacher_mean.h"
 
-#include <ATen/record_function.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-
-#include <atomic>
 
 #include "core/errors.h"
 #include "distill/data/target_cache.h"
 #include "distill/objective/sum.h"
 #include "tests/distill/objective/parsed.h"
 #include "tests/distill/one_step.h"
+#include "tests/distill/teacher_norms.h"
 
 namespace concertina {
 namespace {
@@ -87,24 +85,10 @@ TEST_F(SeveralTeachers, ThatDoNotFitAreNamed) {
   EXPECT_EQ(problem({{{1, 1}}}), "");
 }
 
-// Counts LayerNorms, of which each encoder layer has two and what is before the layers one or two.
-int64_t norms_in(const std::function<void()>& run) {
-  static std::atomic<int64_t> count;
-  count = 0;
-  const auto handle =
-      at::addGlobalCallback(at::RecordFunctionCallback([](const at::RecordFunction& function)
-                                                           -> std::unique_ptr<at::ObserverContext> {
-                              if (std::string(function.name()) == "aten::layer_norm") ++count;
-                              return nullptr;
-                            }).scopes({at::RecordScope::FUNCTION}));
-  run();
-  at::removeCallback(handle);
-  return count;
-}
-
 TEST_F(SeveralTeachers, RunOnceEachUpToTheLayerThatIsNeeded) {
   const auto norms = [&](const std::vector<Row>& wanted) {
-    return norms_in([&] { teacher_rows(wanted, subnets(), space.blueprint(), batch); });
+    return testing::teacher_norms_in(
+        [&] { teacher_rows(wanted, subnets(), space.blueprint(), batch); });
   };
   const auto hidden = [](int32_t teacher, int32_t layer) {
     return Row{.teacher = teacher, .kind = RowKind::kHidden, .layer = layer};

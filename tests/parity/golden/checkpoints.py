@@ -88,9 +88,11 @@ for name, v in HF.items():
 state["lm_head.weight"] = torch.zeros(5, WIDTH)
 torch.save(state, hf_folder("hf_bin") / "pytorch_model.bin")
 
-# fairseq, zip, half precision, with the tensors of pretraining and an optimiser's leftovers.
+# fairseq, zip, half precision, with the head of pretraining (a Linear layer and an embedding of each unit) and an
+# optimiser's leftovers.
 state = OrderedDict((k, v.half()) for k, v in FAIRSEQ.items())
-state["final_proj.weight"], state["label_embs_concat"] = torch.zeros(4, WIDTH), torch.zeros(6, 4)
+for name, shape in (("final_proj.weight", (4, WIDTH)), ("final_proj.bias", (4,)), ("label_embs_concat", (6, 4))):
+    state[name] = value(name, shape).half()
 torch.save({"args": None, "cfg": {"_name": None, "model": MODEL, "task": {"_name": "hubert_pretraining", "normalize": False}},
             "model": state, "criterion": None, "extra_state": {"epoch": 3, "best": 1.5}}, folder / "fairseq.pt")
 

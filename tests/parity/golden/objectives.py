@@ -322,11 +322,12 @@ def cka(student, o, prefix="objective."):
         return functional.cosine_similarity(x[:, None], memory[None], dim=-1)
 
     pairs = layers_paired(o)
-    step = max(1, -(-FRAMES // o["frames"]))
+    steps = [max(1, -(-length // o["frames"])) for length in LENGTHS]
     total = 0
     for i, (teacher_layer, student_layer, weight) in enumerate(pairs):
         x, y = student.base(student.hidden[student_layer]), teacher(teacher_layer)
-        intra = loss([similarity(x[b, :length:step], y[b, :length:step]) for b, length in enumerate(LENGTHS)])
+        intra = loss([similarity(x[b, :length:step], y[b, :length:step])
+                      for b, (length, step) in enumerate(zip(LENGTHS, steps))])
         part = o["intra"] * intra
         if o["local"]:
             part = part + o["local"] * loss([similarity(pooled(x), pooled(y))])
