@@ -11,6 +11,7 @@
 #include "distill/objective/attention_scores.h"
 #include "distill/objective/cka.h"
 #include "distill/objective/contrastive.h"
+#include "distill/objective/distances_and_angles.h"
 #include "distill/objective/hints.h"
 #include "distill/objective/kind_of.h"
 #include "distill/objective/layer_head.h"
@@ -59,6 +60,8 @@ const std::vector<ObjectiveKind>& objective_kinds() {
           "relations between the frames' queries, keys and values in layers (MiniLM)"),
       kind_of<AttentionScoresObjective>("attention scores before the softmax (TinyBERT)"),
       kind_of<TemporalGramObjective>("inner products between the frames of a clip (STaR)"),
+      kind_of<DistancesAndAnglesObjective>(
+          "distances between the frames of a clip, and angles between three of them (RKD)"),
       kind_of<CkaObjective>("the structure of frames and of clips, by CKA (FSD)"),
       kind_of<PrototypesObjective>(
           "nearness of frames to prototypes fitted on the teacher (after ProC-KD)"),

@@ -80,7 +80,7 @@ struct Case {
   std::string name;
   MeanOver over;
   std::string yaml;
-  std::string why_none;
+  std::string why_none = {};
 };
 
 struct LossAndGradient {

@@ -3,6 +3,7 @@
 
 #include "distill/objective/cka.h"
 #include "distill/objective/contrastive.h"
+#include "distill/objective/distances_and_angles.h"
 #include "distill/objective/layer_pairing.h"
 #include "distill/objective/masked_pairs.h"
 #include "distill/objective/upsampling.h"
@@ -61,6 +62,42 @@ TEST(Cka, IsOneForRotatedFeatures) {
   const TensorMap goal = goal_of(objective, {{"0/hidden:1", at::matmul(x, rotation) * 3}}, step);
   const LossBreakdown loss = objective.loss({output_of(x), kNet, {}, goal, step});
   EXPECT_NEAR(loss.total.item<double>(), 0, 1e-5);
+}
+
+TEST(DistancesAndAngles, AreThoseOfRotatedScaledAndMovedFeatures) {
+  DistancesAndAnglesSpec spec;
+  spec.offsets = {1, 2};
+  spec.teacher_depth = spec.student_depth = 1;
+  const DistancesAndAnglesObjective objective(spec);
+  const at::Tensor x = waves({2, 9, 4}, 1.3);
+  const at::Tensor rotation = std::get<0>(at::linalg_qr(waves({4, 4}, 2.1)));
+  const StepData step{.valid = all_valid(2, 9)};
+  const TensorMap goal =
+      goal_of(objective, {{"0/hidden:1", at::matmul(x, rotation) * 3 + 5}}, step);
+  const auto loss_of = [&](const at::Tensor& student, const at::Tensor& mask) {
+    EncoderOutput output = output_of(student);
+    output.frames.loss_mask = mask;
+    return objective.loss({output, kNet, {}, goal, step}).total;
+  };
+  EXPECT_NEAR(loss_of(x, {}).item<double>(), 0, 1e-5);
+  EXPECT_GT(loss_of(waves({2, 9, 4}, 0.4), {}).item<double>(), 0.01);
+  // Both means are over the masked frames alone, where the loss is.
+  const at::Tensor mask = (at::arange(9) < 5).expand({2, 9});
+  EXPECT_NEAR(loss_of(x, mask).item<double>(), 0, 1e-5);
+}
+
+TEST(DistancesAndAngles, OfEqualFramesHaveAGradientOfZero) {
+  DistancesAndAnglesSpec spec;
+  spec.offsets = {1};
+  spec.teacher_depth = spec.student_depth = 1;
+  const DistancesAndAnglesObjective objective(spec);
+  const StepData step{.valid = all_valid(1, 6)};
+  const TensorMap goal = goal_of(objective, {{"0/hidden:1", waves({1, 6, 4}, 1.3)}}, step);
+  const at::Tensor x = (waves({1, 1, 4}, 0.7) * 10).repeat({1, 6, 1}).requires_grad_();
+  const at::Tensor loss = objective.loss({output_of(x), kNet, {}, goal, step}).total;
+  loss.backward();
+  EXPECT_GT(loss.item<double>(), 0.1);
+  EXPECT_EQ(x.grad().abs().max().item<double>(), 0);
 }
 
 TEST(MaskedPairs, WithoutAMaskRegressTheMaskedPass) {

@@ -302,6 +302,31 @@ def temporal_gram(student, o, prefix="objective."):
     return o["within_layers"] * within + o["between_layers"] * between
 
 
+def distances_and_angles(student, o, prefix="objective."):
+    def distances(x):  # of each pair of frames of one clip, over their mean
+        pairs = [(s, t) for s in range(len(x)) for t in range(s)]
+        each = torch.stack([(x[s] - x[t]).square().sum().sqrt() for s, t in pairs])
+        return each / each.mean()
+
+    def angles(x):  # their cosines at the middle of triplets of frames
+        triplets = [(t - a, t, t + b) for t in range(len(x)) for a in o["offsets"] for b in o["offsets"] if a <= t < len(x) - b]
+        return torch.stack([unit(x[s] - x[t]) @ unit(x[u] - x[t]) for s, t, u in triplets] or [x.sum() * 0])
+
+    def huber(a, b):
+        apart = (a - b).abs()
+        return torch.where(apart < 1, apart ** 2 / 2, apart - 0.5).mean()
+
+    pairs = layers_paired(o)
+    total = 0
+    for teacher_layer, student_layer, weight in pairs:
+        ours, theirs = student.base(student.hidden[student_layer]), teacher(teacher_layer)
+        for b, length in enumerate(LENGTHS):
+            x, y = ours[b, :length], theirs[b, :length]
+            part = o["distances"] * huber(distances(x), distances(y)) + o["angles"] * huber(angles(x), angles(y))
+            total = total + weight * part * length / sum(LENGTHS)
+    return total / sum(weight for *_, weight in pairs)
+
+
 def cka(student, o, prefix="objective."):
     def similarity(x, y):  # rows are items: HSIC(x, y) / sqrt(HSIC(x, x) HSIC(y, y))
         n = len(x)
@@ -384,8 +409,8 @@ def weighted_sum(student, o, progress):
 
 KINDS = {"layer_mean": layer_mean, "masked_units": masked_units, "logits": logits, "layer_pairs": layer_pairs,
          "prediction_heads": prediction_heads, "hints": hints, "masked_pairs": masked_pairs, "relations": relations,
-         "attention_scores": attention_scores, "temporal_gram": temporal_gram, "cka": cka, "prototypes": prototypes,
-         "contrastive": contrastive, "oracle": oracle, "assistants": assistants}
+         "attention_scores": attention_scores, "temporal_gram": temporal_gram, "distances_and_angles": distances_and_angles,
+         "cka": cka, "prototypes": prototypes, "contrastive": contrastive, "oracle": oracle, "assistants": assistants}
 MEAN = {"kind": "layer_mean", "top": 2, "instance_norm": True, "teacher_depth": TEACHER_DEPTH,
         "teacher_dim": TEACHER_DIM, "student_dim": STUDENT_DIM}
 UNITS_AT = {"kind": "masked_units", "depth": DEPTH, "clusters": CLUSTERS, "model_dim": STUDENT_DIM}
@@ -401,6 +426,7 @@ MASKED = {"kind": "masked_pairs", **LAYERS, "weights": [0.1], "last_weight": 1.0
 RELATIONS = {"kind": "relations", **LAYERS, "query": 1.0, "key": 1.0, "value": 1.0, "heads": 2}
 SCORES = {"kind": "attention_scores", **LAYERS, "teacher_head_dim": HEAD_DIM, "student_head_dim": HEAD_DIM}
 GRAM = {"kind": "temporal_gram", **LAYERS, "within_layers": 1.0, "between_layers": 1.0}
+RKD = {"kind": "distances_and_angles", **LAYERS}
 CKA = {"kind": "cka", **LAYERS, **DIMS, "frames": 256, "memory": 5, "distances": 0.3}
 PROTOTYPES = {"kind": "prototypes", "count": 5, "temperature": 0.2, "teacher_depth": TEACHER_DEPTH, **DIMS}
 LOGITS = {"kind": "logits", "units": CLUSTERS, "teacher_depth": TEACHER_DEPTH, "student_dim": STUDENT_DIM}
@@ -450,6 +476,10 @@ OBJECTIVES = [
     {**SCORES, "map": "last", "weights": [1.0, 0.5, 2.0], "heads": "first"},
     {**GRAM},
     {**GRAM, "map": "gap", "weights": [1.0, 2.0, 0.5], "within_layers": 0.5, "between_layers": 2.0},
+    {**RKD, "distances": 1.0, "angles": 2.0, "offsets": [1, 2]},
+    {**RKD, "map": "pairs", "position": "relative", "teacher_layers": [1, 5], "student_layers": [0.3, 1.0], "weights": [2.0, 0.5],
+     "distances": 0.7, "angles": 0.0, "offsets": [5]},
+    {**RKD, "map": "last", "weights": [1.0, 0.5, 2.0], "distances": 0.0, "angles": 1.5, "offsets": [3, 1]},
     {**CKA, "intra": 1.0, "local": 0.0, "global": 0.0},
     {**CKA, "map": "last", "weights": [1.0, 0.5, 2.0], "intra": 0.5, "local": 0.3, "global": 0.7, "frames": 6},
     {**PROTOTYPES, "teacher_layers": [2, 4, 6], "head": "linear"},
