@@ -375,8 +375,8 @@ TEST_P(AllKinds, APaddedBatchIsTheMeanOfItsClips) {
   }
   const double share = share_of(over, a, b);
   const bool cosines = over == MeanOver::kCosines;
-  const double loss =
-      cosines ? -std::log((std::exp(-a.loss) + std::exp(-b.loss)) / 2) : share * a.loss + (1 - share) * b.loss;
+  const double loss = cosines ? -std::log((std::exp(-a.loss) + std::exp(-b.loss)) / 2)
+                              : share * a.loss + (1 - share) * b.loss;
   EXPECT_NEAR(both.loss, loss, 1e-5 * std::max(1.0, std::abs(loss)));
   const at::Tensor mean = b.gradient + apart * share;
   EXPECT_LT((both.gradient - mean).abs().max().item<double>(), 1e-4);
