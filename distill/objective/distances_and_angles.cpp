@@ -26,12 +26,16 @@ at::Tensor distance_of(const at::Tensor& squares, const at::Tensor& lengths) {
   return at::where(apart, at::where(apart, squares, 1.0).sqrt(), 0.0);
 }
 
-// x [B, T, D] -> [B, T, T]
-at::Tensor distances_between(const at::Tensor& x) {
+// Of the frames of each clip, all [B, T, T].
+struct Geometry {
+  at::Tensor products, distances;
+};
+
+Geometry geometry_of(const at::Tensor& x) {
   const at::Tensor products = at::matmul(x, x.transpose(1, 2));
   const at::Tensor squares = products.diagonal(0, 1, 2);
   const at::Tensor lengths = squares.unsqueeze(2) + squares.unsqueeze(1);
-  return distance_of(lengths - products * 2, lengths);
+  return {products, distance_of(lengths - products * 2, lengths)};
 }
 
 // valid [B, T] -> [B, T, T]: pairs of two valid frames of one clip.
@@ -51,49 +55,51 @@ at::Tensor of_mean_one(const at::Tensor& distances, const at::Tensor& pairs) {
   return distances / clip_means(distances, pairs).clamp_min(1e-8).view({-1, 1, 1});
 }
 
-// x or valid [B, T, ..] at t - offset of each frame t; at the ends frames of the other end.
-at::Tensor at_offset(const at::Tensor& x, int64_t offset) { return at::roll(x, offset, 1); }
+// Indices of the frames t - a [T, K, 1], t [T, 1, 1] and t + b [T, 1, K]; where these are not `inside`
+// [T, K, K], some other frame.
+struct Triplets {
+  at::Tensor before, middle, after, inside;
+};
 
-// valid [B, T] -> [B, T]: frames t whose frame t - offset is valid too.
-at::Tensor has_offset(const at::Tensor& valid, int64_t offset) {
+Triplets triplets_of(const at::Tensor& valid, const std::vector<int32_t>& offsets) {
   const int64_t length = valid.size(1);
-  const at::Tensor from = at::arange(length, valid.options().dtype(at::kLong)) - offset;
-  const at::Tensor inside = from.ge(0).logical_and(from.lt(length));
-  return valid.logical_and(at_offset(valid, offset)).logical_and(inside);
-}
-
-// [B, T, D]: from each frame to the one at an offset, of length 1.
-at::Tensor direction(const at::Tensor& x, int64_t offset) {
-  const at::Tensor other = at_offset(x, offset);
-  const at::Tensor difference = other - x;
-  const auto squared = [](const at::Tensor& y) { return y.square().sum(-1, true); };
-  const at::Tensor distance = distance_of(squared(difference), squared(other) + squared(x));
-  const at::Tensor apart = distance > 0;
-  return at::where(apart, difference / at::where(apart, distance, 1.0), 0.0);
-}
-
-// For offsets a before and b after each frame, f(x, a) [B, T, ..] and f(x, -b) as [B, T, K, ..].
-template <class F>
-std::pair<at::Tensor, at::Tensor> both_sides(const at::Tensor& x,
-                                             const std::vector<int32_t>& offsets, const F& f) {
+  const at::Tensor time = at::arange(length, valid.options().dtype(at::kLong));
   std::vector<at::Tensor> before, after;
   for (const int32_t offset : offsets) {
-    before.push_back(f(x, offset));
-    after.push_back(f(x, -offset));
+    before.push_back(time - offset);
+    after.push_back(time + offset);
   }
-  return {at::stack(before, 2), at::stack(after, 2)};
+  const at::Tensor first = at::stack(before, 1).unsqueeze(2);
+  const at::Tensor last = at::stack(after, 1).unsqueeze(1);
+  return {first.clamp_min(0), time.view({-1, 1, 1}), last.clamp_max(length - 1),
+          first.ge(0).logical_and(last.lt(length))};
 }
 
-// x [B, T, D] -> cosines [B, T, K, K]
-at::Tensor cosines_at(const at::Tensor& x, const std::vector<int32_t>& offsets) {
-  const auto [before, after] = both_sides(x, offsets, direction);
-  return at::matmul(before, after.transpose(2, 3));
+// matrix [B, T, T] -> [B, ..] with the sizes of rows + columns.
+at::Tensor entries(const at::Tensor& matrix, const at::Tensor& rows, const at::Tensor& columns) {
+  const at::Tensor index = rows * matrix.size(2) + columns;
+  return matrix.flatten(1).index_select(1, index.flatten()).unflatten(1, index.sizes());
 }
 
-// valid [B, T] -> [B, T, K, K]: triplets of valid frames.
-at::Tensor triplets_of(const at::Tensor& valid, const std::vector<int32_t>& offsets) {
-  const auto [before, after] = both_sides(valid, offsets, has_offset);
-  return before.unsqueeze(3).logical_and(after.unsqueeze(2));
+// [B, T, K, K]: (x_s - x_t) (x_u - x_t)' / (|x_s - x_t| |x_u - x_t|) of triplets s, t, u.
+at::Tensor cosines_of(const Geometry& geometry, const Triplets& triplets) {
+  const auto& [products, distances] = geometry;
+  const at::Tensor product = entries(products, triplets.before, triplets.after) -
+                             entries(products, triplets.before, triplets.middle) -
+                             entries(products, triplets.middle, triplets.after) +
+                             entries(products, triplets.middle, triplets.middle);
+  const at::Tensor lengths = entries(distances, triplets.before, triplets.middle) *
+                             entries(distances, triplets.middle, triplets.after);
+  const at::Tensor apart = lengths > 0;
+  return at::where(apart, product / at::where(apart, lengths, 1.0), 0.0);
+}
+
+// valid [B, T] -> [B, T, K, K]: three valid frames.
+at::Tensor all_valid(const at::Tensor& valid, const Triplets& triplets) {
+  const at::Tensor pairs = valid_pairs(valid);
+  return entries(pairs, triplets.before, triplets.after)
+      .logical_and(entries(pairs, triplets.middle, triplets.middle))
+      .logical_and(triplets.inside);
 }
 
 // Of clips by valid frames.
@@ -162,39 +168,40 @@ TensorMap DistancesAndAnglesObjective::goal(const Rows& rows, const StepData& st
   for (const int32_t layer : paired_teacher_layers(spec_)) {
     const at::Tensor& row = rows.at(hidden_name(layer));
     const at::Tensor valid = step.valid.narrow(1, 0, row.size(1));
-    const at::Tensor x = without_mean(row, valid);
+    const Geometry geometry = geometry_of(without_mean(row, valid));
     if (spec_.distances > 0)
-      goal[distances_name(layer)] = of_mean_one(distances_between(x), pairs_of_two(valid));
-    if (spec_.angles > 0) goal[angles_name(layer)] = cosines_at(x, spec_.offsets);
+      goal[distances_name(layer)] = of_mean_one(geometry.distances, pairs_of_two(valid));
+    if (spec_.angles > 0)
+      goal[angles_name(layer)] = cosines_of(geometry, triplets_of(valid, spec_.offsets));
   }
   return goal;
 }
 
 LossBreakdown DistancesAndAnglesObjective::loss(const LossInput& input) const {
   const Frames& frames = input.student.frames;
+  const int64_t length = input.goal.begin()->second.size(1);
+  const at::Tensor valid = base_valid(frames).narrow(1, 0, length);
+  const at::Tensor pairs = pairs_of_two(valid);
+  const Triplets triplets = triplets_of(valid, spec_.offsets);
   LossBreakdown result;
   WeightedMean distances, angles;
   for (const LayerPair& pair : pairs_of(spec_, input.architecture)) {
-    const std::string distances_key = distances_name(pair.teacher_layer);
-    const std::string angles_key = angles_name(pair.teacher_layer);
-    const auto& goal = input.goal;
-    const int64_t length = goal.at(spec_.distances > 0 ? distances_key : angles_key).size(1);
-    const at::Tensor valid = base_valid(frames).narrow(1, 0, length);
     const at::Tensor& hidden = input.student.hidden[static_cast<size_t>(pair.student_layer)];
-    const at::Tensor x = without_mean(at_base_frames(frames, hidden).narrow(1, 0, length), valid);
+    const at::Tensor x = at_base_frames(frames, hidden).narrow(1, 0, length);
+    const Geometry geometry = geometry_of(without_mean(x, valid));
     if (spec_.distances > 0) {
-      const at::Tensor pairs = pairs_of_two(valid);
-      const at::Tensor own = of_mean_one(distances_between(x), pairs);
+      const std::string name = distances_name(pair.teacher_layer);
+      const at::Tensor own = of_mean_one(geometry.distances, pairs);
       // The goal's mean is over all valid frames, the loss may be over the masked ones alone.
-      const at::Tensor teacher = of_mean_one(goal.at(distances_key), pairs);
+      const at::Tensor teacher = of_mean_one(input.goal.at(name), pairs);
       distances.add(huber(own, teacher, pairs, valid), pair.weight);
-      result.goal[distances_key] = own.detach();
+      result.goal[name] = own.detach();
     }
     if (spec_.angles > 0) {
-      const at::Tensor own = cosines_at(x, spec_.offsets);
-      angles.add(huber(own, goal.at(angles_key), triplets_of(valid, spec_.offsets), valid),
-                 pair.weight);
-      result.goal[angles_key] = own.detach();
+      const std::string name = angles_name(pair.teacher_layer);
+      const at::Tensor own = cosines_of(geometry, triplets);
+      angles.add(huber(own, input.goal.at(name), all_valid(valid, triplets), valid), pair.weight);
+      result.goal[name] = own.detach();
     }
   }
   result.total = no_loss(input.student);

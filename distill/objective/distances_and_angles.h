@@ -6,8 +6,8 @@
 // loss = sum_i w_i (u_D distances_i + u_A angles_i) / sum_i w_i over pairs of layers i, of hidden states;
 // Huber's delta is 1. All frames are valid ones of one clip, and clips count by their number of valid
 // frames. There are no heads: widths need not agree. Frames of a clip where the paper has examples of a
-// batch, and triplets at offsets where it has all of them, so that memory grows with T K^2 for
-// K offsets, are our form. Frames of no distance have the cosine 0.
+// batch, and triplets at K offsets where it has all of them (T K^2 of T^3), are our form. Frames
+// closer than 0.3 % of their lengths, from the clip's mean, count as equal: distance and cosine 0.
 #pragma once
 
 #include <optional>
