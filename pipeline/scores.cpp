@@ -171,7 +171,8 @@ Scores read_scores(const std::filesystem::path& file) {
   try {
     return read_all(Json::parse(text));
   } catch (const Json::exception& error) {
-    throw InputError(fmt::format("{}: not a file of scores: {}", file.string(), error.what()));
+    throw InputError(fmt::format("{} does not hold scores as `concertina eval -o` writes them: {}",
+                                 file.string(), error.what()));
   } catch (const InputError& error) {
     throw InputError(fmt::format("{}: {}", file.string(), error.what()));
   }

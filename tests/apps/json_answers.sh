@@ -78,7 +78,7 @@ json 'x["depth_width"]["shapes"] == 2 and "2 shapes, fewer than 6" in x["depth_w
   x["depth_width"]["panels"][0]["group"] == "content" and x["depth_width"]["panels"][0]["points"][1]["difference_low"] is not None' \
   report "$study" --depth-width "$work/shapes.json" -o "$work/shapes.html"
 grep -q "depth-width: 2 shapes, fewer than 6" "$work/stderr" || { echo "FAILED: report does not say that two shapes are few"; failures=$((failures + 1)); }
-grep -q "Deep versus wide.* 2 shapes, fewer than 6" "$work/shapes.html" || { echo "FAILED: the page does not say that two shapes are few"; failures=$((failures + 1)); }
+grep -q "over clips. 2 shapes, fewer than 6" "$work/shapes.html" || { echo "FAILED: the page does not say that two shapes are few"; failures=$((failures + 1)); }
 json 'x["clips"] > 0' corpus show data/smoke/manifest.tsv
 
 # Clips for a budget of audio: all of train, within it, and those of half of it among them; a stage reads the list.
