@@ -294,7 +294,11 @@ StageResult distill_stage(const DistillOptions& options, const DistillInputs& in
       {data.training, blueprint, train.batch, {mask, {}, {}, {}}, rng.fork("training")});
   map_large_memory();  // until the trainer runs: what is allocated now is kept
   Supernet student = initial_student(options, inputs, crops, rng);
-  if (stage.start) warm_start(student.weights(), heads, *stage.start, train.init_from);
+  if (stage.start) {
+    std::vector<Parameters::Init> none;
+    warm_start(student.weights(), options.fresh_heads ? none : heads, *stage.start,
+               train.init_from);
+  }
   Learner learner({.student = std::move(student),
                    .objective = std::move(objective),
                    .heads = std::move(heads),

@@ -36,7 +36,7 @@ struct DistillOptions {
   MaskOptions mask{.probability = 0, .length = 10};
   bool masked_only = false;  // the loss is over masked frames
   DropMasked drop_masked = DropMasked::kNone;
-  bool fresh_heads = false;  // init: previous takes no prediction heads
+  bool fresh_heads = false;  // init: previous and init_from take no prediction heads
   bool rows_of_other_clips = false;
   CacheDtype cache = CacheDtype::kNone;
   static DistillOptions from_config(ConfigSection section, int32_t stage);

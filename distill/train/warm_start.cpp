@@ -24,8 +24,9 @@ at::Tensor matching(const TensorMap& tensors, const std::string& name, const at:
 }  // namespace
 
 ModelWithHeads load_model_with_heads(const std::filesystem::path& folder) {
+  const std::filesystem::path objective = folder / "objective.safetensors";
   return {load_model(folder / "model.safetensors"),
-          load_objective(folder / "objective.safetensors").heads};
+          std::filesystem::exists(objective) ? load_objective(objective).heads : TensorMap{}};
 }
 
 void warm_start(TensorMap& weights, std::vector<Parameters::Init>& heads,

@@ -15,7 +15,8 @@ struct ModelWithHeads {
   TensorMap heads;
 };
 
-// Of a finished stage's folder. InputError when it has no model.
+// Of a finished stage's folder; no heads where it has no objective.safetensors. InputError when it has no
+// model.
 ModelWithHeads load_model_with_heads(const std::filesystem::path& folder);
 
 // Copies all tensors of `start` into a run's weights and heads. InputError names the first that is

@@ -3,6 +3,7 @@
 
 #include "core/errors.h"
 #include "distill/objective/objective_file.h"
+#include "supernet/model/model_file.h"
 #include "tests/distill/one_step.h"
 #include "tests/distill/training.h"
 
@@ -53,6 +54,25 @@ TEST_F(FreshHeads, AreNotThoseOfThePreviousStage) {
   };
   EXPECT_TRUE(heads_are_those_of_stage_one("kept", false));
   EXPECT_FALSE(heads_are_those_of_stage_one("fresh", true));
+}
+
+TEST_F(FreshHeads, AreEnoughForAWarmStartFromAModelAlone) {
+  const Supernet teacher = Supernet::random(testing::tiny_teacher(space), Rng(1));
+  const Supernet start = Supernet::random(space, Rng(2));
+  std::filesystem::create_directory(folder.path / "start");
+  save_model(start, folder.path / "start/model.safetensors");
+  DistillOptions options = distill_defaults(2);
+  options.train = testing::tiny_training(1);
+  options.train.init_from = folder.path / "start";
+  options.train.optimizer.rate_scales.layers = 0;
+  options.init = StudentInit::kFolder;
+  options.objective = layer_mean_options({.top = 2});
+  const auto trained = [&](const char* name) {
+    return distill_stage(options, {2, space, teacher, nullptr, manifest}, context(name)).model;
+  };
+  EXPECT_THROW(trained("without_heads"), InputError);
+  options.fresh_heads = true;
+  EXPECT_TRUE(testing::same(trained("fresh").weights(), start.weights()));
 }
 
 }  // namespace
