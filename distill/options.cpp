@@ -94,10 +94,9 @@ OptionTable<O> make_table(int32_t stage) {
                 return o.drop_masked != DropMasked::kBoth || o.cache == CacheDtype::kNone;
               },
               "expected no cache with `both`: the teacher's frames change with the mask"),
-      option(
-          "fresh_heads", &O::fresh_heads,
-          "prediction heads start anew with init: previous and init_from, too: methods can be "
-          "compared from one stage 1, and a model without its heads can be trained further")
+      option("fresh_heads", &O::fresh_heads,
+             "prediction heads start anew with init: previous and init_from, too: methods can be "
+             "compared from one stage 1, and a model without its heads can be trained further")
           .in_fingerprint_if([](const O& o) { return o.fresh_heads; }),
       option(
           "rows_of_other_clips", &O::rows_of_other_clips,

@@ -110,7 +110,8 @@ const OptionTable<TrainOptions>& train_table() {
   static const OptionTable<O> table = {
       // In the config fingerprint by its weights, among the run's inputs.
       option("init_from", &O::init_from,
-             "warm start: folder of a finished stage whose weights and prediction heads are loaded; with "
+             "warm start: folder of a finished stage whose weights and prediction heads are "
+             "loaded; with "
              "fresh_heads its weights alone")
           .relative_to_file()
           .not_in_fingerprint(),
