@@ -170,6 +170,10 @@ Scores read_scores(const std::filesystem::path& file) {
   const std::string text = read_text(file);
   try {
     return read_all(Json::parse(text));
+  } catch (const Json::parse_error& error) {
+    throw InputError(
+        fmt::format("{}: not JSON, from byte {}; `concertina eval -o` writes files of scores",
+                    file.string(), error.byte));
   } catch (const Json::exception& error) {
     throw InputError(fmt::format("{} does not hold scores as `concertina eval -o` writes them: {}",
                                  file.string(), error.what()));

@@ -58,23 +58,47 @@ at::Tensor in_embed_order(const at::Tensor& x, int64_t dim, const UnitOrders& or
   return embed == orders.end() ? x : reorder(x, dim, embed->second);
 }
 
-// A dimension that differs between the heads of two widths runs over the embedding channels.
-TensorMap reorder_heads(const TrainedObjective& trained, const SearchSpace& space,
-                        const UnitOrders& orders) {
-  if (!layer_heads(*trained.objective).empty())
-    throw InputError("units of a model with head layers cannot be sorted");
-  TensorMap heads = trained.heads;
-  const Architecture whole = space.whole();
+struct HeadDim {
+  std::string name;
+  int64_t dim;
+};
+
+// Dimensions of heads over the embedding channels: those that differ between two widths.
+std::vector<HeadDim> embed_dims(const Objective& objective, const Architecture& whole) {
   const Architecture wider(whole.conv_channels(), whole.embed_dim() + 1, whole.frame_period_us(),
                            whole.layers());
-  const auto slices = trained.objective->slices(whole);
-  const auto wide_slices = trained.objective->slices(wider);
+  const auto slices = objective.slices(whole);
+  const auto wide_slices = objective.slices(wider);
+  std::vector<HeadDim> found;
   for (size_t i = 0; i < slices.size(); ++i) {
     for (size_t d = 0; d < slices[i].dims.size(); ++d) {
-      if (slices[i].dims[d].size == wide_slices[i].dims[d].size) continue;
-      at::Tensor& head = heads.at(slices[i].name);
-      head = in_embed_order(head, static_cast<int64_t>(d), orders).contiguous();
+      if (slices[i].dims[d].size != wide_slices[i].dims[d].size)
+        found.push_back({slices[i].name, static_cast<int64_t>(d)});
     }
+  }
+  return found;
+}
+
+void check_trained_with(const TrainedObjective& trained, const Architecture& whole) {
+  if (!layer_heads(*trained.objective).empty())
+    throw InputError("units of a model with head layers cannot be sorted");
+  for (const auto& [name, dim] : embed_dims(*trained.objective, whole)) {
+    const int64_t channels = trained.heads.at(name).size(dim);
+    if (channels == whole.embed_dim()) continue;
+    throw InputError(
+        fmt::format("the objective was not trained with this model: its {} is for {} embedding "
+                    "channels, the model "
+                    "has {}",
+                    name, channels, whole.embed_dim()));
+  }
+}
+
+TensorMap reorder_heads(const TrainedObjective& trained, const Architecture& whole,
+                        const UnitOrders& orders) {
+  TensorMap heads = trained.heads;
+  for (const auto& [name, dim] : embed_dims(*trained.objective, whole)) {
+    at::Tensor& head = heads.at(name);
+    head = in_embed_order(head, dim, orders).contiguous();
   }
   return heads;
 }
@@ -116,13 +140,14 @@ std::string provenance(const SortOptions& options, const std::string& before) {
 
 SortResult sort_units(const SortOptions& options, const SortInputs& inputs) {
   const SearchSpace& space = inputs.model.space();
+  if (inputs.trained != nullptr) check_trained_with(*inputs.trained, space.whole());
   SortResult result;
   result.orders = order_by(space, scores_of(options, inputs));
   const Supernet sorted = reorder(inputs.model, result.orders);
   result.change = relative_change(inputs.model, sorted, result.orders);
   result.model = Supernet(space, sorted.weights(), provenance(options, inputs.model.provenance()));
   if (inputs.trained != nullptr) {
-    result.heads = reorder_heads(*inputs.trained, space, result.orders);
+    result.heads = reorder_heads(*inputs.trained, space.whole(), result.orders);
   }
   return result;
 }

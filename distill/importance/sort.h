@@ -31,8 +31,8 @@ struct SortResult {
 inline constexpr double kMaxSortChange = 1e-4;
 
 // The same inputs, options and number of threads give the same result. InputError when an input is
-// missing or the model ties units in a way that unit_axes does not support; CheckFailed when the
-// output changed by more than kMaxSortChange.
+// missing, the objective is of a model of another width, or the model ties units in a way that
+// unit_axes does not support; CheckFailed when the output changed by more than kMaxSortChange.
 SortResult sort_units(const SortOptions& options, const SortInputs& inputs);
 
 }  // namespace concertina

@@ -82,6 +82,13 @@ TEST_F(ScoresFile, OfEarlierVersionsAreReadAndOthersAreErrors) {
     write_atomically(folder_ / "bad.json", text);
     EXPECT_THROW(read_scores(folder_ / "bad.json"), InputError) << text;
   }
+  write_atomically(folder_ / "bad.json", "# Scores\n");
+  try {
+    read_scores(folder_ / "bad.json");
+    FAIL() << "expected an InputError";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("not JSON, from byte 1"));
+  }
   Scores scores = two_models();
   scores.models[0].scores[1].trials[0].first = 5;
   write_atomically(folder_ / "bad.json", to_json(scores, ClipScores::kListed));

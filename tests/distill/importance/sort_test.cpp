@@ -78,6 +78,17 @@ TEST(Sort, NamesMissingInputs) {
   EXPECT_NO_THROW(sort_units({.score = SortScore::kActivation}, inputs));
 }
 
+TEST(Sort, RejectsTheObjectiveOfAnotherModel) {
+  Fixture fixture;
+  for (auto& [name, head] : fixture.trained.heads) head = head.narrow(-1, 0, head.size(-1) - 1);
+  try {
+    sort_units({.score = SortScore::kMagnitude}, fixture.inputs());
+    FAIL() << "expected an InputError";
+  } catch (const InputError& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("not trained with this model"));
+  }
+}
+
 TEST(Sort, OptionsAreChecked) {
   ConfigFile good = ConfigFile::parse("sort: {score: taylor, seconds: 30}\n");
   EXPECT_EQ(SortOptions::from_config(good.root().section("sort")).score, SortScore::kTaylor);
