@@ -79,16 +79,15 @@ std::vector<HeadDim> embed_dims(const Objective& objective, const Architecture& 
   return found;
 }
 
-void check_trained_with(const TrainedObjective& trained, const Architecture& whole) {
+void check_width(const TrainedObjective& trained, const Architecture& whole) {
   if (!layer_heads(*trained.objective).empty())
     throw InputError("units of a model with head layers cannot be sorted");
   for (const auto& [name, dim] : embed_dims(*trained.objective, whole)) {
     const int64_t channels = trained.heads.at(name).size(dim);
     if (channels == whole.embed_dim()) continue;
     throw InputError(
-        fmt::format("the objective was not trained with this model: its {} is for {} embedding "
-                    "channels, the model "
-                    "has {}",
+        fmt::format("the objective is of a model of another width: its {} is for {} embedding "
+                    "channels, the model has {}",
                     name, channels, whole.embed_dim()));
   }
 }
@@ -140,7 +139,7 @@ std::string provenance(const SortOptions& options, const std::string& before) {
 
 SortResult sort_units(const SortOptions& options, const SortInputs& inputs) {
   const SearchSpace& space = inputs.model.space();
-  if (inputs.trained != nullptr) check_trained_with(*inputs.trained, space.whole());
+  if (inputs.trained != nullptr) check_width(*inputs.trained, space.whole());
   SortResult result;
   result.orders = order_by(space, scores_of(options, inputs));
   const Supernet sorted = reorder(inputs.model, result.orders);

@@ -78,14 +78,14 @@ TEST(Sort, NamesMissingInputs) {
   EXPECT_NO_THROW(sort_units({.score = SortScore::kActivation}, inputs));
 }
 
-TEST(Sort, RejectsTheObjectiveOfAnotherModel) {
+TEST(Sort, RejectsTheObjectiveOfAnotherWidth) {
   Fixture fixture;
   for (auto& [name, head] : fixture.trained.heads) head = head.narrow(-1, 0, head.size(-1) - 1);
   try {
     sort_units({.score = SortScore::kMagnitude}, fixture.inputs());
     FAIL() << "expected an InputError";
   } catch (const InputError& error) {
-    EXPECT_THAT(error.what(), ::testing::HasSubstr("not trained with this model"));
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("of another width"));
   }
 }
 
