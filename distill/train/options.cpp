@@ -111,8 +111,7 @@ const OptionTable<TrainOptions>& train_table() {
       // In the config fingerprint by its weights, among the run's inputs.
       option("init_from", &O::init_from,
              "warm start: folder of a finished stage whose weights and prediction heads are "
-             "loaded; with "
-             "fresh_heads its weights alone")
+             "loaded; with fresh_heads its weights alone")
           .relative_to_file()
           .not_in_fingerprint(),
       option("steps", &O::steps, "optimiser steps").within({1, 1e9}),
