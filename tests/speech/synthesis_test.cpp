@@ -221,7 +221,8 @@ TEST_F(StandInEngines, UnreadablePhonesNameTheClip) {
   program(
       "flite",
       "while [ $# -gt 0 ]; do [ \"$1\" = -o ] && cp low.wav \"$2\"; shift; done; echo 'hello'\n");
-  EXPECT_THAT(message_of<SystemError>([&] { synthesize_clips(few(), folder_ / "root", {}); }),
+  const std::vector one{few()[0]};  // of several, any may fail first
+  EXPECT_THAT(message_of<SystemError>([&] { synthesize_clips(one, folder_ / "root", {}); }),
               AllOf(HasSubstr("sentences/000-awb"), HasSubstr("hello")));
 }
 
