@@ -4,24 +4,25 @@
 
 #include <algorithm>
 #include <cmath>
+#include <ranges>
 #include <set>
+#include <utility>
 
 #include "report/svg.h"
 #include "report/text.h"
 #include "study/latency/model.h"
+#include "study/pareto.h"
 
 namespace concertina {
 namespace {
 
 std::string plain(double value) { return fmt::format("{:g}", std::abs(value) < 1e-12 ? 0 : value); }
 
-// One objective is drawn over the trial number; of more than two the first two are drawn.
+// The first objective over another one, or over the trial number.
 class FrontChart {
  public:
-  explicit FrontChart(const StudyHeader& header) : header_(header) {
-    y_ = header.objectives.at(0);
-    if (header.objectives.size() > 1) x_ = header.objectives[1];
-  }
+  FrontChart(const StudyHeader& header, std::optional<MetricInfo> x)
+      : header_(header), y_(header.objectives.at(0)), x_(std::move(x)) {}
 
   XY place(const Trial& trial) const {
     return {x_ ? trial.values.at(x_->name) : static_cast<double>(trial.number),
@@ -44,12 +45,13 @@ class FrontChart {
     return text;
   }
 
-  // The best value at each cost: a staircase between neighbours. Only with two objectives.
+  // The best value at each cost: a staircase between neighbours.
   ChartLine staircase(std::span<const Trial> front) const {
     ChartLine line{"front-line", {}, ""};
-    if (header_.objectives.size() != 2) return line;
+    if (!x_) return line;
     std::vector<XY> points;
-    for (const Trial& trial : front) points.push_back(place(trial));
+    for (const Trial& trial : front_trials(front, std::vector{y_, *x_}))
+      points.push_back(place(trial));
     const bool ascending = x_->direction == Direction::kMinimise;
     std::sort(points.begin(), points.end(), [&](const XY& a, const XY& b) {
       return ascending ? a.first < b.first : a.first > b.first;
@@ -104,11 +106,9 @@ std::vector<Trial> thinned(std::span<const Trial> trials, const FrontChart& make
 
 std::string styled(size_t index) { return fmt::format("line s{}", index % 5); }
 
-}  // namespace
-
-std::string front_figure(const StudyHeader& header, std::span<const Trial> trials,
-                         std::span<const Trial> front, std::span<const Choice> choices) {
-  const FrontChart maker(header);
+std::string front_figure(const StudyHeader& header, const FrontChart& maker,
+                         std::span<const Trial> trials, std::span<const Trial> front,
+                         std::span<const Choice> choices) {
   Chart chart;
   chart.description = "All trials and the Pareto front";
   chart.x = maker.x_axis();
@@ -127,6 +127,19 @@ std::string front_figure(const StudyHeader& header, std::span<const Trial> trial
                      budget_text(header, choice.budget)));
   }
   return render_chart(chart);
+}
+
+}  // namespace
+
+std::string front_figures(const StudyHeader& header, std::span<const Trial> trials,
+                          std::span<const Trial> front, std::span<const Choice> choices) {
+  const auto figure = [&](std::optional<MetricInfo> x) {
+    return front_figure(header, FrontChart(header, std::move(x)), trials, front, choices);
+  };
+  if (header.objectives.size() == 1) return figure({});
+  std::string figures;
+  for (const MetricInfo& x : header.objectives | std::views::drop(1)) figures += figure(x);
+  return figures;
 }
 
 std::string hypervolume_figure(std::span<const GenerationRecord> generations) {

@@ -22,8 +22,10 @@ struct Choice {
   SubnetResults results;
 };
 
-std::string front_figure(const StudyHeader& header, std::span<const Trial> trials,
-                         std::span<const Trial> front, std::span<const Choice> choices);
+// The first objective over each further one, a chart each; over the trial number if it is the only
+// one.
+std::string front_figures(const StudyHeader& header, std::span<const Trial> trials,
+                          std::span<const Trial> front, std::span<const Choice> choices);
 std::string hypervolume_figure(std::span<const GenerationRecord> generations);
 std::string latency_figure(std::span<const LatencyPoint> points,
                            const std::optional<LatencyModelRecord>& record);

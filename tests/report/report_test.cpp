@@ -197,6 +197,31 @@ TEST_F(Report, QuotesTheFrozenModelsOwnError) {
 
 TEST_F(Report, IsTheSameEveryTime) { EXPECT_EQ(page_, render_report(study_, full_inputs())); }
 
+int64_t count_of(const std::string& text, const std::string& part) {
+  int64_t count = 0;
+  for (size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+  return count;
+}
+
+TEST(ReportOfThreeObjectives, HasAFrontForEachCost) {
+  const Folder folder;
+  StudyHeader header = formula_header();
+  header.objectives.push_back(header.recorded.at(0));
+  header.recorded.clear();
+  StudyFile study = StudyFile::create(folder / "s.db", header);
+  const SearchSpace space = pocket_space();
+  SearcherOptions options;
+  options.population = 20;
+  options.objectives = header.objectives;
+  run_study(space, *make_searcher(options, space), FormulaEvaluator(), *make_tbb_executor(1), study,
+            {60}, {});
+  const std::string page = render_report(study, {});
+  EXPECT_EQ(count_of(page, "All trials and the Pareto front"), 2);
+  EXPECT_EQ(count_of(page, "class=\"front-line\""), 2);
+  EXPECT_THAT(page, HasSubstr(">macs<"));
+  EXPECT_THAT(page, HasSubstr(">params<"));
+}
+
 TEST(LongReport, APageOfAHundredThousandTrialsStaysSmall) {
   const Folder folder;
   const StudyFile study = made_up_study(folder / "s.db", 100'000);
