@@ -65,8 +65,8 @@ std::string results(const StudyHeader& header, const FrontResults& found,
                    choice_cards(header, choices));
   out += section("Trials and front",
                  "Every dot is one subnet scored on dev data; hover for its architecture. Of "
-                 "thousands that overlap, one is drawn. The line joins the subnets that no other "
-                 "one beats in both axes.",
+                 "thousands that overlap, one is drawn. The line joins the subnets that are "
+                 "non-dominated in the two axes.",
                  front_figures(header, trials, front, choices));
   out += section("The front",
                  "Values are on dev data unless a column says test, with 95 % intervals. A timed "
